@@ -1,0 +1,70 @@
+# libmyalloc: `make` builds ./libmyalloc.so and ./myalloc; `make check` tests them; `make help` lists the rest.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+B       ?= build
+VARIANT ?= -O2
+PREFIX  ?= /usr/local
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wconversion -Wcast-qual -Wwrite-strings \
+        -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wswitch-enum \
+        -Wimplicit-fallthrough -Wnull-dereference
+ifneq ($(findstring clang,$(CC)),)
+WARN += -Wthread-safety
+endif
+# Without -fno-builtin-*, gcc turns malloc + memset inside calloc into a call of calloc.
+CFLAGS_LIB := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+        -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
+        -fno-semantic-interposition -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
+LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,relro,-z,now,-z,nodelete,-z,noseparate-code \
+        -Wl,--hash-style=gnu -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
+
+# The floors, lowest first: one archive each; unit tests link a floor and those below it.
+FLOORS   := base side map arena heap thread api
+FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
+SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
+OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o)
+SRC_CLI  := $(wildcard src/cli/*.c)
+OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
+
+all: libmyalloc.so $(if $(SRC_CLI),myalloc)
+
+libmyalloc.so: $(B)/libmyalloc.so
+	@cp -f $< $@.tmp && mv -f $@.tmp $@
+myalloc: $(B)/myalloc
+	@cp -f $< $@.tmp && mv -f $@.tmp $@
+
+$(B)/libmyalloc.so: $(OBJ_LIB) src/api/libmyalloc.map
+	$(CC) $(VARIANT) $(CFLAGS_EXTRA) $(LDFLAGS_LIB) -o $@ $(OBJ_LIB)
+$(B)/myalloc: $(OBJ_CLI)
+	$(CC) $(VARIANT) -o $@ $(OBJ_CLI) $(LDFLAGS_EXTRA)
+
+$(B)/cli/%.o: src/cli/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+$(B)/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_LIB) -MMD -MP -c -o $@ $<
+
+define floor_archive
+$(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/api/interpose.c,$(wildcard src/$(1)/*.c)))
+	@rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
+
+-include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d)
+-include test/test.mk bench/bench.mk
+
+install: all
+	install -D -m 755 libmyalloc.so $(DESTDIR)$(PREFIX)/lib/libmyalloc.so
+	install -D -m 644 include/myalloc.h $(DESTDIR)$(PREFIX)/include/myalloc.h
+	$(if $(SRC_CLI),install -D -m 755 myalloc $(DESTDIR)$(PREFIX)/bin/myalloc)
+
+clean:
+	rm -rf build build-* libmyalloc.so myalloc
+
+help:
+	@echo 'all check install clean help; see README.md'
+
+.PHONY: all install clean help
+.DEFAULT_GOAL := all

@@ -1,0 +1,1 @@
+"""The benchmark harness: finds allocators, measures interleaved, and judges with stated noise."""

@@ -1,0 +1,98 @@
+"""Which allocators there are on this machine, where, and in which version."""
+
+import dataclasses
+import glob
+import os
+import subprocess
+
+MYALLOC = "myalloc"
+GLIBC = "glibc"
+
+# Name -> patterns below the library directories; the first file that exists is taken.
+RIVALS = {
+    "jemalloc": ["libjemalloc.so.2"],
+    "mimalloc": ["libmimalloc.so.2*", "libmimalloc.so"],
+    "tcmalloc": ["libtcmalloc_minimal.so.4"],
+    "tbb": ["libtbbmalloc_proxy.so.2"],
+    "scudo": ["llvm-*/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-x86_64.so"],
+}
+LIBRARY_DIRS = ["/usr/lib/x86_64-linux-gnu", "/usr/lib", "/usr/local/lib"]
+LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
+
+
+@dataclasses.dataclass(frozen=True)
+class Allocator:
+    """`preload` is a colon-separated LD_PRELOAD, empty for glibc. Its first file serves malloc."""
+
+    name: str
+    preload: str
+    version: str
+
+    def serves(self, provider):
+        """Whether `provider`, the file that a process calls malloc in, is this allocator."""
+        expected = self.preload.split(":")[0] or LIBC
+        return os.path.realpath(provider) == os.path.realpath(expected)
+
+    def preload_for(self, brings_own):
+        """LD_PRELOAD for a program; one that brings an allocator gets libc as the baseline."""
+        return LIBC if brings_own and not self.preload else self.preload
+
+
+def _output(*command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _package_version(path):
+    owner = _output("dpkg-query", "-S", os.path.realpath(path)).split(":")[0]
+    return _output("dpkg-query", "-W", "-f", "${Package} ${Version}", owner) if owner else ""
+
+
+def commit(root):
+    """The checked-out commit, with "+changes" when tracked files differ from it."""
+    name = _output("git", "-C", root, "rev-parse", "--short=12", "HEAD")
+    changed = _output("git", "-C", root, "status", "--porcelain", "--untracked-files=no")
+    return (name or "unknown") + ("+changes" if changed else "")
+
+
+def _find_rival(name):
+    for pattern in RIVALS[name]:
+        for directory in LIBRARY_DIRS:
+            found = sorted(glob.glob(os.path.join(directory, pattern)))
+            if found:
+                return found[-1]
+    return None
+
+
+def _find_one(name, root):
+    """An Allocator, or the reason (a string) why there is none."""
+    if name == GLIBC:
+        return Allocator(name, "", os.confstr("CS_GNU_LIBC_VERSION") or "glibc")
+    if name == MYALLOC:
+        path = os.path.join(root, "libmyalloc.so")
+        if os.path.exists(path):
+            return Allocator(name, path, commit(root))
+        return "libmyalloc.so is not built"
+    if name in RIVALS:
+        path = _find_rival(name)
+        return Allocator(name, path, _package_version(path)) if path else "not installed"
+    path = os.path.abspath(name)
+    if os.path.isfile(path):
+        label = os.path.basename(path).split(".so")[0]
+        return Allocator(label, path, "given by path")
+    return "no such allocator and no such file"
+
+
+def find(names, root):
+    """Returns (allocators found, {name: why it is skipped}). No names: everything known."""
+    found, skipped = [], {}
+    for name in names or [GLIBC, MYALLOC, *RIVALS]:
+        one = _find_one(name, root)
+        if isinstance(one, Allocator):
+            found.append(one)
+        else:
+            skipped[name] = one
+    return found, skipped

@@ -1,0 +1,80 @@
+"""The rows of the table: every workload with its variants and thread counts."""
+
+import dataclasses
+import fnmatch
+import os
+
+from harness.measure import Command
+
+FOUR = (1, 2, 8, 32)
+
+# workload, variant, thread counts
+WORKLOADS = [
+    ("tree", "", (1,)),
+    ("strings", "", (1,)),
+    ("sizes", "", FOUR),
+    ("batches", "fifo", (1,)),
+    ("batches", "lifo", (1,)),
+    ("batches", "random", (1,)),
+    ("batches", "random20k", (1,)),
+    ("batches", "set60k", (1,)),
+    ("server", "", FOUR),
+    ("handoff", "busy", (2, 8, 32)),
+    ("handoff", "sleepy", (2,)),
+    ("mixed", "", FOUR),
+    ("falseshare", "active", (2, 8)),
+    ("falseshare", "passive", (2, 8)),
+    ("spawn", "", (1, 8)),
+    ("reaper", "", (1,)),
+    ("large", "", (1,)),
+    ("vectors", "geometric", (1,)),
+    ("vectors", "steps", (1,)),
+    ("vectors", "bytes", (1,)),
+    ("grow", "", (1,)),
+    ("sawtooth", "", (1,)),
+    ("phases", "", (1,)),
+    ("spike", "", (1,)),
+    ("forkfree", "", (1,)),
+    ("zeroed", "", (1,)),
+    ("aligned", "", (1,)),
+    ("latency", "", (1, 8)),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str  # "handoff-sleepy@2": workload, variant, threads
+    family: str  # "handoff-sleepy"
+    threads: int
+    command: Command
+
+
+def _row(build, workload, variant, threads, scale, extra):
+    family = workload + (f"-{variant}" if variant else "")
+    argv = [os.path.join(build, workload), "-t", str(threads), "-s", str(scale), *extra]
+    if variant:
+        argv += ["-v", variant]
+    name = f"{family}@{threads}" if threads > 1 else family
+    return Row(name, family, threads, Command(argv))
+
+
+def rows(build, scale=1.0, extra=()):
+    return [_row(build, workload, variant, threads, scale, extra)
+            for workload, variant, counts in WORKLOADS for threads in counts]
+
+
+def chosen(candidates, names):
+    """The rows that the words of `names` select; returns (rows, words that select nothing).
+
+    A word is a row's full name, a family ("server": all thread counts; "batches": all variants) or
+    a shell pattern of these.
+    """
+    if not names:
+        return candidates, []
+
+    def fits(row, word):
+        parts = (row.name, row.family, row.family.split("-")[0])
+        return any(fnmatch.fnmatchcase(part, word) for part in parts)
+
+    unknown = [word for word in names if not any(fits(row, word) for row in candidates)]
+    return [row for row in candidates if any(fits(row, word) for word in names)], unknown

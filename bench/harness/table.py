@@ -1,0 +1,147 @@
+"""The printed tables, results.json and results.csv."""
+
+import csv
+import dataclasses
+import json
+import os
+
+from harness.allocators import GLIBC, MYALLOC
+
+LOSS = 1.05  # a rival beats us when our figure is more than this times its own
+TIME, PEAK, AFTER = "seconds", "peak_kib", "rss_after_kib"
+GROUPS = [("all rows", None), ("1 and 2 threads", (1, 2)), ("8 and 32 threads", (8, 32))]
+
+
+def _print_grid(title, head, lines):
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    print(f"\n{title}")
+    for line in [head, ["-" * w for w in widths], *lines]:
+        cells = [line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:])]
+        print("  ".join(cells).rstrip())
+
+
+def _ratio_text(row, name, key):
+    if row.cells[name].failed:
+        return "FAILED"
+    ratio = row.ratio(name, key)
+    if ratio is None:
+        return "-"
+    return f"{ratio:.2f}" + ("~" if name != GLIBC and row.noisy(name, key) else " ")
+
+
+def _span(cell, key, unit):
+    values = cell.values(key)
+    if cell.failed or not values:
+        return "-"
+    return f"{cell.median(key) / unit:.3g} [{min(values) / unit:.3g}, {max(values) / unit:.3g}]"
+
+
+def _print_ratios(session, title, key, unit_name, unit):
+    names = session.names()
+    head = ["", f"glibc {unit_name} [min, max]", *names]
+    lines = [[row.name, _span(row.cells[GLIBC], key, unit),
+              *(_ratio_text(row, name, key) for name in names)]
+             for row in session.rows if any(c.values(key) for c in row.cells.values())]
+    for label, threads in GROUPS:
+        means = [session.mean(name, key, threads) for name in names]
+        if any(count for _, _, count in means):
+            lines.append([f"= geometric mean, {label}", ""]
+                         + [_mean_text(*mean) for mean in means])
+    _print_grid(title, head, lines)
+
+
+def _mean_text(mean, spread, count):
+    if mean is None:
+        return "-"
+    return f"{mean:.3f}" + (f" ±{spread:.1%}" if spread is not None else "") + f" n={count}"
+
+
+def _print_absolute(session, title, key, unit):
+    head = ["", *session.names()]
+    lines = [[row.name, *(_span(row.cells[name], key, unit) for name in session.names())]
+             for row in session.rows if any(c.values(key) for c in row.cells.values())]
+    if lines:
+        _print_grid(title, head, lines)
+
+
+def losses(session, key):
+    """[(our figure / the rival's, row, rival, within noise)], worst first; one line per row."""
+    found = []
+    for row in session.rows:
+        worst = []
+        for name in session.names():
+            ratio = row.ratio(MYALLOC, key, base=name)
+            if name != MYALLOC and ratio is not None and ratio > LOSS:
+                worst.append((ratio, row.name, name, row.noisy(MYALLOC, key, base=name)))
+        found += sorted(worst, reverse=True)[:1]
+    return sorted(found, reverse=True)
+
+
+def _print_losses(session):
+    if MYALLOC not in session.names():
+        return
+    for key, what in ((TIME, "time"), (PEAK, "peak RSS"), (AFTER, "RSS after the work")):
+        lines = [[name, f"{ratio:.2f}", rival, "within the noise" if noisy else ""]
+                 for ratio, name, rival, noisy in losses(session, key)]
+        if lines:
+            _print_grid(f"Rows where a rival beats myalloc by more than 5 %: {what}",
+                        ["", "ours / best", "best rival", ""], lines)
+
+
+def print_all(session):
+    machine = session.machine
+    print(f"\n{machine['cpu']}, {machine['cpus']} processors, {machine['memory_mib']} MiB, "
+          f"Linux {machine['kernel']}, THP {machine['thp']}, commit {machine['commit']}, "
+          f"load {machine['load_at_start']:.2f}, {session.runs} runs")
+    for a in session.allocators:
+        print(f"  {a.name}: {a.version or 'version unknown'}")
+    for name, why in session.skipped.items():
+        print(f"  {name}: skipped, {why}")
+    print("Ratios of medians, glibc = 1.00, lower is better; ~ within the noise (Mann-Whitney,"
+          " p > 0.05)")
+    if GLIBC in session.names():
+        _print_ratios(session, "Time of the measured part", TIME, "ms", 1e-3)
+        _print_ratios(session, "Peak RSS", PEAK, "MiB", 1024)
+    _print_absolute(session, "RSS after the work, MiB: median [min, max]", AFTER, 1024)
+    _print_absolute(session, "Million operations a second: median [min, max]", "mops", 1)
+    _print_absolute(session, "Minor faults, thousands: median [min, max]", "minor_faults", 1000)
+    for key in extra_keys(session):
+        _print_absolute(session, f"{key}: median [min, max]", key, 1)
+    _print_losses(session)
+    for row, name, why in session.failures():
+        print(f"FAILED: {row} under {name}: {why}")
+
+
+KNOWN_KEYS = {TIME, PEAK, AFTER, "wall", "user", "sys", "minor_faults", "major_faults", "name",
+              "threads", "ops", "mops", "malloc", "tables_kib"}
+
+
+def extra_keys(session):
+    """The metrics that single workloads add, such as percentiles of latency."""
+    keys = {}
+    for row in session.rows:
+        for cell in row.cells.values():
+            keys.update(dict.fromkeys(k for s in cell.samples for k in s if k not in KNOWN_KEYS))
+    return list(keys)
+
+
+CSV_KEYS = [("time", TIME), ("rss", PEAK), ("user", "user"), ("sys", "sys"),
+            ("page-faults", "major_faults"), ("page-reclaims", "minor_faults"),
+            ("wall", "wall"), ("rss-after", AFTER), ("mops", "mops")]
+
+
+def write_files(session, directory, stem="results"):
+    """results.json (everything) and results.csv (medians, minima, maxima)."""
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, stem + ".json"), "w", encoding="utf-8") as file:
+        json.dump({"schema": 1, **dataclasses.asdict(session)}, file, indent=1)
+    with open(os.path.join(directory, stem + ".csv"), "w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["test", "alloc", *(name for name, _ in CSV_KEYS),
+                      "time-min", "time-max", "rss-min", "rss-max", "failed"])
+        for row in session.rows:
+            for name, cell in row.cells.items():
+                spans = [f(cell.values(k)) if cell.values(k) else ""
+                         for k in (TIME, PEAK) for f in (min, max)]
+                out.writerow([row.name, name, *(cell.median(k) for _, k in CSV_KEYS),
+                              *spans, cell.failed])

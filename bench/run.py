@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Entry point of the benchmarks; `make bench`, `make bench-real` and the others call it."""
+
+import argparse
+import os
+import sys
+
+from harness import allocators, machine, session, smoke, suite, table
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RESULTS = os.path.join(ROOT, "bench", "results")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mode", choices=["workloads", "real", "report", "self", "smoke"])
+    parser.add_argument("--build", required=True, help="directory of the built workloads")
+    parser.add_argument("--bench", default="", help='words: "tree server@8 batches-*"')
+    parser.add_argument("--alloc", default="", help='words: "glibc myalloc /path/x.so"')
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0, help="1 is full size")
+    options = parser.parse_args()
+    if options.runs < 1:
+        parser.error("--runs must be at least 1")
+    options.build = os.path.abspath(options.build)
+    return options
+
+
+def start_session(options):
+    found, skipped = allocators.find(options.alloc.split(), ROOT)
+    for name, why in skipped.items():
+        print(f"skipped: {name}: {why}", file=sys.stderr)
+    if not found:
+        sys.exit("no allocator is left to measure")
+    warning = machine.warning()
+    if warning:
+        print(warning, file=sys.stderr)
+    description = machine.describe(allocators.commit(ROOT))
+    return session.Session(found, skipped, description, options.runs)
+
+
+def measure_all(current, options, rows):
+    for row in rows:
+        current.rows.append(
+            session.measure_row(options.build, row, current.allocators, options.runs))
+    for row in current.rows:
+        for cell in row.cells.values():
+            for sample in cell.samples:
+                if "ops" in sample:
+                    sample["mops"] = sample["ops"] / sample["seconds"] / 1e6
+
+
+def finish(current, stem):
+    table.print_all(current)
+    table.write_files(current, RESULTS, stem)
+    print(f"written: bench/results/{stem}.json and {stem}.csv")
+    return 1 if current.failures() else 0
+
+
+def run_workloads(options):
+    rows, unknown = suite.chosen(suite.rows(options.build, options.scale), options.bench.split())
+    if unknown:
+        sys.exit(f"no workload is called {' or '.join(unknown)}")
+    current = start_session(options)
+    measure_all(current, options, rows)
+    return finish(current, "results")
+
+
+def run_smoke(options):
+    found, skipped = allocators.find(options.alloc.split(), ROOT)
+    for name, why in skipped.items():
+        print(f"skipped: {name}: {why}")
+    return smoke.run(options.build, found, options.bench.split())
+
+
+def main():
+    options = parse_arguments()
+    modes = {"workloads": run_workloads, "smoke": run_smoke}
+    return modes[options.mode](options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

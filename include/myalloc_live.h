@@ -1,0 +1,203 @@
+/* myalloc_live.h - the live page: what a process under libmyalloc.so tells about its heap.
+ *
+ * With MYALLOC_CONF=live:1 the library maps one small shared file and keeps it up to date; the
+ * `myalloc` command (and anybody else of the same user) reads it while the process runs and after it
+ * was killed.  This header is the whole contract between the two.
+ *
+ * Where:    $XDG_RUNTIME_DIR/myalloc/PID, or /dev/shm/myalloc.UID/PID when that variable is unset or
+ *           the directory cannot be made.  Directory 0700, file 0600, both owned by the user.
+ * Making:   mkdir; open(O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW), because `myalloc run` may have
+ *           made the file empty beforehand; ftruncate to 0, then to sizeof(struct myalloc_live);
+ *           mmap(MAP_SHARED); fill the header; store `magic` last, with release order.  If any step
+ *           fails, the process runs on without a page.
+ * Ending:   a process that ends by exit() stores `state` and `ended_ns`, then unlinks the file; one
+ *           that is killed or calls _exit leaves it behind, and its state says RUNNING.
+ * Forking:  a child makes a page of its own before it writes a counter, or none at all.
+ * Executing: the next program of the same process id truncates the file and starts again.
+ * Writing:  every number is naturally aligned and stored atomically, relaxed; readers never block
+ *           the writer and never write.  A reader copies the file with pread (no SIGBUS when it
+ *           shrinks) and trusts no length, index or name in it.
+ * Versions: a reader accepts its own `version` only.  Additions use the spare words, which are zero;
+ *           everything else increases the version.
+ */
+#ifndef MYALLOC_LIVE_H
+#define MYALLOC_LIVE_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define MYALLOC_LIVE_MAGIC        0x6576696c6c61796dULL // "myallive" in memory order
+#define MYALLOC_LIVE_VERSION      1
+#define MYALLOC_LIVE_CLASSES_MAX  128
+#define MYALLOC_LIVE_HEAPS_MAX    256
+#define MYALLOC_LIVE_REGIONS_MAX  256
+#define MYALLOC_LIVE_EVENTS_MAX   1024  // a power of two: the slot is the number modulo this
+#define MYALLOC_LIVE_GRANULES_MAX 65536 // 1 GiB of heap at 16 KiB; coarser by granule_shift above
+#define MYALLOC_LIVE_NAME_BYTES   64
+
+enum myalloc_live_state {
+    MYALLOC_LIVE_RUNNING = 1,
+    MYALLOC_LIVE_ENDED = 2, // by exit(); a killed process stays RUNNING
+};
+
+/* Written once, before `magic`, except the last three words. */
+struct myalloc_live_header {
+    _Atomic uint64_t magic;             // [const]  MYALLOC_LIVE_MAGIC, stored last
+    uint32_t version;                   // [const]  MYALLOC_LIVE_VERSION
+    uint32_t header_bytes;              // [const]  sizeof(struct myalloc_live_header)
+    uint64_t page_bytes;                // [const]  sizeof(struct myalloc_live)
+    uint32_t pid;                       // [const]  as getpid() tells it
+    uint32_t granule_bytes;             // [const]  16384
+    uint64_t started_ns;                // [const]  CLOCK_BOOTTIME when the page was made
+    char exe[MYALLOC_LIVE_NAME_BYTES];  // [const]  last part of /proc/self/exe, ended by a zero
+    char library[MYALLOC_LIVE_NAME_BYTES]; // [const] version of the library, ended by a zero
+    uint32_t class_count;               // [const]  used entries of classes[]
+    uint32_t spare;                     // [const]  0
+    _Atomic uint64_t state;             // [atomic] enum myalloc_live_state
+    _Atomic uint64_t ended_ns;          // [atomic] CLOCK_BOOTTIME at exit(), else 0
+    _Atomic uint64_t spare_words[8];    // [atomic] 0
+};
+
+/* Bytes and counts of the whole process.  Threads keep blocks at hand and tell about them when they
+ * refill or return a list, so live and malloc/free counts are approximate: off by what lies in the
+ * bins of the threads.  Calls of the system are exact. */
+struct myalloc_live_counters {
+    _Atomic uint64_t live_bytes;           // [atomic] in blocks the program holds (block sizes)
+    _Atomic uint64_t live_peak_bytes;      // [atomic] the most that live_bytes has been
+    _Atomic uint64_t live_blocks;          // [atomic] blocks the program holds
+    _Atomic uint64_t brk_bytes;            // [atomic] the brk region: granules * granule_bytes
+    _Atomic uint64_t brk_peak_bytes;       // [atomic]
+    _Atomic uint64_t mmap_bytes;           // [atomic] huge blocks, cached ones, mmap regions in use
+    _Atomic uint64_t mmap_peak_bytes;      // [atomic]
+    _Atomic uint64_t footprint_peak_bytes; // [atomic] the most that brk_bytes + mmap_bytes has been
+    _Atomic uint64_t dirty_free_bytes;     // [atomic] free in the regions, but still resident
+    _Atomic uint64_t huge_blocks;          // [atomic] blocks with a mapping of their own
+    _Atomic uint64_t huge_bytes;           // [atomic] their bytes
+    _Atomic uint64_t large_blocks;         // [atomic] blocks that are runs of granules
+    _Atomic uint64_t large_bytes;          // [atomic] their bytes
+    _Atomic uint64_t brk_grows;            // [atomic] times the break went up
+    _Atomic uint64_t brk_shrinks;          // [atomic] times the break went down
+    _Atomic uint64_t mmaps;                // [atomic] calls of mmap for memory of blocks
+    _Atomic uint64_t munmaps;              // [atomic] calls of munmap for memory of blocks
+    _Atomic uint64_t purges;               // [atomic] calls of madvise(MADV_DONTNEED)
+    _Atomic uint64_t purged_bytes;         // [atomic] bytes given back by them
+    _Atomic uint64_t trimmed_bytes;        // [atomic] bytes given back by lowering the break
+    _Atomic uint64_t mallocs;              // [atomic] allocations of every kind, approximate
+    _Atomic uint64_t frees;                // [atomic] approximate
+    _Atomic uint64_t reallocs;             // [atomic] those of blocks above the small classes
+    _Atomic uint64_t reallocs_in_place;    // [atomic] those of them that did not move
+    _Atomic uint64_t regions_dropped;      // [atomic] regions that did not fit into regions[]
+    _Atomic uint64_t heaps_dropped;        // [atomic] heaps that did not fit into heaps[]
+    _Atomic uint64_t spare_words[6];       // [atomic] 0
+};
+
+enum myalloc_live_tier { MYALLOC_LIVE_SMALL = 1, MYALLOC_LIVE_MEDIUM = 2 };
+
+/* One size class; entries 0 .. class_count - 1, block sizes ascending. */
+struct myalloc_live_class {
+    uint32_t block_bytes;         // [const]  never 0
+    uint32_t tier;                // [const]  enum myalloc_live_tier
+    _Atomic uint64_t slabs;       // [atomic] slabs of the class now
+    _Atomic uint64_t live_blocks; // [atomic] blocks in threads' hands, approximate
+    _Atomic uint64_t mallocs;     // [atomic] blocks handed out so far, approximate
+};
+
+enum myalloc_live_heap_state {
+    MYALLOC_LIVE_HEAP_UNUSED = 0,
+    MYALLOC_LIVE_HEAP_OWNED = 1,
+    MYALLOC_LIVE_HEAP_ORPHAN = 2, // its thread ended; waits for another one
+};
+
+/* One heap; any entry may be unused. */
+struct myalloc_live_heap {
+    _Atomic uint32_t state;        // [atomic] enum myalloc_live_heap_state
+    _Atomic uint32_t thread_id;    // [atomic] gettid() of the owner
+    _Atomic uint64_t slabs;        // [atomic] slabs it owns
+    _Atomic uint64_t mallocs;      // [atomic] blocks it took from slabs, approximate
+    _Atomic uint64_t frees;        // [atomic] blocks that came back to its slabs, approximate
+    _Atomic uint64_t remote_frees; // [atomic] those of them that other threads gave back
+};
+
+enum myalloc_live_region_kind {
+    MYALLOC_LIVE_REGION_UNUSED = 0,
+    MYALLOC_LIVE_REGION_BRK = 1,    // the range of the break that is ours
+    MYALLOC_LIVE_REGION_MMAP = 2,   // a region in place of the break
+    MYALLOC_LIVE_REGION_HUGE = 3,   // the mapping of one huge block
+    MYALLOC_LIVE_REGION_CACHED = 4, // a freed mapping kept for the next huge block
+    MYALLOC_LIVE_REGION_TABLE = 5,  // bookkeeping of the library, mostly reserved and unused
+    MYALLOC_LIVE_REGION_BACKED = 6, // a huge block in a file (backing:DIR)
+};
+
+/* One address range of the library.  To change an entry: kind 0, then base and bytes, then kind. */
+struct myalloc_live_region {
+    _Atomic uint64_t base;  // [atomic] address, page aligned
+    _Atomic uint64_t bytes; // [atomic] length
+    _Atomic uint64_t kind;  // [atomic] enum myalloc_live_region_kind
+};
+
+enum myalloc_live_event_kind {
+    MYALLOC_LIVE_EVENT_BRK_GROW = 1,
+    MYALLOC_LIVE_EVENT_BRK_SHRINK = 2, // asked for by malloc_trim or a foreign sbrk
+    MYALLOC_LIVE_EVENT_MMAP = 3,
+    MYALLOC_LIVE_EVENT_MUNMAP = 4,
+    MYALLOC_LIVE_EVENT_PURGE = 5,
+    MYALLOC_LIVE_EVENT_TRIM = 6, // the library lowered the break by itself
+};
+
+/* One call of the system.  Writer: n = fetch_add(event_count, 1) + 1; in slot (n - 1) % EVENTS_MAX
+ * store `begun` = n, the fields, then `done` = n (release).  Reader, front to back: an entry counts
+ * only if done == begun == the number that belongs into this slot.  `done` comes first and `begun`
+ * last, so that a copy made while the entry is rewritten never shows both alike. */
+struct myalloc_live_event {
+    _Atomic uint64_t done;      // [atomic] number of the event, from 1
+    _Atomic uint64_t time_ns;   // [atomic] CLOCK_BOOTTIME
+    _Atomic uint64_t address;   // [atomic] start of the range
+    _Atomic uint64_t bytes;     // [atomic] its length
+    _Atomic uint32_t kind;      // [atomic] enum myalloc_live_event_kind
+    _Atomic uint32_t thread_id; // [atomic] gettid()
+    _Atomic uint64_t begun;     // [atomic] number of the event, from 1
+};
+
+/* Low four bits of a granule's byte. */
+enum myalloc_live_granule_state {
+    MYALLOC_LIVE_GRANULE_CLEAN = 0, // free; never touched, or purged
+    MYALLOC_LIVE_GRANULE_DIRTY = 1, // free, but still resident
+    MYALLOC_LIVE_GRANULE_SMALL = 2,
+    MYALLOC_LIVE_GRANULE_MEDIUM = 3,
+    MYALLOC_LIVE_GRANULE_LARGE = 4,
+    MYALLOC_LIVE_GRANULE_FOREIGN = 5, // somebody else's sbrk
+};
+
+/* The granules of the first region.  Cell i tells about granule i << shift; its upper four bits tell
+ * how much of a slab is in use, in sixteenths rounded up (1 .. 15; 0 means not known).  When the
+ * region outgrows the cells, the writer makes `sequence` odd, halves the cells and adds 1 to the
+ * shift, and makes it even again: a reader whose copy shows an odd number tries once more. */
+struct myalloc_live_granules {
+    _Atomic uint64_t sequence; // [atomic] odd while the cells are being halved
+    _Atomic uint64_t base;     // [atomic] address of granule 0
+    _Atomic uint64_t count;    // [atomic] granules of the region now
+    _Atomic uint64_t shift;    // [atomic] log2 of granules per cell
+    _Atomic uint8_t cells[MYALLOC_LIVE_GRANULES_MAX]; // [atomic] state | fill << 4
+};
+
+struct myalloc_live {
+    struct myalloc_live_header header;
+    struct myalloc_live_counters counters;
+    struct myalloc_live_class classes[MYALLOC_LIVE_CLASSES_MAX];
+    struct myalloc_live_heap heaps[MYALLOC_LIVE_HEAPS_MAX];
+    struct myalloc_live_region regions[MYALLOC_LIVE_REGIONS_MAX];
+    _Atomic uint64_t event_count; // [atomic] events so far
+    struct myalloc_live_event events[MYALLOC_LIVE_EVENTS_MAX];
+    struct myalloc_live_granules granules;
+};
+
+static_assert(sizeof(struct myalloc_live_header) == 256, "layout of version 1");
+static_assert(sizeof(struct myalloc_live_counters) == 256, "layout of version 1");
+static_assert(sizeof(struct myalloc_live_class) == 32, "layout of version 1");
+static_assert(sizeof(struct myalloc_live_heap) == 40, "layout of version 1");
+static_assert(sizeof(struct myalloc_live_region) == 24, "layout of version 1");
+static_assert(sizeof(struct myalloc_live_event) == 48, "layout of version 1");
+static_assert(sizeof(struct myalloc_live_granules) == 32 + MYALLOC_LIVE_GRANULES_MAX, "version 1");
+
+#endif

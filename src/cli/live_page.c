@@ -1,0 +1,228 @@
+/* live_page.c - find, copy and check live pages.
+ *
+ * Owns:       nothing; a page is copied whole by pread, so the writer may go on or shrink the file.
+ * Threads:    one; the writer is another process.
+ * Invariants: LIVE-1  a page is another program's data: nothing in it is used before it was
+ * checked. LIVE-2  what cannot be right in one field (an event torn, a region without end) drops
+ *                     that field; what cannot be right in the header drops the page.
+ *             LIVE-3  a page older than its process belongs to an earlier one of the same id.
+ */
+#include "cli/live_page.h"
+
+#include "cli/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_ATTEMPTS 4  // a writer halves its cells once per doubling of the heap
+#define SHIFT_MAX     32 // 64 Ki cells << 32 exceed the address space
+
+static bool is_copied(int fd, struct myalloc_live *page)
+{
+    char *const bytes = (char *)page;
+    size_t done = 0;
+    while (done < sizeof(*page)) {
+        const ssize_t got = pread(fd, bytes + done, sizeof(*page) - done, (off_t)done);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static const char *header_fault(const struct myalloc_live *page)
+{
+    const struct myalloc_live_header *const header = &page->header;
+    if (header->magic == 0) {
+        return "the live page is not filled yet";
+    }
+    if (header->magic != MYALLOC_LIVE_MAGIC) {
+        return "the file is no live page: its magic number is wrong";
+    }
+    if (header->version != MYALLOC_LIVE_VERSION) {
+        return "the live page has another version than this command";
+    }
+    const bool has_layout =
+        header->header_bytes == sizeof(*header) && header->page_bytes == sizeof(*page);
+    const uint32_t granule = header->granule_bytes;
+    const bool has_granule =
+        granule >= 4096 && granule <= 1u << 24 && (granule & (granule - 1)) == 0;
+    const bool has_state =
+        header->state == MYALLOC_LIVE_RUNNING || header->state == MYALLOC_LIVE_ENDED;
+    if (!has_layout || !has_granule || !has_state ||
+        header->class_count > MYALLOC_LIVE_CLASSES_MAX) {
+        return "the header of the live page is damaged";
+    }
+    return NULL;
+}
+
+static void bound_name(char *name)
+{
+    name[MYALLOC_LIVE_NAME_BYTES - 1] = 0;
+    text_make_printable(name);
+}
+
+/* LIVE-2: put every field that the commands use as a length or an index into its bounds. */
+static void bound_fields(struct myalloc_live *page)
+{
+    bound_name(page->header.exe);
+    bound_name(page->header.library);
+    uint32_t classes = 0;
+    while (classes < page->header.class_count && page->classes[classes].block_bytes != 0) {
+        classes++;
+    }
+    page->header.class_count = classes;
+    for (size_t i = 0; i < MYALLOC_LIVE_REGIONS_MAX; i++) {
+        struct myalloc_live_region *const region = &page->regions[i];
+        const bool is_sound = region->kind <= MYALLOC_LIVE_REGION_BACKED && region->bytes != 0 &&
+                              region->base <= UINT64_MAX - region->bytes;
+        region->kind = is_sound ? region->kind : MYALLOC_LIVE_REGION_UNUSED;
+    }
+    struct myalloc_live_granules *const granules = &page->granules;
+    const uint64_t shift = granules->shift <= SHIFT_MAX ? granules->shift : SHIFT_MAX;
+    const uint64_t count_max = (uint64_t)MYALLOC_LIVE_GRANULES_MAX << shift;
+    granules->shift = shift;
+    granules->count = granules->count <= count_max ? granules->count : count_max;
+    const uint64_t bytes_max = UINT64_MAX - granules->base;
+    if (granules->count > bytes_max / page->header.granule_bytes) {
+        granules->count = 0;
+    }
+}
+
+struct myalloc_live *live_page_read(int fd, const char **why)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        *why = "the live page is not a regular file";
+        return NULL;
+    }
+    struct myalloc_live *const page = tool_allocate(sizeof(*page));
+    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+        if (!is_copied(fd, page)) {
+            *why = status.st_size == 0 ? "the live page is not filled yet"
+                                       : "the live page is truncated";
+            free(page);
+            return NULL;
+        }
+        if (page->granules.sequence % 2 == 0) {
+            break;
+        }
+    }
+    *why = header_fault(page);
+    if (*why != NULL) {
+        free(page);
+        return NULL;
+    }
+    bound_fields(page);
+    return page;
+}
+
+void live_page_directory(struct text *path, uid_t uid)
+{
+    const char *const runtime = getenv("XDG_RUNTIME_DIR");
+    text_clear(path);
+    if (runtime != NULL && runtime[0] == '/' && uid == geteuid()) {
+        text_printf(path, "%s/myalloc", runtime);
+    } else {
+        text_printf(path, "/dev/shm/myalloc.%u", (unsigned)uid);
+    }
+}
+
+static int open_page(const char *directory, const struct process *process)
+{
+    struct text path = {0};
+    text_printf(&path, "%s/%d", directory, (int)process->pid);
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd = open(text_string(&path), flags);
+    text_free(&path);
+    struct stat status;
+    if (fd >= 0 && (fstat(fd, &status) != 0 || status.st_uid != process->uid)) {
+        close(fd); // LIVE-1: somebody else's file tells nothing about this process
+        fd = -1;
+        errno = EACCES;
+    }
+    return fd;
+}
+
+struct myalloc_live *live_page_of(const struct process *process, const char **why)
+{
+    struct text path = {0};
+    live_page_directory(&path, process->uid);
+    int fd = open_page(text_string(&path), process);
+    if (fd < 0 && errno == ENOENT) {
+        text_clear(&path);
+        text_printf(&path, "/dev/shm/myalloc.%u", (unsigned)process->uid);
+        fd = open_page(text_string(&path), process);
+    }
+    text_free(&path);
+    if (fd < 0) {
+        *why = errno == EACCES || errno == EPERM
+                   ? "its live page belongs to another user"
+                   : "it has no live page (start it with `myalloc run` or MYALLOC_CONF=live:1)";
+        return NULL;
+    }
+    struct myalloc_live *page = live_page_read(fd, why);
+    close(fd);
+    if (page == NULL) {
+        return NULL;
+    }
+    const uint64_t tolerance_ns = 20000000; // start times come in ticks of 10 ms
+    const bool is_other = page->header.pid != (uint32_t)process->pid ||
+                          page->header.started_ns + tolerance_ns < process->started_ns; // LIVE-3
+    if (is_other) {
+        free(page);
+        *why = "the live page is left from an earlier process of the same id";
+        return NULL;
+    }
+    return page;
+}
+
+size_t live_page_events(const struct myalloc_live *page, uint64_t after, struct live_event *events)
+{
+    const uint64_t last = page->event_count;
+    const uint64_t oldest = last > MYALLOC_LIVE_EVENTS_MAX ? last - MYALLOC_LIVE_EVENTS_MAX : 0;
+    size_t count = 0;
+    for (uint64_t number = (after > oldest ? after : oldest) + 1;
+         number <= last && last != UINT64_MAX; number++) {
+        const struct myalloc_live_event *const e =
+            &page->events[(number - 1) % MYALLOC_LIVE_EVENTS_MAX];
+        const bool is_whole = e->done == number && e->begun == number;
+        if (!is_whole || e->kind < MYALLOC_LIVE_EVENT_BRK_GROW ||
+            e->kind > MYALLOC_LIVE_EVENT_TRIM) {
+            continue;
+        }
+        events[count++] = (struct live_event){
+            .time_ns = e->time_ns,
+            .number = number,
+            .address = e->address,
+            .bytes = e->bytes,
+            .kind = e->kind,
+            .thread_id = e->thread_id,
+        };
+    }
+    return count;
+}
+
+const char *live_page_event_name(uint32_t kind)
+{
+    static const char *const names[] = {
+        [MYALLOC_LIVE_EVENT_BRK_GROW] = "brk grow", [MYALLOC_LIVE_EVENT_BRK_SHRINK] = "brk shrink",
+        [MYALLOC_LIVE_EVENT_MMAP] = "mmap",         [MYALLOC_LIVE_EVENT_MUNMAP] = "munmap",
+        [MYALLOC_LIVE_EVENT_PURGE] = "purge",       [MYALLOC_LIVE_EVENT_TRIM] = "trim",
+    };
+    return kind >= MYALLOC_LIVE_EVENT_BRK_GROW && kind <= MYALLOC_LIVE_EVENT_TRIM ? names[kind]
+                                                                                  : "?";
+}
+
+uint64_t live_page_footprint(const struct myalloc_live *page)
+{
+    return page->counters.brk_bytes + page->counters.mmap_bytes;
+}

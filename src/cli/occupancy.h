@@ -1,0 +1,61 @@
+/* occupancy.h - what lies where in a heap, cell by cell, as findings, as letters and as a picture.
+ */
+#ifndef CLI_OCCUPANCY_H
+#define CLI_OCCUPANCY_H
+
+#include "cli/live_page.h"
+
+/* The first six are the library's states of a granule; the others are pages of any program. */
+enum cell_kind {
+    CELL_CLEAN = MYALLOC_LIVE_GRANULE_CLEAN,
+    CELL_DIRTY = MYALLOC_LIVE_GRANULE_DIRTY,
+    CELL_SMALL = MYALLOC_LIVE_GRANULE_SMALL,
+    CELL_MEDIUM = MYALLOC_LIVE_GRANULE_MEDIUM,
+    CELL_LARGE = MYALLOC_LIVE_GRANULE_LARGE,
+    CELL_FOREIGN = MYALLOC_LIVE_GRANULE_FOREIGN,
+    CELL_ABSENT,
+    CELL_RESIDENT,
+    CELL_KINDS,
+};
+
+struct cell {
+    uint8_t kind; // [const] enum cell_kind
+    uint8_t fill; // [const] sixteenths in use, 1 .. 15; 0: not known
+};
+
+struct occupancy {
+    uint64_t base;       // [const] address of the first cell
+    uint64_t cell_bytes; // [const]
+    size_t count;        // [const]
+    struct cell *cells;  // [owner]
+};
+
+struct occupancy_findings {
+    uint64_t bytes[CELL_KINDS]; // [const] per kind
+    uint64_t free_run_bytes;    // [const] the longest run of free cells
+    uint64_t free_below_pin;    // [const] bytes of free cells under the highest used one
+    size_t pin;                 // [const] index of the highest used cell; `count` if none is used
+};
+
+/* The granules of the library's first region. */
+void occupancy_of_page(struct occupancy *occupancy, const struct myalloc_live *page);
+
+/* The pages of a mapping, resident or not. Returns false if the kernel does not tell. */
+bool occupancy_of_mapping(struct occupancy *occupancy, pid_t pid, const struct mapping *mapping);
+
+void occupancy_free(struct occupancy *occupancy);
+
+void occupancy_find(const struct occupancy *occupancy, struct occupancy_findings *findings);
+
+/* Append the findings in sentences. */
+void occupancy_put_findings(struct text *out, const struct occupancy *occupancy);
+
+/* Append one letter per cell, 64 to the line, with a legend; larger heaps get larger cells. */
+void occupancy_put_letters(struct text *out, const struct occupancy *occupancy, bool coloured);
+
+/* Append the picture as a group of an SVG whose top left corner is (0, 0). Returns its height. */
+unsigned occupancy_put_svg(struct text *out, const struct occupancy *occupancy);
+
+const char *cell_kind_name(enum cell_kind kind);
+
+#endif

@@ -1,0 +1,155 @@
+/* text.c - growing strings.
+ *
+ * Owns:       the bytes behind struct text.
+ * Threads:    one.
+ * Invariants: TEXT-1  data is NULL or data[bytes] == 0 and bytes < capacity.
+ *             TEXT-2  what comes from other processes passes text_make_printable before it is
+ * shown.
+ */
+#include "cli/text.h"
+
+#include "cli/tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reserve(struct text *text, size_t more)
+{
+    if (text->bytes + more < text->capacity) {
+        return;
+    }
+    size_t capacity = text->capacity != 0 ? text->capacity : 256;
+    while (capacity <= text->bytes + more) {
+        capacity *= 2;
+    }
+    text->data = tool_resize(text->data, capacity);
+    text->capacity = capacity;
+}
+
+void text_put_bytes(struct text *text, const char *bytes, size_t count)
+{
+    reserve(text, count);
+    memcpy(text->data + text->bytes, bytes, count);
+    text->bytes += count;
+    text->data[text->bytes] = 0; // TEXT-1
+}
+
+void text_put(struct text *text, const char *string)
+{
+    text_put_bytes(text, string, strlen(string));
+}
+
+void text_put_char(struct text *text, char c)
+{
+    text_put_bytes(text, &c, 1);
+}
+
+void text_printf(struct text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    va_list again;
+    va_copy(again, arguments);
+    const int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length > 0) {
+        reserve(text, (size_t)length + 1);
+        vsnprintf(text->data + text->bytes, (size_t)length + 1, format, again);
+        text->bytes += (size_t)length;
+    }
+    va_end(again);
+}
+
+void text_put_escaped(struct text *text, const char *string)
+{
+    for (; *string != 0; string++) {
+        switch (*string) {
+        case '&':
+            text_put(text, "&amp;");
+            break;
+        case '<':
+            text_put(text, "&lt;");
+            break;
+        case '>':
+            text_put(text, "&gt;");
+            break;
+        case '"':
+            text_put(text, "&quot;");
+            break;
+        case '\'':
+            text_put(text, "&#39;");
+            break;
+        default:
+            text_put_char(text, *string);
+        }
+    }
+}
+
+const char *text_string(const struct text *text)
+{
+    return text->data != NULL ? text->data : "";
+}
+
+void text_write(struct text *text, FILE *file)
+{
+    const bool written = fwrite(text_string(text), 1, text->bytes, file) == text->bytes;
+    if (!written || fflush(file) != 0) {
+        // A reader that went away (head, a closed pager) needs no message.
+        if (errno == EPIPE) {
+            exit(TOOL_FAILED);
+        }
+        tool_die(TOOL_FAILED, "cannot write the output: %s", strerror(errno));
+    }
+    text_clear(text);
+}
+
+void text_write_path(const struct text *text, const char *path)
+{
+    FILE *const file = fopen(path, "we");
+    if (file == NULL) {
+        tool_die(TOOL_FAILED, "cannot write %s: %s", path, strerror(errno));
+    }
+    const bool written = fwrite(text_string(text), 1, text->bytes, file) == text->bytes;
+    if (fclose(file) != 0 || !written) {
+        tool_die(TOOL_FAILED, "cannot write %s: %s", path, strerror(errno));
+    }
+}
+
+void text_clear(struct text *text)
+{
+    text->bytes = 0;
+    if (text->data != NULL) {
+        text->data[0] = 0;
+    }
+}
+
+void text_free(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
+
+void text_make_printable(char *string)
+{
+    for (; *string != 0; string++) {
+        const unsigned char c = (unsigned char)*string;
+        if (c < 0x20 || c == 0x7f) {
+            *string = '?';
+        }
+    }
+}
+
+size_t text_columns(const char *string)
+{
+    size_t columns = 0;
+    for (const unsigned char *c = (const unsigned char *)string; *c != 0; c++) {
+        if ((*c & 0xc0) == 0x80) {
+            continue; // the rest of a character that was counted
+        }
+        // 0xea .. 0xed lead the Hangul syllables; 0xe3 .. 0xe9 the other wide letters.
+        columns += *c >= 0xe3 && *c <= 0xed ? 2 : 1;
+    }
+    return columns;
+}

@@ -1,0 +1,37 @@
+#!/bin/bash
+# check_exports.sh [LIBRARY] [GOLDEN] - the library exports exactly the names of the golden list (a
+# line may be a glob), under no version node, needs libc only, and has at most 64 KiB of text.
+set -u
+library=${1:-./libmyalloc.so}
+golden=${2:-test/golden/exports.txt}
+text_bytes_max=65536
+failed=0
+
+fail() {
+    echo "$library: $*"
+    failed=1
+}
+
+mapfile -t wanted < <(grep -Ev '^(#|$)' "$golden")
+mapfile -t exported < <(nm -D --defined-only "$library" | awk '{ print $3 }')
+[ ${#wanted[@]} -gt 0 ] && [ ${#exported[@]} -gt 0 ] || fail "nothing to compare"
+
+for name in "${exported[@]}"; do
+    listed=0
+    for pattern in "${wanted[@]}"; do
+        # shellcheck disable=SC2053  # the golden line is a pattern
+        [[ $name == $pattern ]] && listed=1
+    done
+    [ $listed -eq 1 ] || fail "exports $name, which is not in $golden"
+done
+for pattern in "${wanted[@]}"; do
+    [[ $pattern == *'*' ]] || printf '%s\n' "${exported[@]}" | grep -qx "$pattern" ||
+        fail "does not export $pattern"
+done
+
+! readelf -SW "$library" | grep -q '\.gnu\.version_d' || fail "defines a version node"
+needed=$(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | tr '\n' ' ')
+[ "$needed" = "libc.so.6 " ] || fail "needs $needed"
+text_bytes=$(size "$library" | awk 'NR == 2 { print $1 }')
+[ "$text_bytes" -le $text_bytes_max ] || fail "has $text_bytes bytes of text, more than $text_bytes_max"
+exit $failed

@@ -1,0 +1,28 @@
+#!/bin/bash
+# check_style.sh FILE... - the rules of style that no formatter knows: lines of 100 columns, functions of
+# 70 lines, files of 600 lines, `#if` only in src/base, one word for one thing, nothing left to do.
+set -u
+[ $# -gt 0 ] || { echo "check_style.sh: no files" && exit 1; }
+
+LC_ALL=C.UTF-8 awk '
+    function fail(text) { print FILENAME ":" FNR ": " text; failed = 1 }
+    function in_src() { return FILENAME ~ /(^|\/)src\// }
+    FNR == 1 { opened = 0 }
+    FNR == 601 { fail("more than 600 lines") }
+    length($0) > 100 { fail("more than 100 columns") }
+    /[ \t]$/ { fail("ends with a blank") }
+    /TODO|FIXME|XXX|HACK/ { fail("left to do") }
+    /^ *# *if/ && in_src() && FILENAME !~ /src\/base\// && !/^#ifndef [A-Z0-9_]+_H$/ {
+        fail("#if outside src/base")
+    }
+    /^ *# *if 0/ { fail("#if 0") }
+    in_src() && tolower($0) ~ /(^|[^a-z])(superblock|freelist|tcache)s?([^a-z]|$)/ {
+        fail("a second word for a thing that has one")
+    }
+    /^{$/ { opened = FNR }
+    /^}/ && opened > 0 {
+        if (FNR - opened > 71) fail("a function of " FNR - opened - 1 " lines")
+        opened = 0
+    }
+    END { exit failed }
+' "$@"

@@ -1,0 +1,106 @@
+/* mallopt.c - mallopt(3). */
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/blocks.h"
+#include "support/harness.h"
+#include "support/process.h"
+
+TEST(mallopt_accepts_the_documented_parameters)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 256 * 1024), 1);
+    REQUIRE_EQUAL(mallopt(M_TRIM_THRESHOLD, 1 << 20), 1);
+    REQUIRE_EQUAL(mallopt(M_TOP_PAD, 64 * 1024), 1);
+    REQUIRE_EQUAL(mallopt(M_ARENA_MAX, 1), 1);
+    REQUIRE_EQUAL(mallopt(M_ARENA_TEST, 2), 1);
+    REQUIRE_EQUAL(mallopt(M_MMAP_MAX, 65536), 1);
+    REQUIRE_EQUAL(mallopt(M_MXFAST, 64), 1);
+    REQUIRE_EQUAL(mallopt(M_CHECK_ACTION, 3), 1);
+    REQUIRE_EQUAL(mallopt(M_PERTURB, 0), 1);
+}
+
+TEST(mallopt_mmap_threshold_sends_smaller_blocks_to_mmap)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 64 * 1024), 1);
+    struct mallinfo2 before = mallinfo2();
+    void *block = malloc(300 * KIB);
+    REQUIRE(block != NULL);
+    struct mallinfo2 after = mallinfo2();
+    REQUIRE_EQUAL(after.hblks, before.hblks + 1);
+    REQUIRE(after.hblkhd >= before.hblkhd + 300 * KIB);
+    free(block);
+    REQUIRE_EQUAL(mallinfo2().hblks, before.hblks);
+}
+
+TEST(mallopt_mmap_threshold_keeps_smaller_blocks_in_the_heap)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 8 << 20), 1);
+    struct mallinfo2 before = mallinfo2();
+    void *block = malloc(600 * KIB);
+    REQUIRE(block != NULL);
+    REQUIRE_EQUAL(mallinfo2().hblks, before.hblks);
+    free(block);
+}
+
+TEST(mallopt_perturb_fills_fresh_blocks_but_not_those_of_calloc)
+{
+    REQUIRE_EQUAL(mallopt(M_PERTURB, 0x55), 1);
+    const size_t sizes[] = {24, 200, 1000, 5000, 20000, 100000};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        unsigned char *block = malloc(sizes[i]);
+        REQUIRE(block != NULL);
+        for (size_t at = 0; at < sizes[i]; at++) {
+            REQUIRE_EQUAL(block[at], 0xAA);
+        }
+        void *zeroed = calloc(1, sizes[i]);
+        REQUIRE(zeroed != NULL);
+        REQUIRE(block_is_zero(zeroed, sizes[i]));
+        free(zeroed);
+        free(block);
+    }
+}
+
+TEST(mallopt_perturb_overwrites_freed_blocks)
+{
+    REQUIRE_EQUAL(mallopt(M_PERTURB, 0x55), 1);
+    volatile unsigned char *block = malloc(20000);
+    void *guard = malloc(20000);
+    REQUIRE(block != NULL && guard != NULL);
+    memset(opaque((void *)(unsigned long)block), 1, 20000);
+    free(opaque((void *)(unsigned long)block));
+    REQUIRE_EQUAL(block[10000], 0x55);
+    free(guard);
+}
+
+/* Frees 64 MiB of live heap; returns how much of it is still resident. */
+static size_t resident_after_release(void)
+{
+    enum { COUNT = 512, BYTES = 128 * 1024 };
+    void *blocks[COUNT];
+    size_t rss_before = process_rss_bytes();
+    for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = malloc(BYTES);
+        REQUIRE(blocks[i] != NULL);
+        memset(blocks[i], 1, BYTES);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        free(blocks[i]);
+    }
+    size_t rss = process_rss_bytes();
+    return rss > rss_before ? rss - rss_before : 0;
+}
+
+TEST(mallopt_trim_threshold_keeps_the_top_of_the_heap)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 8 << 20), 1);
+    REQUIRE_EQUAL(mallopt(M_TRIM_THRESHOLD, 256 << 20), 1);
+    REQUIRE(resident_after_release() > 32 * MIB);
+}
+
+TEST(a_small_trim_threshold_gives_the_top_of_the_heap_back)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 8 << 20), 1);
+    REQUIRE_EQUAL(mallopt(M_TRIM_THRESHOLD, 256 << 10), 1);
+    REQUIRE(resident_after_release() < 4 * MIB);
+}

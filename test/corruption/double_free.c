@@ -1,0 +1,89 @@
+/* double_free.c - a block freed twice: known in every tier but between two small local frees. */
+#include <stdlib.h>
+
+#include "corruption/messages.h"
+#include "support/death.h"
+#include "support/harness.h"
+
+enum { SMALL = 64, MEDIUM = 5000, LARGE = 200000, HUGE = 5000000 };
+
+/* Frees twice in a row. */
+#define AT_ONCE(tier)                                                                              \
+    VICTIM free_##tier##_at_once(struct misuse *misuse)                                            \
+    {                                                                                              \
+        void *block = misused_block(misuse, tier);                                                 \
+        free(block);                                                                               \
+        free(block);                                                                               \
+    }                                                                                              \
+    TEST(double_free_at_once_of_a_block_of_tier_##tier)                                            \
+    {                                                                                              \
+        expect_death(free_##tier##_at_once, DOUBLE_FREE);                                          \
+    }
+
+/* Frees another block of the same size between the two frees. */
+#define AFTER_ANOTHER(tier)                                                                        \
+    VICTIM free_##tier##_after_another(struct misuse *misuse)                                      \
+    {                                                                                              \
+        void *other = malloc(tier);                                                                \
+        void *block = misused_block(misuse, tier);                                                 \
+        free(block);                                                                               \
+        free(other);                                                                               \
+        free(block);                                                                               \
+    }                                                                                              \
+    TEST(double_free_after_another_free_of_a_block_of_tier_##tier)                                 \
+    {                                                                                              \
+        expect_death(free_##tier##_after_another, DOUBLE_FREE);                                    \
+    }
+
+AT_ONCE(SMALL)
+AT_ONCE(MEDIUM)
+AT_ONCE(LARGE)
+AT_ONCE(HUGE)
+AFTER_ANOTHER(MEDIUM)
+AFTER_ANOTHER(LARGE)
+AFTER_ANOTHER(HUGE)
+
+VICTIM free_once(void *block)
+{
+    free(block);
+}
+
+VICTIM free_twice(void *block)
+{
+    free(block);
+    free(block);
+}
+
+static void small_twice_by_another_thread(struct misuse *misuse)
+{
+    in_other_thread(free_twice, misused_block(misuse, SMALL));
+}
+
+TEST(double_free_of_a_small_block_by_another_thread)
+{
+    expect_death(small_twice_by_another_thread, DOUBLE_FREE);
+}
+
+static void medium_by_two_threads(struct misuse *misuse)
+{
+    void *block = misused_block(misuse, MEDIUM);
+    in_other_thread(free_once, block);
+    in_other_thread(free_once, block);
+}
+
+TEST(double_free_of_a_medium_block_by_two_threads)
+{
+    expect_death(medium_by_two_threads, DOUBLE_FREE);
+}
+
+static void large_by_two_threads(struct misuse *misuse)
+{
+    void *block = misused_block(misuse, LARGE);
+    in_other_thread(free_once, block);
+    in_other_thread(free_once, block);
+}
+
+TEST(double_free_of_a_large_block_by_two_threads)
+{
+    expect_death(large_by_two_threads, DOUBLE_FREE);
+}

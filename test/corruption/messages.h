@@ -1,0 +1,15 @@
+/* messages.h - every text with which the library ends a program: the contract of base/die.c. */
+#ifndef TEST_CORRUPTION_MESSAGES_H
+#define TEST_CORRUPTION_MESSAGES_H
+
+#define FATAL_PREFIX "myalloc: fatal: "
+
+/* Followed by the address. */
+#define DOUBLE_FREE     "double free of"
+#define INTERIOR_FREE   "free of a pointer inside a block:"
+#define MISALIGNED_FREE "free of a misaligned pointer:"
+#define INVALID_FREE    "free of an invalid pointer:"
+#define FOREIGN_FREE    "free of a foreign pointer:"
+#define REALLOC_FREED   "realloc of a freed block:"
+
+#endif

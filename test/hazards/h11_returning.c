@@ -1,0 +1,95 @@
+/* h11_returning.c - freed memory goes back to the system, without and with malloc_trim. */
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/harness.h"
+#include "support/process.h"
+
+enum { SMALL_COUNT = 20000, SMALL_BYTES = 1000, MANY_COUNT = 1 << 20 };
+
+static char *g_blocks[MANY_COUNT];
+
+static void allocate(size_t count, size_t bytes)
+{
+    for (size_t i = 0; i < count; i++) {
+        g_blocks[i] = malloc(bytes);
+        REQUIRE(g_blocks[i] != NULL);
+        memset(g_blocks[i], 1, bytes);
+    }
+}
+
+static void free_all(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(g_blocks[i]);
+    }
+}
+
+static size_t grown_since(size_t rss_before)
+{
+    size_t rss = process_rss_bytes();
+    return rss > rss_before ? rss - rss_before : 0;
+}
+
+TEST(twenty_thousand_small_blocks_then_64_mib_go_back)
+{
+    memset(g_blocks, 0, SMALL_COUNT * sizeof g_blocks[0]);
+    size_t rss_before = process_rss_bytes();
+    allocate(SMALL_COUNT, SMALL_BYTES);
+    free_all(SMALL_COUNT);
+    REQUIRE(grown_since(rss_before) <= 3 * MIB / 2);
+    allocate(1, 64 * MIB);
+    free_all(1);
+    REQUIRE(grown_since(rss_before) <= 3 * MIB / 2);
+}
+
+/* The break is not ours to use where an option says so. */
+static bool uses_break(void)
+{
+    const char *options = getenv("MYALLOC_CONF");
+    return options == NULL || strstr(options, "brk:0") == NULL;
+}
+
+TEST(the_kernels_heap_mapping_grows_and_shrinks)
+{
+    if (!uses_break()) {
+        return;
+    }
+    free(malloc(100));
+    size_t heap_before = process_heap_bytes();
+    allocate(SMALL_COUNT, SMALL_BYTES);
+    REQUIRE(process_heap_bytes() >= heap_before + 18 * MIB);
+    free_all(SMALL_COUNT);
+    REQUIRE(process_heap_bytes() <= heap_before + 4 * MIB);
+}
+
+TEST(half_a_gibibyte_of_small_blocks_goes_back)
+{
+    enum { BYTES = 512 };
+    memset(g_blocks, 0, sizeof g_blocks);
+    size_t rss_before = process_rss_bytes();
+    allocate(MANY_COUNT, BYTES);
+    free_all(MANY_COUNT);
+    size_t peak = (size_t)MANY_COUNT * BYTES;
+    REQUIRE(grown_since(rss_before) <= peak * 6 / 100 + MIB);
+}
+
+TEST(malloc_trim_gives_back_nine_tenths_of_the_free_pages)
+{
+    ONLY_LIBRARY();
+    enum { PAGE_BYTES = 4096, PER_PAGE = 8, BYTES = PAGE_BYTES / PER_PAGE, COUNT = 1 << 17 };
+    memset(g_blocks, 0, COUNT * sizeof g_blocks[0]);
+    allocate(COUNT, BYTES);
+    size_t freed_bytes = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        if ((size_t)g_blocks[i] / PAGE_BYTES % 2 == 0) {
+            free(g_blocks[i]);
+            freed_bytes += BYTES;
+        }
+    }
+    size_t rss_full = process_rss_bytes();
+    REQUIRE_EQUAL(malloc_trim(0), 1);
+    REQUIRE(process_rss_bytes() <= rss_full - freed_bytes * 9 / 10);
+}

@@ -1,0 +1,35 @@
+# h14_silence.sh - nothing is printed unasked; a privileged program ignores our environment.
+. test/support/tap.sh
+everything=$TEST_PROGRAMS/hazards/programs/all_functions
+
+silent() {
+    equal "$("$@" 2>&1)" ""
+}
+
+closed_descriptors() {
+    under "$everything" >&- 2>&-
+}
+
+claim "a program that prints nothing prints nothing" silent under "$everything"
+claim "threads print nothing" silent under "$TEST_PROGRAMS/hazards/programs/threads"
+claim "standard descriptors may be closed" closed_descriptors
+
+# Linked, not preloaded: the loader itself drops preloads of privileged programs.
+private=$(mktemp -d)
+trap 'rm -rf "$private"' EXIT
+build_privileged() {
+    printf '#include <stdlib.h>\n#include <sys/auxv.h>\nint main(void)\n{\n    free(malloc(100));\n    return getauxval(AT_SECURE) == 0;\n}\n' >"$private/main.c" &&
+        chmod 755 "$private" &&
+        cp "$LIB" "$private/libmyalloc.so" &&
+        "${CC:-gcc}" -fno-builtin -o "$private/main" "$private/main.c" \
+            -Wl,--no-as-needed -L"$private" -lmyalloc -Wl,-rpath,"$private" &&
+        chown nobody "$private/main" && chmod 4755 "$private/main" &&
+        "$private/main"
+}
+
+if [ -n "${LIB-}" ] && [ "$(id -u)" -eq 0 ]; then
+    claim "a privileged program runs" build_privileged
+    claim "a privileged program ignores MYALLOC_CONF" silent env MYALLOC_CONF=nonsense:1 "$private/main"
+    claim "a privileged program ignores MYALLOC_EXCLUDE" silent env MYALLOC_EXCLUDE=main "$private/main"
+fi
+finish

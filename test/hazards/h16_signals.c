@@ -1,0 +1,68 @@
+/* h16_signals.c - a signal handler that allocates inside an interrupted malloc must not hang. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "support/blocks.h"
+#include "support/harness.h"
+
+enum { HANDLED_COUNT = 5000 };
+
+static atomic_int g_handled_count;
+
+static void allocate_in_handler(int signal_number)
+{
+    static atomic_uint g_turn;
+    size_t bytes = g_tier_sizes[atomic_fetch_add(&g_turn, 1) % (g_tier_size_count - 4)];
+    char *block = malloc(bytes);
+    REQUIRE(block != NULL);
+    memset(block, signal_number, bytes < 4096 ? bytes : 4096);
+    free(block);
+    atomic_fetch_add(&g_handled_count, 1);
+}
+
+static void start_timer(void)
+{
+    struct sigaction action = {.sa_handler = allocate_in_handler, .sa_flags = SA_RESTART};
+    REQUIRE_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+    const struct itimerval every_100_us = {{0, 100}, {0, 100}};
+    REQUIRE_EQUAL(setitimer(ITIMER_REAL, &every_100_us, NULL), 0);
+}
+
+static void *churn_until_handled(void *unused)
+{
+    for (unsigned i = 0; atomic_load(&g_handled_count) < HANDLED_COUNT; i++) {
+        size_t bytes = g_tier_sizes[i % (g_tier_size_count - 4)];
+        unsigned char *block = malloc(bytes);
+        REQUIRE(block != NULL);
+        block[0] = (unsigned char)i;
+        block[bytes - 1] = (unsigned char)i;
+        block = realloc(block, bytes + 20);
+        REQUIRE(block != NULL && block[0] == (unsigned char)i);
+        free(block);
+    }
+    return unused;
+}
+
+TEST(a_handler_may_allocate_inside_malloc)
+{
+    ONLY_LIBRARY();
+    start_timer();
+    (void)churn_until_handled(NULL);
+}
+
+TEST(handlers_may_allocate_while_threads_allocate)
+{
+    ONLY_LIBRARY();
+    pthread_t threads[2];
+    start_timer();
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        REQUIRE_EQUAL(pthread_create(&threads[i], NULL, churn_until_handled, NULL), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        pthread_join(threads[i], NULL);
+    }
+}

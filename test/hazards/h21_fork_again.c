@@ -1,0 +1,101 @@
+/* h21_fork_again.c - fork from a handler that interrupted malloc, and fork while stdio is busy. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/blocks.h"
+#include "support/harness.h"
+
+enum { FORK_COUNT = 300 };
+
+static atomic_int g_fork_count;
+static atomic_bool g_stop;
+
+static void use_heap(void)
+{
+    for (size_t i = 0; i < g_tier_size_count - 4; i += 2) {
+        char *block = malloc(g_tier_sizes[i]);
+        REQUIRE(block != NULL);
+        block[0] = 1;
+        free(block);
+    }
+}
+
+static void fork_and_wait(void (*live_as_child)(void))
+{
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        live_as_child();
+        _exit(0);
+    }
+    REQUIRE(pid > 0);
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    REQUIRE_EQUAL(status, 0);
+}
+
+/* The heap of this child is in the middle of a step; it may run another program, no more. */
+static void run_program(void)
+{
+    execl("/bin/true", "true", (char *)NULL);
+    _exit(1);
+}
+
+static void fork_in_handler(int signal_number)
+{
+    (void)signal_number;
+    fork_and_wait(run_program);
+    atomic_fetch_add(&g_fork_count, 1);
+}
+
+TEST(a_handler_may_fork_inside_malloc)
+{
+    struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
+    REQUIRE_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+    const struct itimerval every_ms = {{0, 3000}, {0, 3000}};
+    REQUIRE_EQUAL(setitimer(ITIMER_REAL, &every_ms, NULL), 0);
+    while (atomic_load(&g_fork_count) < FORK_COUNT) {
+        use_heap();
+    }
+}
+
+static void *read_lines(void *unused)
+{
+    while (!atomic_load(&g_stop)) {
+        FILE *file = fopen("/proc/self/maps", "r");
+        char *line = NULL;
+        size_t bytes = 0;
+        REQUIRE(file != NULL);
+        while (getline(&line, &bytes, file) > 0) {
+        }
+        free(line);
+        fclose(file);
+    }
+    return unused;
+}
+
+static void use_heap_briefly(void)
+{
+    alarm(20);
+    use_heap();
+}
+
+TEST(fork_while_threads_read_lines)
+{
+    pthread_t threads[2];
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        REQUIRE_EQUAL(pthread_create(&threads[i], NULL, read_lines, NULL), 0);
+    }
+    for (int i = 0; i < FORK_COUNT; i++) {
+        fork_and_wait(use_heap_briefly);
+    }
+    atomic_store(&g_stop, true);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        pthread_join(threads[i], NULL);
+    }
+}

@@ -1,0 +1,105 @@
+# scripts.sh - every check of scripts/ fails on what it is there to find.
+. test/support/tap.sh
+broken=$(mktemp -d)
+trap 'rm -rf "$broken"' EXIT
+
+# layered LINE... - a source tree whose base/low.h and heap/high.h are in order, then LINEs added to low.
+layered() {
+    rm -rf "$broken/src" && mkdir -p "$broken/src/base" "$broken/src/heap"
+    printf '%s\n' base/low.h heap/high.h >"$broken/src/LAYERS"
+    printf '%s\n' '#include <stddef.h>' "$@" >"$broken/src/base/low.h"
+    echo '#include "base/low.h"' >"$broken/src/heap/high.h"
+}
+
+layers() {
+    scripts/check_layers.sh "$broken/src"
+}
+
+layered
+claim "layers: an ordered tree passes" layers
+layered '#include "heap/high.h"'
+refused "layers: an upward include fails" layers
+layered '#include "heap/unknown.h"'
+refused "layers: an unlisted include fails" layers
+layered
+echo "int extra;" >"$broken/src/heap/extra.c"
+refused "layers: an unlisted module fails" layers
+layered
+echo heap/missing.h >>"$broken/src/LAYERS"
+refused "layers: a listed module that is missing fails" layers
+layered
+: >"$broken/src/LAYERS"
+refused "layers: an empty list fails" layers
+
+# library SOURCE FLAGS... - a shared library to look at.
+library() {
+    local source=$1
+    shift
+    "${CC:-gcc}" -shared -fPIC -O2 -x c -o "$broken/lib.so" - "$@" <<<"$source"
+}
+
+exports() {
+    printf '%s\n' malloc free 'myalloc_*' >"$broken/golden"
+    scripts/check_exports.sh "$broken/lib.so" "$broken/golden"
+}
+
+good='void *malloc(unsigned long n) { return (void *)n; } void free(void *p) { (void)p; } int myalloc_x;'
+uses_libc='extern int puts(const char *); int myalloc_y(void) { return puts("x"); }'
+library "$good $uses_libc"
+claim "exports: the exact list passes" exports
+library "$good $uses_libc int strdup_of_ours;"
+refused "exports: one name more fails" exports
+library "void *malloc(unsigned long n) { return (void *)n; } $uses_libc"
+refused "exports: one name less fails" exports
+library "$good $uses_libc" -Wl,--no-as-needed -lm
+refused "exports: a second needed library fails" exports
+echo 'NODE_1.0 { global: *; };' >"$broken/version"
+library "$good $uses_libc" -Wl,--version-script="$broken/version"
+refused "exports: a version node fails" exports
+library "$good $uses_libc const char myalloc_big[70000] = {1};"
+refused "exports: more than 64 KiB of text fails" exports
+
+fast_path() {
+    scripts/check_fast_path.sh "$broken/lib.so" "$broken/golden"
+}
+
+# counted SOURCE - the library of SOURCE, with its own counts as the golden ones.
+counted() {
+    library "$1"
+    scripts/check_fast_path.sh "$broken/lib.so" /dev/null | sed -n 's/^> //p' >"$broken/golden"
+}
+
+short_free='long g; void free(void *p) { g = (long)p; }'
+counted "void *malloc(unsigned long n) { return (void *)(n + 1); } $short_free"
+claim "fast path: two short functions pass" fast_path
+sed -i 's/^malloc instructions [0-9]*/malloc instructions 9/' "$broken/golden"
+refused "fast path: another count than the golden one fails" fast_path
+counted "extern void *f(long); void *malloc(unsigned long n) { return f((long)n) + 1; } $short_free"
+refused "fast path: a call fails" fast_path
+counted "volatile int v; void *malloc(unsigned long n) { v; v; v; v; v; v; v; v; v; v; v; v; v; return (void *)n; } $short_free"
+refused "fast path: too many instructions fail" fast_path
+counted "extern void *f(unsigned long); void *malloc(unsigned long n) { return f(n); } $short_free"
+refused "fast path: leaving before ret fails" fast_path
+
+# styled TEXT [NAME] - the style check of one file.
+styled() {
+    local file=$broken/${2:-src/heap/styled.c}
+    mkdir -p "$(dirname "$file")"
+    printf '%s\n' "$1" >"$file"
+    scripts/check_style.sh "$file"
+}
+
+long_line=$(printf 'x%.0s' {1..101})
+long_function=$(echo 'void f(void)' && echo '{' && printf 'x;%.0s\n' {1..71} && echo '}')
+claim "style: plain code passes" styled 'int plain;'
+claim "style: an include guard passes" styled '#ifndef HEAP_STYLED_H'
+claim "style: #if in src/base passes" styled '#if CONFIG' src/base/styled.c
+refused "style: 101 columns fail" styled "$long_line"
+refused "style: 71 lines in a function fail" styled "$long_function"
+refused "style: 601 lines in a file fail" styled "$(seq 601)"
+refused "style: #if outside src/base fails" styled '#if CONFIG'
+refused "style: #if 0 fails" styled '#if 0' src/base/styled.c
+refused "style: work left to do fails" styled "// TO""DO: later"
+refused "style: a second word for a thing fails" styled '// the superblock'
+refused "style: no files fail" scripts/check_style.sh
+finish

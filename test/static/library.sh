@@ -1,0 +1,5 @@
+# library.sh - the built library: its names, what it needs, and its fast path.
+. test/support/tap.sh
+claim "the exported names are those of the list" scripts/check_exports.sh "$LIB"
+claim "malloc and free hit in as few instructions as before" scripts/check_fast_path.sh "$LIB"
+finish

@@ -1,0 +1,104 @@
+/* harness.c - main() of every C test program: runs the registered claims, one process each. */
+#include "support/harness.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/process.h"
+
+enum { SECONDS_PER_TEST = 100 };
+
+static struct test *g_first;
+static struct test **g_end = &g_first;
+
+/* Present only in programs that are linked with the floor archives. */
+__attribute__((weak)) void *api_malloc(size_t size);
+
+void harness_register(struct test *test)
+{
+    *g_end = test;
+    g_end = &test->next;
+}
+
+_Noreturn void harness_fail(const char *file, int line, const char *condition)
+{
+    dprintf(STDOUT_FILENO, "# %s:%d: %s\n", file, line, condition);
+    _exit(1);
+}
+
+void harness_equal(const char *file, int line, const char *what, long long actual,
+                   long long expected)
+{
+    if (actual != expected) {
+        dprintf(STDOUT_FILENO, "# %s:%d: %s is %lld, not %lld\n", file, line, what, actual,
+                expected);
+        _exit(1);
+    }
+}
+
+bool harness_has_library(void)
+{
+    return api_malloc != NULL || getenv("LIB") != NULL;
+}
+
+static bool library_is_where_it_should_be(void)
+{
+    const char *lib = getenv("LIB");
+    return lib == NULL || process_maps_file(strrchr(lib, '/') ? strrchr(lib, '/') : lib);
+}
+
+static bool test_passes(const struct test *test)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(SECONDS_PER_TEST);
+        test->run();
+        exit(0);
+    }
+    int status = -1;
+    if (pid > 0) {
+        waitpid(pid, &status, 0);
+    }
+    if (WIFSIGNALED(status)) {
+        dprintf(STDOUT_FILENO, "# ended by signal %d (%s)\n", WTERMSIG(status),
+                strsignal(WTERMSIG(status)));
+    }
+    return status == 0;
+}
+
+static int run_all(void)
+{
+    int failed_count = 0;
+    for (const struct test *test = g_first; test != NULL; test = test->next) {
+        bool passed = test_passes(test);
+        dprintf(STDOUT_FILENO, "%s - %s\n", passed ? "ok" : "not ok", test->name);
+        failed_count += passed ? 0 : 1;
+    }
+    return failed_count == 0 ? 0 : 1;
+}
+
+/* For the debugger: one claim by name, in this very process. */
+static int run_one(const char *name)
+{
+    for (const struct test *test = g_first; test != NULL; test = test->next) {
+        if (strcmp(test->name, name) == 0) {
+            test->run();
+            return 0;
+        }
+    }
+    dprintf(STDERR_FILENO, "no such claim: %s\n", name);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (!library_is_where_it_should_be()) {
+        dprintf(STDOUT_FILENO, "not ok - %s is loaded\n", getenv("LIB"));
+        return 1;
+    }
+    return argc > 1 ? run_one(argv[1]) : run_all();
+}

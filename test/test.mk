@@ -1,0 +1,132 @@
+# test.mk - `make check` and its parts. A suite leaves its counts in $(RESULTS); `check` adds them up.
+# A program of test/ is one C file. It runs under plain glibc, under the preload of any build, and
+# some also linked with the floor archives of a sanitizer build, calling api_* instead of malloc.
+T       := build/test
+RESULTS := build/results
+
+# -fno-builtin: the compiler must not reason about the functions that are under test.
+CFLAGS_TEST := -D_GNU_SOURCE -O1 -g -fno-builtin -fno-optimize-sibling-calls -Itest -Isrc -Iinclude \
+        -Wall -Wextra -Werror -Wno-unknown-warning-option -Wno-alloc-size-larger-than \
+        -Wno-use-after-free -Wno-free-nonheap-object -Wno-unused-result
+CC_TEST = @mkdir -p $(@D) && $(CC) -std=c11 $(CFLAGS_TEST)
+
+# Builds of the library: build-NAME is made with VARIANT_NAME.
+VARIANT_debug   := -Og -DCONFIG_DEBUG=1
+VARIANT_tiny    := $(VARIANT_debug) -DCONFIG_TINY=1
+VARIANT_page16k := $(VARIANT_debug) -DMYALLOC_FORCE_PAGE=16384
+VARIANT_page64k := $(VARIANT_debug) -DMYALLOC_FORCE_PAGE=65536
+VARIANT_clang   := -O2
+VARIANT_asan    := $(VARIANT_debug) -fsanitize=address -fno-omit-frame-pointer
+VARIANT_ubsan   := $(VARIANT_debug) -fsanitize=undefined -fno-sanitize-recover=all
+VARIANT_tsan    := $(VARIANT_debug) -fsanitize=thread
+
+SUPPORT  := $(wildcard test/support/*.c)
+HEADERS  := $(wildcard test/support/*.h test/corruption/*.h)
+programs  = $(patsubst test/%.c,$(T)/%,$(wildcard test/$(1)/*.c))
+scripts   = $(wildcard test/$(1)/*.sh)
+PROGRAMS := $(foreach d,api corruption hazards injection negative stress,$(call programs,$d))
+VICTIMS  := $(call programs,hazards/programs)
+PLUGINS  := $(patsubst test/%.c,$(T)/%.so,$(wildcard test/hazards/plugins/*.c) test/preload/probe.c)
+UNITS    := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
+ARCHIVED := $(addprefix $(B)/archive/,stress/stress api/malloc api/calloc api/realloc api/free \
+        api/reallocarray api/posix_memalign api/memalign api/valloc api/malloc_usable_size)
+
+$(T)/support/%.o: test/support/%.c $(HEADERS)
+	$(CC_TEST) -c -o $@ $<
+$(PROGRAMS): $(T)/%: test/%.c $(SUPPORT:test/%.c=$(T)/%.o)
+	$(CC_TEST) -o $@ $^ -pthread
+$(VICTIMS): $(T)/%: test/%.c
+	$(CC_TEST) -o $@ $< -pthread
+$(T)/hazards/programs/%: test/hazards/programs/%.cc
+	@mkdir -p $(@D) && g++ $(CFLAGS_TEST) -Wno-sized-deallocation -o $@ $<
+$(PLUGINS): $(T)/%.so: test/%.c
+	$(CC_TEST) -shared -fPIC -Wl,-rpath,'$$ORIGIN' -o $@ $<
+
+# Linked with all floors; the names of the malloc family mean api_* there.
+$(ARCHIVED): $(B)/archive/%: test/%.c $(SUPPORT) $(HEADERS) $(FLOOR_AR)
+	$(CC_TEST) $(VARIANT) -include support/subject_archive.h -o $@ $< $(SUPPORT) \
+	        -Wl,--whole-archive $(FLOOR_AR) -Wl,--no-whole-archive -pthread
+
+# Linked with the floor of the module and those below it: a call upwards does not link.
+floor_of   = $(foreach f,$(FLOORS),$(if $(wildcard src/$f/$(1).h),$f))
+upto       = $(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2))))
+unit_floor = $(call upto,$(call floor_of,$(patsubst test_%,%,$(1))),$(FLOORS))
+$(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
+	$(CC_TEST) $(VARIANT) -o $@ $< -Wl,--whole-archive \
+	        $(patsubst %,$(B)/lib%.a,$(call unit_floor,$*)) -Wl,--no-whole-archive -lcriterion -pthread
+
+# The suites; they run inside a group, which is one build with one setting.
+LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(CURDIR)/$(B)/libmyalloc.so)
+SUITE = @RESULTS=$(RESULTS) TEST_PROGRAMS=$(CURDIR)/$(T) CC=$(CC) LIB=$(LIBRARY) $(1) \
+        test/support/suite.sh $(GROUP)$(@:suite%=%)
+suite-static suite-negative suite-preload suite-injection:
+	$(SUITE) $(call scripts,$(@:suite-%=%))
+suite-api suite-corruption suite-hazards suite-stress:
+	$(SUITE) $(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%))
+suite-unit:
+	$(call SUITE,LIB= CRITERION_OUTPUTS=tap:-) $(UNITS)
+suite-archive:
+	$(call SUITE,LIB=) $(ARCHIVED)
+suite-valgrind:
+	$(call SUITE,LIB= UNDER='valgrind -q --error-exitcode=9' STRESS_SLOTS=500) $(ARCHIVED)
+
+prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) $(T)/hazards/programs/operator_delete
+prepare-archive: $(ARCHIVED)
+prepare-unit: $(UNITS)
+
+# The groups: what is made before, and which suites then run, one after the other. The glibc group
+# checks the checks: what they demand of the library, glibc does.
+PRELOADED   := api corruption hazards stress
+SUITES_main     := static negative $(PRELOADED) preload
+SUITES_debug    := unit injection
+SUITES_brk-off  := $(PRELOADED)
+SUITES_tiny     := $(PRELOADED)
+SUITES_page16k  := $(PRELOADED)
+SUITES_page64k  := $(PRELOADED)
+SUITES_clang    := $(PRELOADED)
+SUITES_asan     := archive
+SUITES_ubsan    := archive
+SUITES_tsan     := archive
+SUITES_valgrind := valgrind
+SUITES_glibc    := $(PRELOADED) preload
+ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan
+
+DIR_main     := build
+DIR_brk-off  := build
+DIR_glibc    := build
+DIR_valgrind := build-debug
+CC_clang     := clang
+CONF_brk-off := MYALLOC_CONF=brk:0
+prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) $(filter unit archive,$(1:valgrind=archive))
+build_of = $(or $(DIR_$(1)),build-$(1))
+
+SUB = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -s -k GROUP=$* B=$(call build_of,$*) \
+        CC=$(or $(CC_$*),$(CC)) $(if $(VARIANT_$(DIR:build-%=%)),VARIANT='$(VARIANT_$(DIR:build-%=%))')
+group-%: DIR = $(call build_of,$*)
+group-%: setup
+	@if $(SUB) -j2 $(patsubst %,prepare-%,$(call prepared,$(SUITES_$*))); \
+	then $(CONF_$*) $(SUB) $(SUITES_$*:%=suite-%) 2>/dev/null || true; \
+	else echo "$*: does not build"; fi
+
+# What remains to be said after the groups: the sum, alone on the last line.
+total = @test/support/total.sh $(RESULTS) $(foreach g,$(1),$(SUITES_$g:%=$g-%))
+check: $(ALL_GROUPS:%=group-%)
+	$(call total,$(ALL_GROUPS))
+check-%: group-%
+	$(call total,$*)
+stress: export STRESS_SECONDS = 60
+stress: export LIMIT = 300
+stress: setup
+	@$(MAKE) --no-print-directory -s prepare-preload && $(MAKE) --no-print-directory -s GROUP=long suite-stress
+
+setup:
+	@scripts/setup.sh
+	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
+
+FORMATTED = $(shell find src include test bench -name '*.[ch]')
+format:
+	clang-format -i $(FORMATTED)
+tidy: setup
+	@$(MAKE) --no-print-directory GROUP=alone suite-static
+
+.PHONY: check stress setup format tidy

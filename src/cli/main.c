@@ -30,6 +30,10 @@ static const struct command COMMANDS[] = {
      COMMON | ROUNDS | BIT(OPTION_BATCH), 0, 0, false, cmd_top},
     {"heap", "PID", "Show size classes and page occupancy: why memory is not given back.",
      COMMON | BIT(OPTION_SVG), 1, 1, false, cmd_heap},
+    {"lab", "NAME", "Do an experiment: layout, brk, mmap, pool, heap or fit.",
+     BIT(OPTION_OUTPUT) | BIT(OPTION_COLOUR) | BIT(OPTION_AUTO) | BIT(OPTION_LANGUAGE) |
+         BIT(OPTION_JSON),
+     1, 1, false, cmd_lab},
     {"check", "PROG", "Tell whether the library will work in a program, and why not.", COMMON, 1, 1,
      false, cmd_check},
     {"doctor", "", "Check the settings of the system that matter to an allocator.", COMMON, 0, 0,

@@ -32,10 +32,11 @@ $(BENCH_B)/%.o: bench/%.c
 # Static: LD_PRELOAD then concerns only the command that it starts, and its own memory is small.
 $(BENCH_B)/measure: bench/measure.c
 	$(BENCH_CC) -static -o $@ $<
-$(BENCH_B)/replay: $(addprefix $(BENCH_B)/,replay.o trace_plan.o trace_read.o)
-	$(BENCH_CC) -o $@ $^
-$(BENCH_B)/trace_tool: $(addprefix $(BENCH_B)/,trace_tool.o trace_write.o trace_read.o)
-	$(BENCH_CC) -o $@ $^
+$(BENCH_B)/replay: $(addprefix $(BENCH_B)/,replay.o trace_plan.o trace_read.o common.o)
+	$(BENCH_CC) -o $@ $^ -ldl
+$(BENCH_B)/trace_tool: $(addprefix $(BENCH_B)/,trace_tool.o trace_plan.o trace_write.o \
+        trace_read.o common.o)
+	$(BENCH_CC) -o $@ $^ -ldl
 $(BENCH_B)/%.so: bench/%.c
 	$(BENCH_CC) -fPIC -shared -o $@ $< -ldl
 

@@ -5,7 +5,7 @@ import argparse
 import os
 import sys
 
-from harness import allocators, machine, session, smoke, suite, table
+from harness import allocators, machine, real, selftest, session, smoke, suite, table
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -66,6 +66,16 @@ def run_workloads(options):
     return finish(current, "results")
 
 
+def run_real(options):
+    rows, missing = real.rows(options.build, options.bench.split())
+    for name, why in missing.items():
+        print(f"skipped: {name}: {why}", file=sys.stderr)
+    current = start_session(options)
+    current.skipped.update(missing)
+    measure_all(current, options, rows)
+    return finish(current, "real")
+
+
 def run_smoke(options):
     found, skipped = allocators.find(options.alloc.split(), ROOT)
     for name, why in skipped.items():
@@ -73,9 +83,16 @@ def run_smoke(options):
     return smoke.run(options.build, found, options.bench.split())
 
 
+def run_self(options):
+    found, _ = allocators.find([allocators.MYALLOC], ROOT)
+    base = found or allocators.find([allocators.GLIBC], ROOT)[0]
+    print(f"the allocator to be spoiled is {base[0].name}")
+    return selftest.run(options.build, options.runs, options.scale, base[0])
+
+
 def main():
     options = parse_arguments()
-    modes = {"workloads": run_workloads, "smoke": run_smoke}
+    modes = {"workloads": run_workloads, "real": run_real, "self": run_self, "smoke": run_smoke}
     return modes[options.mode](options)
 
 

@@ -1,6 +1,7 @@
 """Runs one command under one allocator and returns what it cost."""
 
 import dataclasses
+import hashlib
 import os
 import re
 import subprocess
@@ -48,7 +49,7 @@ def _environment(command, allocator, probe):
     env.update(command.env)
     preload = [allocator.preload_for(command.brings_own)]
     if probe:
-        preload.append(probe[0])
+        preload.insert(0, probe[0])
         env["BENCH_PROBE"] = probe[1]
     if any(preload):
         env["LD_PRELOAD"] = ":".join(p for p in preload if p)
@@ -64,54 +65,65 @@ def _explain(outside, stderr):
     return f"exit status {int(outside['exit'])}: {text}"
 
 
+def _drive(command):
+    """The client's seconds, None without a client, or the Failed it raised."""
+    try:
+        return command.client() if command.client else None
+    except Failed as error:
+        return error
+
+
 def _run_measured(launcher, command, env):
-    stdin = open(command.stdin, "rb") if command.stdin else subprocess.DEVNULL
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    """Returns (standard output in bytes, error text, seconds by the client)."""
+    with open(command.stdin or os.devnull, "rb") as stdin, \
+            tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(launcher + command.argv, stdin=stdin, stdout=out, stderr=err,
                                    env=env, cwd=command.cwd)
-        client_seconds = command.client() if command.client else None
+        driven = _drive(command)
         status = process.wait()
-        if command.stdin:
-            stdin.close()
         out.seek(0)
         err.seek(0)
-        stdout, stderr = out.read(), err.read()
+        stdout, stderr = out.read(), err.read().decode(errors="replace")
     if status != 0:
         raise Failed(f"the launcher failed: {stderr.strip()[-ERROR_TEXT_LIMIT:]}")
-    return stdout, stderr, client_seconds
+    return stdout, stderr, driven
 
 
 def run(tool, command, allocator, probe=None, sampling=None):
     """One run. `tool` is the path of the `measure` program; `probe` is (probe.so, file to fill).
 
-    The result has wall, user, sys, peak_kib, minor_faults, seconds, and for the project's own
-    workloads whatever their result line says. Raises Failed.
+    The result has wall, user, sys, peak_kib, minor_faults, seconds; for the project's own workloads
+    also what their result line says, for other programs a digest of their output. Raises Failed.
     """
     with tempfile.TemporaryDirectory() as scratch:
         outcome = os.path.join(scratch, "outcome")
         launcher = [tool, "-o", outcome, "-t", str(command.timeout)]
         if sampling:
             launcher += ["-w", sampling.path, "-i", str(sampling.interval_ms)]
-        stdout, stderr, client_seconds = _run_measured(
+        stdout, stderr, driven = _run_measured(
             [*launcher, "--"], command, _environment(command, allocator, probe))
         with open(outcome, encoding="utf-8") as file:
             outside = parse_pairs(file.read())
     if outside["exit"] != 0:
         raise Failed(_explain(outside, stderr))
+    if isinstance(driven, Failed):
+        raise driven
     if "ERROR: ld.so" in stderr:
         raise Failed("the loader refused the preload: " + stderr.strip()[:ERROR_TEXT_LIMIT])
     sample = {k: v for k, v in outside.items() if k not in ("exit", "signal", "timed_out")}
-    sample["seconds"] = client_seconds if client_seconds is not None else outside["wall"]
-    own = re.search(r"^result (.*)$", stdout, re.MULTILINE)
+    sample["seconds"] = outside["wall"] if driven is None else driven
+    own = re.search(rb"^result (.*)$", stdout, re.MULTILINE)
+    if own is None and command.client is None:
+        sample["output"] = hashlib.sha256(stdout).hexdigest()[:16]
     if own:
-        sample.update(parse_pairs(own.group(1)))
+        sample.update(parse_pairs(own.group(1).decode()))
         if not allocator.serves(sample["malloc"]):
             raise Failed(f"malloc was served by {sample['malloc']}")
     return sample
 
 
 def verify_provider(tool, command, allocator, probe_library):
-    """A run with the probe behind the allocator: every program it starts must be served by it."""
+    """A run with the probe before the allocator: every program it starts must be served by it."""
     with tempfile.TemporaryDirectory() as scratch:
         report = os.path.join(scratch, "probe")
         run(tool, command, allocator, probe=(probe_library, report))

@@ -83,6 +83,16 @@ def _attempt(cell, action):
         cell.failed = str(error)
 
 
+def _compare_outputs(cells):
+    """A program's output must be the same under every allocator as under the first that ran."""
+    expected = None
+    for cell in cells.values():
+        for output in cell.values("output"):
+            expected = expected or output
+            if output != expected:
+                cell.failed = f"its output differs (digest {output}, expected {expected})"
+
+
 def measure_row(build, row, allocators, runs, quiet=False):
     """Warm-up with verification under each allocator, then rounds A B C A B C ..."""
     tool = os.path.join(build, "measure")
@@ -99,4 +109,5 @@ def measure_row(build, row, allocators, runs, quiet=False):
             print(".", end="", file=sys.stderr, flush=True)
     if not quiet:
         print("", file=sys.stderr)
+    _compare_outputs(cells)
     return RowResult(row.name, row.family, row.threads, cells)

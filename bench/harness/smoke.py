@@ -3,7 +3,7 @@
 import concurrent.futures
 import os
 
-from harness import measure, suite
+from harness import measure, replay_check, suite
 
 SCALE = 0.01
 TIMEOUT = 30
@@ -27,7 +27,9 @@ def run(build, allocators, names):
         pairs = [(row, a) for row in rows for a in allocators]
         outcomes = list(pool.map(lambda pair: _check(tool, *pair), pairs))
     problems += [text for text in outcomes if text]
+    trace_passed, trace_problems = replay_check.run(build, allocators)
+    problems += trace_problems
     for text in problems:
         print(text)
-    print(f"{outcomes.count(None)} passed, {len(problems)} failed")
+    print(f"{outcomes.count(None) + trace_passed} passed, {len(problems)} failed")
     return 1 if problems or not outcomes else 0

@@ -113,7 +113,7 @@ def print_all(session):
 
 
 KNOWN_KEYS = {TIME, PEAK, AFTER, "wall", "user", "sys", "minor_faults", "major_faults", "name",
-              "threads", "ops", "mops", "malloc", "tables_kib"}
+              "threads", "ops", "mops", "malloc", "output"}
 
 
 def extra_keys(session):

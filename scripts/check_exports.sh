@@ -33,5 +33,6 @@ done
 needed=$(readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | tr '\n' ' ')
 [ "$needed" = "libc.so.6 " ] || fail "needs $needed"
 text_bytes=$(size "$library" | awk 'NR == 2 { print $1 }')
-[ "$text_bytes" -le $text_bytes_max ] || fail "has $text_bytes bytes of text, more than $text_bytes_max"
+[ "$text_bytes" -le $text_bytes_max ] ||
+    fail "has $text_bytes bytes of text, more than $text_bytes_max"
 exit $failed

@@ -1,7 +1,7 @@
 #!/bin/bash
 # check_layers.sh [SRC] - includes only go down the list in SRC/LAYERS: one module per line, lowest
-# first, as base/config.h or base/config; `#` begins a comment. A module may include itself and all above
-# it in the file; a module that is not listed fails, and so does a listed one that is not there.
+# first, as base/config.h or base/config; `#` begins a comment. A module may include itself and
+# those listed before it; one that is not listed fails, and so does a listed one that is not there.
 set -u
 src=${1:-src}
 [ -s "$src/LAYERS" ] || { echo "$src/LAYERS is missing" && exit 1; }

@@ -1,12 +1,12 @@
-# test.mk - `make check` and its parts. A suite leaves its counts in $(RESULTS); `check` adds them up.
+# test.mk - `make check` and its parts. Each suite leaves its counts in $(RESULTS), to be added up.
 # A program of test/ is one C file. It runs under plain glibc, under the preload of any build, and
 # some also linked with the floor archives of a sanitizer build, calling api_* instead of malloc.
 T       := build/test
 RESULTS := build/results
 
 # -fno-builtin: the compiler must not reason about the functions that are under test.
-CFLAGS_TEST := -D_GNU_SOURCE -O1 -g -fno-builtin -fno-optimize-sibling-calls -Itest -Isrc -Iinclude \
-        -Wall -Wextra -Werror -Wno-unknown-warning-option -Wno-alloc-size-larger-than \
+CFLAGS_TEST := -D_GNU_SOURCE -O1 -g -fno-builtin -fno-optimize-sibling-calls -Itest -Isrc \
+        -Iinclude -Wall -Wextra -Werror -Wno-unknown-warning-option -Wno-alloc-size-larger-than \
         -Wno-use-after-free -Wno-free-nonheap-object -Wno-unused-result
 CC_TEST = @mkdir -p $(@D) && $(CC) -std=c11 $(CFLAGS_TEST)
 
@@ -49,7 +49,8 @@ $(ARCHIVED): $(B)/archive/%: test/%.c $(SUPPORT) $(HEADERS) $(FLOOR_AR)
 
 # Linked with the floor of the module and those below it: a call upwards does not link.
 floor_of   = $(foreach f,$(FLOORS),$(if $(wildcard src/$f/$(1).h),$f))
-upto       = $(firstword $(2)) $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2))))
+upto       = $(firstword $(2)) \
+        $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2))))
 unit_floor = $(call upto,$(call floor_of,$(patsubst test_%,%,$(1))),$(FLOORS))
 $(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
 	$(CC_TEST) $(VARIANT) -o $@ $< -Wl,--whole-archive \
@@ -70,7 +71,8 @@ suite-archive:
 suite-valgrind:
 	$(call SUITE,LIB= UNDER='valgrind -q --error-exitcode=9' STRESS_SLOTS=500) $(ARCHIVED)
 
-prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) $(T)/hazards/programs/operator_delete
+prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
+        $(T)/hazards/programs/operator_delete
 prepare-archive: $(ARCHIVED)
 prepare-unit: $(UNITS)
 
@@ -97,12 +99,13 @@ DIR_glibc    := build
 DIR_valgrind := build-debug
 CC_clang     := clang
 CONF_brk-off := MYALLOC_CONF=brk:0
-prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) $(filter unit archive,$(1:valgrind=archive))
+prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
+        $(filter unit archive,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 
+variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))
 SUB = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -s -k GROUP=$* B=$(call build_of,$*) \
-        CC=$(or $(CC_$*),$(CC)) $(if $(VARIANT_$(DIR:build-%=%)),VARIANT='$(VARIANT_$(DIR:build-%=%))')
-group-%: DIR = $(call build_of,$*)
+        CC=$(or $(CC_$*),$(CC)) $(if $(call variant,$*),VARIANT='$(call variant,$*)')
 group-%: setup
 	@if $(SUB) -j2 $(patsubst %,prepare-%,$(call prepared,$(SUITES_$*))); \
 	then $(CONF_$*) $(SUB) $(SUITES_$*:%=suite-%) 2>/dev/null || true; \
@@ -117,7 +120,8 @@ check-%: group-%
 stress: export STRESS_SECONDS = 60
 stress: export LIMIT = 300
 stress: setup
-	@$(MAKE) --no-print-directory -s prepare-preload && $(MAKE) --no-print-directory -s GROUP=long suite-stress
+	@$(MAKE) --no-print-directory -s prepare-preload
+	@$(MAKE) --no-print-directory -s GROUP=long suite-stress
 
 setup:
 	@scripts/setup.sh

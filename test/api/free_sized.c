@@ -1,4 +1,5 @@
-/* free_sized.c - C23 7.24.3.4 and 7.24.3.5, and the old cfree; Debian 12's glibc has none to link. */
+/* free_sized.c - C23 7.24.3.4 and 7.24.3.5, and the old cfree; Debian 12's glibc has none to link.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-# options.sh - MYALLOC_CONF: good values are silent, bad ones cost one line, and the program runs on.
+# options.sh - MYALLOC_CONF: good values are silent, bad ones cost a line; the program runs on.
 . test/support/tap.sh
 
 # says OPTIONS TEXT - with OPTIONS the program runs and its stderr is exactly TEXT.

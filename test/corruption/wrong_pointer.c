@@ -1,4 +1,5 @@
-/* wrong_pointer.c - free of what malloc never returned: inside a block, misaligned, on the stack. */
+/* wrong_pointer.c - free of what malloc never returned: inside a block, misaligned, on the stack.
+ */
 #include <stdlib.h>
 
 #include "corruption/messages.h"

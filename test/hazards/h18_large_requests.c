@@ -1,4 +1,5 @@
-/* h18_large_requests.c - what cannot be served is refused at once; what is not used is not touched. */
+/* h18_large_requests.c - what cannot be served is refused at once; what is not used is not touched.
+ */
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>

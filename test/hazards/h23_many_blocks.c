@@ -1,4 +1,5 @@
-/* h23_many_blocks.c - more blocks than the kernel allows mappings; limits that half was freed under. */
+/* h23_many_blocks.c - more blocks than the kernel allows mappings; limits that half was freed
+ * under. */
 #include <stdlib.h>
 #include <sys/resource.h>
 

@@ -30,7 +30,8 @@ if [ -n "${LIB-}" ]; then
         claim "realloc of a $kind pointer fails with one line" one_line_warning ignore $kind realloc
         claim "usable size of a $kind pointer is zero" silent_success ignore $kind usable
         claim "free of a $kind pointer ends the program on demand" one_line_death abort $kind free
-        claim "realloc of a $kind pointer ends the program on demand" one_line_death abort $kind realloc
+        claim "realloc of a $kind pointer ends the program on demand" \
+            one_line_death abort $kind realloc
     done
     claim "free of a libc pointer goes to libc on demand" silent_success forward libc forwarded
 else

@@ -57,7 +57,7 @@ TEST(the_last_free_may_come_in_a_later_key_destructor)
     for (int i = 0; i < 3000; i++) {
         run_thread(leave_blocks_to_destructors, NULL);
     }
-    REQUIRE(process_rss_bytes() <= rss_before + 256 * KIB);
+    REQUIRE(process_rss_bytes() <= rss_before + MIB);
 }
 
 static void *allocate_some(void *unused)

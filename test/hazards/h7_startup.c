@@ -15,10 +15,11 @@ static void allocate_before_constructors(void)
     memset(g_before_constructors, 7, 100);
 }
 
-__attribute__((section(".preinit_array"), used)) static void (*const g_preinit)(void) =
-    allocate_before_constructors;
+__attribute__((section(".preinit_array"),
+               used)) static void (*const g_preinit)(void) = allocate_before_constructors;
 
-/* The interposer that some tools bring: finds the real function with dlsym, allocates on the way. */
+/* The interposer that some tools bring: finds the real function with dlsym, allocates on the way.
+ */
 void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
 {
     typedef void *mmap_fn(void *, size_t, int, int, int, off_t);

@@ -1,5 +1,6 @@
 # h8_limits.sh - a short, refused or oddly placed break: the program must not notice.
 . test/support/tap.sh
+threads=$TEST_PROGRAMS/hazards/programs/threads
 everything=$TEST_PROGRAMS/hazards/programs/all_functions
 loader=$(readelf -l /bin/true | sed -n 's/.*interpreter: \(.*\)]/\1/p')
 
@@ -18,5 +19,5 @@ claim "started by the loader" limited -c 0 "$loader" "$everything"
 claim "without address randomization" limited -c 0 setarch -R "$everything"
 claim "started by the loader without address randomization" \
     limited -c 0 setarch -R "$loader" "$everything"
-claim "threads in 64 MiB of address space" limited -v 65536 "$TEST_PROGRAMS/hazards/programs/threads"
+claim "threads in 64 MiB of address space" limited -v 65536 "$threads"
 finish

@@ -95,7 +95,8 @@ extern const char __executable_start[];
 static void write_right_place(const char *end)
 {
     char place[64];
-    snprintf(place, sizeof place, "0x%zx%s", (size_t)(__start_victims + 1 - __executable_start), end);
+    snprintf(place, sizeof place, "0x%zx%s", (size_t)(__start_victims + 1 - __executable_start),
+             end);
     write_line(DOUBLE_FREE, place);
 }
 

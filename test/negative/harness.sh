@@ -1,4 +1,4 @@
-# harness.sh - the tests' own machinery sees failures: crashes, silence, wrong messages, lost suites.
+# harness.sh - the machinery of the tests sees failures: crashes, silence, wrong texts, lost suites.
 . test/support/tap.sh
 broken=$(mktemp -d)
 trap 'rm -rf "$broken"' EXIT
@@ -16,7 +16,8 @@ counts_are() {
 }
 
 claim "suite: a claim that holds is counted" counts_are 'echo "ok - a"' "1 0"
-claim "suite: a claim that fails is counted" counts_are 'echo "ok - a"; echo "not ok - b"; exit 1' "1 1"
+claim "suite: a claim that fails is counted" \
+    counts_are 'echo "ok - a"; echo "not ok - b"; exit 1' "1 1"
 claim "suite: a crash behind good claims is counted" counts_are 'echo "ok - a"; kill -SEGV $$' "1 1"
 claim "suite: a program without claims is counted" counts_are 'true' "0 1"
 claim "suite: a program that hangs is counted" counts_are 'sleep 60' "0 1"

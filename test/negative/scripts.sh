@@ -3,7 +3,8 @@
 broken=$(mktemp -d)
 trap 'rm -rf "$broken"' EXIT
 
-# layered LINE... - a source tree whose base/low.h and heap/high.h are in order, then LINEs added to low.
+# layered LINE... - a source tree whose base/low.h and heap/high.h are in order, but for the LINEs
+# added to low.
 layered() {
     rm -rf "$broken/src" && mkdir -p "$broken/src/base" "$broken/src/heap"
     printf '%s\n' base/low.h heap/high.h >"$broken/src/LAYERS"
@@ -43,7 +44,9 @@ exports() {
     scripts/check_exports.sh "$broken/lib.so" "$broken/golden"
 }
 
-good='void *malloc(unsigned long n) { return (void *)n; } void free(void *p) { (void)p; } int myalloc_x;'
+good='void *malloc(unsigned long n) { return (void *)n; }
+    void free(void *p) { (void)p; }
+    int myalloc_x;'
 uses_libc='extern int puts(const char *); int myalloc_y(void) { return puts("x"); }'
 library "$good $uses_libc"
 claim "exports: the exact list passes" exports
@@ -76,7 +79,9 @@ sed -i 's/^malloc instructions [0-9]*/malloc instructions 9/' "$broken/golden"
 refused "fast path: another count than the golden one fails" fast_path
 counted "extern void *f(long); void *malloc(unsigned long n) { return f((long)n) + 1; } $short_free"
 refused "fast path: a call fails" fast_path
-counted "volatile int v; void *malloc(unsigned long n) { v; v; v; v; v; v; v; v; v; v; v; v; v; return (void *)n; } $short_free"
+counted "volatile int v;
+    void *malloc(unsigned long n) { v; v; v; v; v; v; v; v; v; v; v; v; v; return (void *)n; }
+    $short_free"
 refused "fast path: too many instructions fail" fast_path
 counted "extern void *f(unsigned long); void *malloc(unsigned long n) { return f(n); } $short_free"
 refused "fast path: leaving before ret fails" fast_path

@@ -4,7 +4,7 @@ programs=(gcc g++ as ld ar objdump)
 children=(cc1 cc1plus collect2)
 
 scene() {
-    cp "$PROJECT"/test/support/*.c "$PROJECT"/test/stress/*.c "$PROJECT"/test/hazards/programs/*.cc .
+    cp "$PROJECT"/test/support/*.c "$PROJECT"/test/stress/*.c .
     for source in *.c; do
         gcc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$PROJECT/test" -c "$source" || return
     done

@@ -13,7 +13,7 @@ scene() {
     ls -l --time-style=+ part.*
     find . -name 'part.*' | sort
     grep -c '9.*9' numbers
-    awk '{ count[$1 % 1000] += $1 } END { for (k in count) print k, count[k] }' numbers | sort | sha256sum
+    awk '{ sum[$1 % 1000] += $1 } END { for (k in sum) print k, sum[k] }' numbers | sort | sha256sum
     join <(sort numbers) <(sort -r numbers | sort) | wc -l
     ls /nonexistent
     ls -lR /usr/share/doc --time-style=+ | sha256sum

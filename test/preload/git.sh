@@ -5,8 +5,15 @@ children=()
 
 # One frozen copy for both runs: the project may be committed to meanwhile.
 export HISTORY=$stage/history.git
-printf '[safe]\n\tdirectory = *\n[user]\n\tname = scene\n\temail = scene@localhost\n[init]\n\tdefaultBranch = main\n' \
-    >"$stage/gitconfig"
+cat >"$stage/gitconfig" <<'CONFIG'
+[safe]
+    directory = *
+[user]
+    name = scene
+    email = scene@localhost
+[init]
+    defaultBranch = main
+CONFIG
 export GIT_CONFIG_GLOBAL=$stage/gitconfig GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_DATE='2024-01-01T00:00:00Z' GIT_COMMITTER_DATE='2024-01-01T00:00:00Z'
 if git -C "$project" rev-parse HEAD >/dev/null 2>&1; then
@@ -25,7 +32,8 @@ scene() {
         git add . && git commit -qm "Step $step" || return
     done
     git blame file3 | sha256sum
-    git checkout -q -b side HEAD~10 && seq 1 100 >other && git add . && git commit -qm 'Side' || return
+    git checkout -q -b side HEAD~10 && seq 1 100 >other || return
+    git add . && git commit -qm 'Side' || return
     git merge -q -m 'Merge' main || return
     git log --oneline --graph | sha256sum
     git repack -q -adf --window=20 --threads=2

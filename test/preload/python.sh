@@ -30,7 +30,8 @@ def main():
         with multiprocessing.get_context(method).Pool(2) as pool:
             print(method, pool.map(work, range(6)))
     for i in range(5):
-        print(subprocess.run([sys.executable, "-c", f"print({i} ** 50)"], capture_output=True).stdout)
+        command = [sys.executable, "-c", f"print({i} ** 50)"]
+        print(subprocess.run(command, capture_output=True).stdout)
     text = "".join(chr(97 + i * i % 26) for i in range(400000))
     print(len(re.findall("a.*?b", text)), zlib.crc32(zlib.compress(text.encode())))
     try:

@@ -7,7 +7,10 @@ scene() {
     declare -A squares
     for i in {1..3000}; do squares[$i]=$((i * i)); done
     echo "${#squares[@]} ${squares[2999]}"
-    fibonacci() { (($1 < 2)) && echo "$1" || echo $(($(fibonacci $(($1 - 1))) + $(fibonacci $(($1 - 2))))); }
+    fibonacci() {
+        (($1 < 2)) && echo "$1" ||
+            echo $(($(fibonacci $(($1 - 1))) + $(fibonacci $(($1 - 2)))))
+    }
     fibonacci 9
     text=$(for i in {1..20000}; do echo "line $i"; done)
     echo "${#text}" "${text//line/LINE}" | head -c 300

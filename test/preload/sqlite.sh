@@ -6,7 +6,8 @@ children=()
 scene() {
     sqlite3 :memory: "PRAGMA temp_store=2;
         WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 200000)
-        SELECT count(*), sum(length(h)), min(h) FROM (SELECT hex(x * 7919 % 200003) h FROM c ORDER BY h);"
+        SELECT count(*), sum(length(h)), min(h)
+            FROM (SELECT hex(x * 7919 % 200003) h FROM c ORDER BY h);"
     sqlite3 data.db "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, size INT);
         WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 50000)
         INSERT INTO t SELECT x, printf('name-%08d', x * 31 % 50021), x % 977 FROM c;

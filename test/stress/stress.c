@@ -140,7 +140,8 @@ static struct header *reallocate(struct header *block, uint64_t *random)
     REQUIRE(moved != NULL);
     REQUIRE(moved->seal == seal_of(old_bytes, seed));
     size_t old_verified = verified_bytes(old_bytes);
-    size_t kept = old_verified < verified_bytes(new_bytes) ? old_verified : verified_bytes(new_bytes);
+    size_t kept =
+        old_verified < verified_bytes(new_bytes) ? old_verified : verified_bytes(new_bytes);
     REQUIRE(block_holds(moved + 1, kept - (kept > 0 ? 1 : 0), (unsigned)seed));
     block_seal(moved, new_bytes, random_next(random));
     return moved;

@@ -58,8 +58,8 @@ static void show_difference(const char *text, const char *expected)
 void expect_death(void (*victim)(struct misuse *misuse), const char *what)
 {
     ONLY_LIBRARY();
-    struct misuse *misuse = mmap(NULL, sizeof *misuse, PROT_READ | PROT_WRITE,
-                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct misuse *misuse =
+        mmap(NULL, sizeof *misuse, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(misuse != MAP_FAILED);
     struct death death = {victim, misuse};
     static struct outcome outcome;

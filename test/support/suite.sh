@@ -3,7 +3,7 @@
 #
 # A program prints a line `ok - CLAIM` or `not ok - CLAIM` for each claim, `# TEXT` for details, and
 # exits non-zero when a claim failed. One that crashes, hangs or claims nothing counts as a failure.
-# C programs run under the library that LIB names, when it names one; scripts look at LIB themselves.
+# C programs run under the library that LIB names, when it names one; scripts see to LIB themselves.
 #   RESULTS  directory for logs and counts   JOBS  programs at a time   LIMIT  seconds per program
 #   UNDER    a command that is to run the C programs, as valgrind does
 set -u
@@ -29,7 +29,8 @@ run_program() {
 export -f run_program
 
 [ $# -gt 0 ] || echo "not ok - $name has programs" >"$logs/none.log"
-[ $# -eq 0 ] || printf '%s\0' "$@" | xargs -0 -n 1 -P "${JOBS:-2}" bash -c 'run_program "$0" "$1"' "$logs"
+[ $# -eq 0 ] || printf '%s\0' "$@" |
+    xargs -0 -n 1 -P "${JOBS:-2}" bash -c 'run_program "$0" "$1"' "$logs"
 
 passed=$(cat "$logs"/*.log | grep -c '^ok ')
 failed=$(cat "$logs"/*.log | grep -c '^not ok ')

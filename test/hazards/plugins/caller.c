@@ -1,4 +1,5 @@
-/* caller.c - a library whose own RUNPATH leads to strdup_plugin.so: dlopen must see it as caller. */
+/* caller.c - a library whose own RUNPATH leads to strdup_plugin.so: dlopen must see it as caller.
+ */
 #include <dlfcn.h>
 #include <stddef.h>
 

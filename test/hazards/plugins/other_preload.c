@@ -1,4 +1,5 @@
-/* other_preload.c - a second preloaded allocator, as profilers bring one: it counts and goes to libc.
+/* other_preload.c - a second preloaded allocator, as profilers bring one: it counts and goes to
+ * libc.
  */
 #include <stddef.h>
 

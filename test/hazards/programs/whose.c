@@ -19,9 +19,15 @@ int main(void)
         if (posix_memalign(&posix, 64, bytes) != 0) {
             return 2;
         }
-        void *blocks[] = {malloc(bytes),        calloc(1, bytes),        realloc(malloc(8), bytes),
-                          memalign(128, bytes), aligned_alloc(64, 6400), valloc(bytes),
-                          pvalloc(bytes),       reallocarray(NULL, 2, bytes), posix};
+        void *blocks[] = {malloc(bytes),
+                          calloc(1, bytes),
+                          realloc(malloc(8), bytes),
+                          memalign(128, bytes),
+                          aligned_alloc(64, 6400),
+                          valloc(bytes),
+                          pvalloc(bytes),
+                          reallocarray(NULL, 2, bytes),
+                          posix};
         for (size_t j = 0; j < sizeof blocks / sizeof blocks[0]; j++) {
             __libc_free(blocks[j]);
         }

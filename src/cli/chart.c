@@ -31,17 +31,17 @@ static const struct {
     const char *name;
     const char *style;
     size_t field; // offset of the value in struct sample
-} LINES[] = {
+} g_lines[] = {
     {"heap (brk)", "heap", offsetof(struct sample, heap_bytes)},
     {"anonymous mappings", "mmap", offsetof(struct sample, mmap_bytes)},
     {"resident (RSS)", "rss", offsetof(struct sample, rss_bytes)},
     {"live blocks", "live", offsetof(struct sample, live_bytes)},
 };
-#define LINE_COUNT (sizeof(LINES) / sizeof(LINES[0]))
+#define LINE_COUNT (sizeof(g_lines) / sizeof(g_lines[0]))
 
 static uint64_t value_of(const struct sample *sample, size_t line)
 {
-    return *(const uint64_t *)(const void *)((const char *)sample + LINES[line].field);
+    return *(const uint64_t *)(const void *)((const char *)sample + g_lines[line].field);
 }
 
 /* Without a live page nothing is known about blocks: no line along the bottom. */
@@ -113,10 +113,10 @@ static void put_lines(struct text *out, const struct series *series, const struc
     unsigned legend_x = LEFT;
     for (size_t line = 0; line < line_count(series); line++) {
         text_printf(out, "<line class='line %s' x1='%u' x2='%u' y1='54' y2='54'/>",
-                    LINES[line].style, legend_x, legend_x + 18);
-        text_printf(out, "<text x='%u' y='58'>%s</text>\n", legend_x + 24, LINES[line].name);
+                    g_lines[line].style, legend_x, legend_x + 18);
+        text_printf(out, "<text x='%u' y='58'>%s</text>\n", legend_x + 24, g_lines[line].name);
         legend_x += 190;
-        text_printf(out, "<polyline class='line %s' points='", LINES[line].style);
+        text_printf(out, "<polyline class='line %s' points='", g_lines[line].style);
         for (size_t i = 0; i < series->count; i++) {
             text_printf(out, "%.1f,%.1f ", x_of(scale, series->samples[i].time_ns),
                         y_of(scale, value_of(&series->samples[i], line)));
@@ -128,7 +128,7 @@ static void put_lines(struct text *out, const struct series *series, const struc
 static const struct {
     const char *style;
     unsigned lane;
-} MARKS[] = {
+} g_marks[] = {
     [MYALLOC_LIVE_EVENT_BRK_GROW] = {"heap", 0}, [MYALLOC_LIVE_EVENT_BRK_SHRINK] = {"heap", 1},
     [MYALLOC_LIVE_EVENT_MMAP] = {"mmap", 0},     [MYALLOC_LIVE_EVENT_MUNMAP] = {"mmap", 1},
     [MYALLOC_LIVE_EVENT_PURGE] = {"purge", 1},   [MYALLOC_LIVE_EVENT_TRIM] = {"heap", 1},
@@ -147,11 +147,11 @@ static void put_marks(struct text *out, const struct series *series, const struc
     for (size_t i = 0; i < series->event_count; i++) {
         const struct live_event *const event = &series->events[i];
         const double x = x_of(scale, event->time_ns);
-        const unsigned y = LANES_TOP + MARKS[event->kind].lane * (LANE_HEIGHT + 6);
+        const unsigned y = LANES_TOP + g_marks[event->kind].lane * (LANE_HEIGHT + 6);
         text_printf(out,
                     "<line class='mark %s' x1='%.1f' x2='%.1f' y1='%u' y2='%u'><title>%s %s</title>"
                     "</line>\n",
-                    MARKS[event->kind].style, x, x, y, y + LANE_HEIGHT,
+                    g_marks[event->kind].style, x, x, y, y + LANE_HEIGHT,
                     live_page_event_name(event->kind), units_bytes(event->bytes).chars);
     }
     text_printf(out,

@@ -3,7 +3,7 @@
  * Owns:       nothing.
  * Threads:    one.
  * Invariants: CHECK-1  exit TOOL_OK: it works; TOOL_NO: it does not; 126 and 127 as `run` would
- * give.
+ *                      give.
  */
 #include "cli/commands.h"
 

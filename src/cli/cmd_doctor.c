@@ -157,7 +157,7 @@ static void examine_live_directory(struct findings *findings)
         works ? "Live pages can be made." : "Not writable: there are no live pages.");
 }
 
-static const char *const GRADE_NAMES[] = {"good", "note", "problem", "unknown"};
+static const char *const g_grade_names[] = {"good", "note", "problem", "unknown"};
 
 static void put_json(struct text *out, const struct findings *findings)
 {
@@ -167,7 +167,7 @@ static void put_json(struct text *out, const struct findings *findings)
     json_open(&json, "findings", '[');
     for (size_t i = 0; i < findings->count; i++) {
         json_open(&json, NULL, '{');
-        json_string(&json, "grade", GRADE_NAMES[findings->array[i].grade]);
+        json_string(&json, "grade", g_grade_names[findings->array[i].grade]);
         json_string(&json, "name", findings->array[i].name);
         json_string(&json, "value", findings->array[i].value);
         json_string(&json, "advice", findings->array[i].advice);
@@ -185,7 +185,7 @@ static void put_text(struct text *out, const struct findings *findings, bool col
     table_init(&table, "lll");
     for (size_t i = 0; i < findings->count; i++) {
         const struct finding *const finding = &findings->array[i];
-        table_cell(&table, colours[finding->grade], "%s", GRADE_NAMES[finding->grade]);
+        table_cell(&table, colours[finding->grade], "%s", g_grade_names[finding->grade]);
         table_cell(&table, COLOUR_NONE, "%s", finding->name);
         table_cell(&table, COLOUR_BOLD, "%s", finding->value);
         struct text advice = {0};

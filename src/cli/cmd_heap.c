@@ -2,8 +2,8 @@
  *
  * Owns:       nothing.
  * Threads:    one.
- * Invariants: HEAP-1  any process gets a picture: under the library its granules, else the pages of
- *                     [heap] that are resident, as the kernel tells.
+ * Invariants: HEAP-1  any process gets a picture: under the library its granules, else the pages
+ *                     of [heap] that are resident, as the kernel tells.
  */
 #include "cli/commands.h"
 
@@ -34,8 +34,8 @@ static bool find_cells(const struct target *target, struct occupancy *occupancy)
     return false;
 }
 
-static void put_text(struct text *out, const struct target *target, const struct occupancy *occupancy,
-                     bool coloured)
+static void put_text(struct text *out, const struct target *target,
+                     const struct occupancy *occupancy, bool coloured)
 {
     text_printf(out, "%s (pid %d)", target->process.name, (int)target->process.pid);
     if (target->page != NULL) {
@@ -54,7 +54,8 @@ static void put_text(struct text *out, const struct target *target, const struct
     occupancy_put_findings(out, occupancy);
 }
 
-static void put_json(struct text *out, const struct target *target, const struct occupancy *occupancy)
+static void put_json(struct text *out, const struct target *target,
+                     const struct occupancy *occupancy)
 {
     struct occupancy_findings findings;
     occupancy_find(occupancy, &findings);
@@ -111,14 +112,16 @@ static unsigned put_svg_classes(struct text *out, const struct myalloc_live *pag
                     units_bytes(class->block_bytes).chars);
         text_printf(out, "<rect class='%s' x='110' y='%u' width='%.1f' height='12' rx='2'/>",
                     class->tier == MYALLOC_LIVE_SMALL ? "small" : "medium", y, width);
-        text_printf(out, "<text class='quiet' x='%.1f' y='%u'>%s in %s blocks</text>\n", 118.0 + width,
-                    y + 11, units_bytes(bytes).chars, units_count(class->live_blocks).chars);
+        text_printf(out, "<text class='quiet' x='%.1f' y='%u'>%s in %s blocks</text>\n",
+                    118.0 + width, y + 11, units_bytes(bytes).chars,
+                    units_count(class->live_blocks).chars);
         y += 17;
     }
     return y;
 }
 
-static void write_svg(const struct target *target, const struct occupancy *occupancy, const char *path)
+static void write_svg(const struct target *target, const struct occupancy *occupancy,
+                      const char *path)
 {
     struct text title = {0};
     text_printf(&title, "Heap of %s (pid %d)", target->process.name, (int)target->process.pid);
@@ -155,8 +158,9 @@ int cmd_heap(const struct options *options, char **words)
     }
     struct occupancy occupancy = {0};
     if (!find_cells(&target, &occupancy)) {
-        tool_warn("process %d shows no heap: %s, and the kernel tells of no [heap] that we may read",
-                  (int)target.process.pid, target.no_page);
+        tool_warn(
+            "process %d shows no heap: %s, and the kernel tells of no [heap] that we may read",
+            (int)target.process.pid, target.no_page);
         target_close(&target);
         return TOOL_NO;
     }

@@ -29,7 +29,7 @@ static const struct {
     int (*run)(struct lab *lab);
     const char *english;
     const char *korean;
-} LABS[] = {
+} g_labs[] = {
     {"layout", lab_layout, "where text, data, bss, heap and stack lie",
      "text, data, bss, heap, stack은 어디에 있는가"},
     {"brk", lab_brk, "moving the program break", "프로그램 브레이크 옮기기"},
@@ -40,7 +40,7 @@ static const struct {
     {"fit", lab_fit, "first, best and segregated fit, and coalescing",
      "최초 적합, 최적 적합, 분리 적합, 그리고 병합"},
 };
-#define LAB_COUNT (sizeof(LABS) / sizeof(LABS[0]))
+#define LAB_COUNT (sizeof(g_labs) / sizeof(g_labs[0]))
 
 static void wait_for_enter(struct lab *lab)
 {
@@ -102,7 +102,8 @@ void lab_say(struct lab *lab, const char *format, ...)
     struct text out = {0};
     size_t column = LINE_COLUMNS;
     char *rest = NULL;
-    for (char *word = strtok_r(paragraph, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+    for (char *word = strtok_r(paragraph, " ", &rest); word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
         const size_t columns = text_columns(word);
         const bool breaks = column + 1 + columns > LINE_COLUMNS;
         text_put(&out, breaks ? (out.bytes != 0 ? "\n   " : "   ") : " ");
@@ -173,10 +174,10 @@ int cmd_lab(const struct options *options, char **words)
                         isatty(fileno(options->out)) == 0, // LAB-2
     };
     for (size_t i = 0; i < LAB_COUNT; i++) {
-        if (strcmp(words[0], LABS[i].name) == 0) {
-            fprintf(lab.out, "myalloc lab %s: %s\n", LABS[i].name,
-                    lab.is_korean ? LABS[i].korean : LABS[i].english);
-            const int code = LABS[i].run(&lab);
+        if (strcmp(words[0], g_labs[i].name) == 0) {
+            fprintf(lab.out, "myalloc lab %s: %s\n", g_labs[i].name,
+                    lab.is_korean ? g_labs[i].korean : g_labs[i].english);
+            const int code = g_labs[i].run(&lab);
             procfs_mappings_free(&g_lab.mappings);
             return code;
         }

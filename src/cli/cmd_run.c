@@ -2,7 +2,8 @@
  *
  * Owns:       nothing.
  * Threads:    one.
- * Invariants: RUN-1  stdin and stdout belong to the program: the summary goes to stderr or -o FILE.
+ * Invariants: RUN-1  stdin and stdout belong to the program: the summary goes to stderr or -o
+ *                    FILE.
  *             RUN-2  exit code and fatal signal of the program become ours.
  *             RUN-3  nothing is started that would silently run without the library.
  */
@@ -21,7 +22,8 @@
 
 static _Noreturn void die_not_started(const char *name, int error)
 {
-    tool_die(error == ENOENT ? TOOL_NOT_FOUND : TOOL_NOT_EXECUTABLE, "%s: %s", name, strerror(error));
+    tool_die(error == ENOENT ? TOOL_NOT_FOUND : TOOL_NOT_EXECUTABLE, "%s: %s", name,
+             strerror(error));
 }
 
 /* RUN-3 */
@@ -45,8 +47,9 @@ static void find_library(struct text *library)
         tool_die(TOOL_FAILED, "there is no %s; build it, or set MYALLOC_LIB", text_string(library));
     }
     if (strpbrk(text_string(library), ": ") != NULL) {
-        tool_die(TOOL_FAILED, "the path %s holds a blank or a colon, which LD_PRELOAD takes for the "
-                              "end of a name; copy the library elsewhere and set MYALLOC_LIB",
+        tool_die(TOOL_FAILED,
+                 "the path %s holds a blank or a colon, which LD_PRELOAD takes for the end of a "
+                 "name; copy the library elsewhere and set MYALLOC_LIB",
                  text_string(library));
     }
 }

@@ -142,9 +142,11 @@ static void put_table(struct text *out, const struct round *round, bool coloured
         const struct row *const row = &round->rows[i];
         table_cell(&table, COLOUR_NONE, "%d", (int)row->process.pid);
         table_cell(&table, COLOUR_NONE, "%s", units_bytes(row->process.rss_bytes).chars);
-        const uint64_t columns[] = {row->live_bytes, row->brk_bytes, row->mmap_bytes, row->returned_bytes};
+        const uint64_t columns[] = {row->live_bytes, row->brk_bytes, row->mmap_bytes,
+                                    row->returned_bytes};
         for (size_t column = 0; column < 4; column++) {
-            table_cell(&table, COLOUR_NONE, "%s", row->has_page ? units_bytes(columns[column]).chars : "-");
+            table_cell(&table, COLOUR_NONE, "%s",
+                       row->has_page ? units_bytes(columns[column]).chars : "-");
         }
         table_cell(&table, COLOUR_NONE, "%s",
                    row->has_page ? units_count((uint64_t)row->mallocs_per_second).chars : "-");

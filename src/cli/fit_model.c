@@ -2,10 +2,11 @@
  *
  * Owns:       the chunks of struct fit_heap.
  * Threads:    one.
- * Invariants: FIT-1  chunks cover the heap in order, without gaps: chunk i + 1 starts where i ends.
+ * Invariants: FIT-1  chunks cover the heap in order, without gaps: chunk i + 1 starts where i
+ *                    ends.
  *             FIT-2  with coalescing, two free neighbours outside of slabs do not exist.
- *             FIT-3  a chunk of a slab is as long as every other of that slab; a slab whose chunks are
- *                    all free becomes one free chunk again.
+ *             FIT-3  a chunk of a slab is as long as every other of that slab; a slab whose chunks
+ *                    are all free becomes one free chunk again.
  */
 #include "cli/fit_model.h"
 
@@ -138,7 +139,8 @@ static int close_slab(struct fit_heap *heap, int at)
         return -1;
     }
     while (heap->chunks[first].length < FIT_SLAB) {
-        heap->chunks[first].length = (short)(heap->chunks[first].length + heap->chunks[first + 1].length);
+        heap->chunks[first].length =
+            (short)(heap->chunks[first].length + heap->chunks[first + 1].length);
         drop(heap, first + 1);
     }
     heap->chunks[first].slab_size = 0;
@@ -150,7 +152,8 @@ static void coalesce(struct fit_heap *heap, int at)
 {
     const int first = is_free(heap, at - 1) && heap->chunks[at - 1].slab_size == 0 ? at - 1 : at;
     while (is_free(heap, first + 1) && heap->chunks[first + 1].slab_size == 0) {
-        heap->chunks[first].length = (short)(heap->chunks[first].length + heap->chunks[first + 1].length);
+        heap->chunks[first].length =
+            (short)(heap->chunks[first].length + heap->chunks[first + 1].length);
         drop(heap, first + 1);
     }
 }
@@ -184,7 +187,8 @@ struct fit_figures fit_measure(const struct fit_heap *heap)
             continue;
         }
         figures.free_units += chunk->length;
-        figures.free_run_max = chunk->length > figures.free_run_max ? chunk->length : figures.free_run_max;
+        figures.free_run_max =
+            chunk->length > figures.free_run_max ? chunk->length : figures.free_run_max;
     }
     return figures;
 }
@@ -194,8 +198,12 @@ void fit_draw(const struct fit_heap *heap, char *line)
     for (int i = 0; i < heap->count; i++) {
         const struct fit_chunk *const chunk = &heap->chunks[i];
         for (int unit = 0; unit < chunk->length; unit++) {
-            const char used = unit < chunk->asked ? chunk->letter : '+';
-            line[chunk->start + unit] = chunk->letter != 0 ? used : '.';
+            line[chunk->start + unit] = '.';
+            if (chunk->letter != 0 && unit < chunk->asked) {
+                line[chunk->start + unit] = chunk->letter;
+            } else if (chunk->letter != 0) {
+                line[chunk->start + unit] = '+';
+            }
         }
     }
     line[heap->units] = 0;

@@ -1,4 +1,5 @@
-/* fit_model.h - a small model of a heap: chunks in a row, and the policies that choose among them. */
+/* fit_model.h - a small model of a heap: chunks in a row, and the policies that choose among them.
+ */
 #ifndef CLI_FIT_MODEL_H
 #define CLI_FIT_MODEL_H
 
@@ -11,20 +12,20 @@
 enum fit_policy { FIT_FIRST, FIT_BEST, FIT_SEGREGATED, FIT_POLICIES };
 
 struct fit_chunk {
-    short start;    // first unit
-    short length;   // units
-    short asked;    // units that were asked for; less than length: waste inside
-    char letter;    // name of the block; 0: the chunk is free
+    short start;     // first unit
+    short length;    // units
+    short asked;     // units that were asked for; less than length: waste inside
+    char letter;     // name of the block; 0: the chunk is free
     short slab_size; // units per block of the slab to which it belongs; 0: none
 };
 
 struct fit_heap {
-    enum fit_policy policy;               // [const]
-    bool coalesces;                       // [const] free neighbours become one chunk
-    int units;                            // [const] size of the heap
-    int count;                            // chunks
+    enum fit_policy policy;                 // [const]
+    bool coalesces;                         // [const] free neighbours become one chunk
+    int units;                              // [const] size of the heap
+    int count;                              // chunks
     struct fit_chunk chunks[FIT_UNITS_MAX]; // addresses ascending, no gaps
-    long looks;                           // chunks looked at by all searches
+    long looks;                             // chunks looked at by all searches
     long searches;
 };
 
@@ -44,7 +45,8 @@ void fit_give(struct fit_heap *heap, int start);
 
 struct fit_figures fit_measure(const struct fit_heap *heap);
 
-/* Write one character per unit: the letter of its block, '+' for waste inside of it, '.' for free. */
+/* Write one character per unit: the letter of its block, '+' for waste inside of it, '.' for free.
+ */
 void fit_draw(const struct fit_heap *heap, char *line);
 
 #endif

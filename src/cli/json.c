@@ -3,7 +3,7 @@
  * Owns:       nothing; appends to the text of struct json.
  * Threads:    one.
  * Invariants: JSON-1  the result is ASCII plus bytes >= 0x80 of valid UTF-8; other bytes are
- * written as '?', since a path of a process may hold anything.
+ *                     written as '?', since a path of a process may hold anything.
  */
 #include "cli/json.h"
 

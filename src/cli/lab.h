@@ -13,7 +13,8 @@ struct lab {
     unsigned step;     // [owner] number of the step that was begun last
 };
 
-/* Begin the next step with a line that tells what is done; waits for Enter before all but the first. */
+/* Begin the next step with a line that tells what is done; waits for Enter before all but the
+ * first. */
 void lab_step(struct lab *lab, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A line of what is measured, indented and not wrapped. */
@@ -22,8 +23,8 @@ void lab_show(struct lab *lab, const char *format, ...) __attribute__((format(pr
 /* A paragraph, wrapped: why it is so. */
 void lab_say(struct lab *lab, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* What the kernel tells about an address of ours; the mapping is valid until the next call.  NULL if
- * the address is in no mapping. */
+/* What the kernel tells about an address of ours; the mapping is valid until the next call.  NULL
+ * if the address is in no mapping. */
 const struct mapping *lab_find_mapping(const void *address);
 
 /* The resident bytes of this process, and its page faults so far; neither allocates. */

@@ -1,5 +1,5 @@
-/* lab_heap.c - experiment: a fixed sequence of malloc and free, and what the kernel sees of it, under
- * glibc and under the library, each in a process of its own.
+/* lab_heap.c - experiment: a fixed sequence of malloc and free, and what the kernel sees of it,
+ * under glibc and under the library, each in a process of its own.
  *
  * Owns:       the sequence; the subject's buffers, so that looking allocates nothing.
  * Threads:    one; two child processes, one after the other.
@@ -66,14 +66,14 @@ static void tell(const void *block)
         row.heap_bytes += is_heap ? to - from : 0;
         row.mmap_bytes += is_mmap ? to - from : 0;
         if ((uintptr_t)block >= from && (uintptr_t)block < to) {
-            strcpy(row.place, is_heap ? "heap" : "mmap");
+            memcpy(row.place, is_heap ? "heap" : "mmap", sizeof("heap"));
         }
         line += length + (line[length] == '\n' ? 1 : 0);
     }
     row.rss_bytes = lab_resident_bytes();
     char out[128];
-    const int bytes = snprintf(out, sizeof(out), "%llu %llu %llu %s\n", row.heap_bytes, row.mmap_bytes,
-                               row.rss_bytes, row.place);
+    const int bytes = snprintf(out, sizeof(out), "%llu %llu %llu %s\n", row.heap_bytes,
+                               row.mmap_bytes, row.rss_bytes, row.place);
     if (write(STDOUT_FILENO, out, (size_t)bytes) != bytes) {
         _exit(TOOL_FAILED);
     }
@@ -151,8 +151,9 @@ static int run_subject(const char *library, struct row rows[STEPS])
         tool_die(TOOL_FAILED, "cannot start the subject: %s", strerror(errno));
     }
     int count = 0;
-    while (count < STEPS && fscanf(in, "%llu %llu %llu %7s", &rows[count].heap_bytes,
-                                   &rows[count].mmap_bytes, &rows[count].rss_bytes, rows[count].place) == 4) {
+    while (count < STEPS &&
+           fscanf(in, "%llu %llu %llu %7s", &rows[count].heap_bytes, &rows[count].mmap_bytes,
+                  &rows[count].rss_bytes, rows[count].place) == 4) {
         count++;
     }
     fclose(in);
@@ -174,7 +175,8 @@ static void show(struct lab *lab, const struct subject subjects[2], int step)
             continue;
         }
         const unsigned long long mmap_start = subjects[i].rows[0].mmap_bytes;
-        const unsigned long long mmap_bytes = row->mmap_bytes > mmap_start ? row->mmap_bytes - mmap_start : 0;
+        const unsigned long long mmap_bytes =
+            row->mmap_bytes > mmap_start ? row->mmap_bytes - mmap_start : 0;
         lab_show(lab, "%-8s [heap] %-10s mmap %-10s RSS %s%s%s", subjects[i].name,
                  units_bytes(row->heap_bytes).chars, units_bytes(mmap_bytes).chars,
                  units_bytes(row->rss_bytes).chars, row->place[0] != '-' ? "   block in " : "",
@@ -188,58 +190,62 @@ static const struct {
     const char *korean;
     const char *english_why;
     const char *korean_why;
-} TEXTS[STEPS] = {
+} g_texts[STEPS] = {
     {"The start of the program", "프로그램의 시작",
      "\"mmap\" counts the writable anonymous mappings that came since this moment.",
      "\"mmap\"은 이 순간 뒤에 생긴 쓰기 가능한 익명 매핑의 크기다."},
     {"a = malloc(40 KiB), written", "a = malloc(40 KiB), 그리고 쓰기",
-     "The block lies in [heap]. If that had no room, the break went up, by more than was asked for: one "
-     "system call serves many mallocs. glibc starts with 132 KiB.",
-     "블록은 [heap]에 있다. 자리가 없으면 브레이크가 올라가는데, 부탁한 것보다 더 올라간다. 시스템 콜 한 "
-     "번으로 여러 malloc을 해결하려는 것이다. glibc는 132 KiB로 시작한다."},
+     "The block lies in [heap]. If that had no room, the break went up, by more than was asked "
+     "for: one system call serves many mallocs. glibc starts with 132 KiB.",
+     "블록은 [heap]에 있다. 자리가 없으면 브레이크가 올라가는데, 부탁한 것보다 더 올라간다. 시스템 "
+     "콜 한 번으로 여러 malloc을 해결하려는 것이다. glibc는 132 KiB로 시작한다."},
     {"b = malloc(400 KiB), written", "b = malloc(400 KiB), 그리고 쓰기",
-     "glibc gives blocks of 128 KiB and more a mapping of their own. myalloc keeps blocks up to about 1 MiB "
-     "in the heap, as a run of 16-KiB granules: no mmap and no munmap for each.",
+     "glibc gives blocks of 128 KiB and more a mapping of their own. myalloc keeps blocks up to "
+     "about 1 MiB in the heap, as a run of 16-KiB granules: no mmap and no munmap for each.",
      "glibc는 128 KiB 이상인 블록에 따로 매핑을 준다. myalloc은 약 1 MiB까지는 힙 안에 16 KiB "
      "granule을 이어서 준다. 블록마다 mmap과 munmap을 부르지 않으려는 것이다."},
     {"free(a)", "free(a)",
-     "[heap] does not shrink, and RSS hardly changes: free gave the block back to the allocator, not to the "
-     "kernel. The next malloc will use it.",
-     "[heap]은 줄지 않고 RSS도 거의 그대로다. free는 블록을 커널이 아니라 할당기에게 돌려준다. 다음 "
-     "malloc이 그것을 다시 쓴다."},
+     "[heap] does not shrink, and RSS hardly changes: free gave the block back to the allocator, "
+     "not to the kernel. The next malloc will use it.",
+     "[heap]은 줄지 않고 RSS도 거의 그대로다. free는 블록을 커널이 아니라 할당기에게 돌려준다. "
+     "다음 malloc이 그것을 다시 쓴다."},
     {"free(b)", "free(b)",
-     "Under glibc the mapping of b is gone at once (munmap). It also learns: blocks of this size will come "
-     "from [heap] from now on. myalloc keeps the run, free but resident, as long as it is little.",
-     "glibc에서는 b의 매핑이 바로 없어진다(munmap). 그리고 배운다: 앞으로 이만한 블록은 [heap]에서 준다. "
-     "myalloc은 빈 자리가 적은 동안은 메모리를 둔 채로 다음을 기다린다."},
+     "Under glibc the mapping of b is gone at once (munmap). It also learns: blocks of this size "
+     "will come from [heap] from now on. myalloc keeps the run, free but resident, as long as it "
+     "is little.",
+     "glibc에서는 b의 매핑이 바로 없어진다(munmap). 그리고 배운다: 앞으로 이만한 블록은 [heap]에서 "
+     "준다. myalloc은 빈 자리가 적은 동안은 메모리를 둔 채로 다음을 기다린다."},
     {"c = malloc(40 MiB), written", "c = malloc(40 MiB), 그리고 쓰기",
-     "A huge block gets a mapping of its own under both: it may come and go without leaving a hole in the "
-     "heap.",
+     "A huge block gets a mapping of its own under both: it may come and go without leaving a hole "
+     "in the heap.",
      "아주 큰 블록은 둘 다 따로 매핑한다. 힙에 구멍을 남기지 않고 오갈 수 있다."},
     {"free(c)", "free(c)",
-     "glibc unmaps it. myalloc may keep a few freed mappings for the next huge block, within a bound, since "
-     "10,000 page faults cost more than everything else here.",
-     "glibc는 매핑을 없앤다. myalloc은 정해진 한도 안에서 몇 개를 다음을 위해 남겨 둘 수 있다. 페이지 폴트 1만 "
-     "번이 여기 있는 다른 모든 일보다 비싸기 때문이다."},
+     "glibc unmaps it. myalloc may keep a few freed mappings for the next huge block, within a "
+     "bound, since 10,000 page faults cost more than everything else here.",
+     "glibc는 매핑을 없앤다. myalloc은 정해진 한도 안에서 몇 개를 다음을 위해 남겨 둘 수 있다. "
+     "페이지 폴트 1만 번이 여기 있는 다른 모든 일보다 비싸기 때문이다."},
     {"20000 times malloc(100), written", "malloc(100)을 20000번, 그리고 쓰기",
-     "2 MB are asked for. glibc puts 8 bytes of header before each block and rounds up to 16: 112 bytes. "
-     "myalloc has no headers: blocks of one class lie side by side in slabs, and 100 becomes 112, too.",
-     "부탁한 것은 2 MB다. glibc는 블록마다 8바이트 머리말을 두고 16의 배수로 올려 112바이트를 쓴다. "
-     "myalloc은 머리말이 없다. 같은 크기의 블록이 slab 안에 나란히 놓이고, 100은 역시 112가 된다."},
+     "2 MB are asked for. glibc puts 8 bytes of header before each block and rounds up to 16: 112 "
+     "bytes. myalloc has no headers: blocks of one class lie side by side in slabs, and 100 "
+     "becomes 112, too.",
+     "부탁한 것은 2 MB다. glibc는 블록마다 8바이트 머리말을 두고 16의 배수로 올려 112바이트를 "
+     "쓴다. myalloc은 머리말이 없다. 같은 크기의 블록이 slab 안에 나란히 놓이고, 100은 역시 112가 "
+     "된다."},
     {"free all but every 64th", "64개에 하나만 남기고 모두 free",
-     "98% of the blocks are free, but the heap stays: the survivors are spread over all of it, and each one "
-     "pins its neighbourhood. This is fragmentation: not the amount, the places matter.",
-     "98%가 비었는데도 힙은 그대로다. 남은 블록이 힙 전체에 흩어져 저마다 제 둘레를 붙잡고 있다. 이것이 "
-     "단편화다: 얼마나 남았는가가 아니라 어디에 남았는가가 문제다."},
+     "98% of the blocks are free, but the heap stays: the survivors are spread over all of it, and "
+     "each one pins its neighbourhood. This is fragmentation: not the amount, the places matter.",
+     "98%가 비었는데도 힙은 그대로다. 남은 블록이 힙 전체에 흩어져 저마다 제 둘레를 붙잡고 있다. "
+     "이것이 단편화다: 얼마나 남았는가가 아니라 어디에 남았는가가 문제다."},
     {"free the rest", "나머지도 free",
-     "Nothing is live now. What still is resident is kept for the next malloc: giving back and taking again "
-     "costs page faults.",
-     "이제 살아 있는 블록이 없다. 아직 남은 RSS는 다음 malloc을 위한 것이다. 돌려주고 다시 받으면 페이지 폴트 값을 "
-     "치른다."},
+     "Nothing is live now. What still is resident is kept for the next malloc: giving back and "
+     "taking again costs page faults.",
+     "이제 살아 있는 블록이 없다. 아직 남은 RSS는 다음 malloc을 위한 것이다. 돌려주고 다시 받으면 "
+     "페이지 폴트 값을 치른다."},
     {"malloc_trim(0)", "malloc_trim(0)",
-     "The program asks to give everything back: free pages go back by madvise, and the break goes down over "
-     "the free top.",
-     "모두 돌려달라고 부탁한다. 빈 페이지는 madvise로 돌아가고, 꼭대기가 비었으면 브레이크가 내려간다."},
+     "The program asks to give everything back: free pages go back by madvise, and the break goes "
+     "down over the free top.",
+     "모두 돌려달라고 부탁한다. 빈 페이지는 madvise로 돌아가고, 꼭대기가 비었으면 브레이크가 "
+     "내려간다."},
 };
 
 int lab_heap(struct lab *lab)
@@ -251,16 +257,18 @@ int lab_heap(struct lab *lab)
     if (has_library) {
         subjects[1].count = run_subject(text_string(&library), subjects[1].rows);
     } else {
-        lab_say(lab, lab->is_korean ? "libmyalloc.so가 없어서 glibc만 보인다: %s"
-                                    : "There is no libmyalloc.so, so only glibc is shown: %s",
+        lab_say(lab,
+                lab->is_korean ? "libmyalloc.so가 없어서 glibc만 보인다: %s"
+                               : "There is no libmyalloc.so, so only glibc is shown: %s",
                 text_string(&library));
     }
     for (int step = 0; step < STEPS; step++) { // LABHEAP-2
-        lab_step(lab, "%s", lab->is_korean ? TEXTS[step].korean : TEXTS[step].english);
+        lab_step(lab, "%s", lab->is_korean ? g_texts[step].korean : g_texts[step].english);
         show(lab, subjects, step);
-        lab_say(lab, "%s", lab->is_korean ? TEXTS[step].korean_why : TEXTS[step].english_why);
+        lab_say(lab, "%s", lab->is_korean ? g_texts[step].korean_why : g_texts[step].english_why);
     }
-    const bool is_whole = subjects[0].count == STEPS && (!has_library || subjects[1].count == STEPS);
+    const bool is_whole =
+        subjects[0].count == STEPS && (!has_library || subjects[1].count == STEPS);
     if (!is_whole) {
         tool_warn("a subject ended before its last step");
     }

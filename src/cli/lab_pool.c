@@ -3,7 +3,8 @@
  * Owns:       one piece of memory from sbrk, cut into blocks.
  * Threads:    one.
  * Invariants: POOL-1  every free block is on the free list once; its first word is the link.
- *             POOL-2  a block is given back only if its bit says that it is out: a double free is seen.
+ *             POOL-2  a block is given back only if its bit says that it is out: a double free is
+ *                     seen.
  */
 #include "cli/lab.h"
 
@@ -86,25 +87,27 @@ static void draw(struct lab *lab, const struct pool *pool)
 
 static void make(struct lab *lab, struct pool *pool)
 {
-    lab_step(lab, lab->is_korean ? "sbrk(4096) 한 번으로 한 페이지를 얻어 64바이트 블록 64개로 자른다"
-                                 : "Take one page by a single sbrk and cut it into 64 blocks of 64 bytes");
+    lab_step(lab, lab->is_korean
+                      ? "sbrk(4096) 한 번으로 한 페이지를 얻어 64바이트 블록 64개로 자른다"
+                      : "Take one page by a single sbrk and cut it into 64 blocks of 64 bytes");
     char *const top = sbrk(0);
     const size_t padding = (size_t)(-(uintptr_t)top % BLOCK_BYTES);
-    char *const memory = sbrk((intptr_t)(BLOCKS * BLOCK_BYTES + padding));
+    char *const memory = sbrk((intptr_t)((size_t)BLOCKS * BLOCK_BYTES + padding));
     if (memory == (char *)-1) {
         tool_die(TOOL_FAILED, "sbrk: no memory");
     }
     pool->base = memory + padding;
     pool_reset(pool);
     draw(lab, pool);
-    lab_say(lab,
-            lab->is_korean
-                ? "빈 블록은 아무도 쓰지 않으므로 그 안의 첫 8바이트에 다음 빈 블록의 주소를 적는다. 이것이 "
-                  "빈 목록(free list)이다. 따로 드는 메모리가 없다. 블록 크기가 하나뿐이라 크기를 적은 "
-                  "머리말도 필요 없다."
-                : "Nobody uses a free block, so its first 8 bytes hold the address of the next one: that is "
-                  "the free list, and it costs no memory of its own. All blocks have one size, so no header "
-                  "has to tell it.");
+    lab_say(
+        lab,
+        lab->is_korean
+            ? "빈 블록은 아무도 쓰지 않으므로 그 안의 첫 8바이트에 다음 빈 블록의 주소를 적는다. "
+              "이것이 빈 목록(free list)이다. 따로 드는 메모리가 없다. 블록 크기가 하나뿐이라 "
+              "크기를 적은 머리말도 필요 없다."
+            : "Nobody uses a free block, so its first 8 bytes hold the address of the next one: "
+              "that is the free list, and it costs no memory of its own. All blocks have one size, "
+              "so no header has to tell it.");
 }
 
 static void use(struct lab *lab, struct pool *pool)
@@ -123,23 +126,27 @@ static void use(struct lab *lab, struct pool *pool)
     const char *const again = pool_take(pool);
     lab_show(lab, lab->is_korean ? "%u번이 나왔다" : "it is block %u", index_of(pool, again));
     draw(lab, pool);
-    lab_say(lab,
-            lab->is_korean
-                ? "마지막에 돌아온 것이 먼저 나간다(LIFO). 방금 쓴 블록은 아직 CPU 캐시에 있으므로 가장 빠르다. "
-                  "꺼내기도 돌려주기도 몇 개의 명령뿐이고 찾는 일이 없다: O(1)."
-                : "The last one that came back goes out first (LIFO), because it is still in the CPU's cache. "
-                  "Taking and giving back are a few instructions without any search: O(1).");
-    lab_step(lab, lab->is_korean ? "1번을 한 번 더 돌려준다(이중 해제)" : "Give block 1 back once more (a double free)");
+    lab_say(lab, lab->is_korean
+                     ? "마지막에 돌아온 것이 먼저 나간다(LIFO). 방금 쓴 블록은 아직 CPU 캐시에 "
+                       "있으므로 가장 빠르다. 꺼내기도 돌려주기도 몇 개의 명령뿐이고 찾는 일이 "
+                       "없다: O(1)."
+                     : "The last one that came back goes out first (LIFO), because it is still in "
+                       "the CPU's cache. Taking and giving back are a few instructions without any "
+                       "search: O(1).");
+    lab_step(lab, lab->is_korean ? "1번을 한 번 더 돌려준다(이중 해제)"
+                                 : "Give block 1 back once more (a double free)");
     const bool is_taken = pool_give(pool, blocks[1]);
-    lab_show(lab, "%s", is_taken          ? "?"
-                        : lab->is_korean ? "거절: 1번 블록은 나가 있지 않다"
-                                         : "refused: block 1 is not out");
-    lab_say(lab,
-            lab->is_korean
-                ? "검사가 없으면 같은 블록이 목록에 두 번 들어가 두 사람이 같은 메모리를 받는다. 여기서는 "
-                  "블록마다 1비트(나가 있는가)를 블록 밖에 두어 바로 알아낸다."
-                : "Without a check the block would be on the list twice, and two users would get the same "
-                  "memory. One bit per block, kept outside of the blocks, tells at once.");
+    lab_show(lab, "%s",
+             is_taken         ? "?"
+             : lab->is_korean ? "거절: 1번 블록은 나가 있지 않다"
+                              : "refused: block 1 is not out");
+    lab_say(lab, lab->is_korean
+                     ? "검사가 없으면 같은 블록이 목록에 두 번 들어가 두 사람이 같은 메모리를 "
+                       "받는다. 여기서는 블록마다 1비트(나가 있는가)를 블록 밖에 두어 바로 "
+                       "알아낸다."
+                     : "Without a check the block would be on the list twice, and two users would "
+                       "get the same memory. One bit per block, kept outside of the blocks, tells "
+                       "at once.");
 }
 
 static double ns_each(uint64_t begin_ns, unsigned count)
@@ -149,7 +156,8 @@ static double ns_each(uint64_t begin_ns, unsigned count)
 
 static void time_it(struct lab *lab, struct pool *pool)
 {
-    lab_step(lab, lab->is_korean ? "시간을 잰다: 꺼내고 돌려주기 한 쌍" : "Time a pair of take and give back");
+    lab_step(lab, lab->is_korean ? "시간을 잰다: 꺼내고 돌려주기 한 쌍"
+                                 : "Time a pair of take and give back");
     char *volatile block = NULL; // volatile: the compiler may not drop the pairs
     uint64_t begin_ns = tool_now_ns();
     for (unsigned i = 0; i < PAIRS; i++) {
@@ -169,11 +177,14 @@ static void time_it(struct lab *lab, struct pool *pool)
         sbrk(-4096);
     }
     lab_show(lab, "sbrk up, down %8.1f ns", ns_each(begin_ns, CALLS));
-    lab_say(lab, lab->is_korean
-                     ? "시스템 콜은 커널까지 다녀온다. 그래서 할당기는 크게 한 번 얻어 스스로 나눈다. 풀은 "
-                       "크기가 하나라서 범용 malloc보다 할 일이 적다."
-                     : "A system call goes to the kernel and back: allocators take much at once and hand it "
-                       "out themselves. The pool knows one size only, so it does less than a general malloc.");
+    lab_say(
+        lab,
+        lab->is_korean
+            ? "시스템 콜은 커널까지 다녀온다. 그래서 할당기는 크게 한 번 얻어 스스로 나눈다. 풀은 "
+              "크기가 하나라서 범용 malloc보다 할 일이 적다."
+            : "A system call goes to the kernel and back: allocators take much at once and hand it "
+              "out themselves. The pool knows one size only, so it does less than a general "
+              "malloc.");
 }
 
 int lab_pool(struct lab *lab)
@@ -185,10 +196,10 @@ int lab_pool(struct lab *lab)
     lab_step(lab, lab->is_korean ? "풀을 통째로 비운다(reset)" : "Reset: empty the whole pool");
     pool_reset(&pool);
     draw(lab, &pool);
-    lab_say(lab, lab->is_korean
-                     ? "블록을 하나씩 돌려주지 않아도 된다. 게임의 한 프레임, 서버의 한 요청처럼 함께 끝나는 "
-                       "것들을 한 번에 비운다."
-                     : "No block has to be given back on its own: things that end together, such as one frame "
-                       "of a game or one request of a server, are emptied at once.");
+    lab_say(lab, lab->is_korean ? "블록을 하나씩 돌려주지 않아도 된다. 게임의 한 프레임, 서버의 한 "
+                                  "요청처럼 함께 끝나는 것들을 한 번에 비운다."
+                                : "No block has to be given back on its own: things that end "
+                                  "together, such as one frame of a game or one request of a "
+                                  "server, are emptied at once.");
     return TOOL_OK;
 }

@@ -2,8 +2,9 @@
  *
  * Owns:       the child from fork to wait4, its live page file until it is read, a signal mask.
  * Threads:    one.
- * Invariants: LAUNCH-1  the file of the live page is made, empty, before the program starts, and its
- *                       descriptor held: a program that unlinks its page at exit is still read.
+ * Invariants: LAUNCH-1  the file of the live page is made, empty, before the program starts, and
+ *                       its descriptor held: a program that unlinks its page at exit is still
+ *                       read.
  *             LAUNCH-2  a failed exec reports its errno through a pipe that a good exec closes.
  *             LAUNCH-3  the child starts with the signal mask and the handlers that we were given.
  */
@@ -32,8 +33,8 @@ static void set_preload(const struct launch *launch)
     text_put(&list, launch->library != NULL ? launch->library : "");
     while (rest != NULL && *rest != 0) {
         const size_t length = strcspn(rest, ": ");
-        const bool is_ours = length == strlen(launch->not_ours) &&
-                             strncmp(rest, launch->not_ours, length) == 0;
+        const bool is_ours =
+            length == strlen(launch->not_ours) && strncmp(rest, launch->not_ours, length) == 0;
         if (length != 0 && !is_ours) {
             text_put(&list, list.bytes != 0 ? ":" : "");
             text_put_bytes(&list, rest, length);
@@ -97,7 +98,8 @@ static int make_page_file(pid_t pid, struct text *path)
     return open(text_string(path), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
-/* The page through the descriptor that we hold; or, if the library replaced the file, by its name. */
+/* The page through the descriptor that we hold; or, if the library replaced the file, by its name.
+ */
 static void take_page(int fd, const struct text *path, struct outcome *outcome)
 {
     outcome->no_page = "its live page could not be made";
@@ -197,7 +199,8 @@ void launch_run(const struct launch *launch, struct outcome *outcome)
     void (*const on_interrupt)(int) = signal(SIGINT, SIG_IGN);
     void (*const on_quit)(int) = signal(SIGQUIT, SIG_IGN);
     supervise(launch, start[1], &signals, outcome);
-    if (read(report[0], &outcome->error, sizeof(outcome->error)) != (ssize_t)sizeof(outcome->error)) {
+    if (read(report[0], &outcome->error, sizeof(outcome->error)) !=
+        (ssize_t)sizeof(outcome->error)) {
         outcome->error = 0;
     }
     close(report[0]);

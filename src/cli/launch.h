@@ -26,8 +26,8 @@ struct outcome {
     const char *no_page;       // [const] why page is NULL
 };
 
-/* Run to the end.  SIGINT and SIGQUIT of the terminal reach the program only; SIGTERM and SIGHUP are
- * passed on. Free outcome->page afterwards. */
+/* Run to the end.  SIGINT and SIGQUIT of the terminal reach the program only; SIGTERM and SIGHUP
+ * are passed on. Free outcome->page afterwards. */
 void launch_run(const struct launch *launch, struct outcome *outcome);
 
 #endif

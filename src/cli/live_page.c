@@ -3,8 +3,9 @@
  * Owns:       nothing; a page is copied whole by pread, so the writer may go on or shrink the file.
  * Threads:    one; the writer is another process.
  * Invariants: LIVE-1  a page is another program's data: nothing in it is used before it was
- * checked. LIVE-2  what cannot be right in one field (an event torn, a region without end) drops
- *                     that field; what cannot be right in the header drops the page.
+ *                     checked.
+ *             LIVE-2  what cannot be right in one field (an event torn, a region without end)
+ *                     drops that field; what cannot be right in the header drops the page.
  *             LIVE-3  a page older than its process belongs to an earlier one of the same id.
  */
 #include "cli/live_page.h"

@@ -18,7 +18,7 @@
 #define COMMON  (BIT(OPTION_JSON) | BIT(OPTION_OUTPUT) | BIT(OPTION_COLOUR))
 #define ROUNDS  (BIT(OPTION_COUNT_OF_ROUNDS) | BIT(OPTION_DELAY))
 
-static const struct command COMMANDS[] = {
+static const struct command g_commands[] = {
     {"run", "[--] CMD [ARG...]", "Run CMD under the library and sum up what its heap did.",
      COMMON | BIT(OPTION_STATS) | BIT(OPTION_TIMELINE) | BIT(OPTION_LIMIT) | BIT(OPTION_COMPARE), 1,
      INT_MAX, true, cmd_run},
@@ -31,15 +31,14 @@ static const struct command COMMANDS[] = {
     {"heap", "PID", "Show size classes and page occupancy: why memory is not given back.",
      COMMON | BIT(OPTION_SVG), 1, 1, false, cmd_heap},
     {"lab", "NAME", "Do an experiment: layout, brk, mmap, pool, heap or fit.",
-     BIT(OPTION_OUTPUT) | BIT(OPTION_COLOUR) | BIT(OPTION_AUTO) | BIT(OPTION_LANGUAGE) |
-         BIT(OPTION_JSON),
-     1, 1, false, cmd_lab},
+     BIT(OPTION_OUTPUT) | BIT(OPTION_COLOUR) | BIT(OPTION_AUTO) | BIT(OPTION_LANGUAGE), 1, 1, false,
+     cmd_lab},
     {"check", "PROG", "Tell whether the library will work in a program, and why not.", COMMON, 1, 1,
      false, cmd_check},
     {"doctor", "", "Check the settings of the system that matter to an allocator.", COMMON, 0, 0,
      false, cmd_doctor},
 };
-#define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
+#define COMMAND_COUNT (sizeof(g_commands) / sizeof(g_commands[0]))
 
 static int show_help(void)
 {
@@ -47,8 +46,8 @@ static int show_help(void)
     text_put(&out, "Usage: myalloc COMMAND [OPTION...] [WORD...]\n"
                    "See the memory of programs, under libmyalloc.so or not.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        text_printf(&out, "  %-7s %-18s %s\n", COMMANDS[i].name, COMMANDS[i].arguments,
-                    COMMANDS[i].summary);
+        text_printf(&out, "  %-7s %-18s %s\n", g_commands[i].name, g_commands[i].arguments,
+                    g_commands[i].summary);
     }
     text_put(&out, "\nExamples:\n"
                    "  myalloc run -- python3 script.py   run under the library, then sum up\n"
@@ -73,10 +72,10 @@ int main(int argc, char **argv)
         return TOOL_OK;
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(name, COMMANDS[i].name) == 0) {
+        if (strcmp(name, g_commands[i].name) == 0) {
             struct options options;
-            char **const words = options_parse(&COMMANDS[i], argv + 1, &options);
-            const int code = COMMANDS[i].run(&options, words);
+            char **const words = options_parse(&g_commands[i], argv + 1, &options);
+            const int code = g_commands[i].run(&options, words);
             if (fflush(options.out) != 0) {
                 tool_die(TOOL_FAILED, "cannot write the output");
             }

@@ -27,7 +27,7 @@ static const struct {
     bool is_free;
     enum colour colour;
     const char *style; // class of the style sheet in svg.c
-} KINDS[CELL_KINDS] = {
+} g_kinds[CELL_KINDS] = {
     [CELL_CLEAN] = {"free, given back", '.', true, COLOUR_DIM, "clean"},
     [CELL_DIRTY] = {"free, resident", ':', true, COLOUR_YELLOW, "dirty"},
     [CELL_SMALL] = {"small blocks", 's', false, COLOUR_BLUE, "small"},
@@ -40,7 +40,7 @@ static const struct {
 
 const char *cell_kind_name(enum cell_kind kind)
 {
-    return KINDS[kind].name;
+    return g_kinds[kind].name;
 }
 
 void occupancy_of_page(struct occupancy *occupancy, const struct myalloc_live *page)
@@ -96,7 +96,7 @@ void occupancy_find(const struct occupancy *occupancy, struct occupancy_findings
     for (size_t i = 0; i < occupancy->count; i++) {
         const uint8_t kind = occupancy->cells[i].kind;
         findings->bytes[kind] += occupancy->cell_bytes;
-        if (KINDS[kind].is_free) {
+        if (g_kinds[kind].is_free) {
             run_bytes += occupancy->cell_bytes;
             free_bytes += occupancy->cell_bytes;
         } else {
@@ -120,7 +120,7 @@ void occupancy_put_findings(struct text *out, const struct occupancy *occupancy)
     for (int kind = 0; kind < CELL_KINDS; kind++) {
         if (findings.bytes[kind] != 0) {
             text_printf(out, "%s%s %s", separator, units_bytes(findings.bytes[kind]).chars,
-                        KINDS[kind].name);
+                        g_kinds[kind].name);
             separator = ", ";
         }
     }
@@ -131,9 +131,10 @@ void occupancy_put_findings(struct text *out, const struct occupancy *occupancy)
     }
     const struct cell *const pin = &occupancy->cells[findings.pin];
     const uint64_t above = (occupancy->count - 1 - findings.pin) * occupancy->cell_bytes;
+    const unsigned long long pin_address = occupancy->base + findings.pin * occupancy->cell_bytes;
     text_printf(out, "the top is pinned by %s at %llx",
-                pin->kind == CELL_RESIDENT ? "a resident page" : KINDS[pin->kind].name,
-                (unsigned long long)(occupancy->base + findings.pin * occupancy->cell_bytes));
+                pin->kind == CELL_RESIDENT ? "a resident page" : g_kinds[pin->kind].name,
+                pin_address);
     if (pin->fill != 0) {
         text_printf(out, " (%u/16 in use)", pin->fill);
     }
@@ -154,7 +155,7 @@ static struct cell merge(const struct occupancy *occupancy, size_t from, size_t 
     unsigned best = 0;
     for (unsigned kind = 1; kind < CELL_KINDS; kind++) {
         const bool is_tie =
-            counts[kind] == counts[best] && counts[kind] != 0 && !KINDS[kind].is_free;
+            counts[kind] == counts[best] && counts[kind] != 0 && !g_kinds[kind].is_free;
         best = counts[kind] > counts[best] || is_tie ? kind : best;
     }
     return (struct cell){.kind = (uint8_t)best, .fill = (uint8_t)fill};
@@ -178,9 +179,9 @@ static void put_legend(struct text *out, const struct occupancy *occupancy, bool
     for (int kind = 0; kind < CELL_KINDS; kind++) {
         if (findings.bytes[kind] != 0) {
             char letter[8];
-            snprintf(letter, sizeof(letter), "  %c ", KINDS[kind].letter);
-            table_put_coloured(out, coloured, KINDS[kind].colour, letter);
-            text_put(out, KINDS[kind].name);
+            snprintf(letter, sizeof(letter), "  %c ", g_kinds[kind].letter);
+            table_put_coloured(out, coloured, g_kinds[kind].colour, letter);
+            text_put(out, g_kinds[kind].name);
         }
     }
     text_put_char(out, '\n');
@@ -192,13 +193,13 @@ void occupancy_put_letters(struct text *out, const struct occupancy *occupancy, 
     put_legend(out, occupancy, coloured);
     for (size_t i = 0; i < occupancy->count; i += step) {
         const size_t column = i / step % LINE_CELLS;
+        const unsigned long long address = occupancy->base + i * occupancy->cell_bytes;
         if (column == 0) {
-            text_printf(out, "%s%012llx  ", i == 0 ? "" : "\n",
-                        (unsigned long long)(occupancy->base + i * occupancy->cell_bytes));
+            text_printf(out, "%s%012llx  ", i == 0 ? "" : "\n", address);
         }
         const struct cell cell = merge(occupancy, i, step);
-        const char letter[2] = {KINDS[cell.kind].letter, 0};
-        table_put_coloured(out, coloured, KINDS[cell.kind].colour, letter);
+        const char letter[2] = {g_kinds[cell.kind].letter, 0};
+        table_put_coloured(out, coloured, g_kinds[cell.kind].colour, letter);
     }
     text_put_char(out, '\n');
 }
@@ -213,8 +214,8 @@ static void put_svg_legend(struct text *out, const struct occupancy *occupancy)
             continue;
         }
         text_printf(out, "<rect class='%s' x='%u' y='1' width='11' height='11' rx='2'/>",
-                    KINDS[kind].style, x);
-        text_printf(out, "<text x='%u' y='11'>%s, %s</text>\n", x + 17, KINDS[kind].name,
+                    g_kinds[kind].style, x);
+        text_printf(out, "<text x='%u' y='11'>%s, %s</text>\n", x + 17, g_kinds[kind].name,
                     units_bytes(findings.bytes[kind]).chars);
         x += 190;
     }
@@ -238,8 +239,8 @@ unsigned occupancy_put_svg(struct text *out, const struct occupancy *occupancy)
         text_printf(out,
                     "<rect class='%s' x='%u' y='%u' width='11' height='11' rx='2' opacity='%.2f'>"
                     "<title>%llx: %s",
-                    KINDS[cell.kind].style, SVG_LEFT + SVG_CELL * column, y, opacity,
-                    (unsigned long long)address, KINDS[cell.kind].name);
+                    g_kinds[cell.kind].style, SVG_LEFT + SVG_CELL * column, y, opacity,
+                    (unsigned long long)address, g_kinds[cell.kind].name);
         if (cell.fill != 0) {
             text_printf(out, ", %u/16 in use", cell.fill);
         }

@@ -4,7 +4,7 @@
  * Threads:    one.
  * Invariants: OPTIONS-1  a mistake on the command line is named in one sentence, exit TOOL_USAGE.
  *             OPTIONS-2  colour only on a terminal that wants it: --color, else CLICOLOR_FORCE,
- * else NO_COLOR and TERM=dumb forbid it.
+ *                        else NO_COLOR and TERM=dumb forbid it.
  */
 #include "cli/options.h"
 
@@ -24,7 +24,7 @@ static const struct {
     char letter;          // 0: none
     const char *argument; // NULL: takes none
     const char *help;
-} OPTION_ROWS[OPTION_COUNT] = {
+} g_option_rows[OPTION_COUNT] = {
     [OPTION_HELP] = {"help", 'h', NULL, "show this text"},
     [OPTION_JSON] = {"json", 0, NULL, "print JSON, one object per line"},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the data to FILE"},
@@ -51,13 +51,13 @@ void options_put_help(struct text *out, const struct command *command)
         if (id != OPTION_HELP && (command->accepted >> id & 1) == 0) {
             continue;
         }
-        const char letter = OPTION_ROWS[id].letter;
-        const char *const argument = OPTION_ROWS[id].argument;
+        const char letter = g_option_rows[id].letter;
+        const char *const argument = g_option_rows[id].argument;
         char name[64];
-        snprintf(name, sizeof(name), "--%s%s%s", OPTION_ROWS[id].name, argument != NULL ? " " : "",
-                 argument != NULL ? argument : "");
+        snprintf(name, sizeof(name), "--%s%s%s", g_option_rows[id].name,
+                 argument != NULL ? " " : "", argument != NULL ? argument : "");
         text_printf(out, "  %c%c%c %-17s %s\n", letter != 0 ? '-' : ' ', letter != 0 ? letter : ' ',
-                    letter != 0 ? ',' : ' ', name, OPTION_ROWS[id].help);
+                    letter != 0 ? ',' : ' ', name, g_option_rows[id].help);
     }
 }
 
@@ -79,7 +79,7 @@ static bool is_coloured(const struct options *options)
 
 static _Noreturn void die_value(enum option_id id, const char *value)
 {
-    tool_die(TOOL_USAGE, "--%s %s: want %s", OPTION_ROWS[id].name, value, OPTION_ROWS[id].help);
+    tool_die(TOOL_USAGE, "--%s %s: want %s", g_option_rows[id].name, value, g_option_rows[id].help);
 }
 
 static void check_values(struct options *options)
@@ -138,14 +138,14 @@ static void make_getopt_tables(const struct command *command, struct option *row
         if (id != OPTION_HELP && (command->accepted >> id & 1) == 0) {
             continue;
         }
-        const bool has_argument = OPTION_ROWS[id].argument != NULL;
+        const bool has_argument = g_option_rows[id].argument != NULL;
         *rows++ = (struct option){
-            .name = OPTION_ROWS[id].name,
+            .name = g_option_rows[id].name,
             .has_arg = has_argument ? required_argument : no_argument,
             .val = LONG_ONLY + id,
         };
-        if (OPTION_ROWS[id].letter != 0) {
-            *letters++ = OPTION_ROWS[id].letter;
+        if (g_option_rows[id].letter != 0) {
+            *letters++ = g_option_rows[id].letter;
             *letters = ':';
             letters += has_argument ? 1 : 0;
         }
@@ -157,7 +157,7 @@ static void make_getopt_tables(const struct command *command, struct option *row
 static int id_of_letter(int letter)
 {
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if (OPTION_ROWS[id].letter == letter) {
+        if (g_option_rows[id].letter == letter) {
             return id;
         }
     }

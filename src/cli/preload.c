@@ -3,7 +3,7 @@
  * Owns:       the rules.
  * Threads:    one.
  * Invariants: PRELOAD-1  an obstacle is something the dynamic linker or the program's build
- * decides; nothing is refused on suspicion, that makes a remark.
+ *                        decides; nothing is refused on suspicion, that makes a remark.
  */
 #include "cli/preload.h"
 
@@ -89,8 +89,8 @@ static void remark_allocators(const struct elf_facts *facts, struct verdict *ver
     }
     if (facts->defines_malloc) {
         text_put(&verdict->remarks,
-                 "It exports a malloc of its own, which the dynamic linker finds "
-                 "before the library's: its own calls will not reach us.\n");
+                 "It exports a malloc of its own, which the dynamic linker finds before the "
+                 "library's: its own calls will not reach us.\n");
     }
 }
 

@@ -2,8 +2,8 @@
  *
  * Owns:       the root below which it reads: "/" or a test's directory.
  * Threads:    one.
- * Invariants: PROCFS-1  a process may end between two reads: every reader returns an errno, and the
- *                       kernel's ESRCH and an empty file both mean "it is gone".
+ * Invariants: PROCFS-1  a process may end between two reads: every reader returns an errno, and
+ *                       the kernel's ESRCH and an empty file both mean "it is gone".
  *             PROCFS-2  names and paths leave this file printable.
  */
 #include "cli/procfs.h"
@@ -104,7 +104,9 @@ int procfs_process(pid_t pid, struct process *process)
         memcpy(process->name, name, length < 63 ? length : 63);
         text_make_printable(process->name); // PROCFS-2
         const char state = *line_value(status, "\nState:\t");
-        process->state = state >= 'A' && state <= 'Z' ? state : '?';
+        if (state >= 'A' && state <= 'Z') {
+            process->state = state;
+        }
         process->uid = (uid_t)strtoul(line_value(status, "\nUid:\t"), NULL, 10);
         process->threads = strtoull(line_value(status, "\nThreads:\t"), NULL, 10);
         process->rss_bytes = procfs_kib_line(status, "VmRSS");

@@ -3,7 +3,8 @@
  * Owns:       the rules and the sentences.
  * Threads:    one.
  * Invariants: REGIONS-1  every mapping gets exactly one kind, so the sums of the kinds are the
- * totals. REGIONS-2  a guess says that it is one ("probably").
+ *                        totals.
+ *             REGIONS-2  a guess says that it is one ("probably").
  */
 #include "cli/regions.h"
 
@@ -16,7 +17,7 @@
 static const struct {
     const char *name;
     enum colour colour;
-} KINDS[REGION_KINDS] = {
+} g_kinds[REGION_KINDS] = {
     [REGION_TEXT] = {"text", COLOUR_BLUE},   [REGION_RODATA] = {"rodata", COLOUR_CYAN},
     [REGION_DATA] = {"data", COLOUR_YELLOW}, [REGION_BSS] = {"bss", COLOUR_YELLOW},
     [REGION_HEAP] = {"heap", COLOUR_RED},    [REGION_ANON] = {"anon", COLOUR_MAGENTA},
@@ -27,12 +28,12 @@ static const struct {
 
 const char *region_kind_name(enum region_kind kind)
 {
-    return KINDS[kind].name;
+    return g_kinds[kind].name;
 }
 
 enum colour region_kind_colour(enum region_kind kind)
 {
-    return KINDS[kind].colour;
+    return g_kinds[kind].colour;
 }
 
 static bool starts_with(const char *string, const char *prefix)
@@ -62,16 +63,16 @@ static void classify_special(struct region *region, const char *path)
 {
     if (strcmp(path, "[heap]") == 0) {
         set(region, REGION_HEAP,
-            "The heap that grows and shrinks at the program break (brk, sbrk); "
-            "malloc takes small blocks from it.");
+            "The heap that grows and shrinks at the program break (brk, sbrk); malloc takes small "
+            "blocks from it.");
     } else if (starts_with(path, "[stack")) {
         set(region, REGION_STACK,
-            "The main thread's stack: local variables and return addresses; the "
-            "kernel makes it longer when it is touched.");
+            "The main thread's stack: local variables and return addresses; the kernel makes it "
+            "longer when it is touched.");
     } else if (strcmp(path, "[vdso]") == 0) {
         set(region, REGION_VDSO,
-            "Code that the kernel lends to the program, so that the time is read "
-            "without a system call.");
+            "Code that the kernel lends to the program, so that the time is read without a system "
+            "call.");
     } else if (starts_with(path, "[vvar")) {
         set(region, REGION_VDSO,
             "Data of the kernel that the code in [vdso] reads, such as the clock.");
@@ -86,21 +87,19 @@ static void classify_shared(struct region *region, const struct mapping *m)
 {
     if (strstr(m->path, "/myalloc.") != NULL || strstr(m->path, "/myalloc/") != NULL) {
         set(region, REGION_SHARED,
-            "The live page of libmyalloc: the library writes its counters "
-            "here and this command reads them.");
+            "The live page of libmyalloc: the library writes its counters here and this command "
+            "reads them.");
     } else if (starts_with(m->path, "/dev/zero") || starts_with(m->path, "/memfd:") ||
                starts_with(m->path, "/dev/shm/") || starts_with(m->path, "/SYSV")) {
         set(region, REGION_SHARED,
-            "Shared memory without a file on a disk (MAP_SHARED): every "
-            "process that maps it sees the same bytes.");
+            "Shared memory without a file on a disk (MAP_SHARED): every process that maps it sees "
+            "the same bytes.");
     } else if (m->permissions[1] == 'w') {
         set(region, REGION_SHARED,
-            "A file mapped shared and writable: a store reaches the file, and "
-            "msync says when.");
+            "A file mapped shared and writable: a store reaches the file, and msync says when.");
     } else {
         set(region, REGION_SHARED,
-            "A file mapped shared and read-only: its pages are those of the "
-            "page cache.");
+            "A file mapped shared and read-only: its pages are those of the page cache.");
     }
 }
 
@@ -108,24 +107,23 @@ static void classify_file(struct region *region, const struct mapping *m, bool i
 {
     if (m->permissions[2] == 'x') {
         set(region, REGION_TEXT,
-            "Machine code from the file, read-only, so that all processes share "
-            "one copy in memory.");
+            "Machine code from the file, read-only, so that all processes share one copy in "
+            "memory.");
     } else if (is_program && m->permissions[1] == 'w') {
         set(region, REGION_DATA,
-            "Variables with a first value in the file; a page becomes the "
-            "process's own copy when it is written.");
+            "Variables with a first value in the file; a page becomes the process's own copy when "
+            "it is written.");
     } else if (is_program) {
         set(region, REGION_RODATA,
-            "Constants, strings and tables of the linker from the file, or "
-            "data made read-only after the start.");
+            "Constants, strings and tables of the linker from the file, or data made read-only "
+            "after the start.");
     } else if (m->permissions[1] == 'w') {
         set(region, REGION_FILE,
-            "A file mapped private and writable: a store makes an own copy and "
-            "never reaches the file.");
+            "A file mapped private and writable: a store makes an own copy and never reaches the "
+            "file.");
     } else {
         set(region, REGION_FILE,
-            "A file mapped for reading (MAP_PRIVATE): the page cache serves as "
-            "memory.");
+            "A file mapped for reading (MAP_PRIVATE): the page cache serves as memory.");
     }
 }
 
@@ -136,27 +134,26 @@ static void classify_anonymous(struct region *region, const struct mapping *m,
     const bool is_rw = m->permissions[0] == 'r' && m->permissions[1] == 'w';
     if (m->permissions[0] == '-' && m->permissions[1] == '-') {
         set(region, REGION_RESERVED,
-            "Addresses without memory (PROT_NONE): a guard that stops "
-            "overruns, or room kept for later; costs nothing.");
+            "Addresses without memory (PROT_NONE): a guard that stops overruns, or room kept for "
+            "later; costs nothing.");
     } else if (m->permissions[2] == 'x') {
         set(region, REGION_ANON,
             "Anonymous memory that may be executed: code made at run time (JIT).");
     } else if (is_rw && follows && before->inode != 0 && before->permissions[1] == 'w') {
         set(region, REGION_BSS,
-            "Variables that start as zero: not in the file, the kernel gives "
-            "zeroed pages when they are touched.");
+            "Variables that start as zero: not in the file, the kernel gives zeroed pages when "
+            "they are touched.");
     } else if (is_rw && m->start % ARENA_BYTES == 0) {
         set(region, REGION_ANON,
-            "Anonymous memory at a multiple of 64 MiB: probably an arena that "
-            "glibc's malloc made for a further thread.");
+            "Anonymous memory at a multiple of 64 MiB: probably an arena that glibc's malloc made "
+            "for a further thread.");
     } else if (is_rw && follows && before->inode == 0 && before->permissions[0] == '-') {
         set(region, REGION_ANON,
-            "Anonymous memory above a guard: probably the stack of a further "
-            "thread.");
+            "Anonymous memory above a guard: probably the stack of a further thread.");
     } else {
         set(region, REGION_ANON,
-            "Anonymous memory from mmap: large blocks of malloc, or memory that "
-            "the program or a library mapped itself.");
+            "Anonymous memory from mmap: large blocks of malloc, or memory that the program or a "
+            "library mapped itself.");
     }
 }
 
@@ -173,13 +170,12 @@ static bool classify_ours(struct region *region, const struct myalloc_live *page
         }
         if (kind == MYALLOC_LIVE_REGION_BRK) {
             set(region, REGION_HEAP,
-                "libmyalloc's heap on the program break: granules of 16 KiB, "
-                "cut into small and medium blocks or given out whole.");
+                "libmyalloc's heap on the program break: granules of 16 KiB, cut into small and "
+                "medium blocks or given out whole.");
         } else if (kind == MYALLOC_LIVE_REGION_TABLE) {
             set(region, m->permissions[0] == '-' ? REGION_RESERVED : REGION_ANON,
                 "libmyalloc's bookkeeping: tables about the heap, kept outside of it, reserved in "
-                "one "
-                "piece and opened step by step.");
+                "one piece and opened step by step.");
         } else if (m->permissions[0] == '-') {
             set(region, REGION_RESERVED,
                 "Addresses that libmyalloc keeps for its heap to grow into.");
@@ -190,8 +186,7 @@ static bool classify_ours(struct region *region, const struct myalloc_live *page
             set(region, REGION_ANON, "A freed huge block that libmyalloc keeps for the next one.");
         } else {
             set(region, REGION_ANON,
-                "A huge block of libmyalloc: it has a mapping of its own, which "
-                "free gives back.");
+                "A huge block of libmyalloc: it has a mapping of its own, which free gives back.");
         }
         return true;
     }

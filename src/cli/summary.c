@@ -2,7 +2,8 @@
  *
  * Owns:       the wording of the summary.
  * Threads:    one.
- * Invariants: SUMMARY-1  what the kernel counts (RSS, faults, time) is there with or without a page.
+ * Invariants: SUMMARY-1  what the kernel counts (RSS, faults, time) is there with or without a
+ *                        page.
  *             SUMMARY-2  fragmentation is 1 - peak of live bytes / peak of the bytes held.
  */
 #include "cli/summary.h"
@@ -82,15 +83,17 @@ static void put_heap(struct text *out, const struct myalloc_live *page)
     text_printf(out, "  peak heap %s (brk %s, mmap %s)", units_bytes(c->footprint_peak_bytes).chars,
                 units_bytes(c->brk_peak_bytes).chars, units_bytes(c->mmap_peak_bytes).chars);
     text_printf(out, "   end heap %s (%s of peak)   peak live %s\n", units_bytes(held).chars,
-                units_share(held, c->footprint_peak_bytes).chars, units_bytes(c->live_peak_bytes).chars);
-    text_printf(out, "  %s malloc, %s free, %s large realloc (%s in place)", units_count(c->mallocs).chars,
-                units_count(c->frees).chars, units_count(c->reallocs).chars,
+                units_share(held, c->footprint_peak_bytes).chars,
+                units_bytes(c->live_peak_bytes).chars);
+    text_printf(out, "  %s malloc, %s free, %s large realloc (%s in place)",
+                units_count(c->mallocs).chars, units_count(c->frees).chars,
+                units_count(c->reallocs).chars,
                 units_share(c->reallocs_in_place, c->reallocs).chars);
     text_printf(out, "; live at exit %s in %s blocks\n", units_bytes(c->live_bytes).chars,
                 units_count(c->live_blocks).chars);
-    text_printf(out, "  brk grew %s times, shrank %s; mmap %s, munmap %s", units_count(c->brk_grows).chars,
-                units_count(c->brk_shrinks).chars, units_count(c->mmaps).chars,
-                units_count(c->munmaps).chars);
+    text_printf(out, "  brk grew %s times, shrank %s; mmap %s, munmap %s",
+                units_count(c->brk_grows).chars, units_count(c->brk_shrinks).chars,
+                units_count(c->mmaps).chars, units_count(c->munmaps).chars);
     text_printf(out, "; given back %s in %s purges, %s at the break",
                 units_bytes(c->purged_bytes).chars, units_count(c->purges).chars,
                 units_bytes(c->trimmed_bytes).chars);
@@ -123,8 +126,8 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, bool
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->slabs).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->live_blocks).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
-        table_cell(&table, class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN, "%-10s %.*s",
-                   units_bytes(bytes).chars, bar, "########################");
+        table_cell(&table, class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
+                   "%-10s %.*s", units_bytes(bytes).chars, bar, "########################");
     }
     table_print(&table, out, coloured);
 }
@@ -143,7 +146,8 @@ static void put_heaps(struct text *out, const struct myalloc_live *page, bool co
             continue;
         }
         table_cell(&table, COLOUR_NONE, "%u", (unsigned)heap->thread_id);
-        table_cell(&table, COLOUR_NONE, heap->state == MYALLOC_LIVE_HEAP_OWNED ? "owned" : "orphan");
+        table_cell(&table, COLOUR_NONE,
+                   heap->state == MYALLOC_LIVE_HEAP_OWNED ? "owned" : "orphan");
         const uint64_t columns[] = {heap->slabs, heap->mallocs, heap->frees, heap->remote_frees};
         for (size_t column = 0; column < 4; column++) {
             table_cell(&table, COLOUR_NONE, "%s", units_count(columns[column]).chars);
@@ -173,8 +177,8 @@ void summary_put(struct text *out, const char *name, const struct outcome *outco
     }
 }
 
-void summary_put_comparison(struct text *out, const struct outcome *ours, const struct outcome *theirs,
-                            bool coloured)
+void summary_put_comparison(struct text *out, const struct outcome *ours,
+                            const struct outcome *theirs, bool coloured)
 {
     const struct rusage *const a = &ours->usage;
     const struct rusage *const b = &theirs->usage;
@@ -200,8 +204,11 @@ void summary_put_comparison(struct text *out, const struct outcome *ours, const 
         table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const double ratio = rows[i].theirs != 0 ? (double)rows[i].ours / (double)rows[i].theirs : 0.0;
-        const enum colour colour = ratio <= 0.95 ? COLOUR_GREEN : ratio >= 1.05 ? COLOUR_RED : COLOUR_NONE;
+        const double ratio =
+            rows[i].theirs != 0 ? (double)rows[i].ours / (double)rows[i].theirs : 0.0;
+        const enum colour colour = ratio <= 0.95   ? COLOUR_GREEN
+                                   : ratio >= 1.05 ? COLOUR_RED
+                                                   : COLOUR_NONE;
         table_cell(&table, COLOUR_NONE, "%s", rows[i].name);
         table_cell(&table, COLOUR_NONE, "%s", rows[i].unit(rows[i].ours).chars);
         table_cell(&table, COLOUR_NONE, "%s", rows[i].unit(rows[i].theirs).chars);

@@ -10,8 +10,8 @@ void summary_put(struct text *out, const char *name, const struct outcome *outco
                  const struct options *options);
 
 /* Append two columns: under the library, and without. */
-void summary_put_comparison(struct text *out, const struct outcome *ours, const struct outcome *theirs,
-                            bool coloured);
+void summary_put_comparison(struct text *out, const struct outcome *ours,
+                            const struct outcome *theirs, bool coloured);
 
 /* Append one JSON object; `theirs` is NULL if there was one run only. */
 void summary_put_json(struct text *out, const char *name, const struct outcome *ours,

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static const char STYLE[] =
+static const char g_style[] =
     "svg{--ink:#1b1f24;--quiet:#6a737d;--grid:#e3e6ea;--paper:#ffffff;--clean:#e9ecf0;"
     "--dirty:#f2c14e;--small:#3b7dd8;--medium:#2a9d6f;--large:#8e5bc0;--foreign:#c8553d;"
     "--rss:#c8553d;--live:#2a9d6f}\n"
@@ -31,7 +31,7 @@ void svg_open(struct text *out, unsigned width, unsigned height, const char *tit
         out,
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %u %u' width='%u' height='%u' "
         "role='img'>\n<style>%s</style>\n<title>",
-        width, height, width, height, STYLE);
+        width, height, width, height, g_style);
     text_put_escaped(out, title);
     text_printf(out, "</title>\n<rect class='paper' width='%u' height='%u'/>\n", width, height);
     text_put(out, "<text class='head' x='16' y='28'>");

@@ -19,7 +19,7 @@ struct table_cell {
     bool is_line;       // [const] stands for a whole row
 };
 
-static const char *const COLOUR_ESCAPES[] = {
+static const char *const g_colour_escapes[] = {
     [COLOUR_NONE] = "",         [COLOUR_BOLD] = "\033[1m",     [COLOUR_DIM] = "\033[2m",
     [COLOUR_RED] = "\033[31m",  [COLOUR_GREEN] = "\033[32m",   [COLOUR_YELLOW] = "\033[33m",
     [COLOUR_BLUE] = "\033[34m", [COLOUR_MAGENTA] = "\033[35m", [COLOUR_CYAN] = "\033[36m",
@@ -63,7 +63,7 @@ void table_line(struct table *table, enum colour colour, const char *string)
 void table_put_coloured(struct text *out, bool coloured, enum colour colour, const char *string)
 {
     const bool escape = coloured && colour != COLOUR_NONE;
-    text_put(out, escape ? COLOUR_ESCAPES[colour] : "");
+    text_put(out, escape ? g_colour_escapes[colour] : "");
     text_put(out, string);
     text_put(out, escape ? "\033[0m" : "");
 }

@@ -2,7 +2,8 @@
  *
  * Owns:       the copies in struct target.
  * Threads:    one.
- * Invariants: TARGET-1  a missing live page is no error: every command does with the kernel's view.
+ * Invariants: TARGET-1  a missing live page is no error: every command does with the kernel's
+ *                       view.
  */
 #include "cli/target.h"
 

@@ -4,7 +4,7 @@
  * Threads:    one.
  * Invariants: TEXT-1  data is NULL or data[bytes] == 0 and bytes < capacity.
  *             TEXT-2  what comes from other processes passes text_make_printable before it is
- * shown.
+ *                     shown.
  */
 #include "cli/text.h"
 

@@ -1,0 +1,27 @@
+# Golden output of every command on the fixed tree; sourced by run.sh.
+golden help "$myalloc" --help
+for command in run maps watch top heap lab check doctor; do
+    golden "help-$command" "$myalloc" "$command" --help
+done
+golden version "$myalloc" --version
+golden maps fake "$myalloc" maps 4242
+golden maps-explain fake "$myalloc" maps --explain 4242
+golden maps-json fake "$myalloc" maps --json 4242
+golden maps-colour fake "$myalloc" maps --color always 4242
+golden maps-gone fake "$myalloc" maps 99
+golden heap-kernel fake "$myalloc" heap 4242
+golden top-none fake "$myalloc" top -b -n 1
+golden doctor sh -c "MYALLOC_PROC_ROOT='$tmp/tree' '$myalloc' doctor | grep -A1 -E '/proc|/sys'"
+golden lab-fit-en "$myalloc" lab fit --lang en
+golden lab-fit-ko "$myalloc" lab fit --lang ko
+golden lab-unknown "$myalloc" lab nothing
+
+"$tmp/page_writer" good "$page" 4242
+golden maps-page fake "$myalloc" maps --explain 4242
+golden heap fake "$myalloc" heap 4242
+golden heap-json fake "$myalloc" heap --json 4242
+golden heap-svg fake "$myalloc" heap --svg /dev/stdout -o /dev/null 4242
+golden top fake "$myalloc" top -b -n 1
+golden top-json fake "$myalloc" top --json -n 1
+golden watch fake "$myalloc" watch -n 1 4242
+rm -f "$page"

@@ -1,0 +1,100 @@
+# End-to-end tests on real processes; sourced by run.sh.
+export MYALLOC_LIB="$tmp/live_library.so"
+
+# The code and the fatal signal of the program become those of run.
+code run-exit 7 "$myalloc" run sh -c 'exit 7'
+code run-killed 137 sh -c "'$myalloc' run sh -c 'kill -9 \$\$'; exit \$?"
+says run-killed 'killed by SIGKILL'
+says run-killed-page 'peak heap 10 MiB'
+code run-missing 127 "$myalloc" run /nonexistent
+code run-not-executable 126 "$myalloc" run /etc/passwd
+code run-usage 2 "$myalloc" run
+code usage 2 "$myalloc" frobnicate
+code usage-option 2 "$myalloc" maps --frobnicate 1
+code usage-pid 2 "$myalloc" maps one
+code usage-limit 2 "$myalloc" run --limit much true
+code run-static 125 "$myalloc" run "$tmp/static"
+says run-static 'statically linked'
+code run-sanitized 125 "$myalloc" run "$tmp/sanitized"
+says run-sanitized AddressSanitizer
+code run-no-library 125 env MYALLOC_LIB=/nonexistent.so "$myalloc" run true
+code run-summary 0 "$myalloc" run "$tmp/dynamic"
+says run-summary '81 000 malloc, 75 970 free'
+says run-fragmentation 'fragmentation at peak 86%'
+says run-top-sizes 'top sizes: 32 B 49%'
+check run-page-removed "$(ls "$tmp/run/myalloc" | wc -l)" -eq 0
+
+# stdout stays the program's; an existing preload and configuration are kept.
+check run-stdout "$("$myalloc" run echo hello 2>/dev/null)" = hello
+check run-preload "$(LD_PRELOAD=libc.so.6 MYALLOC_CONF=stats:0 "$myalloc" run \
+    sh -c 'echo $LD_PRELOAD,$MYALLOC_CONF' 2>/dev/null)" = "$MYALLOC_LIB:libc.so.6,stats:0,live:1"
+check run-limit "$("$myalloc" run --limit 64M sh -c 'ulimit -d' 2>/dev/null)" = 65536
+check run-stdin "$(echo text | "$myalloc" run cat 2>/dev/null)" = text
+code run-no-page 0 env MYALLOC_LIB=/lib/x86_64-linux-gnu/libc.so.6 "$myalloc" run true
+says run-no-page 'no view of the heap'
+code run-compare 0 "$myalloc" run --compare "$tmp/dynamic"
+says run-compare 'MYALLOC *WITHOUT *RATIO'
+code run-terminated 143 sh -c "'$myalloc' run sleep 30 & p=\$!; sleep 0.3; kill \$p; wait \$p"
+code run-timeline 0 "$myalloc" run --timeline "$tmp/t.html" sh -c 'sleep 0.1'
+check run-timeline-page "$(grep -c '</svg>' "$tmp/t.html")" -eq 1
+check run-timeline-mark "$(grep -c '<title>brk grow 1 MiB' "$tmp/t.html")" -eq 2
+
+if command -v python3 >/dev/null; then
+    code run-python 0 "$myalloc" run --stats python3 -c 'x = [str(i) for i in range(10000)]'
+    says run-python 'BLOCK'
+    json() { name=$1; shift; "$@" 2>&1 | python3 -m json.tool --json-lines >/dev/null && ok || fail "json $name"; }
+    json run "$myalloc" run --json true
+    json run-compare "$myalloc" run --json --compare true
+    json maps "$myalloc" maps --json $$
+    json heap "$myalloc" heap --json $$
+    json doctor "$myalloc" doctor --json
+    json check "$myalloc" check --json "$tmp/static"
+    json watch "$myalloc" watch --json -n 2 -d 0.01 $$
+fi
+
+# The totals of maps are those of the kernel, for a process that stands still.
+sleep 60 &
+sleeper=$!
+sleep 0.2
+rss=$("$myalloc" maps --json $sleeper | sed 's/.*"total":{[^}]*"rss_bytes":\([0-9]*\).*/\1/')
+check maps-total "$rss" -eq $(($(sed -n 's/^Rss: *\([0-9]*\) kB/\1/p' /proc/$sleeper/smaps_rollup) * 1024))
+code heap-real 0 "$myalloc" heap --svg "$tmp/h.svg" $sleeper
+check heap-svg "$(grep -c '</svg>' "$tmp/h.svg")" -eq 1
+"$myalloc" watch -d 0.05 $sleeper >"$tmp/watched" 2>&1 &
+watcher=$!
+sleep 0.3
+kill -9 $sleeper
+wait $sleeper 2>/dev/null
+wait $watcher
+check watch-end $? -eq 0
+check watch-lines "$(grep -c rss "$tmp/watched")" -gt 1
+code maps-ended 1 "$myalloc" maps $sleeper
+says maps-ended "there is no process"
+
+code check-yes 0 "$myalloc" check "$tmp/dynamic"
+code check-static 1 "$myalloc" check "$tmp/static"
+code check-missing 127 "$myalloc" check /nonexistent
+code check-name 0 "$myalloc" check sh
+for lab in layout brk mmap pool heap fit; do
+    code "lab-$lab" 0 "$myalloc" lab $lab --auto --lang en
+    code "lab-$lab-ko" 0 "$myalloc" lab $lab --auto --lang ko
+done
+code output 0 "$myalloc" doctor -o "$tmp/doctor"
+check output-file -s "$tmp/doctor"
+code output-full 125 "$myalloc" maps -o /dev/full $$
+
+# A page without its process is told from one of another process.
+"$tmp/page_writer" good "$tmp/run/myalloc/$$" $$
+code stale 0 "$myalloc" heap --json $$
+check stale-page "$(grep -c '"has_page":false' "$tmp/out")" -eq 1
+rm -f "$tmp/run/myalloc/$$"
+
+# man page, completion and help know the same options.
+for option in $("$myalloc" --help >/dev/null; for c in run maps watch top heap lab check doctor; do
+    "$myalloc" $c --help; done | grep -o -e '--[a-z]*' | sort -u); do
+    if grep -q -e "\\\\-\\\\-${option#--}\|Fl \\\\-${option#--}\|Fl -${option#--}" src/man/myalloc.1; then ok; else fail "myalloc.1 lacks $option"; fi
+    if grep -q -e "$option" src/man/myalloc.bash; then ok; else fail "myalloc.bash lacks $option"; fi
+done
+if command -v mandoc >/dev/null; then
+    check mandoc -z "$(mandoc -Tlint src/man/myalloc.1)"
+fi

@@ -1,0 +1,110 @@
+/* test_huge.c - blocks with a mapping of their own: registry, cache, mremap. */
+#include "arena/huge.h"
+#include "base/config.h"
+
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { MIB = 1 << 20 };
+
+Test(huge, a_block_is_found_by_its_first_byte_only)
+{
+    bool clean = false;
+    char *block = huge_take(3 * MIB, 16, &clean);
+    cr_assert_not_null(block);
+    cr_assert_geq(huge_usable_bytes(block), 3 * MIB);
+    cr_assert_eq(huge_usable_bytes(block + 16), 0);
+    cr_assert_eq(huge_holder_bytes(block + MIB), huge_usable_bytes(block));
+    cr_assert(huge_give(block));
+    cr_assert_eq(huge_usable_bytes(block), 0);
+    cr_assert_not(huge_give(block));
+}
+
+Test(huge, blocks_are_aligned)
+{
+    for (size_t alignment = 16; alignment <= 16 * MIB; alignment *= 2) {
+        bool clean = false;
+        char *block = huge_take(2 * MIB, alignment, &clean);
+        cr_assert_not_null(block);
+        cr_assert_eq((size_t)block % alignment, 0);
+        memset(block, 1, 2 * MIB);
+        cr_assert(huge_give(block));
+    }
+}
+
+/* calloc believes it. */
+Test(huge, clean_blocks_are_zero)
+{
+    for (int round = 0; round < 20; round++) {
+        bool clean = false;
+        char *block = huge_take(2 * MIB, 16, &clean);
+        cr_assert_not_null(block);
+        for (size_t i = 0; clean && i < 2 * MIB; i += 512) {
+            cr_assert_eq(block[i], 0);
+        }
+        memset(block, 1, 2 * MIB);
+        cr_assert(huge_give(block));
+    }
+}
+
+Test(huge, resizing_keeps_the_contents)
+{
+    bool clean = false;
+    char *block = huge_take(2 * MIB, 16, &clean);
+    cr_assert_not_null(block);
+    memset(block, 7, 2 * MIB);
+    block = huge_resize(block, 50 * MIB);
+    cr_assert_not_null(block);
+    cr_assert_geq(huge_usable_bytes(block), 50 * MIB);
+    cr_assert_eq(block[0], 7);
+    cr_assert_eq(block[2 * MIB - 1], 7);
+    block = huge_resize(block, 2 * MIB);
+    cr_assert_not_null(block);
+    cr_assert_eq(block[2 * MIB - 1], 7);
+    cr_assert(huge_give(block));
+}
+
+/* The registry grows; lookups are exact all the while. */
+Test(huge, a_thousand_blocks_are_all_found)
+{
+    enum { COUNT = 1000 };
+    static char *blocks[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        bool clean = false;
+        blocks[i] = huge_take(HUGE_BYTES_MIN + i * 4096, 16, &clean);
+        cr_assert_not_null(blocks[i]);
+    }
+    cr_assert_eq(huge_stats().live_blocks, COUNT);
+    for (size_t i = 0; i < COUNT; i += 2) {
+        cr_assert(huge_give(blocks[i]));
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_assert_eq(huge_usable_bytes(blocks[i]) != 0, i % 2 == 1);
+    }
+}
+
+Test(huge, the_cache_is_bounded_and_can_be_emptied)
+{
+    enum { COUNT = 100 };
+    static char *blocks[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        bool clean = false;
+        blocks[i] = huge_take(4 * MIB, 16, &clean);
+        cr_assert_not_null(blocks[i]);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_assert(huge_give(blocks[i]));
+    }
+    cr_assert_leq(huge_stats().cached_bytes, HUGE_CACHE_BYTES_MAX);
+    huge_release_cache();
+    cr_assert_eq(huge_stats().cached_bytes, 0);
+}
+
+Test(huge, what_cannot_be_served_is_null)
+{
+    bool clean = false;
+    cr_assert_null(huge_take((size_t)1 << 46, 16, &clean));
+    cr_assert_null(huge_take(SIZE_MAX - 4096, 16, &clean));
+    cr_assert_null(huge_take(MIB, (size_t)1 << 62, &clean));
+}

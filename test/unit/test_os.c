@@ -1,0 +1,117 @@
+/* test_os.c - system calls: errno is kept, failures come on demand. */
+#include "base/os.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BYTES = 1 << 20 };
+
+Test(os, the_page_is_that_of_the_system_or_the_forced_one)
+{
+    size_t forced = MYALLOC_FORCE_PAGE;
+    cr_assert_eq(os_page_bytes(), forced != 0 ? forced : (size_t)sysconf(_SC_PAGESIZE));
+}
+
+Test(os, fresh_mappings_are_zero_and_writable)
+{
+    char *start = os_map(NULL, BYTES);
+    cr_assert_not_null(start);
+    for (size_t i = 0; i < BYTES; i += 4096) {
+        cr_assert_eq(start[i], 0);
+        start[i] = 1;
+    }
+    os_unmap(start, BYTES);
+}
+
+Test(os, a_reserve_becomes_memory_by_commit)
+{
+    char *start = os_reserve(BYTES);
+    cr_assert_not_null(start);
+    cr_assert(os_commit(start, BYTES / 2));
+    memset(start, 1, BYTES / 2);
+    os_unmap(start, BYTES);
+}
+
+/* calloc relies on it: purged memory is not cleared again. */
+Test(os, purged_pages_read_as_zero)
+{
+    char *start = os_map(NULL, BYTES);
+    cr_assert_not_null(start);
+    memset(start, 1, BYTES);
+    cr_assert(os_purge(start, BYTES));
+    for (size_t i = 0; i < BYTES; i++) {
+        cr_assert_eq(start[i], 0);
+    }
+    os_unmap(start, BYTES);
+}
+
+Test(os, a_mapping_at_an_address_is_there_or_nowhere)
+{
+    char *start = os_map(NULL, BYTES);
+    cr_assert_not_null(start);
+    cr_assert_null(os_map_at(start, BYTES));
+    os_unmap(start, BYTES);
+    cr_assert_eq(os_map_at(start, BYTES), start);
+    os_unmap(start, BYTES);
+}
+
+Test(os, remap_keeps_the_contents)
+{
+    char *start = os_map(NULL, BYTES);
+    cr_assert_not_null(start);
+    strcpy(start, "kept");
+    char *moved = os_remap(start, BYTES, (size_t)64 * BYTES, true);
+    cr_assert_not_null(moved);
+    cr_assert_str_eq(moved, "kept");
+    os_unmap(moved, (size_t)64 * BYTES);
+}
+
+Test(os, refusals_keep_errno)
+{
+    errno = 77;
+    cr_assert_null(os_map(NULL, (size_t)1 << 62));
+    cr_assert_null(os_break_move((intptr_t)1 << 46));
+    cr_assert_eq(errno, 77);
+}
+
+/* The whole failure-injection suite rests on these three. */
+Test(os, the_nth_call_from_now_fails, .disabled = !CONFIG_DEBUG)
+{
+    os_fail_after(2);
+    char *first = os_map(NULL, BYTES);
+    cr_assert_not_null(first);
+    cr_assert_null(os_map(NULL, BYTES));
+    char *third = os_map(NULL, BYTES);
+    cr_assert_not_null(third);
+    os_unmap(first, BYTES);
+    os_unmap(third, BYTES);
+}
+
+Test(os, all_calls_fail_from_the_nth_on, .disabled = !CONFIG_DEBUG)
+{
+    os_fail_after(-2);
+    cr_assert_not_null(os_map(NULL, BYTES));
+    for (int i = 0; i < 10; i++) {
+        cr_assert_null(os_map(NULL, BYTES));
+        cr_assert_null(os_break_move(4096));
+    }
+}
+
+Test(os, zero_ends_the_failures, .disabled = !CONFIG_DEBUG)
+{
+    os_fail_after(-1);
+    cr_assert_null(os_map(NULL, BYTES));
+    os_fail_after(0);
+    cr_assert_not_null(os_map(NULL, BYTES));
+}
+
+Test(os, the_environment_is_found_without_libc)
+{
+    cr_assert_not_null(os_env("PATH"));
+    cr_assert_str_eq(os_env("PATH"), getenv("PATH"));
+    cr_assert_null(os_env("PAT"));
+    cr_assert_null(os_env("no such variable"));
+}

@@ -1,0 +1,146 @@
+/* test_run.c - runs of granules: coalescing, growth in place, the break. */
+#include "arena/run.h"
+#include "arena/fit.h"
+#include "map/granule_map.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void start(void)
+{
+    cr_assert(run_start(true));
+}
+
+static void start_without_break(void)
+{
+    cr_assert(run_start(false));
+}
+
+/* Runs in use are marked by their taker; the tests are the taker here. */
+static void mark(size_t index, size_t length)
+{
+    struct granule *head = granule_map_entry(index);
+    head->length = (uint32_t)length;
+    granule_set_state(head, GRANULE_LARGE);
+    granule_map_mark_body(head, length);
+}
+
+static size_t take(size_t length, size_t alignment)
+{
+    bool clean = false;
+    size_t index = run_take(length, alignment, true, &clean);
+    cr_assert_neq(index, 0);
+    mark(index, length);
+    char *bytes = granule_map_address(index);
+    cr_assert(!clean || (bytes[0] == 0 && bytes[length * GRANULE_BYTES - 1] == 0));
+    memset(bytes, 1, length * GRANULE_BYTES);
+    run_check();
+    return index;
+}
+
+static void give(size_t index, size_t length)
+{
+    run_give(index, length);
+    run_check();
+}
+
+/* O(1) coalescing with both neighbours: three runs become one again. */
+Test(run, freed_neighbours_become_one_run, .init = start)
+{
+    size_t first = take(3, 1);
+    size_t second = take(4, 1);
+    size_t third = take(5, 1);
+    size_t runs_before = run_stats().free_runs;
+    give(first, 3);
+    give(third, 5);
+    give(second, 4);
+    cr_assert_leq(run_stats().free_runs, runs_before + 1);
+    cr_assert_eq(run_stats().used_granules, 0);
+}
+
+Test(run, aligned_runs_begin_at_a_multiple, .init = start)
+{
+    for (size_t alignment = 1; alignment <= 256; alignment *= 2) {
+        size_t index = take(3, alignment);
+        uintptr_t address = (uintptr_t)granule_map_address(index);
+        cr_assert_eq(address % (alignment * GRANULE_BYTES), 0);
+    }
+}
+
+Test(run, a_run_at_the_end_grows_in_place, .init = start)
+{
+    size_t index = take(4, 1);
+    bool clean = false;
+    if (run_extend(index, 4, 100, &clean)) {
+        mark(index, 104);
+        run_check();
+        memset(granule_map_address(index), 2, 104 * GRANULE_BYTES);
+        cr_assert_geq(run_stats().used_granules, 104);
+    }
+}
+
+Test(run, a_run_before_a_live_one_does_not_grow, .init = start)
+{
+    size_t first = take(4, 1);
+    size_t second = take(4, 1);
+    bool clean = false;
+    cr_assert_eq(second, first + 4);
+    cr_assert_not(run_extend(first, 4, 1, &clean));
+}
+
+Test(run, trim_gives_the_free_end_back, .init = start)
+{
+    size_t index = take(1000, 1);
+    give(index, 1000);
+    while (run_purge_step() > 0) {
+        run_check();
+    }
+    cr_assert_geq(run_trim(0), 900 * GRANULE_BYTES);
+    run_check();
+    cr_assert_eq(run_dirty_bytes(), 0);
+}
+
+/* Random takes and gives; run_check() walks all invariants after each. */
+static void churn(void)
+{
+    enum { SLOTS = 64, STEPS = 3000 };
+    struct {
+        size_t index, length;
+    } slots[SLOTS] = {0};
+    srand(1);
+    for (int step = 0; step < STEPS; step++) {
+        size_t slot = (size_t)rand() % SLOTS;
+        if (slots[slot].index != 0) {
+            give(slots[slot].index, slots[slot].length);
+            slots[slot].index = 0;
+        } else {
+            slots[slot].length = (size_t)rand() % 20 + 1;
+            slots[slot].index = take(slots[slot].length, (size_t)1 << rand() % 3);
+        }
+    }
+}
+
+Test(run, invariants_hold_under_first_fit, .init = start)
+{
+    fit_set_policy(FIT_FIRST);
+    churn();
+}
+
+Test(run, invariants_hold_under_best_fit, .init = start)
+{
+    fit_set_policy(FIT_BEST);
+    churn();
+}
+
+Test(run, invariants_hold_under_segregated_fit, .init = start)
+{
+    fit_set_policy(FIT_SEGREGATED);
+    churn();
+}
+
+Test(run, invariants_hold_without_the_break, .init = start_without_break)
+{
+    churn();
+    cr_assert_eq(run_stats().region.kind, REGION_MAPS);
+}

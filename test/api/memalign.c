@@ -37,7 +37,7 @@ TEST(memalign_of_zero_bytes_is_aligned_and_unique)
 
 TEST(memalign_rounds_odd_alignments_up_to_a_power_of_two)
 {
-    void *block = memalign(48, 100);
+    void *block = memalign(opaque_size(48), 100);
     REQUIRE(block != NULL);
     REQUIRE(block_is_aligned(block, 64));
     free(block);

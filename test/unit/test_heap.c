@@ -1,0 +1,146 @@
+/* test_heap.c - one thread's small tier and the slabs below it. */
+#include "heap/heap.h"
+#include "arena/run.h"
+#include "heap/slab.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COUNT = 20000 };
+
+static struct heap *g_heap;
+static void *g_bins[SMALL_CLASSES];
+static void *g_blocks[COUNT];
+
+static void start(void)
+{
+    cr_assert(run_start(true));
+    g_heap = aligned_alloc(64, sizeof *g_heap);
+    cr_assert_not_null(g_heap);
+    memset(g_heap, 0, sizeof *g_heap);
+    heap_init(g_heap);
+    g_heap->bins = g_bins;
+    g_heap->busy = true;
+}
+
+/* What the fast path does when it misses, and when it hits. */
+static void *take(unsigned class)
+{
+    void *block = g_bins[class];
+    if (block == NULL) {
+        return heap_refill(g_heap, class, true);
+    }
+    g_bins[class] = block_next(block);
+    return block;
+}
+
+/* What the fast path does on a free by the owner. */
+static void give(void *block)
+{
+    struct granule *slab = granule_map_entry(granule_map_find(block));
+    cr_assert_eq(granule_owner(slab), g_heap);
+    block_set_next(block, slab->free);
+    slab->free = block;
+    if (--slab->left == 0) {
+        heap_slab_event(g_heap, slab);
+    }
+}
+
+/* Two blocks of one address are the worst that an allocator can do. */
+Test(heap, blocks_of_every_class_are_apart, .init = start)
+{
+    for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
+        size_t bytes = size_class_bytes(class);
+        for (size_t i = 0; i < 500; i++) {
+            g_blocks[i] = take(class);
+            cr_assert_not_null(g_blocks[i]);
+            memset(g_blocks[i], (int)(i % 251), bytes);
+        }
+        for (size_t i = 0; i < 500; i++) {
+            unsigned char *block = g_blocks[i];
+            cr_assert_eq(block[0], i % 251);
+            cr_assert_eq(block[bytes - 1], i % 251);
+            give(g_blocks[i]);
+        }
+        heap_check(g_heap);
+    }
+}
+
+Test(heap, a_block_is_found_at_its_start_only, .init = start)
+{
+    for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
+        char *block = take(class);
+        struct granule *slab = granule_map_entry(granule_map_find(block));
+        unsigned index = slab_block_index(slab, block);
+        cr_assert_lt(index, SMALL_BLOCKS_MAX);
+        cr_assert_eq(slab_block(slab, index), block);
+        cr_assert_eq(slab_block_index(slab, block + 8), SMALL_BLOCKS_MAX);
+    }
+}
+
+/* Frees in random order wake sleeping slabs; nothing may get lost on the way. */
+Test(heap, random_frees_keep_all_invariants, .init = start)
+{
+    srand(1);
+    memset(g_blocks, 0, sizeof g_blocks);
+    for (int step = 0; step < 200000; step++) {
+        size_t slot = (size_t)rand() % COUNT;
+        if (g_blocks[slot] == NULL) {
+            g_blocks[slot] = take((unsigned)(slot % SMALL_CLASSES));
+            cr_assert_not_null(g_blocks[slot]);
+        } else {
+            give(g_blocks[slot]);
+            g_blocks[slot] = NULL;
+        }
+        if (step % 10000 == 0) {
+            heap_check(g_heap);
+        }
+    }
+}
+
+/* Memory must not grow when the same blocks come and go. */
+Test(heap, freed_blocks_are_used_again, .init = start)
+{
+    size_t used_granules = 0;
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            g_blocks[i] = take(10);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            give(g_blocks[i]);
+        }
+        size_t now = run_stats().used_granules_max;
+        cr_assert(round < 2 || now == used_granules);
+        used_granules = now;
+    }
+}
+
+Test(heap, a_flushed_heap_without_live_blocks_holds_no_slab, .init = start)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        g_blocks[i] = take((unsigned)(i % SMALL_CLASSES));
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        give(g_blocks[i]);
+    }
+    heap_flush(g_heap);
+    heap_check(g_heap);
+    cr_assert_eq(g_heap->slabs, 0);
+    cr_assert_eq(run_stats().used_granules, 0);
+}
+
+/* A dead thread's slabs go on living in the pools, with their blocks. */
+Test(heap, dissolving_keeps_live_blocks, .init = start)
+{
+    for (size_t i = 0; i < 1000; i++) {
+        g_blocks[i] = take(5);
+        memset(g_blocks[i], (int)(i % 251), size_class_bytes(5));
+    }
+    heap_flush(g_heap);
+    heap_dissolve(g_heap);
+    cr_assert_eq(g_heap->slabs, 0);
+    for (size_t i = 0; i < 1000; i++) {
+        cr_assert_eq(*(unsigned char *)g_blocks[i], i % 251);
+    }
+}

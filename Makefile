@@ -15,9 +15,9 @@ endif
 # Without -fno-builtin-*, gcc turns malloc + memset inside calloc into a call of calloc.
 CFLAGS_LIB := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -ftls-model=initial-exec \
         -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
-        -fno-semantic-interposition -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
+        -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
 LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,relro,-z,now,-z,nodelete,-z,noseparate-code \
-        -Wl,--hash-style=gnu -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
+        -Wl,--hash-style=gnu,--as-needed -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
 FLOORS   := base side map arena heap thread api

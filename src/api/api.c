@@ -1,0 +1,295 @@
+/* api.c - overflow, alignment, zeroing, errno: what the standard says of each function.
+ *
+ * Owns:       errno: set here and nowhere else.
+ * Threads:    any.
+ * Locks:      takes none itself.
+ * Invariants: API-1  errno changes only where the function fails.
+ */
+#include "api/api.h"
+
+#include "api/fast.h"
+#include "arena/purge.h"
+#include "base/os.h"
+#include "side/options.h"
+#include "thread/block.h"
+#include "thread/start.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <string.h>
+
+extern void *__libc_malloc(size_t bytes);
+extern void *__libc_memalign(size_t alignment, size_t bytes);
+extern void *__libc_realloc(void *ptr, size_t bytes);
+extern void __libc_free(void *ptr);
+
+static NOINLINE COLD void *fail_with(int error)
+{
+    errno = error;
+    return NULL;
+}
+
+// The one way to memory: any size, any alignment.
+static void *take(size_t bytes, size_t alignment, bool *clean, const void *caller)
+{
+    *clean = false;
+    if (UNLIKELY(bytes > PTRDIFF_MAX)) {
+        return fail_with(ENOMEM);
+    }
+    if (UNLIKELY(start_once() != START_SERVING)) {
+        return start_mode() == START_FORWARDING ? __libc_memalign(alignment, bytes)
+                                                : fail_with(ENOMEM);
+    }
+    void *ptr = block_take(bytes, alignment, clean, caller);
+    if (UNLIKELY(ptr == NULL)) {
+        return fail_with(ENOMEM);
+    }
+    return ptr;
+}
+
+static void perturb_fill(void *ptr, size_t bytes)
+{
+    if (UNLIKELY(g_options.perturb != 0) && ptr != NULL) {
+        memset(ptr, (int)(g_options.perturb ^ 0xff), bytes);
+    }
+}
+
+void *api_malloc_slow(size_t bytes)
+{
+    bool clean;
+    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, CALLER());
+    perturb_fill(ptr, bytes);
+    return ptr;
+}
+
+void api_free_slow(void *ptr)
+{
+    if (ptr == NULL) {
+        return;
+    }
+    if (UNLIKELY(start_mode() == START_FORWARDING)) {
+        __libc_free(ptr);
+        return;
+    }
+    block_give(ptr, CALLER());
+}
+
+void api_free_event(struct granule *slab)
+{
+    block_slab_event(slab);
+}
+
+void *api_malloc(size_t bytes)
+{
+    return fast_malloc(bytes);
+}
+
+void api_free(void *ptr)
+{
+    fast_free(ptr);
+}
+
+static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
+{
+    bool clean;
+    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    if (ptr != NULL && !clean) {
+        memset(ptr, 0, bytes);
+    }
+    return ptr;
+}
+
+void *api_calloc(size_t count, size_t bytes)
+{
+    size_t total;
+    if (UNLIKELY(__builtin_mul_overflow(count, bytes, &total))) {
+        return fail_with(ENOMEM);
+    }
+    if (total > SMALL_BYTES_MAX) {
+        return calloc_slow(total, CALLER());
+    }
+    void *ptr = fast_malloc(total);
+    return ptr != NULL ? memset(ptr, 0, total) : NULL;
+}
+
+static void *realloc_by_copy(void *ptr, size_t old_bytes, size_t bytes, const void *caller)
+{
+    bool clean;
+    void *copy = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    if (copy == NULL) {
+        return NULL;
+    }
+    memcpy(copy, ptr, old_bytes < bytes ? old_bytes : bytes);
+    block_give(ptr, caller);
+    return copy;
+}
+
+// What realloc does with a pointer that is no block in use: dies, or refuses.
+static void *realloc_bad(void *ptr, const struct block *block, const void *caller)
+{
+    if (block->fault == BLOCK_FREED) {
+        die_realloc_freed(ptr, block->bytes, caller);
+    }
+    block_complain(ptr, block, caller);
+    return fail_with(ENOMEM); // foreign: its size is unknown, it cannot be copied
+}
+
+void *api_realloc(void *ptr, size_t bytes)
+{
+    if (ptr == NULL) {
+        return fast_malloc(bytes);
+    }
+    if (UNLIKELY(start_mode() == START_FORWARDING)) {
+        return __libc_realloc(ptr, bytes);
+    }
+    if (bytes == 0) {
+        fast_free(ptr);
+        return NULL;
+    }
+    struct block block = block_find(ptr);
+    if (UNLIKELY(block.fault != BLOCK_OK)) {
+        return realloc_bad(ptr, &block, CALLER());
+    }
+    if (UNLIKELY(bytes > PTRDIFF_MAX)) {
+        return fail_with(ENOMEM);
+    }
+    void *resized = block_resize(ptr, &block, bytes, CALLER());
+    return resized != NULL ? resized : realloc_by_copy(ptr, block.bytes, bytes, CALLER());
+}
+
+void *api_memalign(size_t alignment, size_t bytes)
+{
+    // As in glibc: no power of two is rounded up to one.
+    if (alignment > SIZE_MAX / 2 + 1) {
+        return fail_with(EINVAL);
+    }
+    size_t rounded = BLOCK_ALIGN_BYTES;
+    while (rounded < alignment) {
+        rounded *= 2;
+    }
+    bool clean;
+    void *ptr =
+        bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, CALLER());
+    perturb_fill(ptr, bytes);
+    return ptr;
+}
+
+void *api_aligned_alloc(size_t alignment, size_t bytes)
+{
+    if (!is_pow2(alignment)) {
+        return fail_with(EINVAL);
+    }
+    return api_memalign(alignment, bytes);
+}
+
+int api_posix_memalign(void **result, size_t alignment, size_t bytes)
+{
+    if (!is_pow2(alignment) || alignment % sizeof(void *) != 0) {
+        return EINVAL;
+    }
+    int saved = errno;
+    void *ptr = api_memalign(alignment, bytes);
+    errno = saved; // the error is the result
+    if (ptr == NULL) {
+        return ENOMEM;
+    }
+    *result = ptr;
+    return 0;
+}
+
+void *api_valloc(size_t bytes)
+{
+    return api_memalign(os_page_bytes(), bytes);
+}
+
+void *api_pvalloc(size_t bytes)
+{
+    size_t page = os_page_bytes();
+    if (bytes > PTRDIFF_MAX - page) {
+        return fail_with(ENOMEM);
+    }
+    return api_memalign(page, align_up(max_size(bytes, 1), page));
+}
+
+size_t api_usable_size(void *ptr)
+{
+    if (ptr == NULL) {
+        return 0;
+    }
+    struct block block = block_find(ptr);
+    return block.fault == BLOCK_OK ? block.bytes : 0;
+}
+
+// The sizes are hints that we need not trust: the map knows the block.
+void api_free_sized(void *ptr, size_t bytes)
+{
+    (void)bytes;
+    fast_free(ptr);
+}
+
+void api_free_aligned_sized(void *ptr, size_t alignment, size_t bytes)
+{
+    (void)alignment;
+    (void)bytes;
+    fast_free(ptr);
+}
+
+int api_malloc_trim(size_t pad_bytes)
+{
+    if (start_once() != START_SERVING) {
+        return 0;
+    }
+    int saved = errno;
+    bool released = block_trim(pad_bytes, CALLER());
+    errno = saved; // API-1
+    return released;
+}
+
+static void configure_purge(void)
+{
+    purge_configure(&(struct purge_settings){
+        .enabled = g_options.purge != 0 && g_options.trim_bytes != SIZE_MAX,
+        .trim_bytes = g_options.trim_bytes,
+        .top_pad_bytes = g_options.top_pad_bytes,
+    });
+}
+
+int api_mallopt(int parameter, int value)
+{
+    if (start_once() != START_SERVING) {
+        return 0;
+    }
+    size_t bytes = (size_t)(long)value; // -1: the largest, as in glibc
+    switch (parameter) {
+    case M_MMAP_THRESHOLD:
+        if (bytes > LARGE_BYTES_LIMIT) {
+            return 0;
+        }
+        g_options.huge_bytes = max_size(bytes, MEDIUM_BYTES_MAX + 1);
+        return 1;
+    case M_TRIM_THRESHOLD:
+        g_options.trim_bytes = bytes;
+        configure_purge();
+        return 1;
+    case M_TOP_PAD:
+        g_options.top_pad_bytes = bytes;
+        configure_purge();
+        return 1;
+    case M_PERTURB:
+        g_options.perturb = (unsigned)value & 0xff;
+        if (g_options.perturb != 0) {
+            thread_set_checked();
+        }
+        return 1;
+    case M_ARENA_MAX: // threads share one region: there is nothing to limit further
+    case M_ARENA_TEST:
+    case M_MMAP_MAX:
+    case M_CHECK_ACTION:
+        return 1;
+    case M_MXFAST:
+        return value >= 0 && bytes <= 160;
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,68 @@
+/* fork.c - fork with threads: every lock is taken in rank order before, and free in the child.
+ *
+ * Owns:       the fork window: from the last lock taken to the first one given back.
+ * Threads:    the forking thread.
+ * Locks:      all of them, in the order of enum lock_rank.
+ * Invariants: FORK-1  in the window the forking thread may allocate: other libraries' handlers do.
+ *
+ * vfork and posix_spawn share our memory and run no handlers: nothing here looks at the pid.
+ */
+#include "api/fork.h"
+
+#include "arena/huge.h"
+#include "arena/run.h"
+#include "base/lock.h"
+#include "heap/medium.h"
+#include "heap/orphan.h"
+#include "heap/pool.h"
+#include "heap/transfer.h"
+#include "map/meta.h"
+#include "thread/start.h"
+#include "thread/thread.h"
+
+#include <pthread.h>
+
+static void prefork(void)
+{
+    start_prefork();
+    orphan_prefork(); // LOCK_ORPHAN, then every LOCK_MAIL
+    pool_prefork();
+    transfer_prefork();
+    medium_prefork();
+    huge_prefork();
+    run_prefork();
+    meta_prefork();
+    lock_open_fork_window(); // FORK-1
+}
+
+static void postfork_parent(void)
+{
+    lock_close_fork_window();
+    meta_postfork_parent();
+    run_postfork_parent();
+    huge_postfork_parent();
+    medium_postfork_parent();
+    transfer_postfork_parent();
+    pool_postfork_parent();
+    orphan_postfork_parent();
+    start_postfork_parent();
+}
+
+static void postfork_child(void)
+{
+    lock_close_fork_window();
+    meta_postfork_child();
+    run_postfork_child();
+    huge_postfork_child();
+    medium_postfork_child();
+    transfer_postfork_child();
+    pool_postfork_child();
+    orphan_postfork_child();
+    start_postfork_child();
+    thread_postfork_child();
+}
+
+void fork_register(void)
+{
+    pthread_atfork(prefork, postfork_parent, postfork_child);
+}

@@ -1,0 +1,13 @@
+/* report.h - mallinfo and its kin: what the heap is doing, for the program itself. Any thread. */
+#ifndef API_REPORT_H
+#define API_REPORT_H
+
+#include <malloc.h>
+#include <stdio.h>
+
+struct mallinfo2 api_mallinfo2(void);
+struct mallinfo api_mallinfo(void); // saturates at INT_MAX
+int api_malloc_info(int options, FILE *stream);
+void api_malloc_stats(void); // to stderr
+
+#endif

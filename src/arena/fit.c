@@ -1,0 +1,153 @@
+/* fit.c - the bins of free runs and the three classic policies over them.
+ *
+ * Owns:       the bins: runs of 1 to 32 granules by exact length, longer ones in quarters of a
+ *             doubling; a bitmap tells which are not empty.
+ * Threads:    under LOCK_RUN.
+ * Locks:      takes none.
+ * Invariants: FIT-1  bit b is set exactly when bin b has a run.
+ *             FIT-2  every run in bin b has fit_bin(length) == b.
+ */
+#include "arena/fit.h"
+
+#include "map/granule_map.h"
+
+#define EXACT_BINS 32
+#define BINS       128
+#define BEST_LOOKS 16 // runs of one bin that best fit compares
+
+static struct {
+    uint64_t filled[BINS / 64]; // [lock: LOCK_RUN] FIT-1
+    uint32_t heads[BINS];       // [lock: LOCK_RUN] first run of each bin; 0 none
+    enum fit_policy policy;
+} g_fit = {.policy = FIT_BEST};
+
+void fit_set_policy(enum fit_policy policy)
+{
+    g_fit.policy = policy;
+}
+
+static unsigned fit_bin(size_t length)
+{
+    ASSERT(length != 0);
+    if (length <= EXACT_BINS) {
+        return (unsigned)length - 1;
+    }
+    unsigned shift = log2_floor(length); // from 5
+    unsigned quarter = (unsigned)(length >> (shift - 2)) & 3;
+    unsigned bin = EXACT_BINS + (shift - 5) * 4 + quarter;
+    return bin < BINS ? bin : BINS - 1;
+}
+
+void fit_insert(size_t index)
+{
+    struct granule *run = granule_map_entry(index);
+    unsigned bin = fit_bin(run->length);
+    run->prev = 0;
+    run->next = g_fit.heads[bin];
+    if (run->next != 0) {
+        granule_map_entry(run->next)->prev = (uint32_t)index;
+    }
+    g_fit.heads[bin] = (uint32_t)index;
+    g_fit.filled[bin / 64] |= 1UL << (bin % 64); // FIT-1
+}
+
+void fit_remove(size_t index)
+{
+    struct granule *run = granule_map_entry(index);
+    unsigned bin = fit_bin(run->length); // FIT-2
+    if (run->next != 0) {
+        granule_map_entry(run->next)->prev = run->prev;
+    }
+    if (run->prev != 0) {
+        granule_map_entry(run->prev)->next = run->next;
+        return;
+    }
+    ASSERT(g_fit.heads[bin] == index);
+    g_fit.heads[bin] = run->next;
+    if (run->next == 0) {
+        g_fit.filled[bin / 64] &= ~(1UL << (bin % 64)); // FIT-1
+    }
+}
+
+// The first bin at or above `bin` that has a run; BINS when there is none.
+static unsigned next_filled(unsigned bin)
+{
+    for (unsigned word = bin / 64; word < BINS / 64; word++) {
+        uint64_t bits = g_fit.filled[word];
+        if (word == bin / 64) {
+            bits &= ~0UL << (bin % 64);
+        }
+        if (bits != 0) {
+            return word * 64 + (unsigned)__builtin_ctzll(bits);
+        }
+    }
+    return BINS;
+}
+
+static size_t find_first(size_t length)
+{
+    size_t lowest = 0;
+    for (unsigned bin = next_filled(fit_bin(length)); bin < BINS; bin = next_filled(bin + 1)) {
+        for (size_t i = g_fit.heads[bin]; i != 0; i = granule_map_entry(i)->next) {
+            if (granule_map_entry(i)->length >= length && (lowest == 0 || i < lowest)) {
+                lowest = i;
+            }
+        }
+    }
+    return lowest;
+}
+
+static bool is_better(size_t candidate, size_t best)
+{
+    if (best == 0) {
+        return true;
+    }
+    size_t length = granule_map_entry(candidate)->length;
+    size_t best_length = granule_map_entry(best)->length;
+    return length < best_length || (length == best_length && candidate < best);
+}
+
+static size_t find_best(size_t length)
+{
+    for (unsigned bin = next_filled(fit_bin(length)); bin < BINS; bin = next_filled(bin + 1)) {
+        size_t best = 0;
+        unsigned looks = 0;
+        for (size_t i = g_fit.heads[bin]; i != 0; i = granule_map_entry(i)->next) {
+            if (granule_map_entry(i)->length >= length && is_better(i, best)) {
+                best = i;
+            }
+            // The last bins hold any length: there we must look until one fits.
+            if (++looks >= BEST_LOOKS && best != 0) {
+                break;
+            }
+        }
+        if (best != 0) {
+            return best;
+        }
+    }
+    return 0;
+}
+
+static size_t find_segregated(size_t length)
+{
+    unsigned bin = fit_bin(length);
+    size_t same = g_fit.heads[bin];
+    if (same != 0 && granule_map_entry(same)->length >= length) {
+        return same;
+    }
+    unsigned above = next_filled(bin + 1);
+    return above < BINS ? g_fit.heads[above] : find_best(length);
+}
+
+size_t fit_find(size_t length)
+{
+    switch (g_fit.policy) {
+    case FIT_FIRST:
+        return find_first(length);
+    case FIT_SEGREGATED:
+        return find_segregated(length);
+    case FIT_BEST:
+        break;
+    }
+    return find_best(length);
+}

@@ -1,0 +1,138 @@
+/* purge.c - a budget for dirty free memory, bounded by volume, tuned by refaults.
+ *
+ * Owns:       the budget: a share of the recent peak of memory in use, between 1/32 and all.
+ * Threads:    any; the numbers are hints, a lost update costs a purge too many or too few.
+ * Locks:      takes none; run_purge_step() and run_trim() take LOCK_RUN for one step each.
+ * Invariants: PURGE-1  one call purges at most half the budget plus STEPS_MAX steps.
+ *
+ * A purge pays when the memory stays unused; when it is taken again at once, it cost a system
+ * call and a page fault for nothing. So we count what of the purged memory came back into use:
+ * more than a quarter doubles the share, none for a second halves it. Saw-tooth programs soon
+ * stop purging, programs that change phase give back at once. No clock ticks, no thread.
+ */
+#include "arena/purge.h"
+
+#include "arena/run.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/os.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define SHARE_SHIFT_MAX 5  // 1/32 of the peak
+#define STEPS_MAX       16 // of PURGE_STEP_BYTES each in one call: at most 1 ms
+#define WINDOW_NS       100000000ULL
+#define QUIET_NS        1000000000ULL
+
+static struct {
+    struct purge_settings settings; // [const] after start, but for mallopt
+    _Atomic(size_t) peak_bytes;     // recent peak of memory in use
+    _Atomic(unsigned) share_shift;  // budget = peak >> share_shift
+    _Atomic(uint64_t) window_ns;    // when this window of counting began
+    _Atomic(uint64_t) quiet_ns;     // when the last refault was seen
+    _Atomic(size_t) purged;         // granules, at the start of the window
+    _Atomic(size_t) retaken;
+} g_purge = {.settings = {.enabled = true}, .share_shift = SHARE_SHIFT_MAX};
+
+static size_t load(_Atomic(size_t) *value)
+{
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void store(_Atomic(size_t) *value, size_t to)
+{
+    atomic_store_explicit(value, to, memory_order_relaxed);
+}
+
+void purge_configure(const struct purge_settings *settings)
+{
+    g_purge.settings = *settings;
+}
+
+static unsigned share_shift(void)
+{
+    return atomic_load_explicit(&g_purge.share_shift, memory_order_relaxed);
+}
+
+size_t purge_budget_bytes(void)
+{
+    unsigned shift = share_shift();
+    return clamp_size(load(&g_purge.peak_bytes) >> shift, RETAIN_BYTES_MIN,
+                      RETAIN_BYTES_MAX << (SHARE_SHIFT_MAX - shift));
+}
+
+static void set_share_shift(unsigned shift)
+{
+    atomic_store_explicit(&g_purge.share_shift, shift, memory_order_relaxed);
+}
+
+// Looks at the refaults of the window that ended, moves the share by one step at most.
+static void adapt(uint64_t now)
+{
+    size_t purged = 0;
+    size_t retaken = 0;
+    run_refaults(&purged, &retaken);
+    size_t purged_now = purged - load(&g_purge.purged);
+    size_t retaken_now = retaken - load(&g_purge.retaken);
+    uint64_t quiet = atomic_load_explicit(&g_purge.quiet_ns, memory_order_relaxed);
+    if (retaken_now > purged_now / 4 && share_shift() > 0) {
+        set_share_shift(share_shift() - 1);
+    } else if (retaken_now == 0 && now - quiet > QUIET_NS && share_shift() < SHARE_SHIFT_MAX) {
+        set_share_shift(share_shift() + 1);
+    }
+    if (retaken_now != 0 || now - quiet > QUIET_NS) {
+        atomic_store_explicit(&g_purge.quiet_ns, now, memory_order_relaxed);
+        // The peak is forgotten by an eighth a second, down to what is in use.
+        size_t peak = load(&g_purge.peak_bytes);
+        store(&g_purge.peak_bytes, max_size(run_used_bytes(), peak - peak / 8));
+    }
+    store(&g_purge.purged, purged);
+    store(&g_purge.retaken, retaken);
+    atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
+}
+
+// Lowers the break when enough at its end is free: an eighth of the heap, so that a heap that
+// breathes does not move the break with every breath.
+static void trim_end(void)
+{
+    const struct purge_settings *settings = &g_purge.settings;
+    size_t least = settings->trim_bytes != 0
+                       ? settings->trim_bytes
+                       : max_size(TRIM_BYTES_MIN, load(&g_purge.peak_bytes) >> share_shift());
+    if (run_end_free_bytes() > least) {
+        run_trim(max_size(settings->top_pad_bytes, least / 2));
+    }
+}
+
+void purge_consider(void)
+{
+    size_t used = run_used_bytes();
+    if (used > load(&g_purge.peak_bytes)) {
+        store(&g_purge.peak_bytes, used);
+    }
+    size_t budget = purge_budget_bytes();
+    if (run_dirty_bytes() <= budget || !g_purge.settings.enabled) {
+        return;
+    }
+    uint64_t now = os_now_ns();
+    if (now - atomic_load_explicit(&g_purge.window_ns, memory_order_relaxed) > WINDOW_NS) {
+        adapt(now);
+        budget = purge_budget_bytes();
+    }
+    trim_end();
+    for (int i = 0; i < STEPS_MAX && run_dirty_bytes() > budget / 2; i++) { // PURGE-1
+        if (run_purge_step() == 0) {
+            break;
+        }
+    }
+}
+
+bool purge_all(size_t pad_bytes)
+{
+    bool released = run_trim(pad_bytes) != 0;
+    while (run_purge_step() != 0) {
+        released = true;
+    }
+    return released;
+}

@@ -1,0 +1,24 @@
+/* purge.h - when free memory goes back to the kernel. Any thread; no lock held by the caller. */
+#ifndef ARENA_PURGE_H
+#define ARENA_PURGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct purge_settings {
+    bool enabled;         // false: keep everything (for comparison)
+    size_t trim_bytes;    // free memory at the end beyond which the break is lowered; 0: default
+    size_t top_pad_bytes; // kept at the end when it is
+};
+void purge_configure(const struct purge_settings *settings);
+
+// After memory was given back: purges when more than the budget is dirty. Bounded work.
+void purge_consider(void);
+
+// malloc_trim: everything free goes back but `pad_bytes` at the end; true when something did.
+bool purge_all(size_t pad_bytes);
+
+// Bytes of dirty free memory that may stay now.
+size_t purge_budget_bytes(void);
+
+#endif

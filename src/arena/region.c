@@ -1,0 +1,196 @@
+/* region.c - grows and lowers the break, or the mappings that stand in for it.
+ *
+ * Owns:       the end of our range.
+ * Threads:    under LOCK_RUN, but for glibc's sbrk, which is nobody's: other users of it may run
+ *             at any moment. We look before and after each move and retire to mappings, at a
+ *             distance, as soon as somebody else was there: their next sbrk(-n) must not cut
+ *             into our heap.
+ * Locks:      takes none.
+ * Invariants: REGION-1  [1, granules) of the map holds all that is ours; gaps are GRANULE_NONE.
+ *             REGION-2  the break is lowered only when it still equals our end.
+ */
+#include "arena/region.h"
+
+#include "base/os.h"
+#include "map/granule_map.h"
+
+#include <string.h>
+#include <sys/auxv.h>
+
+#define MAP_TRIES 16 // places to look for room before we give up
+
+static struct {
+    uintptr_t end; // [lock: LOCK_RUN] address behind our last granule
+    struct region_stats stats;
+} g_region;
+
+// From here on addresses belong to the loader's mappings and the stack (x86-64, 47 bits): a
+// break found there, as under `ld.so ./prog`, has no room to grow.
+#define BREAK_ADDRESS_MAX ((uintptr_t)0x700000000000)
+// A hole below the mappings and above the program, with room for any window.
+#define MAPS_ADDRESS ((uintptr_t)0x100000000000)
+
+static uintptr_t align_for_all(uintptr_t address)
+{
+    return align_up(address, max_size(GRANULE_BYTES, os_page_bytes()));
+}
+
+// An address in the hole, different in each process: 2 TiB in steps of 2 MiB.
+static uintptr_t maps_address(void)
+{
+    uint64_t random = 0;
+    const void *seed = (const void *)getauxval(AT_RANDOM); // NOLINT: the kernel's pointer
+    if (seed != NULL) {
+        memcpy(&random, seed, sizeof random);
+    }
+    return MAPS_ADDRESS + ((random & 0xfffff) << 21);
+}
+
+bool region_start(bool use_break)
+{
+    uintptr_t at = use_break ? (uintptr_t)os_break() : 0;
+    if (at == 0 || at >= BREAK_ADDRESS_MAX) {
+        g_region.stats.kind = REGION_MAPS;
+        g_region.end = maps_address();
+    } else {
+        g_region.stats.kind = REGION_BREAK;
+        g_region.end = at;
+    }
+    return granule_map_start(align_for_all(g_region.end) - GRANULE_BYTES);
+}
+
+// Moves the break; the start of what is ours then, 0 when refused or not alone.
+static uintptr_t grow_break(size_t bytes)
+{
+    uintptr_t start = align_for_all(g_region.end);
+    size_t whole = start - g_region.end + bytes;
+    if ((uintptr_t)os_break() != g_region.end) {
+        g_region.stats.foreign++;
+        return 0;
+    }
+    uintptr_t old = (uintptr_t)os_break_move((intptr_t)whole);
+    if (old == 0 || old == g_region.end) {
+        return old == 0 ? 0 : start;
+    }
+    g_region.stats.foreign++; // somebody came between
+    if ((uintptr_t)os_break() == old + whole) {
+        os_break_move(-(intptr_t)whole);
+    }
+    return 0;
+}
+
+// Maps right behind our end, else at growing distances behind it.
+static uintptr_t grow_maps(size_t bytes)
+{
+    uintptr_t start = align_for_all(g_region.end);
+    if (g_region.stats.kind == REGION_BREAK) {
+        start = align_for_all(max_size(start, (uintptr_t)os_break()) + GROW_GAP_BYTES);
+    }
+    for (unsigned i = 0; i < MAP_TRIES; i++) {
+        if (os_map_at((void *)start, bytes) != NULL) { // NOLINT: we choose the address
+            return start;
+        }
+        start += GROW_GAP_BYTES << i;
+    }
+    return 0;
+}
+
+static size_t index_of(uintptr_t address)
+{
+    return (address - g_granule_map.base) >> GRANULE_SHIFT;
+}
+
+static void undo_growth(uintptr_t start, size_t bytes, enum region_kind kind)
+{
+    if (kind == REGION_MAPS) {
+        os_unmap((void *)start, bytes); // NOLINT: our own mapping
+    } else {
+        os_break_move(-(intptr_t)bytes);
+    }
+}
+
+// One attempt with exactly `granules`.
+static size_t grow_exactly(size_t granules, enum region_kind kind)
+{
+    size_t bytes = granules << GRANULE_SHIFT;
+    uintptr_t start = kind == REGION_BREAK ? grow_break(bytes) : grow_maps(bytes);
+    if (start == 0) {
+        return 0;
+    }
+    size_t first = index_of(start);
+    if (!granule_map_open(first + granules)) {
+        undo_growth(start, bytes, kind);
+        return 0;
+    }
+    g_region.end = start + bytes;
+    g_region.stats.kind = kind;
+    granule_map_publish(first + granules);
+    return first;
+}
+
+static void count_growth(size_t bytes)
+{
+    struct region_stats *stats = &g_region.stats;
+    if (stats->kind == REGION_BREAK) {
+        stats->break_bytes += bytes;
+    } else {
+        stats->map_bytes += bytes;
+    }
+    stats->grows++;
+    stats->bytes_max = max_size(stats->bytes_max, stats->break_bytes + stats->map_bytes);
+}
+
+size_t region_grow(size_t need, size_t wish, size_t *got)
+{
+    ASSERT(need != 0);
+    ASSERT(need <= wish);
+    for (enum region_kind kind = g_region.stats.kind; kind <= REGION_MAPS; kind++) {
+        // Halved down to the need: limits are met exactly before anything fails.
+        for (size_t granules = wish;; granules = max_size(need, granules / 2)) {
+            size_t first = grow_exactly(granules, kind);
+            if (first != 0) {
+                *got = granules;
+                count_growth(granules << GRANULE_SHIFT);
+                return first;
+            }
+            if (granules == need) {
+                break;
+            }
+        }
+    }
+    return 0;
+}
+
+bool region_shrink(size_t first)
+{
+    size_t granules = granule_map_count();
+    uintptr_t start = (uintptr_t)granule_map_address(first);
+    size_t bytes = g_region.end - start;
+    bool is_break = g_region.stats.kind == REGION_BREAK;
+    if (first >= granules || index_of(g_region.end) != granules) {
+        return false;
+    }
+    if (is_break && (uintptr_t)os_break() != g_region.end) { // REGION-2
+        g_region.stats.foreign++;
+        return false;
+    }
+    granule_map_publish(first); // before the addresses go
+    if (is_break) {
+        if (os_break_move(-(intptr_t)bytes) == NULL) {
+            granule_map_publish(granules);
+            return false;
+        }
+        g_region.stats.break_bytes -= bytes;
+    } else {
+        os_unmap((void *)start, bytes); // NOLINT: our own mapping
+        g_region.stats.map_bytes -= bytes;
+    }
+    g_region.end = start;
+    g_region.stats.shrinks++;
+    return true;
+}
+
+struct region_stats region_stats(void)
+{
+    return g_region.stats;
+}

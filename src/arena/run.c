@@ -1,0 +1,419 @@
+/* run.c - the run heap: boundary tags in the map, coalescing in O(1), dirty and clean memory.
+ *
+ * Owns:       every granule that is free, the dirty bits, LOCK_RUN.
+ * Threads:    any.
+ * Locks:      LOCK_RUN around everything, also around brk, mmap and one bounded madvise.
+ * Invariants: RUN-1  first and last entry of a free run are GRANULE_FREE and hold its length.
+ *             RUN-2  two free runs are never neighbours.
+ *             RUN-3  a dirty bit is set only for free granules; a free granule without it is zero
+ *                    (where a page is no larger than a granule).
+ * States:     NONE -> in use (growth);  in use -> FREE dirty -> FREE clean (purge);
+ *             FREE -> in use (take);  FREE at the end -> NONE (trim).
+ */
+#include "arena/run.h"
+
+#include "arena/fit.h"
+#include "base/lock.h"
+#include "base/os.h"
+#include "map/granule_map.h"
+
+static struct {
+    struct lock lock;
+    _Atomic(size_t) used_granules;  // [atomic] written under LOCK_RUN
+    _Atomic(size_t) dirty_granules; // [atomic] written under LOCK_RUN
+    size_t used_granules_max;       // [lock: LOCK_RUN] this and the rest
+    size_t free_granules;
+    size_t free_runs;
+    size_t high_index; // granules from here on were never handed out
+    size_t purges, purged_granules, retaken_granules;
+} g_run = {.lock = LOCK_INIT(LOCK_RUN)};
+
+// ---- dirty bits ----
+
+static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
+{
+    size_t bit = index % 64;
+    size_t bits = min_size(length, 64 - bit);
+    *mask = (bits == 64 ? ~0UL : (1UL << bits) - 1) << bit;
+    return bits;
+}
+
+// Counts the dirty granules of a range and marks it all dirty or all clean.
+static size_t dirty_exchange(size_t index, size_t length, bool dirty)
+{
+    size_t count = 0;
+    while (length != 0) {
+        uint64_t mask;
+        size_t bits = dirty_mask(index, length, &mask);
+        uint64_t *word = &g_granule_map.dirty[index / 64];
+        count += (size_t)__builtin_popcountll(*word & mask);
+        *word = dirty ? *word | mask : *word & ~mask;
+        index += bits;
+        length -= bits;
+    }
+    return count;
+}
+
+static void add_atomic(_Atomic(size_t) *counter, size_t more)
+{
+    size_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, now + more, memory_order_relaxed);
+}
+
+static void count_used(size_t length)
+{
+    add_atomic(&g_run.used_granules, length);
+    g_run.used_granules_max = max_size(
+        g_run.used_granules_max, atomic_load_explicit(&g_run.used_granules, memory_order_relaxed));
+}
+
+// ---- free runs ----
+
+static void free_run_insert(size_t index, size_t length)
+{
+    struct granule *first = granule_map_entry(index);
+    struct granule *last = first + length - 1;
+    granule_set_owner(first, NULL);
+    granule_set_owner(last, NULL);
+    granule_set_state(first, GRANULE_FREE); // RUN-1
+    granule_set_state(last, GRANULE_FREE);
+    first->length = (uint32_t)length;
+    last->length = (uint32_t)length;
+    fit_insert(index);
+    g_run.free_granules += length;
+    g_run.free_runs++;
+}
+
+static void free_run_remove(size_t index)
+{
+    ASSERT(granule_state(granule_map_entry(index)) == GRANULE_FREE);
+    fit_remove(index);
+    g_run.free_granules -= granule_map_entry(index)->length;
+    g_run.free_runs--;
+}
+
+static bool is_free(size_t index)
+{
+    return index < granule_map_count() && granule_state(granule_map_entry(index)) == GRANULE_FREE;
+}
+
+// Granules of the free run at the end of the region.
+static size_t end_run_length(void)
+{
+    size_t end = granule_map_count();
+    return end > 1 && is_free(end - 1) ? granule_map_entry(end - 1)->length : 0;
+}
+
+// Joins a range with its free neighbours and files it; the index of the whole.
+static size_t coalesce(size_t index, size_t length)
+{
+    if (is_free(index + length)) {
+        size_t behind = index + length;
+        free_run_remove(behind);
+        length += granule_map_entry(behind)->length;
+    }
+    if (is_free(index - 1)) {
+        size_t before_length = granule_map_entry(index - 1)->length;
+        index -= before_length;
+        free_run_remove(index);
+        length += before_length;
+    }
+    free_run_insert(index, length); // RUN-2
+    return index;
+}
+
+// Turns [index, index + length) of a free run into memory in use; the rest stays free.
+static bool cut(size_t run, size_t index, size_t length)
+{
+    size_t end = run + granule_map_entry(run)->length;
+    ASSERT(index >= run);
+    ASSERT(index + length <= end);
+    free_run_remove(run);
+    if (index > run) {
+        free_run_insert(run, index - run);
+    }
+    if (index + length < end) {
+        free_run_insert(index + length, end - index - length);
+    }
+    size_t dirty = dirty_exchange(index, length, false);
+    add_atomic(&g_run.dirty_granules, -dirty);
+    if (index < g_run.high_index) {
+        g_run.retaken_granules += min_size(length, g_run.high_index - index) - dirty;
+    }
+    g_run.high_index = max_size(g_run.high_index, index + length);
+    count_used(length);
+    // A run that was taken is not to be mistaken for a free one before its taker marks it.
+    granule_set_state(granule_map_entry(index), GRANULE_BODY);
+    granule_set_state(granule_map_entry(index + length - 1), GRANULE_BODY);
+    granule_map_entry(index)->head_distance = 0;
+    granule_map_entry(index + length - 1)->head_distance = 0;
+    // Where a page is larger than a granule, a purge leaves the edges of its range as they were.
+    return dirty == 0 && os_page_bytes() <= GRANULE_BYTES;
+}
+
+// ---- growth ----
+
+static size_t grow_wish(size_t need)
+{
+    size_t heap_bytes = granule_map_count() << GRANULE_SHIFT;
+    size_t step = clamp_size(heap_bytes / 8, GROW_BYTES_MIN, GROW_BYTES_MAX);
+    return max_size(need, step >> GRANULE_SHIFT);
+}
+
+// Grows by at least `need` granules beyond the free run at the end; false when refused.
+static bool grow(size_t need)
+{
+    size_t got = 0;
+    size_t first = region_grow(need, grow_wish(need), &got);
+    if (first == 0) {
+        return false;
+    }
+    coalesce(first, got);
+    return true;
+}
+
+// The first index at or above `index` whose address is a multiple of `alignment` granules.
+static size_t align_index(size_t index, size_t alignment)
+{
+    size_t base = g_granule_map.base >> GRANULE_SHIFT;
+    return align_up(base + index, alignment) - base;
+}
+
+// Granules missing behind the free run at the end of the region to make `length`.
+static size_t missing_at_end(size_t length)
+{
+    size_t there = end_run_length();
+    ASSERT(there < length);
+    return length - there;
+}
+
+bool run_start(bool use_break)
+{
+    return region_start(use_break);
+}
+
+size_t run_take(size_t length, size_t alignment, bool may_grow, bool *clean)
+{
+    ASSERT(length != 0);
+    ASSERT(is_pow2(alignment));
+    size_t room = length + alignment - 1;
+    size_t index = 0;
+    lock_acquire(&g_run.lock);
+    size_t run = fit_find(room);
+    if (run == 0 && may_grow && (grow(missing_at_end(room)) || grow(room))) {
+        run = fit_find(room); // a growth that was not contiguous asks for the whole
+        if (run == 0 && grow(room)) {
+            run = fit_find(room);
+        }
+    }
+    if (run != 0) {
+        index = align_index(run, alignment);
+        *clean = cut(run, index, length);
+    }
+    lock_release(&g_run.lock);
+    return index;
+}
+
+void run_give(size_t index, size_t length)
+{
+    ASSERT(index != 0);
+    ASSERT(length != 0);
+    lock_acquire(&g_run.lock);
+    dirty_exchange(index, length, true);
+    add_atomic(&g_run.dirty_granules, length);
+    add_atomic(&g_run.used_granules, -length);
+    coalesce(index, length);
+    lock_release(&g_run.lock);
+}
+
+bool run_extend(size_t index, size_t length, size_t more, bool *clean)
+{
+    ASSERT(more != 0);
+    size_t behind = index + length;
+    lock_acquire(&g_run.lock);
+    bool fits = is_free(behind) && granule_map_entry(behind)->length >= more;
+    bool at_end =
+        behind == granule_map_count() ||
+        (is_free(behind) && behind + granule_map_entry(behind)->length == granule_map_count());
+    if (!fits && at_end && grow(missing_at_end(more))) {
+        fits = is_free(behind) && granule_map_entry(behind)->length >= more;
+    }
+    if (fits) {
+        *clean = cut(behind, behind, more);
+    }
+    lock_release(&g_run.lock);
+    return fits;
+}
+
+// ---- giving back ----
+
+// The highest dirty granules in a row, at most one step of them: first index and count.
+static size_t highest_dirty(size_t *count)
+{
+    for (size_t word = (granule_map_count() + 63) / 64; word-- != 0;) {
+        uint64_t bits = g_granule_map.dirty[word];
+        if (bits == 0) {
+            continue;
+        }
+        size_t top = 63U - (size_t)__builtin_clzll(bits);
+        uint64_t below = ~(bits << (63 - top)); // zeros lead for as long as bits are set
+        size_t row = below == 0 ? 64 : (size_t)__builtin_clzll(below);
+        row = min_size(row, top + 1);
+        *count = min_size(row, PURGE_STEP_BYTES >> GRANULE_SHIFT);
+        return word * 64 + top + 1 - *count;
+    }
+    *count = 0;
+    return 0;
+}
+
+// Purges the whole pages of a dirty range; false when the kernel refuses (locked memory).
+static bool purge_range(size_t index, size_t count)
+{
+    uintptr_t start = align_up((uintptr_t)granule_map_address(index), os_page_bytes());
+    uintptr_t end = align_down((uintptr_t)granule_map_address(index + count), os_page_bytes());
+    return start >= end || os_purge((void *)start, end - start); // NOLINT: our own memory
+}
+
+size_t run_purge_step(void)
+{
+    size_t count = 0;
+    lock_acquire(&g_run.lock);
+    size_t index = highest_dirty(&count);
+    if (count != 0) {
+        if (purge_range(index, count)) {
+            dirty_exchange(index, count, false); // RUN-3
+            add_atomic(&g_run.dirty_granules, -count);
+            g_run.purges++;
+            g_run.purged_granules += count;
+        } else {
+            count = 0;
+        }
+    }
+    lock_release(&g_run.lock);
+    return count << GRANULE_SHIFT;
+}
+
+// Takes [first, end) out of the map; the free run that it ends is cut short.
+static void forget_end(size_t first, size_t end)
+{
+    size_t run = end - granule_map_entry(end - 1)->length;
+    free_run_remove(run);
+    size_t dirty = dirty_exchange(first, end - first, false);
+    add_atomic(&g_run.dirty_granules, -dirty);
+    g_run.purged_granules += dirty; // given back too: high_index stays, to see it come again
+    for (size_t i = first; i < end; i++) {
+        granule_set_state(granule_map_entry(i), GRANULE_NONE);
+    }
+    if (first > run) {
+        free_run_insert(run, first - run);
+    }
+}
+
+size_t run_trim(size_t keep_bytes)
+{
+    size_t trimmed = 0;
+    lock_acquire(&g_run.lock);
+    size_t end = granule_map_count();
+    size_t length = end_run_length();
+    size_t kept = min_size(length, (keep_bytes + GRANULE_BYTES - 1) >> GRANULE_SHIFT);
+    // Whole pages, so that the next growth begins where this one ends.
+    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
+    size_t first = align_index(end - length + kept, page_granules);
+    if (first < end && region_shrink(first)) {
+        forget_end(first, end);
+        trimmed = (end - first) << GRANULE_SHIFT;
+    }
+    lock_release(&g_run.lock);
+    return trimmed;
+}
+
+// ---- looks ----
+
+size_t run_end_free_bytes(void)
+{
+    lock_acquire(&g_run.lock);
+    size_t length = end_run_length();
+    lock_release(&g_run.lock);
+    return length << GRANULE_SHIFT;
+}
+
+size_t run_dirty_bytes(void)
+{
+    return atomic_load_explicit(&g_run.dirty_granules, memory_order_relaxed) << GRANULE_SHIFT;
+}
+
+size_t run_used_bytes(void)
+{
+    return atomic_load_explicit(&g_run.used_granules, memory_order_relaxed) << GRANULE_SHIFT;
+}
+
+void run_refaults(size_t *purged, size_t *retaken)
+{
+    lock_acquire(&g_run.lock);
+    *purged = g_run.purged_granules;
+    *retaken = g_run.retaken_granules;
+    lock_release(&g_run.lock);
+}
+
+struct run_stats run_stats(void)
+{
+    lock_acquire(&g_run.lock);
+    struct run_stats stats = {
+        .used_granules = atomic_load_explicit(&g_run.used_granules, memory_order_relaxed),
+        .used_granules_max = g_run.used_granules_max,
+        .free_granules = g_run.free_granules,
+        .dirty_granules = atomic_load_explicit(&g_run.dirty_granules, memory_order_relaxed),
+        .free_runs = g_run.free_runs,
+        .purges = g_run.purges,
+        .purged_bytes = g_run.purged_granules << GRANULE_SHIFT,
+        .region = region_stats(),
+    };
+    lock_release(&g_run.lock);
+    return stats;
+}
+
+void run_check(void)
+{
+    size_t free_granules = 0;
+    size_t free_runs = 0;
+    size_t dirty = 0;
+    lock_acquire(&g_run.lock);
+    size_t end = granule_map_count();
+    for (size_t i = 1; i < end; i++) {
+        bool is_dirty = (g_granule_map.dirty[i / 64] >> (i % 64)) & 1;
+        dirty += is_dirty;
+        if (!is_free(i)) {
+            continue;
+        }
+        size_t length = granule_map_entry(i)->length;
+        VERIFY(i + length <= end);
+        VERIFY(granule_map_entry(i + length - 1)->length == length); // RUN-1
+        VERIFY(is_free(i + length - 1));
+        VERIFY(!is_free(i + length)); // RUN-2
+        for (size_t k = i + 1; k < i + length; k++) {
+            dirty += (g_granule_map.dirty[k / 64] >> (k % 64)) & 1;
+        }
+        free_granules += length;
+        free_runs++;
+        i += length - 1;
+    }
+    VERIFY(free_granules == g_run.free_granules);
+    VERIFY(free_runs == g_run.free_runs);
+    VERIFY(dirty == atomic_load_explicit(&g_run.dirty_granules, memory_order_relaxed)); // RUN-3
+    lock_release(&g_run.lock);
+}
+
+void run_prefork(void)
+{
+    lock_acquire_for_fork(&g_run.lock);
+}
+
+void run_postfork_parent(void)
+{
+    lock_release_after_fork(&g_run.lock);
+}
+
+void run_postfork_child(void)
+{
+    lock_init(&g_run.lock, LOCK_RUN);
+}

@@ -1,0 +1,46 @@
+/* bits.h - arithmetic on sizes and addresses. */
+#ifndef BASE_BITS_H
+#define BASE_BITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static inline bool is_pow2(size_t x)
+{
+    return x != 0 && (x & (x - 1)) == 0;
+}
+
+// The multiple of `unit` (a power of two) at or above x; wraps when x is within unit of the top.
+static inline size_t align_up(size_t x, size_t unit)
+{
+    return (x + unit - 1) & ~(unit - 1);
+}
+
+static inline size_t align_down(size_t x, size_t unit)
+{
+    return x & ~(unit - 1);
+}
+
+// x must not be 0.
+static inline unsigned log2_floor(size_t x)
+{
+    return 63U - (unsigned)__builtin_clzll(x);
+}
+
+static inline size_t clamp_size(size_t x, size_t low, size_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+static inline size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* compiler.h - what we ask of the compiler, named; nothing else. */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define NOINLINE    __attribute__((noinline))
+#define COLD        __attribute__((cold))
+#define NORETURN    _Noreturn
+#define ALIGNED(n)  __attribute__((aligned(n)))
+#define HIDDEN      __attribute__((visibility("hidden"))) // direct access, no table
+#define EXPORT      __attribute__((visibility("default")))
+#define CONSTRUCTOR __attribute__((constructor(101)))
+#define CALLER()    __builtin_return_address(0)
+
+// clang's thread safety analysis: a lock is a capability, a _locked function requires it.
+#ifdef __clang__
+#define CAPABILITY         __attribute__((capability("mutex")))
+#define REQUIRES(lock)     __attribute__((requires_capability(lock)))
+#define ACQUIRES(lock)     __attribute__((acquire_capability(lock)))
+#define TRY_ACQUIRES(lock) __attribute__((try_acquire_capability(1, lock)))
+#define RELEASES(lock)     __attribute__((release_capability(lock)))
+#define UNCHECKED_LOCKS    __attribute__((no_thread_safety_analysis))
+#else
+#define CAPABILITY
+#define REQUIRES(lock)
+#define ACQUIRES(lock)
+#define TRY_ACQUIRES(lock)
+#define RELEASES(lock)
+#define UNCHECKED_LOCKS
+#endif
+
+// For readers of counters that only their owner writes: a torn or late value is as good.
+#if defined(__SANITIZE_THREAD__)
+#define RACY_READER __attribute__((no_sanitize_thread))
+#else
+#define RACY_READER
+#endif
+
+#endif

@@ -1,0 +1,80 @@
+/* config.h - every compile-time constant, with its unit and its reason. */
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include <assert.h>
+
+#ifndef CONFIG_DEBUG
+#define CONFIG_DEBUG 0 // 1: assertions, lock rank checks, fault injection
+#endif
+#ifndef CONFIG_TINY
+#define CONFIG_TINY 0 // 1: tiny limits, so that every slow path runs constantly
+#endif
+#ifndef MYALLOC_FORCE_PAGE
+#define MYALLOC_FORCE_PAGE 0 // bytes: pretend that the system has pages of this size; 0: ask it
+#endif
+
+#define MYALLOC_VERSION "0.1.0"
+
+#define BLOCK_ALIGN_BYTES 16 // max_align_t, and what SSE code expects of malloc
+
+// A granule is the unit of the region: four pages of 4 KiB. Smaller slabs fragment less memory
+// between threads (threads x classes x slab / 2), larger ones are entered more seldom.
+#define GRANULE_SHIFT 14
+#define GRANULE_BYTES (1UL << GRANULE_SHIFT)
+
+#define SMALL_BYTES_MAX   1024UL  // last small class: blocks linked through themselves
+#define MEDIUM_BYTES_MAX  32768UL // last medium class: masks and magazines
+#define SMALL_CLASSES     32      // 16-byte grid to 128, then 8 per doubling
+#define MEDIUM_CLASSES    40      // 8 per doubling, five doublings
+#define CLASSES           (SMALL_CLASSES + MEDIUM_CLASSES)
+#define MEDIUM_BLOCKS_MAX 64 // one bit each in a 64-bit mask
+#define SMALL_BLOCKS_MAX  (GRANULE_BYTES / BLOCK_ALIGN_BYTES)
+
+// Carving step: memory that no block needs yet stays untouched.
+#define CARVE_BYTES 4096UL
+
+// Requests from here on get a mapping of their own (M_MMAP_THRESHOLD changes it at run time).
+#define HUGE_BYTES_MIN    (CONFIG_TINY ? 256UL * 1024 : 1024UL * 1024 + 1)
+#define LARGE_BYTES_LIMIT (32UL * 1024 * 1024) // M_MMAP_THRESHOLD may not exceed it (as in glibc)
+
+// The break grows by an eighth of the heap: few system calls, at most 12.5 % of untouched reserve.
+#define GROW_BYTES_MIN (CONFIG_TINY ? GRANULE_BYTES : 256UL * 1024)
+#define GROW_BYTES_MAX (CONFIG_TINY ? 4 * GRANULE_BYTES : 32UL * 1024 * 1024)
+// Distance that the mmap break keeps from the program break: room for other users of sbrk.
+#define GROW_GAP_BYTES (64UL * 1024 * 1024)
+
+// Dirty free memory that may stay: a share of the recent peak, within these bounds (purge.c).
+#define RETAIN_BYTES_MIN (CONFIG_TINY ? 0UL : 512UL * 1024)
+#define RETAIN_BYTES_MAX (64UL * 1024 * 1024)
+#define PURGE_STEP_BYTES (1024UL * 1024) // one madvise under the lock: at most some 60 us
+#define TRIM_BYTES_MIN   (CONFIG_TINY ? 2 * GRANULE_BYTES : 1024UL * 1024)
+
+// Freed huge mappings that may stay (huge.c).
+#define HUGE_CACHE_ENTRIES   (CONFIG_TINY ? 2 : 32)
+#define HUGE_CACHE_BYTES_MIN (8UL * 1024 * 1024)
+#define HUGE_CACHE_BYTES_MAX (128UL * 1024 * 1024)
+#define HUGE_BUCKETS_SHIFT   10
+
+// Blocks of other threads: a foreign list of this many blocks or bytes becomes a batch.
+#define FOREIGN_BLOCKS_MAX (CONFIG_TINY ? 3 : 64)
+#define FOREIGN_BYTES_MAX  (16UL * 1024)
+#define TRANSFER_BATCHES   (CONFIG_TINY ? 2 : 16)
+
+// Magazines of medium blocks: 32 KiB worth of a class, at least 2 blocks, at most 16.
+#define MAGAZINE_BYTES      (32UL * 1024)
+#define MAGAZINE_BLOCKS_MIN 2
+#define MAGAZINE_BLOCKS_MAX 16
+
+#define CACHE_LINE_BYTES 64
+
+static_assert(sizeof(void *) == 8, "64-bit systems only");
+static_assert(CONFIG_DEBUG == 0 || CONFIG_DEBUG == 1, "a switch");
+static_assert(CONFIG_TINY == 0 || CONFIG_TINY == 1, "a switch");
+static_assert((MYALLOC_FORCE_PAGE & (MYALLOC_FORCE_PAGE - 1)) == 0, "a power of two");
+static_assert(MYALLOC_FORCE_PAGE <= 65536, "the largest page that Linux has");
+static_assert(SMALL_BLOCKS_MAX <= 1024, "remote bitmaps hold 1024 bits");
+static_assert(MEDIUM_BYTES_MAX % GRANULE_BYTES == 0, "large blocks begin at whole granules");
+static_assert(GROW_BYTES_MIN % GRANULE_BYTES == 0, "growth in granules");
+
+#endif

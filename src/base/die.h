@@ -1,0 +1,28 @@
+/* die.h - the only exit: everything that we detect, one function per kind of corruption.
+ *
+ * Each prints one line on stderr, "myalloc: fatal: WHAT of 0xADDR (N-byte block), called from
+ * /path/of/program+0xOFFSET", and aborts. Nothing is allocated, no lock is taken or released.
+ * `caller` is a return address inside the code that called us; NULL leaves the clause out.
+ * `block_bytes` 0 leaves the size out.
+ */
+#ifndef BASE_DIE_H
+#define BASE_DIE_H
+
+#include "base/compiler.h"
+
+#include <stddef.h>
+
+NORETURN COLD void die_double_free(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_interior_free(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_misaligned_free(const void *ptr, const void *caller);
+NORETURN COLD void die_invalid_free(const void *ptr, const void *caller);
+NORETURN COLD void die_foreign_free(const void *ptr, const void *caller);
+NORETURN COLD void die_realloc_freed(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_corrupt_list(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_bug(const char *condition, const char *file, int line);
+
+struct line;
+// Appends "/path/of/program+0xOFFSET" for an address inside a mapped file, else the address.
+void die_add_place(struct line *line, const void *address);
+
+#endif

@@ -1,0 +1,59 @@
+/* line.c - builds one line of text on the stack.
+ *
+ * Owns:       nothing; the caller has the struct line.
+ * Threads:    any, also signal handlers.
+ * Locks:      none.
+ * Invariants: LINE-1  used < sizeof text, so that the newline always fits.
+ */
+#include "base/line.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void line_add_bytes(struct line *line, const char *text, size_t bytes)
+{
+    size_t room = sizeof line->text - 1 - line->used; // LINE-1
+    if (bytes > room) {
+        bytes = room;
+    }
+    memcpy(line->text + line->used, text, bytes);
+    line->used += bytes;
+}
+
+void line_add(struct line *line, const char *text)
+{
+    line_add_bytes(line, text, strlen(text));
+}
+
+static void line_add_base(struct line *line, uint64_t number, unsigned base)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number != 0);
+    line_add_bytes(line, digits + at, sizeof digits - at);
+}
+
+void line_add_number(struct line *line, uint64_t number)
+{
+    line_add_base(line, number, 10);
+}
+
+void line_add_hex(struct line *line, uintptr_t number)
+{
+    line_add(line, "0x");
+    line_add_base(line, number, 16);
+}
+
+void line_write(struct line *line, int fd)
+{
+    int saved = errno;
+    line->text[line->used++] = '\n';
+    (void)!syscall(SYS_write, fd, line->text, line->used);
+    line->used = 0;
+    errno = saved;
+}

@@ -1,0 +1,249 @@
+/* os.c - every system call that we make.
+ *
+ * Owns:       the page size, and in debug builds the countdown of injected failures.
+ * Threads:    any.
+ * Locks:      none.
+ * Invariants: OS-1  errno is as it was, whatever happened.
+ */
+#include "base/os.h"
+
+#include "base/bits.h"
+#include "base/compiler.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+static struct {
+    _Atomic(size_t) page_bytes;
+    _Atomic(long) fail_after; // debug: see os_fail_after
+    _Atomic(bool) fail_asked; // debug: MYALLOC_FAIL_AFTER was looked up
+} g_os;
+
+void os_fail_after(long n)
+{
+    atomic_store_explicit(&g_os.fail_asked, true, memory_order_relaxed);
+    atomic_store_explicit(&g_os.fail_after, n, memory_order_relaxed);
+}
+
+static void fail_ask_environment(void)
+{
+    const char *text = os_env("MYALLOC_FAIL_AFTER");
+    os_fail_after(text != NULL ? strtol(text, NULL, 10) : 0);
+}
+
+// True when this call has to fail.
+static bool fail_now(void)
+{
+    if (!CONFIG_DEBUG) {
+        return false;
+    }
+    if (!atomic_load_explicit(&g_os.fail_asked, memory_order_relaxed)) {
+        fail_ask_environment();
+    }
+    long left = atomic_load_explicit(&g_os.fail_after, memory_order_relaxed);
+    if (left == 0) {
+        return false;
+    }
+    if (left == 1) {
+        atomic_store_explicit(&g_os.fail_after, 0, memory_order_relaxed);
+        return true;
+    }
+    if (left == -1) {
+        return true;
+    }
+    atomic_fetch_add_explicit(&g_os.fail_after, left > 0 ? -1 : 1, memory_order_relaxed);
+    return false;
+}
+
+// A raw system call: other preloads interpose mmap and its kin, and would call malloc.
+static long os_call(long number, long a, long b, long c, long d)
+{
+    int saved = errno;
+    long result = syscall(number, a, b, c, d, -1L, 0L);
+    errno = saved; // OS-1
+    return result;
+}
+
+size_t os_page_bytes(void)
+{
+    size_t bytes = atomic_load_explicit(&g_os.page_bytes, memory_order_relaxed);
+    if (UNLIKELY(bytes == 0)) {
+        bytes = MYALLOC_FORCE_PAGE != 0 ? MYALLOC_FORCE_PAGE : getauxval(AT_PAGESZ);
+        atomic_store_explicit(&g_os.page_bytes, bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+void *os_break(void)
+{
+    int saved = errno;
+    void *at = sbrk(0);
+    errno = saved; // OS-1
+    return (intptr_t)at == -1 ? NULL : at;
+}
+
+void *os_break_move(intptr_t bytes)
+{
+    if (fail_now()) {
+        return NULL;
+    }
+    int saved = errno;
+    void *old = sbrk(bytes);
+    errno = saved; // OS-1
+    return (intptr_t)old == -1 ? NULL : old;
+}
+
+static void *map_with(void *hint, size_t bytes, int protection)
+{
+    if (fail_now()) {
+        return NULL;
+    }
+    long at = os_call(SYS_mmap, (long)hint, (long)bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS);
+    return at == -1 ? NULL : (void *)at;
+}
+
+void *os_map(void *hint, size_t bytes)
+{
+    return map_with(hint, bytes, PROT_READ | PROT_WRITE);
+}
+
+void *os_map_at(void *address, size_t bytes)
+{
+    // A plain hint, then a look: MAP_FIXED_NOREPLACE is unknown to old kernels and to valgrind.
+    void *at = os_map(address, bytes);
+    if (at != NULL && at != address) {
+        os_unmap(at, bytes);
+        return NULL;
+    }
+    return at;
+}
+
+void *os_reserve(size_t bytes)
+{
+    return map_with(NULL, bytes, PROT_NONE);
+}
+
+bool os_commit(void *start, size_t bytes)
+{
+    return !fail_now() &&
+           os_call(SYS_mprotect, (long)start, (long)bytes, PROT_READ | PROT_WRITE, 0) == 0;
+}
+
+void os_unmap(void *start, size_t bytes)
+{
+    os_call(SYS_munmap, (long)start, (long)bytes, 0, 0);
+}
+
+void *os_remap(void *start, size_t old_bytes, size_t new_bytes, bool may_move)
+{
+    if (fail_now()) {
+        return NULL;
+    }
+    long at = os_call(SYS_mremap, (long)start, (long)old_bytes, (long)new_bytes,
+                      may_move ? MREMAP_MAYMOVE : 0);
+    return at == -1 ? NULL : (void *)at;
+}
+
+bool os_purge(void *start, size_t bytes)
+{
+    return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, MADV_DONTNEED, 0) == 0;
+}
+
+void os_huge_pages(void *start, size_t bytes)
+{
+    os_call(SYS_madvise, (long)start, (long)bytes, MADV_HUGEPAGE, 0);
+}
+
+bool os_populate(void *start, size_t bytes)
+{
+    return os_call(SYS_madvise, (long)start, (long)bytes, MADV_POPULATE_WRITE, 0) == 0;
+}
+
+void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
+{
+    os_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0);
+}
+
+void os_futex_wake(_Atomic(uint32_t) *word)
+{
+    os_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
+}
+
+void os_cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+uint64_t os_now_ns(void)
+{
+    struct timespec now;
+    int saved = errno;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    errno = saved; // OS-1
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+size_t os_memory_bytes(void)
+{
+    struct sysinfo info;
+    if (os_call(SYS_sysinfo, (long)&info, 0, 0, 0) != 0) {
+        return 0;
+    }
+    return (info.totalram + info.totalswap) * info.mem_unit;
+}
+
+size_t os_address_limit_bytes(void)
+{
+    struct rlimit limit;
+    if (os_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit) != 0) {
+        return SIZE_MAX;
+    }
+    return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur;
+}
+
+extern void *__libc_stack_end; // of ld.so: argc, argv and the environment lie there
+
+const char *os_env(const char *name)
+{
+    if (getauxval(AT_SECURE) != 0) {
+        return NULL;
+    }
+    char **entry = environ;
+    if (entry == NULL && __libc_stack_end != NULL) { // before libc's own initialisation
+        long *start = __libc_stack_end;
+        entry = (char **)(start + 1 + start[0] + 1);
+    }
+    size_t bytes = strlen(name);
+    for (; entry != NULL && *entry != NULL; entry++) {
+        if (strncmp(*entry, name, bytes) == 0 && (*entry)[bytes] == '=') {
+            return *entry + bytes + 1;
+        }
+    }
+    return NULL;
+}
+
+const char *os_program_name(void)
+{
+    unsigned long address = getauxval(AT_EXECFN);
+    const char *path = address != 0 ? (const char *)address : "?"; // NOLINT: the kernel's pointer
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}

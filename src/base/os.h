@@ -1,0 +1,57 @@
+/* os.h - every system call that we make (but the write in line.c and the reads in die.c).
+ *
+ * Nothing here changes errno. Failures are NULL or false. In debug builds os_fail_after() makes
+ * calls fail on demand.
+ */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+
+#include "base/config.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Bytes of a page, asked once; MYALLOC_FORCE_PAGE overrides.
+size_t os_page_bytes(void);
+
+// The program break, through glibc's sbrk: glibc caches the break, and a raw system call behind
+// its back would let the next foreign sbrk cut our heap off.
+void *os_break(void);                // where it is; NULL when there is none
+void *os_break_move(intptr_t bytes); // the old break, NULL when refused
+
+// Fresh zeroed private memory. `hint` NULL: anywhere.
+void *os_map(void *hint, size_t bytes);
+// As os_map, but exactly at `address`, or NULL.
+void *os_map_at(void *address, size_t bytes);
+// Addresses only: neither readable nor charged; os_commit makes a part usable.
+void *os_reserve(size_t bytes);
+bool os_commit(void *start, size_t bytes);
+void os_unmap(void *start, size_t bytes);
+// Moves or resizes a mapping; NULL when it cannot be, the old one then stays.
+void *os_remap(void *start, size_t old_bytes, size_t new_bytes, bool may_move);
+
+// Gives the pages back, keeps the addresses; they read as zero afterwards. False: still there.
+bool os_purge(void *start, size_t bytes);
+void os_huge_pages(void *start, size_t bytes);
+// Touches pages in one call; false when the kernel cannot.
+bool os_populate(void *start, size_t bytes);
+
+void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
+void os_futex_wake(_Atomic(uint32_t) *word);
+void os_cpu_relax(void);
+
+uint64_t os_now_ns(void);            // monotonic
+size_t os_memory_bytes(void);        // RAM and swap
+size_t os_address_limit_bytes(void); // RLIMIT_AS, SIZE_MAX without limit
+
+const char *
+os_env(const char *name);          // NULL when absent or under AT_SECURE; works before libc's init
+const char *os_program_name(void); // last part of the path that was executed
+
+// Debug builds: the n-th system call from now that can fail does (n = 1 is the next); a negative n
+// lets all from the -n-th on fail; 0 none.
+void os_fail_after(long n);
+
+#endif

@@ -1,0 +1,103 @@
+/* census.c - counts what is in use.
+ *
+ * Owns:       nothing.
+ * Threads:    any; reads what others write, so a count may be a moment old.
+ * Locks:      none, but transfer_count() below tries LOCK_TRANSFER.
+ * Invariants: CENSUS-1  entries below granule_map_count() are always readable memory.
+ */
+#include "heap/census.h"
+
+#include "heap/medium.h"
+#include "heap/orphan.h"
+#include "heap/slab.h"
+#include "heap/transfer.h"
+
+#include <string.h>
+
+static void count_small(struct census *census, const struct granule *slab)
+{
+    const struct remote *remote = granule_map_remote(granule_map_index(slab));
+    struct census_class *class = &census->classes[slab->class];
+    size_t free =
+        slab_free_count(slab) + atomic_load_explicit(&remote->count, memory_order_relaxed);
+    class->slabs++;
+    class->live_blocks += free < slab->carved ? slab->carved - free : 0;
+}
+
+static void count_medium(struct census *census, const struct granule *slab)
+{
+    struct census_class *class = &census->classes[slab->class];
+    size_t live = medium_live_count(slab);
+    class->slabs++;
+    class->live_blocks += live;
+    class->cached_blocks += slab->carved - live - (size_t)__builtin_popcountll(slab->mask);
+}
+
+RACY_READER static void count_granules(struct census *census)
+{
+    for (size_t i = 1; i < granule_map_count(); i++) { // CENSUS-1
+        const struct granule *entry = granule_map_entry(i);
+        enum granule_state state = granule_state(entry);
+        if (granule_is_small(entry)) {
+            count_small(census, entry);
+        } else if (state == GRANULE_MEDIUM) {
+            count_medium(census, entry);
+        } else if (state == GRANULE_LARGE) {
+            census->large_blocks++;
+            census->large_bytes += entry->usable_bytes;
+        }
+    }
+}
+
+static size_t list_length(const void *block)
+{
+    size_t length = 0;
+    for (; block != NULL; block = block_next(block)) {
+        length++;
+    }
+    return length;
+}
+
+static void move_to_cached(struct census_class *class, size_t blocks)
+{
+    blocks = min_size(blocks, class->live_blocks);
+    class->live_blocks -= blocks;
+    class->cached_blocks += blocks;
+}
+
+RACY_READER static void count_heap(struct census *census, const struct heap *heap, bool is_own)
+{
+    census->heaps++;
+    census->heaps_bound += heap->bins != NULL;
+    for (unsigned i = 0; i < SMALL_CLASSES; i++) {
+        struct census_class *class = &census->classes[i];
+        size_t in_bin = is_own ? list_length(heap->bins[i]) : 0;
+        move_to_cached(class, heap->foreign[i].count + in_bin);
+        class->handed += heap->handed[i];
+    }
+    for (unsigned i = 0; i < MEDIUM_CLASSES; i++) {
+        census->classes[SMALL_CLASSES + i].handed += heap->magazine_handed[i];
+    }
+}
+
+void census_take(struct census *census, const struct heap *own)
+{
+    memset(census, 0, sizeof *census);
+    count_granules(census);
+    for (const struct heap *heap = orphan_next_heap(NULL); heap != NULL;
+         heap = orphan_next_heap(heap)) {
+        count_heap(census, heap, heap == own);
+    }
+    for (unsigned i = 0; i < SMALL_CLASSES; i++) {
+        move_to_cached(&census->classes[i], transfer_count(i));
+    }
+}
+
+size_t census_live_bytes(const struct census *census)
+{
+    size_t bytes = census->large_bytes;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        bytes += census->classes[i].live_blocks * size_class_bytes(i);
+    }
+    return bytes;
+}

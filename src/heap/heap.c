@@ -1,0 +1,500 @@
+/* heap.c - refill, slab events, partial lists, foreign lists of one thread.
+ *
+ * Owns:       the small slabs whose owner is this heap, and the bins bound to it.
+ * Threads:    the owner, with heap->busy set.
+ * Locks:      takes none itself; mail, pool, transfer and arena below take theirs.
+ * Invariants: HEAP-1  a slab is on the partial list of its class exactly while PARTIAL.
+ *             HEAP-2  only a wholly carved slab with an empty list becomes FULL.
+ *             HEAP-3  empties is the number of classes with a kept empty slab.
+ * States:     FREE -> ACTIVE (fresh);  ACTIVE -> FULL (retire);  FULL -> PARTIAL (an eighth is
+ *             back);  PARTIAL -> ACTIVE (chosen);  PARTIAL -> FREE (all back);
+ *             PARTIAL -> POOLED (too many, dissolve);  POOLED -> ACTIVE;
+ *             FULL -> FREE by the thread that returns the last block (mail.c).
+ */
+#include "heap/heap.h"
+
+#include "arena/arena.h"
+#include "heap/mail.h"
+#include "heap/pool.h"
+#include "heap/slab.h"
+#include "heap/transfer.h"
+
+#include <string.h>
+
+#define LOOKS        8  // partial slabs compared for the fullest
+#define EMPTIES_MAX  2  // empty slabs a heap keeps, one per class at most
+#define SWEEP_PERIOD 64 // retired slabs of a class between two sweeps of its transfer pool
+
+void heap_init(struct heap *heap)
+{
+    memset(heap, 0, sizeof *heap);
+    lock_init(&heap->mail_lock, LOCK_MAIL);
+}
+
+// ---- partial lists ----
+
+static void partial_insert(struct heap *heap, struct granule *slab)
+{
+    uint32_t index = granule_map_index(slab);
+    uint32_t *head = &heap->partial[slab->class];
+    slab->prev = 0;
+    slab->next = *head;
+    if (*head != 0) {
+        granule_map_entry(*head)->prev = index;
+    }
+    *head = index;
+    granule_set_state(slab, GRANULE_PARTIAL); // HEAP-1
+}
+
+static void partial_remove(struct heap *heap, struct granule *slab)
+{
+    ASSERT(granule_state(slab) == GRANULE_PARTIAL);
+    if (slab->next != 0) {
+        granule_map_entry(slab->next)->prev = slab->prev;
+    }
+    if (slab->prev != 0) {
+        granule_map_entry(slab->prev)->next = slab->next;
+    } else {
+        heap->partial[slab->class] = slab->next;
+    }
+    if (heap->empty[slab->class] == granule_map_index(slab)) {
+        heap->empty[slab->class] = 0;
+        heap->empties--; // HEAP-3
+    }
+}
+
+// The fullest of the first few, the lowest among equals: what is nearly empty gets the chance to
+// empty. NULL when there is none.
+static struct granule *partial_take(struct heap *heap, unsigned class)
+{
+    struct granule *best = NULL;
+    unsigned best_free = 0;
+    uint32_t index = heap->partial[class];
+    for (int i = 0; i < LOOKS && index != 0; i++) {
+        struct granule *slab = granule_map_entry(index);
+        unsigned free = slab_free_count(slab);
+        if (best == NULL || free < best_free || (free == best_free && slab < best)) {
+            best = slab;
+            best_free = free;
+        }
+        index = slab->next;
+    }
+    if (best != NULL) {
+        partial_remove(heap, best);
+        granule_set_state(best, GRANULE_ACTIVE);
+    }
+    return best;
+}
+
+// ---- slabs that change state ----
+
+static void slab_give(struct granule *slab)
+{
+    slab_close(slab);
+    arena_give(granule_map_index(slab), 1);
+}
+
+// A PARTIAL slab whose blocks are all back: kept, or given to the arena.
+static void slab_emptied(struct heap *heap, struct granule *slab)
+{
+    unsigned class = slab->class;
+    if (heap->empty[class] == 0 && heap->empties < EMPTIES_MAX) {
+        slab_arm(slab, slab->carved, SLAB_ARM_NEVER);
+        heap->empty[class] = granule_map_index(slab);
+        heap->empties++; // HEAP-3
+        return;
+    }
+    partial_remove(heap, slab);
+    slab_give(slab);
+}
+
+static unsigned wake_count(const struct granule *slab)
+{
+    unsigned eighth = slab_capacity(slab) / 8;
+    return eighth != 0 ? eighth : 1;
+}
+
+// Blocks came back to a slab that is not active: moves it on and sets its next countdown.
+static void slab_settle(struct heap *heap, struct granule *slab)
+{
+    unsigned free = slab_free_count(slab);
+    if (granule_state(slab) == GRANULE_FULL) {
+        if (free < wake_count(slab)) {
+            slab_arm(slab, free, wake_count(slab) - free);
+            return;
+        }
+        partial_insert(heap, slab);
+    }
+    if (free == slab->carved) {
+        slab_emptied(heap, slab);
+    } else {
+        slab_arm(slab, free, slab->carved - free);
+    }
+}
+
+void heap_slab_event(struct heap *heap, struct granule *slab)
+{
+    if (granule_state(slab) != GRANULE_ACTIVE) {
+        slab_settle(heap, slab);
+    }
+}
+
+static void collect_mail(struct heap *heap, bool wait)
+{
+    unsigned count = 0;
+    for (;;) {
+        struct granule *slab = mail_collect(heap, wait, &count);
+        if (slab == NULL) {
+            return;
+        }
+        if (granule_state(slab) != GRANULE_ACTIVE) {
+            slab_settle(heap, slab);
+        }
+    }
+}
+
+// The active slab of a class has nothing left to give: it sleeps until blocks come back.
+static void heap_retire_active(struct heap *heap, unsigned class)
+{
+    struct granule *slab = heap->active[class];
+    struct remote *remote = granule_map_remote(granule_map_index(slab));
+    ASSERT(slab->carved == slab_capacity(slab)); // HEAP-2
+    ASSERT(slab_free_count(slab) == 0);
+    heap->active[class] = NULL;
+    slab_arm(slab, 0, wake_count(slab));
+    // seq_cst: see Sleepers in mail.c; pairs with send_locked
+    atomic_store_explicit(&slab->state, GRANULE_FULL, memory_order_seq_cst);
+    if (atomic_load_explicit(&remote->count, memory_order_seq_cst) != 0 &&
+        mail_collect_slab(heap, slab) != 0) {
+        slab_settle(heap, slab);
+    }
+}
+
+// ---- blocks of other threads ----
+
+// True when the block is home; false when the owner's mail is busy and we may not wait.
+static bool send_home(struct heap *heap, void *ptr, bool wait, const void *caller)
+{
+    struct granule *slab = granule_map_entry(granule_map_find(ptr));
+    if (heap != NULL && granule_owner(slab) == heap) {
+        block_set_next(ptr, slab->free);
+        slab->free = ptr;
+        if (--slab->left == 0) {
+            heap_slab_event(heap, slab);
+        }
+        return true;
+    }
+    for (;;) {
+        enum pool_result pooled = POOL_FREED;
+        switch (mail_send(slab, ptr, wait)) {
+        case MAIL_SENT:
+            return true;
+        case MAIL_BUSY:
+            return false;
+        case MAIL_DOUBLE:
+            die_double_free(ptr, size_class_bytes(slab->class), caller);
+        case MAIL_EMPTIED:
+            slab_give(slab);
+            return true;
+        case MAIL_UNOWNED:
+            pooled = pool_free_block(slab, ptr);
+            break;
+        }
+        if (pooled == POOL_EMPTIED) {
+            slab_give(slab);
+        }
+        if (pooled != POOL_CLAIMED) {
+            return true;
+        }
+    }
+}
+
+void heap_free_home(struct granule *slab, void *ptr, const void *caller)
+{
+    ASSERT(granule_is_small(slab));
+    (void)slab;
+    send_home(NULL, ptr, true, caller);
+}
+
+// Sends linked blocks home; those of busy owners come back, linked, when we may not wait.
+static struct batch send_batch_home(struct heap *heap, struct batch batch, bool wait)
+{
+    struct batch kept = {NULL, 0};
+    void *next = NULL;
+    for (void *ptr = batch.head; ptr != NULL; ptr = next) {
+        next = block_next(ptr);
+        if (!send_home(heap, ptr, wait, heap->caller)) {
+            block_set_next(ptr, kept.head);
+            kept.head = ptr;
+            kept.count++;
+        }
+    }
+    return kept;
+}
+
+static unsigned foreign_limit(unsigned class)
+{
+    size_t blocks = FOREIGN_BYTES_MAX / size_class_bytes(class);
+    return (unsigned)min_size(blocks, FOREIGN_BLOCKS_MAX);
+}
+
+// A foreign list that is long enough becomes a batch for others, or goes home.
+static void foreign_flush(struct heap *heap, unsigned class, bool wait)
+{
+    struct foreign_list *list = &heap->foreign[class];
+    struct batch batch = {list->head, list->count};
+    if (batch.head == NULL) {
+        return;
+    }
+    list->head = NULL;
+    list->count = 0;
+    if (!wait && transfer_put(class, batch)) {
+        return;
+    }
+    batch = send_batch_home(heap, batch, wait);
+    list->head = batch.head;
+    list->count = batch.count;
+}
+
+void heap_free_foreign(struct heap *heap, struct granule *slab, void *ptr)
+{
+    unsigned class = slab->class;
+    struct foreign_list *list = &heap->foreign[class];
+    block_set_next(ptr, list->head);
+    list->head = ptr;
+    if (++list->count >= foreign_limit(class)) {
+        foreign_flush(heap, class, false);
+    }
+}
+
+static void *foreign_take(struct heap *heap, unsigned class, unsigned *count)
+{
+    struct foreign_list *list = &heap->foreign[class];
+    void *head = list->head;
+    *count = list->count;
+    list->head = NULL;
+    list->count = 0;
+    return head;
+}
+
+// Batches that nobody wants go home, so that their slabs can empty.
+static void sweep_transfer(struct heap *heap, unsigned class)
+{
+    for (;;) {
+        struct batch batch = transfer_take_stale(class);
+        if (batch.head == NULL) {
+            break;
+        }
+        batch = send_batch_home(heap, batch, false);
+        if (batch.head != NULL && !transfer_put(class, batch)) {
+            send_batch_home(heap, batch, true);
+        }
+    }
+    transfer_sweep(class);
+}
+
+// ---- refill ----
+
+static struct granule *open_fresh(struct heap *heap, unsigned class, bool may_grow)
+{
+    bool clean = false;
+    size_t index = may_grow ? arena_take(1, 1, &clean) : arena_take_without_growth(1, &clean);
+    if (index == 0) {
+        return NULL;
+    }
+    slab_open(index, class, heap);
+    return granule_map_entry(index);
+}
+
+// The active slab is used up, or there is none: finds another one and takes its blocks.
+static NOINLINE void *refill_from_new_slab(struct heap *heap, unsigned class, bool may_grow,
+                                           unsigned *count)
+{
+    if (heap->active[class] != NULL) {
+        heap_retire_active(heap, class);
+        if (++heap->retired[class] % SWEEP_PERIOD == 0) {
+            sweep_transfer(heap, class);
+        }
+    }
+    collect_mail(heap, false);
+    struct granule *slab = partial_take(heap, class);
+    if (slab == NULL) {
+        slab = pool_take(class, heap);
+    }
+    if (slab == NULL) {
+        slab = open_fresh(heap, class, may_grow);
+    }
+    if (slab == NULL) {
+        return NULL;
+    }
+    heap->active[class] = slab;
+    void *list = slab_take_list(slab, count);
+    return list != NULL ? list : slab_carve(slab, count);
+}
+
+static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsigned *count)
+{
+    struct granule *slab = heap->active[class];
+    if (slab != NULL && slab->free != NULL) {
+        return slab_take_list(slab, count);
+    }
+    void *list = foreign_take(heap, class, count);
+    if (list != NULL) {
+        return list;
+    }
+    struct batch batch = transfer_take(class);
+    if (batch.head != NULL) {
+        *count = batch.count;
+        return batch.head;
+    }
+    if (slab != NULL) {
+        list = slab_carve(slab, count);
+        if (list != NULL) {
+            return list;
+        }
+    }
+    return refill_from_new_slab(heap, class, may_grow, count);
+}
+
+void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
+{
+    ASSERT(heap->bins[class] == NULL);
+    unsigned count = 0;
+    void *list = refill_list(heap, class, may_grow, &count);
+    if (list != NULL) {
+        heap->bins[class] = block_next(list);
+        heap->handed[class] += count;
+    }
+    return list;
+}
+
+// ---- flush and dissolve ----
+
+static void flush_bin(struct heap *heap, unsigned class)
+{
+    struct batch batch = {heap->bins[class], 0};
+    heap->bins[class] = NULL;
+    void *next = NULL;
+    for (void *ptr = batch.head; ptr != NULL; ptr = next) {
+        next = block_next(ptr);
+        send_home(heap, ptr, true, heap->caller);
+        heap->handed[class]--;
+    }
+}
+
+// The active slab goes where its free blocks put it.
+static void flush_active(struct heap *heap, unsigned class)
+{
+    struct granule *slab = heap->active[class];
+    if (slab == NULL) {
+        return;
+    }
+    if (slab_free_count(slab) == 0 && slab->carved == slab_capacity(slab)) {
+        heap_retire_active(heap, class);
+        return;
+    }
+    heap->active[class] = NULL;
+    partial_insert(heap, slab);
+    slab_arm(slab, slab_free_count(slab), SLAB_ARM_NEVER);
+    slab_settle(heap, slab);
+}
+
+void heap_flush(struct heap *heap)
+{
+    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
+        flush_bin(heap, class);
+        foreign_flush(heap, class, true);
+    }
+    collect_mail(heap, true);
+    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
+        flush_active(heap, class);
+        if (heap->empty[class] != 0) {
+            struct granule *slab = granule_map_entry(heap->empty[class]);
+            partial_remove(heap, slab);
+            slab_give(slab);
+        }
+    }
+}
+
+size_t heap_purge_pages(struct heap *heap)
+{
+    size_t purged = 0;
+    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
+        for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
+            struct granule *slab = granule_map_entry(i);
+            purged += slab_purge_pages(slab);
+            slab_arm(slab, slab->listed, slab->carved - slab->listed);
+        }
+    }
+    return purged;
+}
+
+void heap_drain_transfer(struct heap *heap)
+{
+    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
+        for (struct batch batch = transfer_take(class); batch.head != NULL;
+             batch = transfer_take(class)) {
+            send_batch_home(heap, batch, true);
+        }
+    }
+}
+
+void heap_dissolve(struct heap *heap)
+{
+    collect_mail(heap, true);
+    for (size_t i = 1; i < granule_map_count(); i++) {
+        struct granule *slab = granule_map_entry(i);
+        if (granule_owner(slab) != heap) {
+            continue;
+        }
+        if (granule_state(slab) == GRANULE_PARTIAL) {
+            partial_remove(heap, slab);
+        }
+        if (mail_disown(heap, slab)) {
+            arena_give(i, 1);
+        }
+    }
+}
+
+// ---- checks ----
+
+static unsigned list_length(const void *block)
+{
+    unsigned length = 0;
+    for (; block != NULL; block = block_next(block)) {
+        length++;
+    }
+    return length;
+}
+
+static void check_slab(const struct heap *heap, const struct granule *slab)
+{
+    enum granule_state state = granule_state(slab);
+    VERIFY(slab->carved <= slab_capacity(slab));
+    VERIFY(list_length(slab->free) == slab_free_count(slab)); // SLAB-1
+    VERIFY(slab_free_count(slab) <= slab->carved);
+    VERIFY(state == GRANULE_ACTIVE || state == GRANULE_PARTIAL || state == GRANULE_FULL);
+    VERIFY((state == GRANULE_ACTIVE) == (heap->active[slab->class] == slab));
+    VERIFY(state != GRANULE_FULL || slab->carved == slab_capacity(slab)); // HEAP-2
+}
+
+void heap_check(struct heap *heap)
+{
+    unsigned partial[SMALL_CLASSES] = {0};
+    for (size_t i = 1; i < granule_map_count(); i++) {
+        const struct granule *slab = granule_map_entry(i);
+        if (granule_owner(slab) == heap) {
+            check_slab(heap, slab);
+            partial[slab->class] += granule_state(slab) == GRANULE_PARTIAL;
+        }
+    }
+    unsigned empties = 0;
+    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
+        for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
+            partial[class]--;
+        }
+        VERIFY(partial[class] == 0); // HEAP-1
+        empties += heap->empty[class] != 0;
+    }
+    VERIFY(empties == heap->empties); // HEAP-3
+}

@@ -1,0 +1,51 @@
+/* heap_data.h - struct heap: what one thread has. The modules of this floor share it; each field
+ * names the module that owns it. Heaps are type-stable: their memory is never given back. */
+#ifndef HEAP_HEAP_DATA_H
+#define HEAP_HEAP_DATA_H
+
+#include "base/lock.h"
+#include "map/granule_map.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Blocks of other threads' slabs, at hand for this thread's next refill (heap.c).
+struct foreign_list {
+    void *head;
+    uint32_t count; // blocks
+};
+
+// Slots of all magazines: 16, 8, 4, 2, 2 for each class of the five doublings (medium.c).
+#define MAGAZINE_SLOTS (8 * (16 + 8 + 4 + 2 + 2))
+
+struct ALIGNED(64) heap {
+    void **bins;        // [owner] thread.c: the free lists at hand, one per small class
+    bool busy;          // [owner] thread.c: inside a slow path; signal handlers look
+    bool is_checked;    // [owner] thread.c: bins are checked_bins, hidden from the fast path
+    uint32_t empties;   // [owner] heap.c: slabs kept though empty
+    const void *caller; // [owner] thread.c: who called the slow path, for messages
+    void *deferred;     // [owner] thread.c: frees by signal handlers while busy
+
+    struct granule *active[SMALL_CLASSES];      // [owner] heap.c: slab that each bin comes from
+    struct foreign_list foreign[SMALL_CLASSES]; // [owner] heap.c
+    uint32_t partial[SMALL_CLASSES];            // [owner] heap.c: first of each list; 0 none
+    uint32_t empty[SMALL_CLASSES];              // [owner] heap.c: the empty slab kept; 0 none
+    uint64_t handed[SMALL_CLASSES];             // [owner] heap.c: blocks put into bins so far
+    uint32_t retired[SMALL_CLASSES];            // [owner] heap.c: slabs used up so far
+
+    void *checked_bins[SMALL_CLASSES]; // [owner] thread.c
+
+    ALIGNED(64) struct lock mail_lock; // mail.c
+    _Atomic(uint32_t) mail_head;       // [atomic] written under LOCK_MAIL: first posted slab
+    _Atomic(uint32_t) slabs;           // [atomic] slab.c: small slabs that this heap owns
+
+    struct heap *next_heap;   // [lock: LOCK_ORPHAN] orphan.c: all heaps ever made
+    struct heap *next_orphan; // [lock: LOCK_ORPHAN] orphan.c: parked heaps
+
+    ALIGNED(64) uint8_t magazine_count[MEDIUM_CLASSES]; // [owner] medium.c
+    uint64_t magazine_handed[MEDIUM_CLASSES];           // [owner] medium.c: blocks given so far
+    void *magazine[MAGAZINE_SLOTS];                     // [owner] medium.c
+};
+
+#endif

@@ -1,0 +1,72 @@
+/* large.c - blocks that are runs of their own.
+ *
+ * Owns:       the map entries of LARGE runs.
+ * Threads:    any; two calls for one block are its user's mistake.
+ * Locks:      takes none; run.c below takes LOCK_RUN.
+ * Invariants: LARGE-1  usable_bytes are whole pages and reach into the last granule of the run.
+ */
+#include "heap/large.h"
+
+#include "arena/arena.h"
+#include "arena/run.h"
+#include "base/os.h"
+
+static size_t granules_for(size_t bytes)
+{
+    return (bytes + GRANULE_BYTES - 1) >> GRANULE_SHIFT;
+}
+
+// Whole pages, but no more than the run has: a page may be larger than a granule.
+static size_t usable_for(size_t bytes)
+{
+    return min_size(align_up(bytes, os_page_bytes()), granules_for(bytes) << GRANULE_SHIFT);
+}
+
+static void large_mark(struct granule *head, size_t length, size_t bytes)
+{
+    head->length = (uint32_t)length;
+    head->usable_bytes = usable_for(bytes); // LARGE-1
+    granule_map_mark_body(head, length);
+    granule_set_owner(head, NULL);
+    granule_set_state(head, GRANULE_LARGE);
+}
+
+void *large_take(size_t bytes, size_t alignment, bool *clean)
+{
+    ASSERT(bytes != 0);
+    size_t alignment_granules = max_size(alignment >> GRANULE_SHIFT, 1);
+    size_t length = granules_for(bytes);
+    size_t index = arena_take(length, alignment_granules, clean);
+    if (index == 0) {
+        return NULL;
+    }
+    large_mark(granule_map_entry(index), length, bytes);
+    return granule_map_address(index);
+}
+
+void large_give(struct granule *head)
+{
+    ASSERT(granule_state(head) == GRANULE_LARGE);
+    size_t length = head->length;
+    // Until run.c files it as free: a body without a head, so that a second free is noticed.
+    head->head_distance = 0;
+    granule_set_state(head, GRANULE_BODY);
+    arena_give(granule_map_index(head), length);
+}
+
+bool large_resize(struct granule *head, size_t bytes)
+{
+    ASSERT(granule_state(head) == GRANULE_LARGE);
+    size_t index = granule_map_index(head);
+    size_t old_length = head->length;
+    size_t length = granules_for(bytes);
+    bool clean = false;
+    if (length > old_length && !run_extend(index, old_length, length - old_length, &clean)) {
+        return false;
+    }
+    large_mark(head, length, bytes);
+    if (length < old_length) {
+        arena_give(index + length, old_length - length);
+    }
+    return true;
+}

@@ -1,0 +1,20 @@
+/* large.h - blocks that are runs of their own: 32 KiB to about 1 MiB. Any thread. */
+#ifndef HEAP_LARGE_H
+#define HEAP_LARGE_H
+
+#include "map/granule_map.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
+// *clean: all bytes are zero.
+void *large_take(size_t bytes, size_t alignment, bool *clean);
+
+// Frees the block whose first granule is `head`.
+void large_give(struct granule *head);
+
+// Resizes without moving; false: it cannot be, nothing changed. Bytes gained are not zeroed.
+bool large_resize(struct granule *head, size_t bytes);
+
+#endif

@@ -1,0 +1,39 @@
+/* mail.h - small blocks coming home to slabs that other threads own. */
+#ifndef HEAP_MAIL_H
+#define HEAP_MAIL_H
+
+#include "heap/heap_data.h"
+
+#include <stdbool.h>
+
+enum mail_result {
+    MAIL_SENT,
+    MAIL_BUSY,    // the owner's mail is in use: try again later
+    MAIL_UNOWNED, // the slab has no owner: ask the pool
+    MAIL_EMPTIED, // the last block of a sleeping slab: its granule is the caller's now
+    MAIL_DOUBLE,  // this block has come home before: a double free
+};
+
+// Any thread. Sends one block, which begins at a block start of its slab, home. Without `wait`
+// it gives up at once when the owner's mail is in use.
+enum mail_result mail_send(struct granule *slab, const void *ptr, bool wait);
+
+// Owner only. True when mail_collect would find something.
+static inline bool mail_has_any(const struct heap *heap)
+{
+    return atomic_load_explicit(&heap->mail_head, memory_order_relaxed) != 0;
+}
+
+// Owner only. Takes one slab off the mail, its blocks now on its free list; NULL: none, or busy.
+// *count is how many came.
+struct granule *mail_collect(struct heap *heap, bool wait, unsigned *count);
+
+// Owner only. Collects what came for one slab; the number of blocks, 0 also when it was claimed.
+unsigned mail_collect_slab(struct heap *heap, struct granule *slab);
+
+// Owner only. A slab, taken out of all lists of its heap, loses its owner: what came for it is
+// collected first, and later blocks find the pool. True: all its blocks are back, the granule is
+// the caller's. False: it is in the pool.
+bool mail_disown(struct heap *heap, struct granule *slab);
+
+#endif

@@ -1,0 +1,433 @@
+/* medium.c - shared mask slabs and the magazines.
+ *
+ * Owns:       the slabs of the medium classes; the magazines in each heap.
+ * Threads:    any; a magazine only its owner.
+ * Locks:      LOCK_MEDIUM of the class for masks and lists, taken once per half magazine; memory
+ *             is taken and given back outside of it.
+ * Invariants: MEDIUM-1  a slab is on the list of its class exactly while its mask is not 0.
+ *             MEDIUM-2  a bit is set exactly when the block's hold is FRESH or FREE.
+ *             MEDIUM-3  what is in a magazine has hold MAGAZINE or MAGAZINE_FRESH.
+ *
+ * Why not owned by threads, as small slabs are: a mixed load on 20 threads would strand 20 MB in
+ * slabs of 64 to 256 KiB; magazines strand a quarter of a megabyte a thread at most. And why no
+ * links in the blocks: a block of a page or more would be touched for its link alone.
+ */
+#include "heap/medium.h"
+
+#include "arena/arena.h"
+#include "base/os.h"
+#include "heap/slab.h"
+#include "map/size_class.h"
+
+#define LOOKS 8 // slabs compared for the fullest
+
+static const struct magazine_shape {
+    uint8_t slots; // of each class in this doubling: 32 KiB worth, 2 to 16
+    uint8_t first; // slot of the first class of the doubling
+} g_magazine_shapes[MEDIUM_CLASSES / 8] = {{16, 0}, {8, 128}, {4, 192}, {2, 224}, {2, 240}};
+
+static struct {
+    struct ALIGNED(64) shelf {
+        struct lock lock;
+        uint32_t head;    // [lock: LOCK_MEDIUM] slabs with free blocks; 0 none
+        uint32_t empties; // [lock: LOCK_MEDIUM] of these, slabs without blocks in use
+    } shelves[MEDIUM_CLASSES];
+} g_medium = {.shelves = {[0 ... MEDIUM_CLASSES - 1] = {.lock = LOCK_INIT(LOCK_MEDIUM)}}};
+
+static unsigned magazine_slots(unsigned shelf)
+{
+    return g_magazine_shapes[shelf / 8].slots;
+}
+
+static void **magazine_of(struct heap *heap, unsigned shelf)
+{
+    const struct magazine_shape *shape = &g_magazine_shapes[shelf / 8];
+    return heap->magazine + shape->first + (shelf % 8) * shape->slots;
+}
+
+static struct shelf *shelf_lock(unsigned shelf) UNCHECKED_LOCKS
+{
+    struct shelf *found = &g_medium.shelves[shelf];
+    lock_acquire(&found->lock);
+    return found;
+}
+
+static void shelf_unlock(struct shelf *shelf) UNCHECKED_LOCKS
+{
+    lock_release(&shelf->lock);
+}
+
+static uint64_t full_mask(unsigned class)
+{
+    unsigned blocks = g_size_classes[class].blocks;
+    return blocks == 64 ? ~0UL : (1UL << blocks) - 1;
+}
+
+// ---- holds ----
+
+static _Atomic(uint8_t) *hold_of(const struct granule *slab, unsigned block)
+{
+    return &granule_map_remote(granule_map_index(slab))->holds[block];
+}
+
+static enum medium_hold hold_get(const struct granule *slab, unsigned block)
+{
+    return (enum medium_hold)atomic_load_explicit(hold_of(slab, block), memory_order_relaxed);
+}
+
+static void hold_set(const struct granule *slab, unsigned block, enum medium_hold hold)
+{
+    atomic_store_explicit(hold_of(slab, block), (uint8_t)hold, memory_order_relaxed);
+}
+
+static unsigned block_of(const struct granule *slab, const void *ptr)
+{
+    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    return size_class_block_index(slab->class, (uintptr_t)ptr - start);
+}
+
+enum medium_finding medium_find(const struct granule *slab, const void *ptr)
+{
+    unsigned block = block_of(slab, ptr);
+    if (slab_block(slab, block) != ptr || block >= slab->carved) {
+        return MEDIUM_INTERIOR;
+    }
+    return hold_get(slab, block) == HOLD_USER ? MEDIUM_IN_USE : MEDIUM_FREED;
+}
+
+static struct granule *slab_of(const void *ptr)
+{
+    return granule_head(granule_map_entry(granule_map_find(ptr)));
+}
+
+// ---- slabs on their shelf ----
+
+static void shelf_insert(struct shelf *shelf, struct granule *slab)
+{
+    slab->prev = 0;
+    slab->next = shelf->head;
+    if (slab->next != 0) {
+        granule_map_entry(slab->next)->prev = granule_map_index(slab);
+    }
+    shelf->head = granule_map_index(slab);
+}
+
+static void shelf_remove(struct shelf *shelf, struct granule *slab)
+{
+    if (slab->next != 0) {
+        granule_map_entry(slab->next)->prev = slab->prev;
+    }
+    if (slab->prev != 0) {
+        granule_map_entry(slab->prev)->next = slab->next;
+    } else {
+        shelf->head = slab->next;
+    }
+}
+
+static struct granule *shelf_fullest(const struct shelf *shelf)
+{
+    struct granule *best = NULL;
+    int best_free = 0;
+    uint32_t index = shelf->head;
+    for (int i = 0; i < LOOKS && index != 0; i++) {
+        struct granule *slab = granule_map_entry(index);
+        int free = __builtin_popcountll(slab->mask);
+        if (best == NULL || free < best_free || (free == best_free && slab < best)) {
+            best = slab;
+            best_free = free;
+        }
+        index = slab->next;
+    }
+    return best;
+}
+
+// A new slab, on no shelf yet; NULL without memory.
+static struct granule *slab_create(unsigned class)
+{
+    bool clean = false;
+    size_t length = g_size_classes[class].slab_granules;
+    size_t index = arena_take(length, 1, &clean);
+    if (index == 0) {
+        return NULL;
+    }
+    struct granule *slab = granule_map_entry(index);
+    slab->class = (uint8_t) class;
+    slab->carved = g_size_classes[class].blocks;
+    slab->length = (uint32_t)length;
+    slab->clean = clean;
+    slab->mask = full_mask(class);
+    for (unsigned block = 0; block < slab->carved; block++) {
+        hold_set(slab, block, HOLD_FRESH);
+    }
+    granule_map_mark_body(slab, length);
+    granule_set_state(slab, GRANULE_MEDIUM);
+    return slab;
+}
+
+static void slab_destroy(struct granule *slab)
+{
+    for (unsigned block = 0; block < slab->carved; block++) {
+        hold_set(slab, block, HOLD_FRESH); // the remote bits of a small slab begin as zero
+    }
+    slab->usable_bytes = size_class_bytes(slab->class); // for the message of a late free
+    slab->head_distance = 0;
+    granule_set_state(slab, GRANULE_BODY);
+    arena_give(granule_map_index(slab), slab->length);
+}
+
+// ---- magazines ----
+
+// Moves free blocks of a slab into the magazine, lowest first.
+static void draw_blocks(struct shelf *shelf, struct granule *slab, void **slots, unsigned *count,
+                        unsigned wanted)
+{
+    if (slab->mask == full_mask(slab->class)) {
+        shelf->empties--;
+    }
+    while (*count < wanted && slab->mask != 0) {
+        unsigned block = (unsigned)__builtin_ctzll(slab->mask);
+        slab->mask &= slab->mask - 1;
+        bool fresh = hold_get(slab, block) == HOLD_FRESH;
+        hold_set(slab, block, fresh ? HOLD_MAGAZINE_FRESH : HOLD_MAGAZINE); // MEDIUM-3
+        slots[(*count)++] = slab_block(slab, block);
+    }
+    if (slab->mask == 0) {
+        shelf_remove(shelf, slab); // MEDIUM-1
+    }
+}
+
+static void reverse(void **slots, unsigned count)
+{
+    for (unsigned i = 0; i < count / 2; i++) {
+        void *other = slots[i];
+        slots[i] = slots[count - 1 - i];
+        slots[count - 1 - i] = other;
+    }
+}
+
+// Fills half of an empty magazine; the number of blocks in it.
+static unsigned magazine_fill(struct heap *heap, unsigned class)
+{
+    unsigned index = class - SMALL_CLASSES;
+    void **slots = magazine_of(heap, index);
+    unsigned wanted = magazine_slots(index) / 2;
+    unsigned count = 0;
+    struct granule *created = NULL;
+    struct shelf *shelf = shelf_lock(index);
+    if (shelf->head == 0) {
+        shelf_unlock(shelf);
+        created = slab_create(class);
+        shelf = shelf_lock(index);
+    }
+    if (created != NULL) {
+        shelf_insert(shelf, created);
+        shelf->empties++;
+    }
+    struct granule *slab = shelf_fullest(shelf);
+    while (count < wanted && slab != NULL) {
+        draw_blocks(shelf, slab, slots, &count, wanted);
+        slab = shelf_fullest(shelf);
+    }
+    shelf_unlock(shelf);
+    reverse(slots, count); // the lowest is handed out first
+    heap->magazine_count[index] = (uint8_t)count;
+    return count;
+}
+
+void *medium_take(struct heap *heap, unsigned class, bool *clean)
+{
+    unsigned index = class - SMALL_CLASSES;
+    ASSERT(index < MEDIUM_CLASSES);
+    if (heap->magazine_count[index] == 0 && magazine_fill(heap, class) == 0) {
+        return NULL;
+    }
+    void *ptr = magazine_of(heap, index)[--heap->magazine_count[index]];
+    struct granule *slab = slab_of(ptr);
+    unsigned block = block_of(slab, ptr);
+    *clean = slab->clean && hold_get(slab, block) == HOLD_MAGAZINE_FRESH;
+    hold_set(slab, block, HOLD_USER);
+    heap->magazine_handed[index]++;
+    return ptr;
+}
+
+// Puts one block back into its slab; true when the slab is to be destroyed by the caller.
+static bool put_block(struct shelf *shelf, struct granule *slab, unsigned block)
+{
+    uint64_t bit = 1UL << block;
+    ASSERT((slab->mask & bit) == 0); // MEDIUM-2
+    bool fresh = hold_get(slab, block) == HOLD_MAGAZINE_FRESH;
+    hold_set(slab, block, fresh ? HOLD_FRESH : HOLD_FREE);
+    if (slab->mask == 0) {
+        shelf_insert(shelf, slab); // MEDIUM-1
+    }
+    slab->mask |= bit;
+    if (slab->mask != full_mask(slab->class)) {
+        return false;
+    }
+    if (shelf->empties == 0) {
+        shelf->empties = 1;
+        return false;
+    }
+    shelf_remove(shelf, slab);
+    return true;
+}
+
+// Puts the oldest `count` blocks of a magazine back.
+static void magazine_drain(struct heap *heap, unsigned class, unsigned count)
+{
+    unsigned index = class - SMALL_CLASSES;
+    void **slots = magazine_of(heap, index);
+    struct granule *emptied[MAGAZINE_BLOCKS_MAX];
+    unsigned emptied_count = 0;
+    struct shelf *shelf = shelf_lock(index);
+    for (unsigned i = 0; i < count; i++) {
+        struct granule *slab = slab_of(slots[i]);
+        if (put_block(shelf, slab, block_of(slab, slots[i]))) {
+            emptied[emptied_count++] = slab;
+        }
+    }
+    shelf_unlock(shelf);
+    unsigned left = heap->magazine_count[index] - count;
+    for (unsigned i = 0; i < left; i++) {
+        slots[i] = slots[i + count];
+    }
+    heap->magazine_count[index] = (uint8_t)left;
+    for (unsigned i = 0; i < emptied_count; i++) {
+        slab_destroy(emptied[i]);
+    }
+}
+
+void medium_give(struct heap *heap, struct granule *slab, void *ptr)
+{
+    unsigned index = slab->class - (unsigned)SMALL_CLASSES;
+    unsigned slots = magazine_slots(index);
+    hold_set(slab, block_of(slab, ptr), HOLD_MAGAZINE); // MEDIUM-3
+    if (heap->magazine_count[index] == slots) {
+        magazine_drain(heap, slab->class, slots / 2);
+    }
+    magazine_of(heap, index)[heap->magazine_count[index]++] = ptr;
+}
+
+void medium_give_direct(struct granule *slab, void *ptr)
+{
+    unsigned index = slab->class - (unsigned)SMALL_CLASSES;
+    struct shelf *shelf = shelf_lock(index);
+    bool emptied = put_block(shelf, slab, block_of(slab, ptr));
+    shelf_unlock(shelf);
+    if (emptied) {
+        slab_destroy(slab);
+    }
+}
+
+void medium_flush(struct heap *heap)
+{
+    for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
+        if (heap->magazine_count[index] != 0) {
+            magazine_drain(heap, SMALL_CLASSES + index, heap->magazine_count[index]);
+        }
+    }
+}
+
+// ---- giving back ----
+
+// Purges the whole pages inside rows of free blocks of a slab.
+static size_t purge_slab(struct granule *slab)
+{
+    size_t bytes = size_class_bytes(slab->class);
+    size_t page = os_page_bytes();
+    uintptr_t base = (uintptr_t)slab_block(slab, 0);
+    size_t purged = 0;
+    for (unsigned block = 0; block < slab->carved;) {
+        unsigned end = block;
+        while (end < slab->carved && ((slab->mask >> end) & 1) != 0) {
+            end++;
+        }
+        uintptr_t from = align_up(base + block * bytes, page);
+        uintptr_t to = align_down(base + end * bytes, page);
+        if (from < to && os_purge((void *)from, to - from)) { // NOLINT: our own memory
+            purged += to - from;
+        }
+        block = end + 1;
+    }
+    return purged;
+}
+
+size_t medium_purge(void)
+{
+    size_t purged = 0;
+    for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
+        struct granule *empty = NULL;
+        struct shelf *shelf = shelf_lock(index);
+        for (uint32_t i = shelf->head; i != 0; i = granule_map_entry(i)->next) {
+            struct granule *slab = granule_map_entry(i);
+            if (slab->mask == full_mask(slab->class)) {
+                empty = slab;
+            } else {
+                purged += purge_slab(slab);
+            }
+        }
+        if (empty != NULL) {
+            shelf_remove(shelf, empty);
+            shelf->empties--;
+        }
+        shelf_unlock(shelf);
+        if (empty != NULL) {
+            slab_destroy(empty);
+        }
+    }
+    return purged;
+}
+
+// ---- looks ----
+
+unsigned medium_live_count(const struct granule *slab)
+{
+    unsigned live = 0;
+    for (unsigned block = 0; block < slab->carved; block++) {
+        live += hold_get(slab, block) == HOLD_USER;
+    }
+    return live;
+}
+
+void medium_check(void)
+{
+    for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
+        unsigned empties = 0;
+        struct shelf *shelf = shelf_lock(index);
+        for (uint32_t i = shelf->head; i != 0; i = granule_map_entry(i)->next) {
+            const struct granule *slab = granule_map_entry(i);
+            VERIFY(granule_state(slab) == GRANULE_MEDIUM);
+            VERIFY(slab->mask != 0); // MEDIUM-1
+            VERIFY((slab->mask & ~full_mask(slab->class)) == 0);
+            empties += slab->mask == full_mask(slab->class);
+            for (unsigned block = 0; block < slab->carved; block++) {
+                enum medium_hold hold = hold_get(slab, block);
+                bool is_free = hold == HOLD_FRESH || hold == HOLD_FREE;
+                VERIFY((((slab->mask >> block) & 1) != 0) == is_free); // MEDIUM-2
+            }
+        }
+        VERIFY(empties == shelf->empties);
+        shelf_unlock(shelf);
+    }
+}
+
+void medium_prefork(void)
+{
+    for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
+        lock_acquire_for_fork(&g_medium.shelves[index].lock);
+    }
+}
+
+void medium_postfork_parent(void)
+{
+    for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
+        lock_release_after_fork(&g_medium.shelves[index].lock);
+    }
+}
+
+void medium_postfork_child(void)
+{
+    for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
+        lock_init(&g_medium.shelves[index].lock, LOCK_MEDIUM);
+    }
+}

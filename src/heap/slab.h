@@ -1,0 +1,74 @@
+/* slab.h - one small slab: a granule cut into equal blocks. Owner only, unless said otherwise.
+ *
+ * The free blocks of a slab stand on entry->free. How many they are is never counted one by one:
+ * `listed` blocks stood there when the countdown `left` was set to `armed`, and each local free
+ * since took one off `left`.
+ */
+#ifndef HEAP_SLAB_H
+#define HEAP_SLAB_H
+
+#include "heap/heap_data.h"
+#include "map/size_class.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLAB_ARM_NEVER (1U << 30) // a countdown that no slab can run down
+
+// A free block holds the link to the next one and nothing else.
+static inline void *block_next(const void *block)
+{
+    return *(void *const *)block;
+}
+
+static inline void block_set_next(void *block, void *next)
+{
+    *(void **)block = next;
+}
+
+static inline unsigned slab_free_count(const struct granule *slab)
+{
+    return slab->listed + (slab->armed - slab->left);
+}
+
+static inline unsigned slab_capacity(const struct granule *slab)
+{
+    return g_size_classes[slab->class].blocks;
+}
+
+static inline bool slab_is_idle(const struct granule *slab)
+{
+    return slab_free_count(slab) == slab->carved;
+}
+
+// Changes the owner, NULL for none, and the counts of both heaps.
+void slab_set_owner(struct granule *slab, struct heap *heap);
+
+// Sets the countdown anew; `listed` blocks stand on the list.
+void slab_arm(struct granule *slab, unsigned listed, uint32_t left);
+
+// Makes a slab of a fresh granule, ACTIVE and owned by `heap`, nothing carved.
+void slab_open(size_t index, unsigned class, struct heap *heap);
+
+// The opposite: nobody's, until its granule is given back.
+void slab_close(struct granule *slab);
+
+// Takes all blocks on the list; NULL when there are none.
+void *slab_take_list(struct granule *slab, unsigned *count);
+
+// Carves the blocks of the next page, linked in address order; NULL when all are carved.
+void *slab_carve(struct granule *slab, unsigned *count);
+
+// Puts `count` linked blocks back; adjusts the countdown to what is still out.
+void slab_put_list(struct granule *slab, void *first, void *last, unsigned count);
+
+// Purges the pages of which no byte is in use; their blocks leave the list until they are carved
+// anew. Owner or holder of LOCK_POOL; bytes given back.
+size_t slab_purge_pages(struct granule *slab);
+
+// Any thread: the index of the block that begins at `ptr`, SMALL_BLOCKS_MAX when none does.
+unsigned slab_block_index(const struct granule *slab, const void *ptr);
+void *slab_block(const struct granule *slab, unsigned index);
+
+#endif

@@ -1,0 +1,177 @@
+/* granule_map.h - address -> what stands there: one entry of 64 bytes per granule of the region.
+ *
+ * The map covers a window of addresses from `base` on. Index 0 is never used, so that 0 can end a
+ * list. `granules` is what of the window may be looked up; entries never used are all zero, which
+ * is GRANULE_NONE: gaps of foreign memory need no marks.
+ *
+ * An entry is written by the owner of its granule alone: the heap for a small slab, the holder of
+ * the class's lock for a medium slab, the holder of LOCK_RUN for free runs and large blocks.
+ */
+#ifndef MAP_GRANULE_MAP_H
+#define MAP_GRANULE_MAP_H
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/compiler.h"
+#include "base/config.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum granule_state {
+    GRANULE_NONE,    // not ours: never used, foreign, or given back with the break
+    GRANULE_FREE,    // first or last granule of a free run
+    GRANULE_ACTIVE,  // small slab, being allocated from
+    GRANULE_PARTIAL, // small slab with some or all blocks free, on a list of its heap
+    GRANULE_FULL,    // small slab, asleep until enough blocks came back
+    GRANULE_POOLED,  // small slab without an owner, in the pool of its class
+    GRANULE_MEDIUM,  // first granule of a medium slab
+    GRANULE_LARGE,   // first granule of a large block
+    GRANULE_BODY,    // a further granule of a medium slab or a large block: see head_distance
+};
+
+struct heap;
+
+struct ALIGNED(64) granule {
+    _Atomic(struct heap *) owner; // [atomic] heap of a small slab; NULL for all else
+    void *free;                   // [owner] small: blocks that came back, linked
+    uint32_t left;                // [owner] small: local frees until the next event
+    uint32_t armed;               // [owner] small: what `left` was set to
+    uint16_t listed;              // [owner] small: blocks on `free` when `left` was set
+    uint16_t carved;              // [owner] blocks in circulation: made, and not purged again
+    _Atomic(uint8_t) state;       // [atomic] enum granule_state
+    uint8_t class;                // [owner] size class of a slab
+    bool clean;                   // [owner] slab or large block: was zero throughout when taken
+    uint8_t purged;               // [owner] small: bit p set = page p was purged, carve it anew
+    uint32_t prev, next;          // [owner] links of the list this slab or run is on; 0 ends
+    union {
+        uint32_t head_distance; // [owner] BODY: granules back to the first one
+        uint32_t reached;       // [owner] small: blocks from here on were never carved
+    };
+    uint32_t length; // [owner] granules of the run; FREE: also in the last entry
+    union {
+        uint64_t mask;       // [lock: LOCK_MEDIUM] medium: bit set = free and in no magazine
+        size_t usable_bytes; // [owner] large: whole pages; afterwards: of the block that was here
+    };
+};
+static_assert(sizeof(struct granule) == CACHE_LINE_BYTES, "one line an entry");
+static_assert(offsetof(struct granule, owner) == 0, "fast path");
+
+// What the user of a medium block and the magazines know of it: one byte each, plain stores.
+enum medium_hold {
+    HOLD_FRESH,          // never given out
+    HOLD_USER,           // in the user's hands
+    HOLD_MAGAZINE,       // in some thread's magazine
+    HOLD_MAGAZINE_FRESH, // there too, and never in the user's hands
+    HOLD_FREE,           // back in the mask
+};
+
+// Per granule, apart from the entry because other threads write it: touched by remote frees and
+// medium slabs only.
+struct ALIGNED(64) remote {
+    union {
+        uint64_t bits[SMALL_BLOCKS_MAX / 64];      // [lock: LOCK_MAIL] small: block came home
+        _Atomic(uint8_t) holds[MEDIUM_BLOCKS_MAX]; // [atomic] medium: enum medium_hold
+    };
+    _Atomic(uint32_t) count;       // [atomic] small: bits set; changed under LOCK_MAIL
+    uint32_t mail_prev, mail_next; // [lock: LOCK_MAIL] links of the owner's mail; 0 ends
+    bool posted;                   // [lock: LOCK_MAIL] on the owner's mail
+};
+static_assert(sizeof(struct remote) == 3 * CACHE_LINE_BYTES, "the bitmap and one line");
+
+// Read on every free: kept together, apart from what changes often.
+struct granule_map {
+    uintptr_t base;           // [const] address of granule 0
+    _Atomic(size_t) granules; // [atomic] indices below may be looked up
+    struct granule *entries;  // [const]
+    struct remote *remotes;   // [const]
+    uint64_t *dirty;          // [lock: LOCK_RUN] bit set: granule is free and may be resident
+    size_t window;            // [const] granules that the tables can hold
+    size_t opened;            // [lock: LOCK_RUN] granules whose entries are usable memory
+};
+extern HIDDEN struct granule_map g_granule_map;
+
+// Reserves tables for a window that begins at `base`; false without memory for the smallest.
+bool granule_map_start(uintptr_t base);
+// Makes the entries below `granules` usable; false without memory or beyond the window.
+bool granule_map_open(size_t granules);
+
+static inline size_t granule_map_count(void)
+{
+    // acquire: pairs with the release in granule_map_publish
+    return atomic_load_explicit(&g_granule_map.granules, memory_order_acquire);
+}
+
+static inline void granule_map_publish(size_t granules)
+{
+    // release: pairs with the acquire in granule_map_count
+    atomic_store_explicit(&g_granule_map.granules, granules, memory_order_release);
+}
+
+static inline struct granule *granule_map_entry(size_t index)
+{
+    ASSERT(index < g_granule_map.opened);
+    return &g_granule_map.entries[index];
+}
+
+static inline struct remote *granule_map_remote(size_t index)
+{
+    ASSERT(index < g_granule_map.opened);
+    return &g_granule_map.remotes[index];
+}
+
+static inline uint32_t granule_map_index(const struct granule *entry)
+{
+    return (uint32_t)(entry - g_granule_map.entries);
+}
+
+static inline void *granule_map_address(size_t index)
+{
+    return (void *)(g_granule_map.base + (index << GRANULE_SHIFT)); // NOLINT: the map's purpose
+}
+
+// The index of the granule of `ptr`, 0 when it is not in the window: never dereferences it.
+static inline size_t granule_map_find(const void *ptr)
+{
+    size_t index = ((uintptr_t)ptr - g_granule_map.base) >> GRANULE_SHIFT;
+    return index < granule_map_count() ? index : 0;
+}
+
+static inline enum granule_state granule_state(const struct granule *entry)
+{
+    return (enum granule_state)atomic_load_explicit(&entry->state, memory_order_relaxed);
+}
+
+static inline void granule_set_state(struct granule *entry, enum granule_state state)
+{
+    atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_relaxed);
+}
+
+static inline struct heap *granule_owner(const struct granule *entry)
+{
+    return atomic_load_explicit(&entry->owner, memory_order_relaxed);
+}
+
+static inline void granule_set_owner(struct granule *entry, struct heap *owner)
+{
+    atomic_store_explicit(&entry->owner, owner, memory_order_relaxed);
+}
+
+static inline bool granule_is_small(const struct granule *entry)
+{
+    enum granule_state state = granule_state(entry);
+    return state >= GRANULE_ACTIVE && state <= GRANULE_POOLED;
+}
+
+// The first entry of the slab or block that `entry` is a part of.
+static inline struct granule *granule_head(struct granule *entry)
+{
+    return granule_state(entry) == GRANULE_BODY ? entry - entry->head_distance : entry;
+}
+
+// Marks all granules of a run but the first as its body.
+void granule_map_mark_body(struct granule *head, size_t length);
+
+#endif

@@ -1,0 +1,68 @@
+/* meta.c - memory for our own structures outside the heap.
+ *
+ * Owns:       one chunk at a time, cut from its start; the first is static, so that small
+ *             programs need no system call for it.
+ * Threads:    any.
+ * Locks:      LOCK_META, a leaf.
+ * Invariants: META-1  used <= bytes of the chunk.
+ */
+#include "map/meta.h"
+
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "base/os.h"
+
+#include <stdint.h>
+
+#define CHUNK_BYTES (128UL * 1024)
+
+static struct {
+    struct lock lock;
+    char *chunk;  // [lock: LOCK_META] NULL: the static one
+    size_t used;  // [lock: LOCK_META] bytes of the chunk
+    size_t bytes; // [lock: LOCK_META] of the chunk
+    ALIGNED(64) char first[16 * 1024];
+} g_meta = {.lock = LOCK_INIT(LOCK_META)};
+
+void *meta_take(size_t bytes)
+{
+    void *taken = NULL;
+    bytes = align_up(bytes, CACHE_LINE_BYTES);
+    ASSERT(bytes <= CHUNK_BYTES);
+    lock_acquire(&g_meta.lock);
+    if (g_meta.chunk == NULL) {
+        g_meta.chunk = g_meta.first;
+        g_meta.bytes = sizeof g_meta.first;
+    }
+    if (g_meta.bytes - g_meta.used < bytes) {
+        char *chunk = os_map(NULL, CHUNK_BYTES);
+        if (chunk == NULL) {
+            goto release_lock;
+        }
+        g_meta.chunk = chunk;
+        g_meta.bytes = CHUNK_BYTES;
+        g_meta.used = 0;
+    }
+    taken = g_meta.chunk + g_meta.used;
+    g_meta.used += bytes;
+    ASSERT(g_meta.used <= g_meta.bytes); // META-1
+release_lock:
+    lock_release(&g_meta.lock);
+    return taken;
+}
+
+void meta_prefork(void)
+{
+    lock_acquire_for_fork(&g_meta.lock);
+}
+
+void meta_postfork_parent(void)
+{
+    lock_release_after_fork(&g_meta.lock);
+}
+
+void meta_postfork_child(void)
+{
+    lock_init(&g_meta.lock, LOCK_META);
+}

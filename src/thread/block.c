@@ -1,0 +1,368 @@
+/* block.c - one block of any tier.
+ *
+ * Owns:       the choice of the tier, by size on the way in, by address on the way out.
+ * Threads:    any.
+ * Locks:      takes none itself.
+ * Invariants: BLOCK-1  a pointer is looked up before it is dereferenced.
+ */
+#include "thread/block.h"
+
+#include "arena/huge.h"
+#include "arena/purge.h"
+#include "arena/run.h"
+#include "base/line.h"
+#include "base/maps.h"
+#include "heap/heap.h"
+#include "heap/large.h"
+#include "heap/medium.h"
+#include "heap/orphan.h"
+#include "heap/pool.h"
+#include "heap/slab.h"
+#include "side/options.h"
+#include "thread/emergency.h"
+#include "thread/thread.h"
+
+#include <string.h>
+#include <unistd.h>
+
+extern void __libc_free(void *ptr);
+
+// ---- find ----
+
+static struct block find_small(struct granule *slab, const void *ptr)
+{
+    unsigned index = slab_block_index(slab, ptr);
+    enum block_fault fault = index < slab->reached ? BLOCK_OK : BLOCK_INTERIOR;
+    return (struct block){BLOCK_SMALL, fault, slab, size_class_bytes(slab->class)};
+}
+
+static struct block find_medium(struct granule *slab, const void *ptr)
+{
+    enum medium_finding finding = medium_find(slab, ptr);
+    enum block_fault fault = finding == MEDIUM_IN_USE  ? BLOCK_OK
+                             : finding == MEDIUM_FREED ? BLOCK_FREED
+                                                       : BLOCK_INTERIOR;
+    return (struct block){BLOCK_MEDIUM, fault, slab, size_class_bytes(slab->class)};
+}
+
+static struct block find_in_region(size_t index, const void *ptr)
+{
+    struct granule *entry = granule_map_entry(index);
+    if (granule_is_small(entry)) {
+        return find_small(entry, ptr);
+    }
+    struct granule *head = granule_head(entry);
+    switch (granule_state(head)) {
+    case GRANULE_MEDIUM:
+        return find_medium(head, ptr);
+    case GRANULE_LARGE: {
+        bool begins = granule_map_address(granule_map_index(head)) == ptr;
+        return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
+                              head->usable_bytes};
+    }
+    case GRANULE_FREE:
+    case GRANULE_BODY:
+        return (struct block){BLOCK_LARGE, BLOCK_FREED, head, head->usable_bytes};
+    case GRANULE_ACTIVE:
+    case GRANULE_PARTIAL:
+    case GRANULE_FULL:
+    case GRANULE_POOLED: // the body of a block that is gone, its head in use again
+        return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0};
+    case GRANULE_NONE:
+        break;
+    }
+    return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
+}
+
+struct block block_find(const void *ptr)
+{
+    size_t index = granule_map_find(ptr);
+    if (index != 0) {
+        return find_in_region(index, ptr);
+    }
+    size_t bytes = huge_usable_bytes(ptr);
+    if (bytes != 0) {
+        return (struct block){BLOCK_HUGE, BLOCK_OK, NULL, bytes};
+    }
+    if (emergency_is_inside(ptr)) {
+        return (struct block){BLOCK_EMERGENCY, BLOCK_OK, NULL, emergency_usable_bytes(ptr)};
+    }
+    return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
+}
+
+// ---- complaints ----
+
+static void warn_foreign(void *ptr, const void *caller)
+{
+    static _Atomic(bool) g_warned;
+    if (atomic_exchange_explicit(&g_warned, true, memory_order_relaxed)) {
+        return; // one line a process
+    }
+    struct line line = {.used = 0};
+    line_add(&line, "myalloc: warning: free of a foreign pointer: ");
+    line_add_hex(&line, (uintptr_t)ptr);
+    line_add(&line, ", called from ");
+    die_add_place(&line, caller);
+    line_write(&line, STDERR_FILENO);
+}
+
+// Mapped anonymous memory that is not ours: another allocator's, perhaps.
+static void give_foreign(void *ptr, const void *caller)
+{
+    struct maps_place place;
+    maps_find(ptr, &place);
+    if (place.kind == MAPS_NOTHING || place.kind == MAPS_FILE || place.kind == MAPS_STACK) {
+        die_invalid_free(ptr, caller);
+    }
+    if (g_options.foreign == FOREIGN_ABORT) {
+        die_foreign_free(ptr, caller);
+    }
+    warn_foreign(ptr, caller);
+    if (g_options.foreign == FOREIGN_FORWARD) {
+        __libc_free(ptr);
+    }
+}
+
+static bool is_on_own_stack(const void *ptr)
+{
+    char here;
+    size_t distance = (size_t)((uintptr_t)ptr - (uintptr_t)&here);
+    return distance < 1024UL * 1024; // callers' frames lie above ours
+}
+
+void block_complain(void *ptr, const struct block *block, const void *caller)
+{
+    if ((uintptr_t)ptr % BLOCK_ALIGN_BYTES != 0) {
+        die_misaligned_free(ptr, caller);
+    }
+    if (block->fault == BLOCK_FREED) {
+        die_double_free(ptr, block->bytes, caller);
+    }
+    if (block->fault == BLOCK_INTERIOR) {
+        die_interior_free(ptr, block->bytes, caller);
+    }
+    if (huge_freed_bytes(ptr) != 0) {
+        die_double_free(ptr, huge_freed_bytes(ptr), caller);
+    }
+    if (huge_holder_bytes(ptr) != 0) {
+        die_interior_free(ptr, huge_holder_bytes(ptr), caller);
+    }
+    if (is_on_own_stack(ptr)) {
+        die_invalid_free(ptr, caller);
+    }
+    give_foreign(ptr, caller);
+}
+
+// ---- take ----
+
+static void *take_small(struct heap *heap, unsigned class)
+{
+    void *ptr = heap->bins[class];
+    if (ptr != NULL) { // checked mode, or a heap that a dead thread borrowed
+        heap->bins[class] = block_next(ptr);
+        return ptr;
+    }
+    ptr = heap_refill(heap, class, false);
+    if (ptr == NULL) { // before the region grows: what dead threads left
+        orphan_dissolve_all();
+        ptr = heap_refill(heap, class, true);
+    }
+    return ptr;
+}
+
+static unsigned class_for(size_t bytes, size_t alignment)
+{
+    if (alignment > BLOCK_ALIGN_BYTES) {
+        return size_class_of_aligned(bytes, alignment);
+    }
+    if (bytes > MEDIUM_BYTES_MAX) {
+        return CLASSES;
+    }
+    return bytes <= SMALL_BYTES_MAX ? size_class_of_small(bytes) : size_class_of_medium(bytes);
+}
+
+static void *take_from(struct heap *heap, size_t bytes, size_t alignment, bool *clean)
+{
+    unsigned class = class_for(bytes, alignment);
+    *clean = false;
+    if (size_class_is_small(class)) {
+        return take_small(heap, class);
+    }
+    if (class < CLASSES) {
+        return medium_take(heap, class, clean);
+    }
+    if (bytes < g_options.huge_bytes && alignment < g_options.huge_bytes) {
+        void *ptr = large_take(max_size(bytes, 1), alignment, clean);
+        if (ptr != NULL) {
+            return ptr;
+        } // no room in the region: a mapping may still be had
+    }
+    return huge_take(max_size(bytes, 1), alignment, clean);
+}
+
+void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller)
+{
+    if (UNLIKELY(thread_is_interrupted())) {
+        *clean = true;
+        return emergency_take(bytes, alignment);
+    }
+    struct heap *heap = thread_enter(caller);
+    if (UNLIKELY(heap == NULL)) {
+        return NULL;
+    }
+    void *ptr = take_from(heap, bytes, alignment, clean);
+    thread_leave(heap);
+    return ptr;
+}
+
+// ---- give ----
+
+static void give_small_local(struct heap *heap, struct granule *slab, void *ptr)
+{
+    block_set_next(ptr, slab->free);
+    slab->free = ptr;
+    if (--slab->left == 0) {
+        heap_slab_event(heap, slab);
+    }
+}
+
+// heap NULL: a thread that has none (any more).
+static void give_to(struct heap *heap, const struct block *block, void *ptr, const void *caller)
+{
+    switch (block->kind) {
+    case BLOCK_SMALL:
+        if (heap == NULL) {
+            heap_free_home(block->head, ptr, caller);
+        } else if (granule_owner(block->head) == heap) {
+            give_small_local(heap, block->head, ptr);
+        } else {
+            heap_free_foreign(heap, block->head, ptr);
+        }
+        break;
+    case BLOCK_MEDIUM:
+        if (heap == NULL) {
+            medium_give_direct(block->head, ptr);
+        } else {
+            medium_give(heap, block->head, ptr);
+        }
+        break;
+    case BLOCK_LARGE:
+        large_give(block->head);
+        break;
+    case BLOCK_HUGE:
+        if (!huge_give(ptr)) {
+            die_double_free(ptr, block->bytes, caller);
+        }
+        break;
+    case BLOCK_EMERGENCY:
+    case BLOCK_NONE:
+        break;
+    }
+}
+
+static void give_one(void *ptr, const void *caller)
+{
+    struct block block = block_find(ptr); // BLOCK-1
+    if (UNLIKELY(block.fault != BLOCK_OK)) {
+        block_complain(ptr, &block, caller);
+        return;
+    }
+    if (UNLIKELY(thread_is_interrupted())) {
+        if (block.kind != BLOCK_EMERGENCY) {
+            thread_defer_free(ptr);
+        }
+        return;
+    }
+    struct heap *heap = t_cache.is_dead ? NULL : thread_enter(caller);
+    if (UNLIKELY(g_options.perturb != 0)) {
+        memset(ptr, (int)g_options.perturb, block.bytes);
+    }
+    give_to(heap, &block, ptr, caller);
+    if (heap != NULL) {
+        thread_leave(heap);
+    }
+}
+
+void block_give(void *ptr, const void *caller)
+{
+    give_one(ptr, caller);
+    if (UNLIKELY(thread_is_interrupted())) {
+        return;
+    }
+    for (void *deferred = thread_take_deferred(); deferred != NULL;
+         deferred = thread_take_deferred()) {
+        give_one(deferred, caller);
+    }
+}
+
+void block_slab_event(struct granule *slab)
+{
+    if (UNLIKELY(thread_is_interrupted())) {
+        return; // this slab waits for its next event
+    }
+    struct heap *heap = thread_enter(NULL);
+    if (heap != NULL) {
+        heap_slab_event(heap, slab);
+        thread_leave(heap);
+    }
+}
+
+// ---- resize and trim ----
+
+static void *resize_in(void *ptr, const struct block *block, size_t bytes)
+{
+    switch (block->kind) {
+    case BLOCK_SMALL:
+    case BLOCK_MEDIUM:
+    case BLOCK_EMERGENCY:
+        return NULL;
+    case BLOCK_LARGE: {
+        bool stays_large = bytes > MEDIUM_BYTES_MAX && bytes < g_options.huge_bytes;
+        return stays_large && large_resize(block->head, bytes) ? ptr : NULL;
+    }
+    case BLOCK_HUGE:
+        return bytes >= g_options.huge_bytes ? huge_resize(ptr, bytes) : NULL;
+    case BLOCK_NONE:
+        break;
+    }
+    return NULL;
+}
+
+void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller)
+{
+    bool fits = bytes <= block->bytes;
+    bool is_run = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
+    if (fits && !is_run && bytes >= block->bytes / 2) {
+        return ptr;
+    }
+    if (!is_run || thread_is_interrupted()) {
+        return NULL;
+    }
+    struct heap *heap = thread_enter(caller);
+    if (heap == NULL) {
+        return NULL;
+    }
+    void *resized = resize_in(ptr, block, bytes);
+    thread_leave(heap);
+    return resized;
+}
+
+bool block_trim(size_t pad_bytes, const void *caller)
+{
+    if (thread_is_interrupted()) {
+        return false;
+    }
+    struct heap *heap = thread_enter(caller);
+    if (heap == NULL) {
+        return false;
+    }
+    heap_drain_transfer(heap);
+    heap_flush(heap);
+    medium_flush(heap);
+    orphan_dissolve_all();
+    size_t purged = heap_purge_pages(heap) + pool_purge_pages() + medium_purge();
+    purged += huge_release_cache();
+    bool released = purge_all(pad_bytes);
+    thread_leave(heap);
+    return released || purged != 0;
+}

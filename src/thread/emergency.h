@@ -1,0 +1,16 @@
+/* emergency.h - blocks for signal handlers that interrupted the allocator itself: lock-free, from
+ * a small area of their own, never freed. Any thread, any state. */
+#ifndef THREAD_EMERGENCY_H
+#define THREAD_EMERGENCY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// A zeroed block at a multiple of `alignment` (a power of two); NULL when the area is used up.
+void *emergency_take(size_t bytes, size_t alignment);
+
+bool emergency_is_inside(const void *ptr);
+// Usable bytes of an emergency block.
+size_t emergency_usable_bytes(const void *ptr);
+
+#endif

@@ -1,0 +1,88 @@
+/* start.c - the first request: options, policies, the region.
+ *
+ * Owns:       the mode of the process.
+ * Threads:    any.
+ * Locks:      LOCK_START; run_start() below takes none.
+ * Invariants: START-1  the mode leaves START_NOT_YET once and never changes again.
+ */
+#include "thread/start.h"
+
+#include "arena/fit.h"
+#include "arena/purge.h"
+#include "arena/run.h"
+#include "base/lock.h"
+#include "base/os.h"
+#include "side/options.h"
+
+#include <string.h>
+
+static struct {
+    struct lock lock;
+    _Atomic(uint32_t) mode; // [atomic] enum start_mode; written under LOCK_START
+} g_start = {.lock = LOCK_INIT(LOCK_START)};
+
+// MYALLOC_EXCLUDE=name:name of programs that keep libc's malloc.
+static bool is_excluded(void)
+{
+    const char *list = os_env("MYALLOC_EXCLUDE");
+    const char *name = os_program_name();
+    size_t bytes = strlen(name);
+    while (list != NULL && *list != '\0') {
+        const char *end = strchrnul(list, ':');
+        if ((size_t)(end - list) == bytes && memcmp(list, name, bytes) == 0) {
+            return true;
+        }
+        list = *end == ':' ? end + 1 : end;
+    }
+    return false;
+}
+
+static enum start_mode start(void)
+{
+    if (is_excluded()) {
+        return START_FORWARDING;
+    }
+    options_read();
+    fit_set_policy((enum fit_policy)g_options.fit);
+    purge_configure(&(struct purge_settings){
+        .enabled = g_options.purge != 0,
+        .trim_bytes = g_options.trim_bytes,
+        .top_pad_bytes = g_options.top_pad_bytes,
+    });
+    return run_start(g_options.brk != 0) ? START_SERVING : START_NOT_YET;
+}
+
+enum start_mode start_mode(void)
+{
+    // acquire: pairs with the release in start_once
+    return (enum start_mode)atomic_load_explicit(&g_start.mode, memory_order_acquire);
+}
+
+enum start_mode start_once(void)
+{
+    if (LIKELY(start_mode() != START_NOT_YET)) {
+        return start_mode();
+    }
+    lock_acquire(&g_start.lock);
+    if (start_mode() == START_NOT_YET) { // START-1
+        // release: pairs with the acquire in start_mode
+        atomic_store_explicit(&g_start.mode, start(), memory_order_release);
+    }
+    lock_release(&g_start.lock);
+    return start_mode();
+}
+
+void start_prefork(void)
+{
+    lock_acquire_for_fork(&g_start.lock);
+}
+
+void start_postfork_parent(void)
+{
+    lock_release_after_fork(&g_start.lock);
+}
+
+void start_postfork_child(void)
+{
+    lock_init(&g_start.lock, LOCK_START);
+}

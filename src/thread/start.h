@@ -1,0 +1,22 @@
+/* start.h - starts every lower module exactly once, at the first request of the process. */
+#ifndef THREAD_START_H
+#define THREAD_START_H
+
+#include <stdbool.h>
+
+enum start_mode {
+    START_NOT_YET,
+    START_SERVING,
+    START_FORWARDING, // MYALLOC_EXCLUDE names this program: libc's own malloc serves it
+};
+
+// Any thread; waits while another one starts. START_NOT_YET: no memory, ask again later.
+enum start_mode start_once(void);
+// What start_once decided, without starting.
+enum start_mode start_mode(void);
+
+void start_prefork(void);
+void start_postfork_parent(void);
+void start_postfork_child(void);
+
+#endif

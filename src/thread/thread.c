@@ -1,0 +1,165 @@
+/* thread.c - binds a heap to a thread at its first request, parks it at its exit.
+ *
+ * Owns:       all thread-locals; the pthread key whose destructor tells us of exits.
+ * Threads:    each its own t_cache.
+ * Locks:      takes none; orphan.c below takes LOCK_ORPHAN.
+ * Invariants: THREAD-1  heap->bins are t_cache.bins of exactly one thread, or checked_bins.
+ *             THREAD-2  a dead thread binds no heap again; it borrows one for the time of a call.
+ */
+#include "thread/thread.h"
+
+#include "heap/heap.h"
+#include "heap/medium.h"
+#include "heap/orphan.h"
+#include "side/options.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+
+// Destructors of other libraries still allocate and free in their rounds: we wait for the last.
+#define EXIT_ROUNDS_SKIPPED (PTHREAD_DESTRUCTOR_ITERATIONS - 2)
+
+_Thread_local struct thread_cache t_cache = {.self = THREAD_UNBOUND};
+
+static struct {
+    pthread_once_t once;
+    pthread_key_t key;
+    bool has_key;
+} g_thread = {.once = PTHREAD_ONCE_INIT};
+
+static struct heap *untag(struct heap *self)
+{
+    return (struct heap *)((uintptr_t)self & ~(uintptr_t)1); // NOLINT: the tag is ours
+}
+
+static void heap_empty(struct heap *heap)
+{
+    heap_flush(heap);
+    medium_flush(heap);
+}
+
+static void thread_exit(void *unused)
+{
+    (void)unused;
+    if (t_cache.exit_rounds++ < EXIT_ROUNDS_SKIPPED) {
+        pthread_setspecific(g_thread.key, &t_cache);
+        return;
+    }
+    struct heap *heap = untag(t_cache.self);
+    t_cache.self = THREAD_UNBOUND;
+    t_cache.is_dead = true; // THREAD-2
+    heap->busy = true;
+    heap_empty(heap);
+    heap->busy = false;
+    orphan_park(heap);
+}
+
+static void make_key(void)
+{
+    g_thread.has_key = pthread_key_create(&g_thread.key, thread_exit) == 0;
+}
+
+// Hides the bins from the fast path and lets no owner match: both fast paths fail at once.
+static void make_checked(struct heap *heap)
+{
+    memcpy(heap->checked_bins, t_cache.bins, sizeof heap->checked_bins);
+    memset(t_cache.bins, 0, sizeof t_cache.bins);
+    heap->bins = heap->checked_bins;
+    heap->is_checked = true;
+    t_cache.self = (struct heap *)((uintptr_t)heap | 1); // NOLINT: the tag is ours
+}
+
+static struct heap *thread_bind(void)
+{
+    struct heap *heap = orphan_adopt();
+    if (heap == NULL) {
+        return NULL;
+    }
+    heap->bins = t_cache.bins; // THREAD-1
+    heap->is_checked = false;
+    if (t_cache.is_dead) {
+        return heap;
+    }
+    t_cache.self = heap;
+    if (g_options.perturb != 0) {
+        make_checked(heap);
+    }
+    // The heap is bound: should these allocate, they find it.
+    pthread_once(&g_thread.once, make_key);
+    if (g_thread.has_key) {
+        pthread_setspecific(g_thread.key, &t_cache);
+    }
+    return heap;
+}
+
+struct heap *thread_enter(const void *caller)
+{
+    struct heap *heap = untag(t_cache.self);
+    if (UNLIKELY(heap == NULL)) {
+        heap = thread_bind();
+        if (heap == NULL) {
+            return NULL;
+        }
+    }
+    if (UNLIKELY(heap->busy)) {
+        return NULL;
+    }
+    heap->busy = true;
+    heap->caller = caller;
+    atomic_signal_fence(memory_order_seq_cst); // signal handlers see `busy` first
+    return heap;
+}
+
+void thread_leave(struct heap *heap)
+{
+    if (UNLIKELY(heap != untag(t_cache.self))) { // borrowed by a dead thread
+        heap_empty(heap);
+        heap->busy = false;
+        orphan_park(heap);
+        return;
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+    heap->busy = false;
+}
+
+bool thread_is_interrupted(void)
+{
+    struct heap *heap = untag(t_cache.self);
+    return heap != NULL && heap->busy;
+}
+
+void thread_defer_free(void *ptr)
+{
+    struct heap *heap = untag(t_cache.self);
+    *(void **)ptr = heap->deferred;
+    heap->deferred = ptr;
+}
+
+void *thread_take_deferred(void)
+{
+    struct heap *heap = untag(t_cache.self);
+    if (heap == NULL || heap->deferred == NULL) {
+        return NULL;
+    }
+    void *ptr = heap->deferred;
+    heap->deferred = *(void **)ptr;
+    return ptr;
+}
+
+void thread_set_checked(void)
+{
+    struct heap *heap = thread_enter(NULL);
+    if (heap == NULL) {
+        return;
+    }
+    if (!heap->is_checked && heap == untag(t_cache.self)) {
+        make_checked(heap);
+    }
+    thread_leave(heap);
+}
+
+void thread_postfork_child(void)
+{
+    orphan_adopt_after_fork(untag(t_cache.self));
+}

@@ -1,0 +1,49 @@
+/* thread.h - what one thread has at hand, and the way into the slow paths.
+ *
+ * t_cache as the loader makes it, is a legal state: the bins are empty and `self` is no heap, so
+ * every first call takes a slow path. No test for it stands on the fast path; it holds before
+ * constructors, in threads we never saw, and after a thread's exit.
+ */
+#ifndef THREAD_THREAD_H
+#define THREAD_THREAD_H
+
+#include "heap/heap_data.h"
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+
+// `self` is compared with the owners of slabs, so two values must never equal one: that of a
+// thread without a heap, and, with the lowest bit set, that of a heap in checked mode.
+#define THREAD_UNBOUND ((struct heap *)1)
+
+struct thread_cache {
+    struct heap *self;         // what the owner of a slab is compared with
+    void *bins[SMALL_CLASSES]; // free lists at hand
+    bool is_dead;              // the heap was parked at the thread's exit
+    uint8_t exit_rounds;       // destructor rounds that we let pass
+};
+static_assert(sizeof(struct thread_cache) <= 320, "small enough for the static TLS of a preload");
+
+extern HIDDEN _Thread_local struct thread_cache t_cache;
+
+// The heap to work with in a slow path, marked busy; NULL: the thread has none (no memory), or was
+// interrupted in the middle of a slow path by the signal handler that now calls.
+struct heap *thread_enter(const void *caller);
+// Ends what thread_enter began.
+void thread_leave(struct heap *heap);
+
+// True in a signal handler that interrupted a slow path of this thread.
+bool thread_is_interrupted(void);
+// Keeps a block that such a handler frees until the slow path is over.
+void thread_defer_free(void *ptr);
+// Takes one such block; NULL: no more. Called outside of slow paths.
+void *thread_take_deferred(void);
+
+// All requests of this thread take the slow path from now on (M_PERTURB).
+void thread_set_checked(void);
+
+// In the child of a fork.
+void thread_postfork_child(void);
+
+#endif

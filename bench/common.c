@@ -70,13 +70,26 @@ void bench_init(int argc, char **argv, const char *name, const char *variants)
     const char *asked = NULL;
     for (int option; (option = getopt(argc, argv, "t:s:r:v:fl:")) != -1;) {
         switch (option) {
-        case 't': g_bench.thread_count = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 's': g_bench.scale = strtod(optarg, NULL); break;
-        case 'r': g_bench.seed = strtoull(optarg, NULL, 10); break;
-        case 'v': asked = optarg; break;
-        case 'f': g_bench.check_all = true; break;
-        case 'l': g_bench.live_file = optarg; break;
-        default: usage(variants);
+        case 't':
+            g_bench.thread_count = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            g_bench.scale = strtod(optarg, NULL);
+            break;
+        case 'r':
+            g_bench.seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'v':
+            asked = optarg;
+            break;
+        case 'f':
+            g_bench.check_all = true;
+            break;
+        case 'l':
+            g_bench.live_file = optarg;
+            break;
+        default:
+            usage(variants);
         }
     }
     if (!choose_variant(variants, asked) || optind != argc || g_bench.thread_count < 1 ||
@@ -250,7 +263,7 @@ static void visit_block(const struct block *b, bool write)
     for (size_t offset = 0; offset < b->bytes; offset += step) {
         visit_word(b, offset, write);
     }
-    visit_word(b, (b->bytes - 1) / WORD_BYTES * WORD_BYTES, write);
+    visit_word(b, (size_t)(b->bytes - 1) / WORD_BYTES * WORD_BYTES, write);
 }
 
 void block_stamp(const struct block *b)

@@ -1,8 +1,8 @@
 /*
  * crippled.so: spoils the allocator behind it, so that `make bench-self` can show that the harness
  * notices. CRIPPLED=slow: every malloc spins for about 300 ns; leak: every eighth malloc loses a
- * written kilobyte; corrupt: now and then a byte of a block handed out before is flipped; crash: the
- * 10,000th malloc kills the process; wrong or no value: nothing is spoiled.
+ * written kilobyte; corrupt: now and then a byte of a block handed out before is flipped; crash:
+ * the 10,000th malloc kills the process; wrong or no value: nothing is spoiled.
  */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -49,7 +49,9 @@ static void spin(void)
 static void spoil(unsigned call, unsigned char *block, size_t bytes)
 {
     switch (g_crippled.mode) {
-    case SLOW: spin(); break;
+    case SLOW:
+        spin();
+        break;
     case LEAK:
         if (call % LEAK_EVERY == 0) {
             void *lost = g_crippled.next_malloc(LEAK_BYTES);
@@ -73,7 +75,8 @@ static void spoil(unsigned call, unsigned char *block, size_t bytes)
             abort();
         }
         break;
-    case HARMLESS: break;
+    case HARMLESS:
+        break;
     }
 }
 

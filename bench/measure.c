@@ -129,11 +129,20 @@ int main(int argc, char **argv)
     struct plan plan = {NULL, NULL, 600, 10};
     for (int option; (option = getopt(argc, argv, "+o:t:w:i:")) != -1;) {
         switch (option) {
-        case 'o': plan.result_file = optarg; break;
-        case 't': plan.timeout_seconds = strtod(optarg, NULL); break;
-        case 'w': plan.samples_file = optarg; break;
-        case 'i': plan.interval_ms = strtol(optarg, NULL, 10); break;
-        default: return EXIT_OWN;
+        case 'o':
+            plan.result_file = optarg;
+            break;
+        case 't':
+            plan.timeout_seconds = strtod(optarg, NULL);
+            break;
+        case 'w':
+            plan.samples_file = optarg;
+            break;
+        case 'i':
+            plan.interval_ms = strtol(optarg, NULL, 10);
+            break;
+        default:
+            return EXIT_OWN;
         }
     }
     if (optind == argc || plan.interval_ms < 1) {

@@ -25,7 +25,7 @@
 enum { PAGE_BYTES = 4096, SPINS = 200, SAMPLE_LIMIT = 1 << 16, SAMPLE_NS = 5000000 };
 enum touch { TOUCH_NONE, TOUCH_FIRST, TOUCH_PAGES, TOUCH_ALL };
 
-struct replay_slot { // one block of the plan
+struct replay_slot {             // one block of the plan
     _Atomic(unsigned char *) at; // NULL until it was allocated
     uint64_t size;               // [the thread that ends the block reads it after `at`]
 };
@@ -168,12 +168,24 @@ static void *run_thread(void *arg);
 static void run_op(struct replay_thread *self, const struct plan_op *op)
 {
     switch ((enum plan_kind)op->kind) {
-    case PLAN_MALLOC: begin_block(self, op, malloc(asked(op))); break;
-    case PLAN_CALLOC: begin_block(self, op, new_zeroed(op)); break;
-    case PLAN_ALIGNED: begin_block(self, op, new_aligned(op)); break;
-    case PLAN_REALLOC: begin_block(self, op, resize(self, op)); break;
-    case PLAN_FREE: free(end_block(self, op->block)); break;
-    case PLAN_SPAWN: bench_detach(run_thread, &g_replay.threads[op->block]); break;
+    case PLAN_MALLOC:
+        begin_block(self, op, malloc(asked(op)));
+        break;
+    case PLAN_CALLOC:
+        begin_block(self, op, new_zeroed(op));
+        break;
+    case PLAN_ALIGNED:
+        begin_block(self, op, new_aligned(op));
+        break;
+    case PLAN_REALLOC:
+        begin_block(self, op, resize(self, op));
+        break;
+    case PLAN_FREE:
+        free(end_block(self, op->block));
+        break;
+    case PLAN_SPAWN:
+        bench_detach(run_thread, &g_replay.threads[op->block]);
+        break;
     }
 }
 
@@ -323,8 +335,8 @@ static void report(double seconds, const char *samples_file)
     const struct plan *plan = &g_replay.plan;
     size_t peak = peak_resident();
     peak -= peak > g_replay.table_bytes ? g_replay.table_bytes : 0;
-    bench_metric("peak_kib", (double)(peak / KIB));
-    bench_metric("peak_live_kib", (double)(plan->peak_live_bytes / KIB));
+    bench_metric("peak_kib", (double)peak / KIB);
+    bench_metric("peak_live_kib", (double)plan->peak_live_bytes / KIB);
     if (samples_file != NULL) {
         bench_metric("rss_per_live", mean_overhead());
         write_samples(samples_file);
@@ -364,9 +376,14 @@ int main(int argc, char **argv)
     const char *samples_file = NULL;
     for (int option; (option = getopt_long(argc, argv, "", k_options, NULL)) != -1;) {
         switch (option) {
-        case 't': g_replay.touch = parse_touch(optarg); break;
-        case 'o': samples_file = optarg; break;
-        default: usage();
+        case 't':
+            g_replay.touch = parse_touch(optarg);
+            break;
+        case 'o':
+            samples_file = optarg;
+            break;
+        default:
+            usage();
         }
     }
     if (optind + 1 != argc) {

@@ -3,9 +3,10 @@
 
 import argparse
 import os
+import shutil
 import sys
 
-from harness import allocators, machine, real, selftest, session, smoke, suite, table
+from harness import allocators, machine, real, report, selftest, session, smoke, suite, table
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "bench", "results")
@@ -76,6 +77,20 @@ def run_real(options):
     return finish(current, "real")
 
 
+def run_report(options):
+    """Draws the last results; measures first when there are none."""
+    if shutil.which("gnuplot") is None:
+        sys.exit("bench-report needs gnuplot (make bench-setup)")
+    results, real_results = (os.path.join(RESULTS, name) for name in ("results.json", "real.json"))
+    status = 0 if os.path.exists(results) else run_workloads(options)
+    of_real = report.load(real_results) if os.path.exists(real_results) else None
+    text = report.page(report.load(results), of_real, options.build, options.scale)
+    with open(os.path.join(RESULTS, "report.html"), "w", encoding="utf-8") as file:
+        file.write(text)
+    print("written: bench/results/report.html")
+    return status
+
+
 def run_smoke(options):
     found, skipped = allocators.find(options.alloc.split(), ROOT)
     for name, why in skipped.items():
@@ -92,7 +107,8 @@ def run_self(options):
 
 def main():
     options = parse_arguments()
-    modes = {"workloads": run_workloads, "real": run_real, "self": run_self, "smoke": run_smoke}
+    modes = {"workloads": run_workloads, "real": run_real, "report": run_report, "self": run_self,
+             "smoke": run_smoke}
     return modes[options.mode](options)
 
 

@@ -7,13 +7,13 @@
 #include <sys/mman.h>
 
 enum { MAP_START_SLOTS = 1 << 12, RADIX_BITS = 8, RADIX = 1 << RADIX_BITS };
-static const uint32_t k_nothing = UINT32_MAX;
+static const uint32_t g_nothing = UINT32_MAX;
 
 // ---- an open-addressing map from 64-bit keys to 32-bit values, outside the measured heap ----
 
 struct map_slot {
     uint64_t key;
-    uint32_t value; // k_nothing: free slot
+    uint32_t value; // g_nothing: free slot
 };
 struct map {
     struct map_slot *slots;
@@ -24,7 +24,7 @@ static void map_open(struct map *m, size_t slot_count)
 {
     *m = (struct map){bench_table(slot_count * sizeof *m->slots), slot_count, 0};
     for (size_t i = 0; i < slot_count; i++) {
-        m->slots[i].value = k_nothing;
+        m->slots[i].value = g_nothing;
     }
 }
 
@@ -41,7 +41,7 @@ static size_t map_home(const struct map *m, uint64_t key)
 static struct map_slot *map_find(const struct map *m, uint64_t key)
 {
     size_t i = map_home(m, key);
-    while (m->slots[i].value != k_nothing && m->slots[i].key != key) {
+    while (m->slots[i].value != g_nothing && m->slots[i].key != key) {
         i = (i + 1) & (m->slot_count - 1);
     }
     return &m->slots[i];
@@ -53,7 +53,7 @@ static void map_put(struct map *m, uint64_t key, uint32_t value)
         struct map larger;
         map_open(&larger, 2 * m->slot_count);
         for (size_t i = 0; i < m->slot_count; i++) {
-            if (m->slots[i].value != k_nothing) {
+            if (m->slots[i].value != g_nothing) {
                 *map_find(&larger, m->slots[i].key) = m->slots[i];
             }
         }
@@ -62,27 +62,27 @@ static void map_put(struct map *m, uint64_t key, uint32_t value)
         *m = larger;
     }
     struct map_slot *slot = map_find(m, key);
-    m->used += slot->value == k_nothing;
+    m->used += slot->value == g_nothing;
     *slot = (struct map_slot){key, value};
 }
 
-// Removes a key and returns its value, or k_nothing. Later entries of the chain move up.
+// Removes a key and returns its value, or g_nothing. Later entries of the chain move up.
 static uint32_t map_take(struct map *m, uint64_t key)
 {
     const size_t mask = m->slot_count - 1;
     size_t hole = (size_t)(map_find(m, key) - m->slots);
     uint32_t value = m->slots[hole].value;
-    if (value == k_nothing) {
+    if (value == g_nothing) {
         return value;
     }
-    for (size_t i = (hole + 1) & mask; m->slots[i].value != k_nothing; i = (i + 1) & mask) {
+    for (size_t i = (hole + 1) & mask; m->slots[i].value != g_nothing; i = (i + 1) & mask) {
         size_t home = map_home(m, m->slots[i].key);
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             m->slots[hole] = m->slots[i];
             hole = i;
         }
     }
-    m->slots[hole].value = k_nothing;
+    m->slots[hole].value = g_nothing;
     m->used--;
     return value;
 }
@@ -169,14 +169,14 @@ static void add_op(struct planner *s, struct plan_op op)
 static uint32_t plan_thread_of(struct planner *s, uint32_t recorded)
 {
     const struct map_slot *slot = map_find(&s->threads, recorded);
-    if (slot->value != k_nothing) {
+    if (slot->value != g_nothing) {
         return slot->value;
     }
     uint32_t number = s->plan->thread_count++;
     map_put(&s->threads, recorded, number);
     if (number > 0) {
-        add_op(s, (struct plan_op){
-                      .kind = PLAN_SPAWN, .block = number, .thread = s->previous_thread});
+        add_op(s,
+               (struct plan_op){.kind = PLAN_SPAWN, .block = number, .thread = s->previous_thread});
     }
     return number;
 }
@@ -191,12 +191,12 @@ static void plan_give_back(struct planner *s, const struct trace_record *r, size
 {
     if (r->op == TRACE_REALLOC) {
         bool failed = r->block == 0;
-        s->sources[index] = failed ? k_nothing : map_take(&s->live, r->old_block);
+        s->sources[index] = failed ? g_nothing : map_take(&s->live, r->old_block);
         return;
     }
     uint32_t thread = plan_thread_of(s, r->thread);
     uint32_t block = map_take(&s->live, r->block);
-    if (block == k_nothing) {
+    if (block == g_nothing) {
         s->plan->dropped_frees++;
     } else {
         end_block(s, thread, block);
@@ -206,10 +206,14 @@ static void plan_give_back(struct planner *s, const struct trace_record *r, size
 static enum plan_kind kind_of(const struct trace_record *r, uint32_t source)
 {
     switch (r->op) {
-    case TRACE_CALLOC: return PLAN_CALLOC;
-    case TRACE_ALIGNED: return PLAN_ALIGNED;
-    case TRACE_REALLOC: return source == k_nothing ? PLAN_MALLOC : PLAN_REALLOC;
-    default: return PLAN_MALLOC;
+    case TRACE_CALLOC:
+        return PLAN_CALLOC;
+    case TRACE_ALIGNED:
+        return PLAN_ALIGNED;
+    case TRACE_REALLOC:
+        return source == g_nothing ? PLAN_MALLOC : PLAN_REALLOC;
+    default:
+        return PLAN_MALLOC;
     }
 }
 
@@ -220,16 +224,16 @@ static void plan_take(struct planner *s, const struct trace_record *r, size_t in
         s->plan->failed_calls++;
         return;
     }
-    uint32_t source = r->op == TRACE_REALLOC ? s->sources[index] : k_nothing;
+    uint32_t source = r->op == TRACE_REALLOC ? s->sources[index] : g_nothing;
     uint32_t lost = map_take(&s->live, r->block);
-    if (lost != k_nothing) {
+    if (lost != g_nothing) {
         s->plan->implied_frees++;
         end_block(s, thread, lost);
     }
     uint32_t block = s->plan->block_count++;
     map_put(&s->live, r->block, block);
     s->sizes[block] = r->size;
-    s->live_bytes += r->size - (source == k_nothing ? 0 : s->sizes[source]);
+    s->live_bytes += r->size - (source == g_nothing ? 0 : s->sizes[source]);
     if (s->live_bytes > s->plan->peak_live_bytes) {
         s->plan->peak_live_bytes = s->live_bytes;
     }

@@ -2,8 +2,8 @@
  * trace_plan: from the records of a trace to what each thread has to do when it is replayed.
  *
  * The records of all threads are put into one order by time; addresses become block numbers, a new
- * one for each allocation, so that "this FREE needs that MALLOC" is a number and not an address that
- * was used many times. What a thread cannot have recorded is mended and counted: a FREE of an
+ * one for each allocation, so that "this FREE needs that MALLOC" is a number and not an address
+ * that was used many times. What a thread cannot have recorded is mended and counted: a FREE of an
  * unknown block is dropped, a MALLOC of an address still in use first frees the block there.
  * A thread is started by the thread whose record precedes its first one.
  */

@@ -134,9 +134,9 @@ static uint64_t next_block(struct cursor *c, uint64_t zigzag)
 // Decodes what follows an op byte. `r` is complete when STEP_RECORD comes back.
 static enum step read_operands(struct cursor *c, unsigned op, struct trace_record *r)
 {
-    static const unsigned char k_field_counts[] = {[TRACE_MALLOC] = 3,  [TRACE_CALLOC] = 3,
-                                                   [TRACE_ALIGNED] = 4, [TRACE_REALLOC] = 5,
-                                                   [TRACE_FREE] = 2,    [TRACE_THREAD] = 2};
+    static const unsigned char k_field_counts[] = {
+        [TRACE_MALLOC] = 3,  [TRACE_CALLOC] = 3, [TRACE_ALIGNED] = 4,
+        [TRACE_REALLOC] = 5, [TRACE_FREE] = 2,   [TRACE_THREAD] = 2};
     if (op >= sizeof k_field_counts) {
         return STEP_BAD;
     }
@@ -253,7 +253,8 @@ static bool read_chunk(struct trace *t, const struct image *image, size_t offset
     t->chunk_count++;
     t->open_chunk_count += is_open;
     struct cursor c = {slot + sizeof h, slot + sizeof h + body, offset + sizeof h,
-                       slot + sizeof h, h.start_ticks, 0, h.thread};
+                       slot + sizeof h, h.start_ticks,          0,
+                       h.thread};
     return read_records(t, &c, is_open || body < h.used_bytes, is_cut);
 }
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum { SLOTS_PER_THREAD = 300, ADDRESS_STEP = 1 << 17 };
-static const uint64_t k_address_base = UINT64_C(0x7f1200000000);
-static const uint64_t k_start_ticks = UINT64_C(1) << 40;
+static const uint64_t g_address_base = UINT64_C(0x7f1200000000);
+static const uint64_t g_start_ticks = UINT64_C(1) << 40;
 
 struct writer { // a thread with its open chunk
     unsigned char chunk[TRACE_CHUNK_BYTES];
@@ -90,7 +90,7 @@ static void begin_record(struct generator *g, struct writer *w, enum trace_op op
 // A place of the synthetic heap as an address: two addresses for each, used in turn.
 static uint64_t slot_address(const struct generator *g, size_t slot, uint64_t before)
 {
-    uint64_t address = k_address_base + (2 * slot + 1) * ADDRESS_STEP;
+    uint64_t address = g_address_base + (2 * slot + 1) * ADDRESS_STEP;
     return address == before ? address + (g->slot_count * 2 + 1) * ADDRESS_STEP : address;
 }
 
@@ -147,9 +147,9 @@ static void write_header(struct generator *g)
                                   .version = TRACE_VERSION,
                                   .chunk_bytes = TRACE_CHUNK_BYTES,
                                   .pid = (uint32_t)getpid(),
-                                  .first_ticks = k_start_ticks,
+                                  .first_ticks = g_start_ticks,
                                   .last_ticks = g->ticks,
-                                  .last_ns = (g->ticks - k_start_ticks) * 10,
+                                  .last_ns = (g->ticks - g_start_ticks) * 10,
                                   .command = "synthetic"};
     write_slot(g, 0, &h, sizeof h);
 }
@@ -161,7 +161,7 @@ void trace_write_synthetic(const char *file_name, const struct trace_shape *shap
         bench_fail("cannot write %s", file_name);
     }
     struct rng r = rng_make(0);
-    g.ticks = k_start_ticks;
+    g.ticks = g_start_ticks;
     g.writers = bench_table(shape->thread_count * sizeof *g.writers);
     g.slot_count = (size_t)shape->thread_count * SLOTS_PER_THREAD;
     g.addresses = bench_table(g.slot_count * sizeof *g.addresses);

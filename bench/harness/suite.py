@@ -2,10 +2,13 @@
 
 import dataclasses
 import fnmatch
+import glob
+import lzma
 import os
 
 from harness.measure import Command
 
+TRACES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "traces")
 FOUR = (1, 2, 8, 32)
 
 # workload, variant, thread counts
@@ -58,9 +61,30 @@ def _row(build, workload, variant, threads, scale, extra):
     return Row(name, family, threads, Command(argv))
 
 
+def _unpacked(packed, directory):
+    """The path of a trace of bench/traces, unpacked when it is not there or older."""
+    path = os.path.join(directory, os.path.basename(packed).removesuffix(".xz"))
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(packed):
+        os.makedirs(directory, exist_ok=True)
+        with lzma.open(packed) as source, open(path, "wb") as target:
+            target.write(source.read())
+    return path
+
+
+def _replay_rows(build):
+    """A row "replay-NAME" for each recorded program NAME.trace.xz in bench/traces."""
+    found = []
+    for packed in sorted(glob.glob(os.path.join(TRACES, "*.trace.xz"))):
+        name = "replay-" + os.path.basename(packed).removesuffix(".trace.xz")
+        trace = _unpacked(packed, os.path.join(build, "traces"))
+        found.append(Row(name, name, 1, Command([os.path.join(build, "replay"), trace])))
+    return found
+
+
 def rows(build, scale=1.0, extra=()):
+    """All rows. Recorded programs are replayed whole: `scale` and `extra` do not concern them."""
     return [_row(build, workload, variant, threads, scale, extra)
-            for workload, variant, counts in WORKLOADS for threads in counts]
+            for workload, variant, counts in WORKLOADS for threads in counts] + _replay_rows(build)
 
 
 def chosen(candidates, names):

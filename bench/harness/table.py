@@ -29,11 +29,17 @@ def _ratio_text(row, name, key):
     return f"{ratio:.2f}" + ("~" if name != GLIBC and row.noisy(name, key) else " ")
 
 
+def _number(value):
+    """Three significant digits, and all digits before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _span(cell, key, unit):
     values = cell.values(key)
     if cell.failed or not values:
         return "-"
-    return f"{cell.median(key) / unit:.3g} [{min(values) / unit:.3g}, {max(values) / unit:.3g}]"
+    low, high = _number(min(values) / unit), _number(max(values) / unit)
+    return f"{_number(cell.median(key) / unit)} [{low}, {high}]"
 
 
 def _print_ratios(session, title, key, unit_name, unit):
@@ -62,6 +68,17 @@ def _print_absolute(session, title, key, unit):
              for row in session.rows if any(c.values(key) for c in row.cells.values())]
     if lines:
         _print_grid(title, head, lines)
+
+
+def _print_extras(session):
+    """The medians of what single workloads measure besides, such as percentiles of latency."""
+    lines = []
+    for row in session.rows:
+        for key in _extra_keys(row):
+            medians = [row.cells[name].median(key) for name in session.names()]
+            lines.append([f"{row.name} {key}", *("-" if m is None else _number(m) for m in medians)])
+    if lines:
+        _print_grid("Other figures, medians", ["", *session.names()], lines)
 
 
 def losses(session, key):
@@ -99,14 +116,15 @@ def print_all(session):
         print(f"  {name}: skipped, {why}")
     print("Ratios of medians, glibc = 1.00, lower is better; ~ within the noise (Mann-Whitney,"
           " p > 0.05)")
+    if session.runs < 4:
+        print("With fewer than 4 runs no difference can be told from noise.")
     if GLIBC in session.names():
         _print_ratios(session, "Time of the measured part", TIME, "ms", 1e-3)
         _print_ratios(session, "Peak RSS", PEAK, "MiB", 1024)
     _print_absolute(session, "RSS after the work, MiB: median [min, max]", AFTER, 1024)
     _print_absolute(session, "Million operations a second: median [min, max]", "mops", 1)
     _print_absolute(session, "Minor faults, thousands: median [min, max]", "minor_faults", 1000)
-    for key in extra_keys(session):
-        _print_absolute(session, f"{key}: median [min, max]", key, 1)
+    _print_extras(session)
     _print_losses(session)
     for row, name, why in session.failures():
         print(f"FAILED: {row} under {name}: {why}")
@@ -116,13 +134,9 @@ KNOWN_KEYS = {TIME, PEAK, AFTER, "wall", "user", "sys", "minor_faults", "major_f
               "threads", "ops", "mops", "malloc", "output"}
 
 
-def extra_keys(session):
-    """The metrics that single workloads add, such as percentiles of latency."""
-    keys = {}
-    for row in session.rows:
-        for cell in row.cells.values():
-            keys.update(dict.fromkeys(k for s in cell.samples for k in s if k not in KNOWN_KEYS))
-    return list(keys)
+def _extra_keys(row):
+    keys = (k for cell in row.cells.values() for sample in cell.samples for k in sample)
+    return list(dict.fromkeys(k for k in keys if k not in KNOWN_KEYS))
 
 
 CSV_KEYS = [("time", TIME), ("rss", PEAK), ("user", "user"), ("sys", "sys"),

@@ -46,8 +46,8 @@ int main(int argc, char **argv)
     struct rng r = rng_make(0);
     size_t goal = bench_scaled(FULL_MIB, 1) * MIB;
     struct block *blocks = bench_table(goal / SMALLEST_BYTES * sizeof *blocks);
-    size_t *dirty_bytes = mmap(NULL, sizeof *dirty_bytes, PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    size_t *dirty_bytes =
+        mmap(NULL, sizeof *dirty_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     size_t count = 0;
     double start = bench_now();
     for (size_t bytes = 0; bytes < goal; bytes += blocks[count++].bytes) {
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
         block_free(&blocks[i]);
     }
     double seconds = bench_now() - start;
-    bench_metric("child_dirty_kib", (double)(*dirty_bytes / KIB));
+    bench_metric("child_dirty_kib", (double)*dirty_bytes / KIB);
     bench_result(count * FORKS, seconds);
     return 0;
 }

@@ -19,14 +19,19 @@ struct batch {
 struct channel {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct batch *batches; // ring
+    struct batch *batches;                  // ring
     size_t capacity, sent, received, total; // counted in batches
 };
 
 static void channel_open(struct channel *c, size_t capacity, size_t total)
 {
-    *c = (struct channel){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
-                          bench_table(capacity * sizeof(struct batch)), capacity, 0, 0, total};
+    *c = (struct channel){PTHREAD_MUTEX_INITIALIZER,
+                          PTHREAD_COND_INITIALIZER,
+                          bench_table(capacity * sizeof(struct batch)),
+                          capacity,
+                          0,
+                          0,
+                          total};
 }
 
 // Waits until there is room (for the producer) or a batch (for the consumer); returns its place.
@@ -91,17 +96,18 @@ int main(int argc, char **argv)
 {
     bench_init(argc, argv, "handoff", "busy sleepy");
     bool sleepy = bench_is_variant("sleepy");
-    unsigned pairs = g_bench.thread_count / 2 + (g_bench.thread_count == 1);
+    size_t pairs = g_bench.thread_count / 2;
+    pairs = pairs == 0 ? 1 : pairs;
     size_t batches = bench_scaled(sleepy ? SLEEPY_BURSTS * BURST_BATCHES : MESSAGES / BATCH, pairs);
     struct channel *channels = bench_table(pairs * sizeof *channels);
     struct end *ends = bench_table(2 * pairs * sizeof *ends);
-    for (unsigned i = 0; i < pairs; i++) {
+    for (size_t i = 0; i < pairs; i++) {
         channel_open(&channels[i], sleepy ? BURST_BATCHES : QUEUE, batches / pairs);
         ends[2 * i] = (struct end){&channels[i], true};
         ends[2 * i + 1] = (struct end){&channels[i], false};
     }
     double start = bench_now();
-    bench_run_threads(2 * pairs, run_end, ends, sizeof *ends);
+    bench_run_threads((unsigned)(2 * pairs), run_end, ends, sizeof *ends);
     bench_result(batches / pairs * pairs * BATCH, bench_now() - start);
     return 0;
 }

@@ -95,8 +95,8 @@ static void run_task(void *arg)
     struct block *slots = bench_table(task->slots * sizeof *slots);
     for (size_t i = 0; i < task->steps; i++) {
         struct block *slot = &slots[rng_below(&r, task->slots)];
-        size_t bytes = rng_below(&r, 1000) == 0 ? rng_log_size(&r, 16 * KIB, MIB)
-                                                : rng_log_size(&r, 16, 4096);
+        size_t bytes =
+            rng_below(&r, 1000) == 0 ? rng_log_size(&r, 16 * KIB, MIB) : rng_log_size(&r, 16, 4096);
         if (slot->at != NULL) {
             block_check(slot);
             uint64_t start = clock_ns();

@@ -3,8 +3,8 @@
  * browsers whose memory grows without a leak. 1.5 million blocks; then, four times, nine in ten are
  * freed at random and their places are filled with blocks of the next range of sizes, so the holes
  * of one phase are too small for the next unless neighbours coalesce and empty pages go back.
- * Live floor: 60 MB in the first phase, 250 MB at the last peak, 25 MB at the end; the tables of the
- * workload itself are 29 MB more.
+ * Live floor: 60 MB in the first phase, 250 MB at the last peak, 25 MB at the end; the tables of
+ * the workload itself are 29 MB more.
  */
 #include "common.h"
 
@@ -12,14 +12,14 @@ enum { BLOCKS = 1500000, ROUNDS = 4, KEEP_ONE_IN = 10 };
 
 static const struct {
     size_t low, high;
-} k_ranges[ROUNDS + 1] = {{16, 64}, {48, 96}, {80, 128}, {112, 192}, {144, 208}};
+} g_ranges[ROUNDS + 1] = {{16, 64}, {48, 96}, {80, 128}, {112, 192}, {144, 208}};
 
 static uint64_t fill_empty(struct block *blocks, size_t count, unsigned range, struct rng *r)
 {
     uint64_t filled = 0;
     for (size_t i = 0; i < count; i++) {
         if (blocks[i].at == NULL) {
-            blocks[i] = block_new(rng_between(r, k_ranges[range].low, k_ranges[range].high),
+            blocks[i] = block_new(rng_between(r, g_ranges[range].low, g_ranges[range].high),
                                   (uint32_t)rng_next(r));
             filled++;
         }
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++) {
         live += blocks[i].at != NULL ? blocks[i].bytes : 0;
     }
-    bench_metric("live_after_kib", (double)(live / KIB));
+    bench_metric("live_after_kib", (double)live / KIB);
     bench_result(operations, seconds);
     return 0;
 }

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
         operations += count;
     }
     double seconds = bench_now() - start;
-    bench_metric("live_after_kib", (double)(live / KIB));
+    bench_metric("live_after_kib", (double)live / KIB);
     bench_result(operations, seconds);
     return 0;
 }

@@ -20,8 +20,9 @@ static size_t pick_size(struct rng *r)
     if (die == 0) {
         return rng_log_size(r, 8192, 131072);
     }
-    return die < 1000 ? rng_between(r, 1, 128) : die < 1960 ? rng_log_size(r, 64, 1024)
-                                                            : rng_log_size(r, 1024, 8192);
+    return die < 1000   ? rng_between(r, 1, 128)
+           : die < 1960 ? rng_log_size(r, 64, 1024)
+                        : rng_log_size(r, 1024, 8192);
 }
 
 static void run_task(void *arg)

@@ -52,10 +52,10 @@ int main(int argc, char **argv)
     rng_shuffle(&r, order, count);
     live = free_most(blocks, order, count, live);
     double seconds = bench_now() - start;
-    bench_metric("rss_freed_kib", (double)(bench_resident("Rss:") / KIB));
+    bench_metric("rss_freed_kib", (double)bench_resident("Rss:") / KIB);
     idle(g_bench.scale < 1 ? 0.05 : 1);
     bench_note_live(live);
-    bench_metric("live_after_kib", (double)(live / KIB));
+    bench_metric("live_after_kib", (double)live / KIB);
     bench_result(count, seconds);
     return 0;
 }

@@ -69,7 +69,7 @@ int main(int argc, char **argv)
     size_t steps = bench_scaled(STEPS, 1000);
     g_table.bucket_count = keys;
     double start = bench_now();
-    g_table.buckets = calloc(keys, sizeof *g_table.buckets);
+    g_table.buckets = calloc(keys, sizeof(struct entry *));
     for (size_t i = 0; i < steps; i++) {
         uint32_t number = (uint32_t)rng_below(&r, keys);
         struct entry **link = find(number);

@@ -26,8 +26,8 @@
  *            bytes, value below 2^64.
  * time     = ticks since the previous record's time in this chunk (the first: since start_ticks of
  *            the chunk). A tick is whatever clock the recorder has, the same one on all processors:
- *            a constant TSC, or nanoseconds. The clock is also the order of the records of different
- *            threads, by one rule: **a call that gives memory back is stamped before it begins, a
+ *            a constant TSC, or nanoseconds. The clock is also the order of the records of
+ * different threads, by one rule: **a call that gives memory back is stamped before it begins, a
  *            call that takes memory is stamped after it has returned**. So the FREE of an address
  *            always comes before the next MALLOC of it. REALLOC does both: time is stamped before;
  *            duration is the ticks until it returned, and the next record counts from time +
@@ -35,9 +35,9 @@
  * block    = the address divided by 16 (what is not a multiple of 16 is rounded down), as the
  *            difference to the previous block of this chunk (the first: to 0), zigzag: (d << 1) ^
  *            (d >> 63), so that neighbours take one or two bytes. Address 0 is a failed allocation.
- *            realloc(NULL, n) is recorded as MALLOC, free(NULL) not at all. realloc(p, 0) that frees
- *            is recorded as FREE; a failed REALLOC has new_block 0 and keeps the old one.
- * size     = the bytes asked for (calloc: the product).
+ *            realloc(NULL, n) is recorded as MALLOC, free(NULL) not at all. realloc(p, 0) that
+ * frees is recorded as FREE; a failed REALLOC has new_block 0 and keeps the old one. size     = the
+ * bytes asked for (calloc: the product).
  *
  * fork: the child stops writing into its parent's slots before it makes its first record, opens a
  * file of its own, and knows nothing of the blocks that it inherited: a FREE of an unknown block is

@@ -64,7 +64,7 @@ def run_workloads(options):
         sys.exit(f"no workload is called {' or '.join(unknown)}")
     current = start_session(options)
     measure_all(current, options, rows)
-    return finish(current, "results")
+    return finish(current, "selection" if options.bench else "results")
 
 
 def run_real(options):
@@ -74,7 +74,7 @@ def run_real(options):
     current = start_session(options)
     current.skipped.update(missing)
     measure_all(current, options, rows)
-    return finish(current, "real")
+    return finish(current, "real-selection" if options.bench else "real")
 
 
 def run_report(options):

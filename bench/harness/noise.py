@@ -45,17 +45,14 @@ def within_noise(a, b):
     return chance(a, b) > SIGNIFICANT
 
 
-def mean_with_noise(rows):
-    """(geometric mean, noise) of ratios; rows is a list of lists: for each row one per round.
+def mean_noise(rows):
+    """The noise of a geometric mean of ratios; rows is a list of lists: for each row one per round.
 
     Every round is a complete measurement of its own, taken interleaved, so the spread of the
     rounds' means is the noise of the mean: twice the standard error of the mean's logarithm.
     """
-    if not rows:
-        return None, None
-    rounds = min(len(row) for row in rows)
-    logs = [statistics.fmean(math.log(row[i]) for row in rows) for i in range(rounds)]
-    mean = geometric_mean([median(row) for row in rows])
+    rounds = min((len(row) for row in rows), default=0)
     if rounds < 2:
-        return mean, None
-    return mean, math.expm1(2 * statistics.stdev(logs) / math.sqrt(rounds))
+        return None
+    logs = [statistics.fmean(math.log(row[i]) for row in rows) for i in range(rounds)]
+    return math.expm1(2 * statistics.stdev(logs) / math.sqrt(rounds))

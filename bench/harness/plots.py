@@ -19,8 +19,8 @@ def colour(name, names):
 
 def _gnuplot(script, width, height):
     """Runs a script; black becomes the page's text colour, so that it follows light and dark."""
-    head = (f"set encoding utf8\nset terminal svg size {width},{height} dynamic font '{FONT}' noenhanced\n"
-            "set border 3 lw 0.7\nset tics nomirror out scale 0.5\nunset key\n"
+    head = (f"set terminal svg size {width},{height} dynamic font '{FONT}' noenhanced\n"
+            "set encoding utf8\nset border 3 lw 0.7\nset tics nomirror out scale 0.5\nunset key\n"
             "set grid y lt 1 lc rgb '#9a9a9a' lw 0.25\n")
     done = subprocess.run(["gnuplot"], input=head + script, capture_output=True,
                           encoding="utf-8", check=False)
@@ -41,7 +41,7 @@ def _quoted(text):
 
 
 def ratio_bars(rows, names, key, title):
-    """Bars relative to glibc, a group for each row, whiskers from the fastest to the slowest run."""
+    """Bars relative to glibc, a group for each row; whiskers: the fastest and slowest run."""
     width = 0.84 / len(names)
     script, bars, labels = "", [], []
     for i, name in enumerate(names):
@@ -85,7 +85,8 @@ def scatter(points, names):
     for i, (name, (time, rss)) in enumerate(points.items()):
         script += _block(f"p{i}", [f"{time} {rss} {name}"])
         drawn += [f"$p{i} using 1:2 with points pt 7 ps 1.3 lc rgb '{colour(name, names)}'",
-                  f"$p{i} using 1:2:3 with labels left offset 0.9,{-0.5 if i % 2 else 0.5} tc rgb '#000000'"]
+                  f"$p{i} using 1:2:3 with labels left offset 0.9,{-0.5 if i % 2 else 0.5} "
+                  "tc rgb '#000000'"]
     high_t = max(t for t, _ in points.values())
     high_r = max(r for _, r in points.values())
     script += f"""

@@ -190,7 +190,8 @@ def page(current, real, build, scale):
         _section("Time, and peak RSS below", f"glibc is 1, lower is better. Bars above "
                  f"{plots.CLIP} are cut and carry their value.", *_bars(current)),
         _section("Memory over time", "Dashed: the bytes that are live (in glibc's run). What stays "
-                 "above them after a fall is kept from the system.", *_over_time(build, current.allocators, scale)),
+                 "above them after a fall is kept from the system.",
+                 *_over_time(build, current.allocators, scale)),
         _section("More threads", "The same work split over more threads, in million operations a "
                  "second; higher is better.", _scaling(current)),
         _section("The slowest calls", "Single calls of malloc and free, logarithmic. With more "

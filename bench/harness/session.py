@@ -64,11 +64,11 @@ class Session:
 
     def mean(self, name, key, threads=None, base=GLIBC):
         """(geometric mean of the ratios, noise, rows counted)."""
-        ratios = [row.rounds_ratio(name, key, base) for row in self.rows
-                  if (threads is None or row.threads in threads)
-                  and row.ratio(name, key, base) is not None]
-        mean, spread = noise.mean_with_noise([r for r in ratios if r])
-        return mean, spread, len(ratios)
+        rows = [row for row in self.rows if (threads is None or row.threads in threads)
+                and row.ratio(name, key, base) is not None]
+        mean = noise.geometric_mean([row.ratio(name, key, base) for row in rows])
+        spread = noise.mean_noise([row.rounds_ratio(name, key, base) for row in rows])
+        return mean, spread, len(rows)
 
 
 def _attempt(cell, action):

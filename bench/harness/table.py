@@ -76,7 +76,8 @@ def _print_extras(session):
     for row in session.rows:
         for key in _extra_keys(row):
             medians = [row.cells[name].median(key) for name in session.names()]
-            lines.append([f"{row.name} {key}", *("-" if m is None else _number(m) for m in medians)])
+            texts = ["-" if m is None else _number(m) for m in medians]
+            lines.append([f"{row.name} {key}", *texts])
     if lines:
         _print_grid("Other figures, medians", ["", *session.names()], lines)
 

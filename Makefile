@@ -16,7 +16,8 @@ endif
 CFLAGS_LIB := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -ftls-model=initial-exec \
         -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
         -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
-LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,relro,-z,now,-z,nodelete,-z,noseparate-code \
+# One code and one data segment, and no relro: each would cost every process a system call.
+LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
         -Wl,--hash-style=gnu,--as-needed -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
@@ -38,6 +39,12 @@ $(B)/libmyalloc.so: $(OBJ_LIB) src/api/libmyalloc.map
 	$(CC) $(VARIANT) $(CFLAGS_EXTRA) $(LDFLAGS_LIB) -o $@ $(OBJ_LIB)
 $(B)/myalloc: $(OBJ_CLI)
 	$(CC) $(VARIANT) -o $@ $(OBJ_CLI) $(LDFLAGS_EXTRA)
+
+# What no fast path and no refill calls is built for size: the library stays small in memory.
+SMALL := $(wildcard src/base/*.c src/side/*.c) src/map/meta.c src/arena/region.c src/arena/purge.c \
+        src/arena/huge.c src/heap/orphan.c src/heap/census.c src/heap/pool.c src/thread/start.c \
+        src/thread/thread.c src/thread/emergency.c src/api/report.c src/api/fork.c
+$(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Os)
 
 $(B)/cli/%.o: src/cli/%.c
 	@mkdir -p $(@D)

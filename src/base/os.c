@@ -219,20 +219,13 @@ size_t os_address_limit_bytes(void)
     return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur;
 }
 
-extern void *__libc_stack_end; // of ld.so: argc, argv and the environment lie there
-
 const char *os_env(const char *name)
 {
     if (getauxval(AT_SECURE) != 0) {
         return NULL;
     }
-    char **entry = environ;
-    if (entry == NULL && __libc_stack_end != NULL) { // before libc's own initialisation
-        long *start = __libc_stack_end;
-        entry = (char **)(start + 1 + start[0] + 1);
-    }
     size_t bytes = strlen(name);
-    for (; entry != NULL && *entry != NULL; entry++) {
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         if (strncmp(*entry, name, bytes) == 0 && (*entry)[bytes] == '=') {
             return *entry + bytes + 1;
         }

@@ -1,6 +1,6 @@
 /* emergency.c - a bump allocator for the moments when nothing else may be touched.
  *
- * Owns:       one static area.
+ * Owns:       one area, mapped when the first such moment comes.
  * Threads:    any, also signal handlers.
  * Locks:      none: one fetch-add per block.
  * Invariants: EMERGENCY-1  the 16 bytes before a block hold its size.
@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "base/config.h"
+#include "base/os.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -16,30 +17,50 @@
 #define AREA_BYTES (1024UL * 1024) // untouched pages cost nothing
 
 static struct {
+    _Atomic(char *) area;
     _Atomic(size_t) used; // bytes
-    char area[AREA_BYTES] __attribute__((aligned(BLOCK_ALIGN_BYTES)));
 } g_emergency;
+
+static char *area_start(void)
+{
+    // acquire: pairs with the exchange in area_make
+    return atomic_load_explicit(&g_emergency.area, memory_order_acquire);
+}
+
+static char *area_make(void)
+{
+    char *made = os_map(NULL, AREA_BYTES);
+    char *expected = NULL;
+    if (made != NULL &&
+        !atomic_compare_exchange_strong_explicit(&g_emergency.area, &expected, made,
+                                                 memory_order_acq_rel, memory_order_acquire)) {
+        os_unmap(made, AREA_BYTES); // another thread was faster
+    }
+    return area_start();
+}
 
 void *emergency_take(size_t bytes, size_t alignment)
 {
-    if (bytes > AREA_BYTES || alignment > AREA_BYTES) {
+    char *area = area_start() != NULL ? area_start() : area_make();
+    if (area == NULL || bytes > AREA_BYTES || alignment > AREA_BYTES) {
         return NULL;
     }
-    size_t slack = max_size(alignment, BLOCK_ALIGN_BYTES);
-    size_t whole = align_up(bytes + slack + BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
+    size_t unit = max_size(alignment, BLOCK_ALIGN_BYTES);
+    size_t whole = align_up(bytes + unit + BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
     size_t at = atomic_fetch_add_explicit(&g_emergency.used, whole, memory_order_relaxed);
     if (at > AREA_BYTES || AREA_BYTES - at < whole) {
         return NULL;
     }
-    char *start = g_emergency.area + at + BLOCK_ALIGN_BYTES;
-    char *block = start + (align_up((uintptr_t)start, slack) - (uintptr_t)start);
+    char *start = area + at + BLOCK_ALIGN_BYTES;
+    char *block = start + (align_up((uintptr_t)start, unit) - (uintptr_t)start);
     *(size_t *)(void *)(block - BLOCK_ALIGN_BYTES) = bytes; // EMERGENCY-1
     return block;
 }
 
 bool emergency_is_inside(const void *ptr)
 {
-    return (uintptr_t)ptr - (uintptr_t)g_emergency.area < AREA_BYTES;
+    uintptr_t area = (uintptr_t)area_start();
+    return area != 0 && (uintptr_t)ptr - area < AREA_BYTES;
 }
 
 size_t emergency_usable_bytes(const void *ptr)

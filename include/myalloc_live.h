@@ -1,24 +1,23 @@
 /* myalloc_live.h - the live page: what a process under libmyalloc.so tells about its heap.
  *
  * With MYALLOC_CONF=live:1 the library maps one small shared file and keeps it up to date; the
- * `myalloc` command (and anybody else of the same user) reads it while the process runs and after it
- * was killed.  This header is the whole contract between the two.
+ * `myalloc` command (and anybody else of the same user) reads it while the process runs and after
+ * it was killed.  This header is the whole contract between the two.
  *
- * Where:    $XDG_RUNTIME_DIR/myalloc/PID, or /dev/shm/myalloc.UID/PID when that variable is unset or
- *           the directory cannot be made.  Directory 0700, file 0600, both owned by the user.
- * Making:   mkdir; open(O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW), because `myalloc run` may have
- *           made the file empty beforehand; ftruncate to 0, then to sizeof(struct myalloc_live);
- *           mmap(MAP_SHARED); fill the header; store `magic` last, with release order.  If any step
- *           fails, the process runs on without a page.
- * Ending:   a process that ends by exit() stores `state` and `ended_ns`, then unlinks the file; one
- *           that is killed or calls _exit leaves it behind, and its state says RUNNING.
+ * Where:    $XDG_RUNTIME_DIR/myalloc/PID, or /dev/shm/myalloc.UID/PID when that variable is unset
+ * or the directory cannot be made.  Directory 0700, file 0600, both owned by the user. Making:
+ * mkdir; open(O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW), because `myalloc run` may have made the
+ * file empty beforehand; ftruncate to 0, then to sizeof(struct myalloc_live); mmap(MAP_SHARED);
+ * fill the header; store `magic` last, with release order.  If any step fails, the process runs on
+ * without a page. Ending:   a process that ends by exit() stores `state` and `ended_ns`, then
+ * unlinks the file; one that is killed or calls _exit leaves it behind, and its state says RUNNING.
  * Forking:  a child makes a page of its own before it writes a counter, or none at all.
  * Executing: the next program of the same process id truncates the file and starts again.
  * Writing:  every number is naturally aligned and stored atomically, relaxed; readers never block
  *           the writer and never write.  A reader copies the file with pread (no SIGBUS when it
  *           shrinks) and trusts no length, index or name in it.
- * Versions: a reader accepts its own `version` only.  Additions use the spare words, which are zero;
- *           everything else increases the version.
+ * Versions: a reader accepts its own `version` only.  Additions use the spare words, which are
+ * zero; everything else increases the version.
  */
 #ifndef MYALLOC_LIVE_H
 #define MYALLOC_LIVE_H
@@ -43,20 +42,20 @@ enum myalloc_live_state {
 
 /* Written once, before `magic`, except the last three words. */
 struct myalloc_live_header {
-    _Atomic uint64_t magic;             // [const]  MYALLOC_LIVE_MAGIC, stored last
-    uint32_t version;                   // [const]  MYALLOC_LIVE_VERSION
-    uint32_t header_bytes;              // [const]  sizeof(struct myalloc_live_header)
-    uint64_t page_bytes;                // [const]  sizeof(struct myalloc_live)
-    uint32_t pid;                       // [const]  as getpid() tells it
-    uint32_t granule_bytes;             // [const]  16384
-    uint64_t started_ns;                // [const]  CLOCK_BOOTTIME when the page was made
-    char exe[MYALLOC_LIVE_NAME_BYTES];  // [const]  last part of /proc/self/exe, ended by a zero
+    _Atomic uint64_t magic;                // [const]  MYALLOC_LIVE_MAGIC, stored last
+    uint32_t version;                      // [const]  MYALLOC_LIVE_VERSION
+    uint32_t header_bytes;                 // [const]  sizeof(struct myalloc_live_header)
+    uint64_t page_bytes;                   // [const]  sizeof(struct myalloc_live)
+    uint32_t pid;                          // [const]  as getpid() tells it
+    uint32_t granule_bytes;                // [const]  16384
+    uint64_t started_ns;                   // [const]  CLOCK_BOOTTIME when the page was made
+    char exe[MYALLOC_LIVE_NAME_BYTES];     // [const]  last part of /proc/self/exe, ended by a zero
     char library[MYALLOC_LIVE_NAME_BYTES]; // [const] version of the library, ended by a zero
-    uint32_t class_count;               // [const]  used entries of classes[]
-    uint32_t spare;                     // [const]  0
-    _Atomic uint64_t state;             // [atomic] enum myalloc_live_state
-    _Atomic uint64_t ended_ns;          // [atomic] CLOCK_BOOTTIME at exit(), else 0
-    _Atomic uint64_t spare_words[8];    // [atomic] 0
+    uint32_t class_count;                  // [const]  used entries of classes[]
+    uint32_t spare;                        // [const]  0
+    _Atomic uint64_t state;                // [atomic] enum myalloc_live_state
+    _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at exit(), else 0
+    _Atomic uint64_t spare_words[8];       // [atomic] 0
 };
 
 /* Bytes and counts of the whole process.  Threads keep blocks at hand and tell about them when they
@@ -169,10 +168,10 @@ enum myalloc_live_granule_state {
     MYALLOC_LIVE_GRANULE_FOREIGN = 5, // somebody else's sbrk
 };
 
-/* The granules of the first region.  Cell i tells about granule i << shift; its upper four bits tell
- * how much of a slab is in use, in sixteenths rounded up (1 .. 15; 0 means not known).  When the
- * region outgrows the cells, the writer makes `sequence` odd, halves the cells and adds 1 to the
- * shift, and makes it even again: a reader whose copy shows an odd number tries once more. */
+/* The granules of the first region.  Cell i tells about granule i << shift; its upper four bits
+ * tell how much of a slab is in use, in sixteenths rounded up (1 .. 15; 0 means not known).  When
+ * the region outgrows the cells, the writer makes `sequence` odd, halves the cells and adds 1 to
+ * the shift, and makes it even again: a reader whose copy shows an odd number tries once more. */
 struct myalloc_live_granules {
     _Atomic uint64_t sequence; // [atomic] odd while the cells are being halved
     _Atomic uint64_t base;     // [atomic] address of granule 0

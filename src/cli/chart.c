@@ -11,6 +11,7 @@
 #include "cli/units.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define WIDTH       960u
 #define HEIGHT      470u
@@ -20,6 +21,7 @@
 #define BOTTOM      350u
 #define LANES_TOP   390u // the marks: growth above, giving back below
 #define LANE_HEIGHT 22u
+#define VALUE_MAX   (1ull << 60)
 
 struct scale {
     uint64_t from_ns;   // time at LEFT
@@ -39,9 +41,12 @@ static const struct {
 };
 #define LINE_COUNT (sizeof(g_lines) / sizeof(g_lines[0]))
 
+/* A page may claim anything; up to VALUE_MAX the sums of the axes cannot overflow. */
 static uint64_t value_of(const struct sample *sample, size_t line)
 {
-    return *(const uint64_t *)(const void *)((const char *)sample + g_lines[line].field);
+    uint64_t value = 0;
+    memcpy(&value, (const char *)sample + g_lines[line].field, sizeof(value));
+    return value < VALUE_MAX ? value : VALUE_MAX;
 }
 
 /* Without a live page nothing is known about blocks: no line along the bottom. */

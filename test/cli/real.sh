@@ -96,5 +96,5 @@ for option in $("$myalloc" --help >/dev/null; for c in run maps watch top heap l
     if grep -q -e "$option" src/man/myalloc.bash; then ok; else fail "myalloc.bash lacks $option"; fi
 done
 if command -v mandoc >/dev/null; then
-    check mandoc -z "$(mandoc -Tlint src/man/myalloc.1)"
+    check mandoc -z "$(mandoc -Tlint src/man/myalloc.1 2>/dev/null)"
 fi

@@ -1,0 +1,76 @@
+# Completion of the myalloc command for bash: source this file, or install it as
+# share/bash-completion/completions/myalloc.
+
+_myalloc_options()
+{
+    case $1 in
+    run) echo '--compare --color --help --json --limit --output --stats --timeline' ;;
+    maps) echo '--color --explain --help --json --output' ;;
+    watch) echo '--batch --color --count --delay --help --json --output --timeline' ;;
+    top) echo '--batch --color --count --delay --help --json --output' ;;
+    heap) echo '--color --help --json --output --svg' ;;
+    lab) echo '--auto --color --help --lang --output' ;;
+    check | doctor) echo '--color --help --json --output' ;;
+    esac
+}
+
+_myalloc()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]} words=
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        words='run maps watch top heap lab check doctor --help --version'
+    elif [[ $command == run && $before != -* ]] && _myalloc_program_at; then
+        return
+    else
+        case $before in
+        --color) words='auto always never' ;;
+        --lang) words='ko en' ;;
+        -o | --output | --svg | -t | --timeline) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+        -n | --count | -d | --delay | -l | --limit) ;;
+        *)
+            if [[ $word == -* ]]; then
+                words=$(_myalloc_options "$command")
+            else
+                _myalloc_word "$command" "$word"
+            fi
+            ;;
+        esac
+    fi
+    [[ -n $words ]] && mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+# Complete what follows the options of a command: a process, a program, an experiment.
+_myalloc_word()
+{
+    case $1 in
+    maps | watch | heap) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2[0-9]*" | grep -x '[0-9]*') ;;
+    lab) mapfile -t COMPREPLY < <(compgen -W 'layout brk mmap pool heap fit' -- "$2") ;;
+    run | check) mapfile -t COMPREPLY < <(compgen -c -f -- "$2") ;;
+    esac
+}
+
+# True, with the rest completed as that program does, once the program of run has been typed.
+_myalloc_program_at()
+{
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -l | --limit | -o | --output | -t | --timeline | --color) ((i++)) ;;
+        --) ;;
+        -*) ;;
+        *)
+            if declare -F _command_offset >/dev/null; then
+                _command_offset "$i"
+            else
+                mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+            fi
+            return 0
+            ;;
+        esac
+    done
+    return 1
+}
+
+complete -F _myalloc myalloc

@@ -14,7 +14,7 @@ runs() {
 
 one_line() {
     local output
-    output=$(LD_PRELOAD=$LIB MYALLOC_CONF=$1 /bin/true 2>&1)
+    output=$(LD_PRELOAD=$LIB MYALLOC_CONF=$1 /bin/echo ran 2>&1 >/dev/null)
     equal "$(wc -l <<<"$output")" 1 && grep -q '^myalloc: MYALLOC_CONF: ' <<<"$output" ||
         { echo "$output" && false; }
 }

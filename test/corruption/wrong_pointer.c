@@ -71,6 +71,18 @@ TEST(free_of_a_stack_address)
     expect_death(free_stack, INVALID_FREE);
 }
 
+VICTIM free_data(struct misuse *misuse)
+{
+    static _Alignas(16) char g_data[64];
+    misuse->ptr = opaque(g_data);
+    free(misuse->ptr);
+}
+
+TEST(free_of_a_static_object)
+{
+    expect_death(free_data, INVALID_FREE);
+}
+
 VICTIM free_misaligned_data(struct misuse *misuse)
 {
     static _Alignas(16) char g_data[64];

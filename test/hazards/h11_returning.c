@@ -1,6 +1,5 @@
 /* h11_returning.c - freed memory goes back to the system, without and with malloc_trim. */
 #include <malloc.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,16 +44,9 @@ TEST(twenty_thousand_small_blocks_then_64_mib_go_back)
     REQUIRE(grown_since(rss_before) <= 3 * MIB / 2);
 }
 
-/* The break is not ours to use where an option says so. */
-static bool uses_break(void)
-{
-    const char *options = getenv("MYALLOC_CONF");
-    return options == NULL || strstr(options, "brk:0") == NULL;
-}
-
 TEST(the_kernels_heap_mapping_grows_and_shrinks)
 {
-    if (!uses_break()) {
+    if (!harness_uses_break()) {
         return;
     }
     free(malloc(100));

@@ -25,7 +25,7 @@ silent_success() {
 }
 
 if [ -n "${LIB-}" ]; then
-    for kind in data libc mmap; do
+    for kind in libc mmap; do
         claim "free of a $kind pointer is ignored with one line" one_line_warning ignore $kind free
         claim "realloc of a $kind pointer fails with one line" one_line_warning ignore $kind realloc
         claim "usable size of a $kind pointer is zero" silent_success ignore $kind usable

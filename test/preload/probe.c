@@ -1,10 +1,13 @@
 /* probe.c - preloaded behind the library: notes for every process of a scene whose malloc it has.
  *
- * One line "PROGRAM LIBRARY" goes to the file that PROBE_LOG names; nothing is allocated.
+ * One line "PROGRAM LIBRARY" goes to the file that PROBE_LOG names; nothing is allocated. It asks
+ * for malloc_usable_size because a program that is not position-independent has a `malloc` of its
+ * own, a stub that only leads to the real one.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -19,7 +22,7 @@ __attribute__((constructor)) static void note_malloc(void)
 {
     Dl_info where = {0};
     const char *log_path = getenv("PROBE_LOG");
-    if (log_path == NULL || dladdr((void *)malloc, &where) == 0) {
+    if (log_path == NULL || dladdr((void *)malloc_usable_size, &where) == 0) {
         return;
     }
     int saved_errno = errno;

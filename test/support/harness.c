@@ -45,6 +45,12 @@ bool harness_has_library(void)
     return api_malloc != NULL || getenv("LIB") != NULL;
 }
 
+bool harness_uses_break(void)
+{
+    const char *options = getenv("MYALLOC_CONF");
+    return options == NULL || strstr(options, "brk:0") == NULL;
+}
+
 static bool library_is_where_it_should_be(void)
 {
     const char *lib = getenv("LIB");

@@ -33,6 +33,9 @@ void harness_equal(const char *file, int line, const char *what, long long actua
 /* True when the allocator under test is ours, preloaded or linked. */
 bool harness_has_library(void);
 
+/* False when an option keeps the allocator from the program break. */
+bool harness_uses_break(void);
+
 #define TEST(name)                                                                                 \
     static void name(void);                                                                        \
     __attribute__((constructor)) static void register_##name(void)                                 \

@@ -10,10 +10,6 @@ extern void *__libc_malloc(size_t bytes);
 
 static void *foreign_pointer(const char *kind)
 {
-    static _Alignas(16) char g_data[64] = {1};
-    if (strcmp(kind, "data") == 0) {
-        return g_data;
-    }
     if (strcmp(kind, "libc") == 0) {
         return __libc_malloc(100);
     }

@@ -82,10 +82,11 @@ def scatter(points, names):
                    if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points.values()))
     script = _block("front", [f"{t} {r}" for t, r in front])
     drawn = ["$front with lines lw 1.5 dt 2 lc rgb '#000000'"]
-    for i, (name, (time, rss)) in enumerate(points.items()):
+    by_height = sorted(points.items(), key=lambda item: item[1][1])
+    for i, (name, (time, rss)) in enumerate(by_height):  # labels in turn above and below
         script += _block(f"p{i}", [f"{time} {rss} {name}"])
         drawn += [f"$p{i} using 1:2 with points pt 7 ps 1.3 lc rgb '{colour(name, names)}'",
-                  f"$p{i} using 1:2:3 with labels left offset 0.9,{-0.5 if i % 2 else 0.5} "
+                  f"$p{i} using 1:2:3 with labels left offset 0.9,{0.5 if i % 2 else -0.5} "
                   "tc rgb '#000000'"]
     high_t = max(t for t, _ in points.values())
     high_r = max(r for _, r in points.values())
@@ -113,6 +114,7 @@ def memory_over_time(curves, live, names, title):
 set title {_quoted(title)} left offset 0,-0.5
 set xlabel 'seconds'
 set ylabel 'RSS, MiB'
+set xrange [0:*]
 set yrange [0:*]
 plot {', '.join(drawn)}
 """

@@ -11,8 +11,8 @@ from harness.allocators import GLIBC, MYALLOC, Allocator
 
 ROWS_PER_PICTURE = 11
 SCALING_FAMILIES = ["sizes", "server", "handoff-busy", "mixed"]
-OVER_TIME = {"spike": "spike: 400 MiB, then idle for a second",
-             "sawtooth": "sawtooth: 100 MB up and down, 20 times"}
+OVER_TIME = {"spike": "spike: up once, all but a little freed, then idle",
+             "sawtooth": "sawtooth: up and down, 20 times"}
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1d2125; --page: #ffffff; --quiet: #667; --line: #d8dce2 }

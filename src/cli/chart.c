@@ -55,12 +55,22 @@ static size_t line_count(const struct series *series)
     return series->has_page ? LINE_COUNT : LINE_COUNT - 1;
 }
 
-/* 1, 2 or 5 times a power of ten would make crooked KiB: powers of two make straight ones. */
+/* A power of two, so that the marks of the axis are round KiB and MiB. */
 static uint64_t step_below(uint64_t value)
 {
     uint64_t step = 1;
     while (step * 2 * 4 <= value) {
         step *= 2;
+    }
+    return step;
+}
+
+/* 1, 2 or 5 times a power of ten, of which at most eight make the span. */
+static uint64_t time_step_of(uint64_t span_ns)
+{
+    uint64_t step = 1;
+    for (unsigned i = 0; step * 8 < span_ns; i++) {
+        step = i % 3 == 1 ? step / 2 * 5 : step * 2;
     }
     return step;
 }
@@ -106,10 +116,11 @@ static void put_axes(struct text *out, const struct scale *scale)
         text_printf(out, "<text class='quiet' x='%u' y='%.1f' text-anchor='end'>%s</text>\n",
                     LEFT - 8, y + 4, units_bytes(bytes).chars);
     }
-    for (unsigned i = 0; i <= 5; i++) {
-        const double x = LEFT + i * (RIGHT - LEFT) / 5.0;
-        text_printf(out, "<text class='quiet' x='%.1f' y='%u' text-anchor='%s'>%s</text>\n", x,
-                    BOTTOM + 18, i == 5 ? "end" : "middle", units_ns(scale->span_ns * i / 5).chars);
+    const uint64_t time_step = time_step_of(scale->span_ns);
+    for (uint64_t since = 0; since <= scale->span_ns; since += time_step) {
+        const double x = x_of(scale, scale->from_ns + since);
+        text_printf(out, "<text class='quiet' x='%.1f' y='%u' text-anchor='middle'>%s</text>\n", x,
+                    BOTTOM + 18, units_ns(since).chars);
     }
 }
 

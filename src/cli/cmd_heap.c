@@ -70,7 +70,7 @@ static void put_json(struct text *out, const struct target *target,
     json_open(&json, "bytes_by_kind", '{');
     for (int kind = 0; kind < CELL_KINDS; kind++) {
         if (findings.bytes[kind] != 0) {
-            json_number(&json, cell_kind_name((enum cell_kind)kind), findings.bytes[kind]);
+            json_number(&json, cell_kind_id((enum cell_kind)kind), findings.bytes[kind]);
         }
     }
     json_close(&json, '}');
@@ -137,11 +137,11 @@ static void write_svg(const struct target *target, const struct occupancy *occup
     text_put(&svg, text_string(&body));
     svg_close(&svg);
     struct text notes = {0};
-    text_put(&notes, "<p>");
+    text_put(&notes, "<pre>");
     struct text findings = {0};
     occupancy_put_findings(&findings, occupancy);
     text_put_escaped(&notes, text_string(&findings));
-    text_put(&notes, "</p>\n");
+    text_put(&notes, "</pre>\n");
     svg_write_path(&svg, &notes, text_string(&title), path);
     text_free(&title);
     text_free(&body);

@@ -108,7 +108,7 @@ struct myalloc_live *live_page_read(int fd, const char **why)
     struct myalloc_live *const page = tool_allocate(sizeof(*page));
     for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
         if (!is_copied(fd, page)) {
-            *why = status.st_size == 0 ? "the live page is not filled yet"
+            *why = status.st_size == 0 ? "the library wrote no live page"
                                        : "the live page is truncated";
             free(page);
             return NULL;

@@ -26,21 +26,22 @@ static const struct {
     char letter;
     bool is_free;
     enum colour colour;
+    const char *id;    // in JSON
     const char *style; // class of the style sheet in svg.c
 } g_kinds[CELL_KINDS] = {
-    [CELL_CLEAN] = {"free, given back", '.', true, COLOUR_DIM, "clean"},
-    [CELL_DIRTY] = {"free, resident", ':', true, COLOUR_YELLOW, "dirty"},
-    [CELL_SMALL] = {"small blocks", 's', false, COLOUR_BLUE, "small"},
-    [CELL_MEDIUM] = {"medium blocks", 'm', false, COLOUR_GREEN, "medium"},
-    [CELL_LARGE] = {"large block", 'L', false, COLOUR_MAGENTA, "large"},
-    [CELL_FOREIGN] = {"another sbrk", 'x', false, COLOUR_RED, "foreign"},
-    [CELL_ABSENT] = {"not resident", '.', true, COLOUR_DIM, "clean"},
-    [CELL_RESIDENT] = {"resident", '#', false, COLOUR_BLUE, "small"},
+    [CELL_CLEAN] = {"free, given back", '.', true, COLOUR_DIM, "clean", "clean"},
+    [CELL_DIRTY] = {"free, resident", ':', true, COLOUR_YELLOW, "dirty", "dirty"},
+    [CELL_SMALL] = {"small blocks", 's', false, COLOUR_BLUE, "small", "small"},
+    [CELL_MEDIUM] = {"medium blocks", 'm', false, COLOUR_GREEN, "medium", "medium"},
+    [CELL_LARGE] = {"large block", 'L', false, COLOUR_MAGENTA, "large", "large"},
+    [CELL_FOREIGN] = {"another sbrk", 'x', false, COLOUR_RED, "foreign", "foreign"},
+    [CELL_ABSENT] = {"not resident", '.', true, COLOUR_DIM, "absent", "clean"},
+    [CELL_RESIDENT] = {"resident", '#', false, COLOUR_BLUE, "resident", "small"},
 };
 
-const char *cell_kind_name(enum cell_kind kind)
+const char *cell_kind_id(enum cell_kind kind)
 {
-    return g_kinds[kind].name;
+    return g_kinds[kind].id;
 }
 
 void occupancy_of_page(struct occupancy *occupancy, const struct myalloc_live *page)
@@ -204,31 +205,35 @@ void occupancy_put_letters(struct text *out, const struct occupancy *occupancy, 
     text_put_char(out, '\n');
 }
 
-static void put_svg_legend(struct text *out, const struct occupancy *occupancy)
+/* Four entries to the line. Returns the height. */
+static unsigned put_svg_legend(struct text *out, const struct occupancy *occupancy)
 {
     struct occupancy_findings findings;
     occupancy_find(occupancy, &findings);
-    unsigned x = SVG_LEFT;
+    unsigned count = 0;
     for (int kind = 0; kind < CELL_KINDS; kind++) {
         if (findings.bytes[kind] == 0) {
             continue;
         }
-        text_printf(out, "<rect class='%s' x='%u' y='1' width='11' height='11' rx='2'/>",
-                    g_kinds[kind].style, x);
-        text_printf(out, "<text x='%u' y='11'>%s, %s</text>\n", x + 17, g_kinds[kind].name,
+        const unsigned x = SVG_LEFT + count % 4 * 195;
+        const unsigned y = count / 4 * 20;
+        text_printf(out, "<rect class='%s' x='%u' y='%u' width='11' height='11' rx='2'/>",
+                    g_kinds[kind].style, x, y + 1);
+        text_printf(out, "<text x='%u' y='%u'>%s, %s</text>\n", x + 17, y + 11, g_kinds[kind].name,
                     units_bytes(findings.bytes[kind]).chars);
-        x += 190;
+        count++;
     }
+    return (count + 3) / 4 * 20;
 }
 
 unsigned occupancy_put_svg(struct text *out, const struct occupancy *occupancy)
 {
     const size_t step = step_of(occupancy);
-    put_svg_legend(out, occupancy);
-    unsigned y = 0;
+    const unsigned top = put_svg_legend(out, occupancy) + 8;
+    unsigned y = top;
     for (size_t i = 0; i < occupancy->count; i += step) {
         const unsigned column = (unsigned)(i / step % LINE_CELLS);
-        y = 28 + SVG_CELL * (unsigned)(i / step / LINE_CELLS);
+        y = top + SVG_CELL * (unsigned)(i / step / LINE_CELLS);
         const uint64_t address = occupancy->base + i * occupancy->cell_bytes;
         if (column == 0) {
             text_printf(out, "<text class='quiet' x='%u' y='%u' text-anchor='end'>%llx</text>",

@@ -56,6 +56,7 @@ void occupancy_put_letters(struct text *out, const struct occupancy *occupancy, 
 /* Append the picture as a group of an SVG whose top left corner is (0, 0). Returns its height. */
 unsigned occupancy_put_svg(struct text *out, const struct occupancy *occupancy);
 
-const char *cell_kind_name(enum cell_kind kind);
+/* The name of a kind in JSON: "dirty". */
+const char *cell_kind_id(enum cell_kind kind);
 
 #endif

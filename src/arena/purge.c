@@ -33,6 +33,7 @@ static struct {
     _Atomic(uint64_t) quiet_ns;     // when the last refault was seen
     _Atomic(size_t) purged;         // granules, at the start of the window
     _Atomic(size_t) retaken;
+    _Atomic(bool) was_waste; // in the window before
 } g_purge = {.settings = {.enabled = true}, .share_shift = SHARE_SHIFT_MAX};
 
 static size_t load(_Atomic(size_t) *value)
@@ -76,7 +77,8 @@ static void adapt(uint64_t now)
     size_t purged_now = purged - load(&g_purge.purged);
     size_t retaken_now = retaken - load(&g_purge.retaken);
     uint64_t quiet = atomic_load_explicit(&g_purge.quiet_ns, memory_order_relaxed);
-    if (retaken_now > purged_now / 4 && share_shift() > 0) {
+    bool is_waste = retaken_now > purged_now / 4;
+    if (is_waste && g_purge.was_waste && share_shift() > 0) { // twice in a row: no single phase
         set_share_shift(share_shift() - 1);
     } else if (retaken_now == 0 && now - quiet > QUIET_NS && share_shift() < SHARE_SHIFT_MAX) {
         set_share_shift(share_shift() + 1);
@@ -87,12 +89,13 @@ static void adapt(uint64_t now)
         size_t peak = load(&g_purge.peak_bytes);
         store(&g_purge.peak_bytes, max_size(run_used_bytes(), peak - peak / 8));
     }
+    g_purge.was_waste = is_waste;
     store(&g_purge.purged, purged);
     store(&g_purge.retaken, retaken);
     atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
 }
 
-// Lowers the break when enough at its end is free: an eighth of the heap, so that a heap that
+// Lowers the break when enough at its end is free: a share of the recent peak, so that a heap that
 // breathes does not move the break with every breath.
 static void trim_end(void)
 {
@@ -111,8 +114,12 @@ void purge_consider(void)
     if (used > load(&g_purge.peak_bytes)) {
         store(&g_purge.peak_bytes, used);
     }
+    if (!g_purge.settings.enabled) {
+        return;
+    }
     size_t budget = purge_budget_bytes();
-    if (run_dirty_bytes() <= budget || !g_purge.settings.enabled) {
+    if (run_dirty_bytes() <= budget) {
+        trim_end();
         return;
     }
     uint64_t now = os_now_ns();

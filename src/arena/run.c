@@ -21,6 +21,7 @@ static struct {
     struct lock lock;
     _Atomic(size_t) used_granules;  // [atomic] written under LOCK_RUN
     _Atomic(size_t) dirty_granules; // [atomic] written under LOCK_RUN
+    _Atomic(size_t) end_granules;   // [atomic] written under LOCK_RUN: of the free run at the end
     size_t used_granules_max;       // [lock: LOCK_RUN] this and the rest
     size_t free_granules;
     size_t free_runs;
@@ -69,6 +70,23 @@ static void count_used(size_t length)
 
 // ---- free runs ----
 
+static bool is_free(size_t index)
+{
+    return index < granule_map_count() && granule_state(granule_map_entry(index)) == GRANULE_FREE;
+}
+
+// Granules of the free run at the end of the region.
+static size_t end_run_length(void)
+{
+    size_t end = granule_map_count();
+    return end > 1 && is_free(end - 1) ? granule_map_entry(end - 1)->length : 0;
+}
+
+static void note_end(void)
+{
+    atomic_store_explicit(&g_run.end_granules, end_run_length(), memory_order_relaxed);
+}
+
 static void free_run_insert(size_t index, size_t length)
 {
     struct granule *first = granule_map_entry(index);
@@ -82,6 +100,7 @@ static void free_run_insert(size_t index, size_t length)
     fit_insert(index);
     g_run.free_granules += length;
     g_run.free_runs++;
+    note_end();
 }
 
 static void free_run_remove(size_t index)
@@ -90,18 +109,10 @@ static void free_run_remove(size_t index)
     fit_remove(index);
     g_run.free_granules -= granule_map_entry(index)->length;
     g_run.free_runs--;
-}
-
-static bool is_free(size_t index)
-{
-    return index < granule_map_count() && granule_state(granule_map_entry(index)) == GRANULE_FREE;
-}
-
-// Granules of the free run at the end of the region.
-static size_t end_run_length(void)
-{
-    size_t end = granule_map_count();
-    return end > 1 && is_free(end - 1) ? granule_map_entry(end - 1)->length : 0;
+    granule_set_state(granule_map_entry(index), GRANULE_BODY); // no longer a free run
+    granule_set_state(granule_map_entry(index) + granule_map_entry(index)->length - 1,
+                      GRANULE_BODY);
+    note_end();
 }
 
 // Joins a range with its free neighbours and files it; the index of the whole.
@@ -331,10 +342,7 @@ size_t run_trim(size_t keep_bytes)
 
 size_t run_end_free_bytes(void)
 {
-    lock_acquire(&g_run.lock);
-    size_t length = end_run_length();
-    lock_release(&g_run.lock);
-    return length << GRANULE_SHIFT;
+    return atomic_load_explicit(&g_run.end_granules, memory_order_relaxed) << GRANULE_SHIFT;
 }
 
 size_t run_dirty_bytes(void)

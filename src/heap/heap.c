@@ -23,6 +23,8 @@
 
 #define LOOKS        8  // partial slabs compared for the fullest
 #define EMPTIES_MAX  2  // empty slabs a heap keeps, one per class at most
+#define MANY_SLABS   8  // of a class: from here on an idle active slab is worth giving back
+#define FEW_SLABS    2  // of a class that had many: nearly all of it was freed
 #define SWEEP_PERIOD 64 // retired slabs of a class between two sweeps of its transfer pool
 
 void heap_init(struct heap *heap)
@@ -94,18 +96,32 @@ static void slab_give(struct granule *slab)
     arena_give(granule_map_index(slab), 1);
 }
 
-// A PARTIAL slab whose blocks are all back: kept, or given to the arena.
+static void slab_give_own(struct heap *heap, struct granule *slab)
+{
+    heap->opened[slab->class]--;
+    slab_give(slab);
+}
+
+// A PARTIAL slab whose blocks are all back: kept, or given to the arena. Of two the lower one is
+// kept: the upper one may be what keeps the break up.
 static void slab_emptied(struct heap *heap, struct granule *slab)
 {
     unsigned class = slab->class;
-    if (heap->empty[class] == 0 && heap->empties < EMPTIES_MAX) {
-        slab_arm(slab, slab->carved, SLAB_ARM_NEVER);
-        heap->empty[class] = granule_map_index(slab);
-        heap->empties++; // HEAP-3
+    uint32_t index = granule_map_index(slab);
+    struct granule *kept = granule_map_entry(heap->empty[class]);
+    bool has_kept = heap->empty[class] != 0;
+    if (has_kept ? index > heap->empty[class] : heap->empties >= EMPTIES_MAX) {
+        partial_remove(heap, slab);
+        slab_give_own(heap, slab);
         return;
     }
-    partial_remove(heap, slab);
-    slab_give(slab);
+    if (has_kept) {
+        partial_remove(heap, kept);
+        slab_give_own(heap, kept);
+    }
+    slab_arm(slab, slab->carved, SLAB_ARM_NEVER);
+    heap->empty[class] = index;
+    heap->empties++; // HEAP-3
 }
 
 static unsigned wake_count(const struct granule *slab)
@@ -132,11 +148,63 @@ static void slab_settle(struct heap *heap, struct granule *slab)
     }
 }
 
-void heap_slab_event(struct heap *heap, struct granule *slab)
+static void deactivate(struct heap *heap, struct granule *slab)
 {
-    if (granule_state(slab) != GRANULE_ACTIVE) {
+    heap->active[slab->class] = NULL;
+    partial_insert(heap, slab);
+}
+
+// Takes the blocks of the active slab out of the bin and puts them on its list again.
+static void unload_bin(struct heap *heap, struct granule *slab)
+{
+    void *rest = NULL;
+    void *next = NULL;
+    for (void *ptr = heap->bins[slab->class]; ptr != NULL; ptr = next) {
+        next = block_next(ptr);
+        if (granule_map_find(ptr) == granule_map_index(slab)) {
+            slab_put_list(slab, ptr, ptr, 1);
+        } else {
+            block_set_next(ptr, rest);
+            rest = ptr;
+        }
+    }
+    heap->bins[slab->class] = rest;
+}
+
+// A class of many slabs has come down to a kept one and the active one. The latter, opened last,
+// often lies at the end of the heap, and would keep the break up for the sake of a full bin.
+static void class_shrunk(struct heap *heap, unsigned class)
+{
+    struct granule *slab = heap->active[class];
+    heap->had_many &= ~(1U << class);
+    if (slab == NULL) {
+        return;
+    }
+    unload_bin(heap, slab);
+    if (slab_is_idle(slab)) {
+        deactivate(heap, slab);
         slab_settle(heap, slab);
     }
+}
+
+void heap_slab_event(struct heap *heap, struct granule *slab)
+{
+    unsigned class = slab->class;
+    if (granule_state(slab) == GRANULE_ACTIVE) {
+        // Every block was freed since the list was taken: the bin is empty, the slab idle.
+        deactivate(heap, slab);
+    }
+    slab_settle(heap, slab);
+    if (((heap->had_many >> class) & 1) != 0 && heap->opened[class] <= FEW_SLABS) {
+        class_shrunk(heap, class);
+    }
+}
+
+// The countdown of an active slab of which nothing is at home: to the last of its blocks, but not
+// where a handful of blocks goes in and out of one slab all the time.
+static uint32_t active_countdown(const struct heap *heap, const struct granule *slab)
+{
+    return heap->opened[slab->class] >= MANY_SLABS ? slab->carved : SLAB_ARM_NEVER;
 }
 
 static void collect_mail(struct heap *heap, bool wait)
@@ -306,6 +374,19 @@ static struct granule *open_fresh(struct heap *heap, unsigned class, bool may_gr
     return granule_map_entry(index);
 }
 
+// The blocks at home of an active slab, else newly carved ones; NULL when it has neither.
+static void *draw_list(const struct heap *heap, struct granule *slab, unsigned *count)
+{
+    if (slab->free != NULL) {
+        return slab_take_list(slab, active_countdown(heap, slab), count);
+    }
+    void *list = slab_carve(slab, count);
+    if (list != NULL) {
+        slab_arm(slab, 0, active_countdown(heap, slab));
+    }
+    return list;
+}
+
 // The active slab is used up, or there is none: finds another one and takes its blocks.
 static NOINLINE void *refill_from_new_slab(struct heap *heap, unsigned class, bool may_grow,
                                            unsigned *count)
@@ -320,23 +401,24 @@ static NOINLINE void *refill_from_new_slab(struct heap *heap, unsigned class, bo
     struct granule *slab = partial_take(heap, class);
     if (slab == NULL) {
         slab = pool_take(class, heap);
-    }
-    if (slab == NULL) {
-        slab = open_fresh(heap, class, may_grow);
-    }
-    if (slab == NULL) {
-        return NULL;
+        if (slab == NULL) {
+            slab = open_fresh(heap, class, may_grow);
+        }
+        if (slab == NULL) {
+            return NULL;
+        }
+        heap->opened[class]++;
+        heap->had_many |= (uint32_t)(heap->opened[class] >= MANY_SLABS) << class;
     }
     heap->active[class] = slab;
-    void *list = slab_take_list(slab, count);
-    return list != NULL ? list : slab_carve(slab, count);
+    return draw_list(heap, slab, count);
 }
 
 static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsigned *count)
 {
     struct granule *slab = heap->active[class];
     if (slab != NULL && slab->free != NULL) {
-        return slab_take_list(slab, count);
+        return draw_list(heap, slab, count);
     }
     void *list = foreign_take(heap, class, count);
     if (list != NULL) {
@@ -348,7 +430,7 @@ static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsig
         return batch.head;
     }
     if (slab != NULL) {
-        list = slab_carve(slab, count);
+        list = draw_list(heap, slab, count);
         if (list != NULL) {
             return list;
         }
@@ -393,9 +475,7 @@ static void flush_active(struct heap *heap, unsigned class)
         heap_retire_active(heap, class);
         return;
     }
-    heap->active[class] = NULL;
-    partial_insert(heap, slab);
-    slab_arm(slab, slab_free_count(slab), SLAB_ARM_NEVER);
+    deactivate(heap, slab);
     slab_settle(heap, slab);
 }
 
@@ -411,7 +491,7 @@ void heap_flush(struct heap *heap)
         if (heap->empty[class] != 0) {
             struct granule *slab = granule_map_entry(heap->empty[class]);
             partial_remove(heap, slab);
-            slab_give(slab);
+            slab_give_own(heap, slab);
         }
     }
 }

@@ -24,12 +24,14 @@ struct ALIGNED(64) heap {
     bool busy;          // [owner] thread.c: inside a slow path; signal handlers look
     bool is_checked;    // [owner] thread.c: bins are checked_bins, hidden from the fast path
     uint32_t empties;   // [owner] heap.c: slabs kept though empty
+    uint32_t had_many;  // [owner] heap.c: bit c set: class c had many slabs not long ago
     const void *caller; // [owner] thread.c: who called the slow path, for messages
     void *deferred;     // [owner] thread.c: frees by signal handlers while busy
 
     struct granule *active[SMALL_CLASSES];      // [owner] heap.c: slab that each bin comes from
     struct foreign_list foreign[SMALL_CLASSES]; // [owner] heap.c
     uint32_t partial[SMALL_CLASSES];            // [owner] heap.c: first of each list; 0 none
+    uint32_t opened[SMALL_CLASSES];             // [owner] heap.c: slabs got less slabs given away
     uint32_t empty[SMALL_CLASSES];              // [owner] heap.c: the empty slab kept; 0 none
     uint64_t handed[SMALL_CLASSES];             // [owner] heap.c: blocks put into bins so far
     uint32_t retired[SMALL_CLASSES];            // [owner] heap.c: slabs used up so far

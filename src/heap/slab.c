@@ -57,12 +57,12 @@ void slab_close(struct granule *slab)
     granule_set_state(slab, GRANULE_BODY);
 }
 
-void *slab_take_list(struct granule *slab, unsigned *count)
+void *slab_take_list(struct granule *slab, uint32_t left, unsigned *count)
 {
     void *list = slab->free;
     *count = slab_free_count(slab);
     slab->free = NULL;
-    slab_arm(slab, 0, SLAB_ARM_NEVER);
+    slab_arm(slab, 0, left);
     return list;
 }
 

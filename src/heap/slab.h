@@ -54,8 +54,8 @@ void slab_open(size_t index, unsigned class, struct heap *heap);
 // The opposite: nobody's, until its granule is given back.
 void slab_close(struct granule *slab);
 
-// Takes all blocks on the list; NULL when there are none.
-void *slab_take_list(struct granule *slab, unsigned *count);
+// Takes all blocks on the list; NULL when there are none. The next event comes after `left` frees.
+void *slab_take_list(struct granule *slab, uint32_t left, unsigned *count);
 
 // Carves the blocks of the next page, linked in address order; NULL when all are carved.
 void *slab_carve(struct granule *slab, unsigned *count);

@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "heap/census.h"
 #include "map/size_class.h"
+#include "myalloc.h"
 #include "thread/start.h"
 #include "thread/thread.h"
 
@@ -45,20 +46,47 @@ static void take_snapshot(struct snapshot *snapshot)
     snapshot->end_bytes = run_end_free_bytes();
 }
 
+static size_t cached_bytes(const struct census *census)
+{
+    size_t cached = 0;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        cached += census->classes[i].cached_blocks * size_class_bytes(i);
+    }
+    return cached;
+}
+
+void report_fill(struct myalloc_stats *stats)
+{
+    struct snapshot snapshot;
+    take_snapshot(&snapshot);
+    const struct run_stats *run = &snapshot.run;
+    *stats = (struct myalloc_stats){
+        .live = snapshot.live_bytes + snapshot.huge.live_bytes,
+        .cached = cached_bytes(&snapshot.census),
+        .free_dirty = run->dirty_granules * GRANULE_BYTES,
+        .free_clean = (run->free_granules - run->dirty_granules) * GRANULE_BYTES,
+        .brk = run->region.break_bytes,
+        .mapped = run->region.map_bytes,
+        .region_peak = run->region.bytes_max,
+        .huge = snapshot.huge.live_bytes,
+        .huge_peak = snapshot.huge.live_bytes_max,
+        .huge_cached = snapshot.huge.cached_bytes,
+        .purged_total = run->purged_bytes,
+        .brk_grows = run->region.grows,
+        .brk_shrinks = run->region.shrinks,
+    };
+}
+
 struct mallinfo2 api_mallinfo2(void)
 {
     struct snapshot snapshot;
     take_snapshot(&snapshot);
-    size_t cached = 0;
-    for (unsigned i = 0; i < CLASSES; i++) {
-        cached += snapshot.census.classes[i].cached_blocks * size_class_bytes(i);
-    }
     return (struct mallinfo2){
         .arena = snapshot.system_bytes,
         .ordblks = snapshot.run.free_runs,
         .hblks = snapshot.huge.live_blocks,
         .hblkhd = snapshot.huge.live_bytes,
-        .fsmblks = cached,
+        .fsmblks = cached_bytes(&snapshot.census),
         .uordblks = snapshot.live_bytes,
         .fordblks = snapshot.system_bytes - snapshot.live_bytes, // REPORT-1
         .keepcost = snapshot.end_bytes,

@@ -5,6 +5,9 @@
 #include <malloc.h>
 #include <stdio.h>
 
+struct myalloc_stats;
+void report_fill(struct myalloc_stats *stats);
+
 struct mallinfo2 api_mallinfo2(void);
 struct mallinfo api_mallinfo(void); // saturates at INT_MAX
 int api_malloc_info(int options, FILE *stream);

@@ -46,9 +46,8 @@ uint64_t os_now_ns(void);            // monotonic
 size_t os_memory_bytes(void);        // RAM and swap
 size_t os_address_limit_bytes(void); // RLIMIT_AS, SIZE_MAX without limit
 
-const char *
-os_env(const char *name);          // NULL when absent or under AT_SECURE
-const char *os_program_name(void); // last part of the path that was executed
+const char *os_env(const char *name); // NULL when absent or under AT_SECURE
+const char *os_program_name(void);    // last part of the path that was executed
 
 // Debug builds: the n-th system call from now that can fail does (n = 1 is the next); a negative n
 // lets all from the -n-th on fail; 0 none.

@@ -81,6 +81,14 @@ static _Noreturn void execute(const struct launch *launch, int report_fd)
     _exit(written > 0 ? TOOL_NOT_FOUND : TOOL_FAILED);
 }
 
+/* In a place that everybody may write to, only a directory of our own is safe. */
+static bool is_own_directory(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* LAUNCH-1; -1 if it cannot be made, which is no error. */
 static int make_page_file(pid_t pid, struct text *path)
 {
@@ -93,7 +101,11 @@ static int make_page_file(pid_t pid, struct text *path)
     }
     text_clear(path);
     text_printf(path, "%s/%d", text_string(&directory), (int)pid);
+    const bool is_safe = is_own_directory(text_string(&directory));
     text_free(&directory);
+    if (!is_safe) {
+        return -1;
+    }
     unlink(text_string(path)); // left by an earlier process of this id
     return open(text_string(path), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
@@ -196,6 +208,8 @@ void launch_run(const struct launch *launch, struct outcome *outcome)
     }
     close(start[0]);
     close(report[1]);
+    signal(SIGCHLD,
+           SIG_DFL); // we may have been started with it ignored, which would lose the status
     void (*const on_interrupt)(int) = signal(SIGINT, SIG_IGN);
     void (*const on_quit)(int) = signal(SIGQUIT, SIG_IGN);
     supervise(launch, start[1], &signals, outcome);

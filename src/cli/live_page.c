@@ -155,17 +155,23 @@ static int open_page(const char *directory, const struct process *process)
 
 struct myalloc_live *live_page_of(const struct process *process, const char **why)
 {
-    struct text path = {0};
-    live_page_directory(&path, process->uid);
-    int fd = open_page(text_string(&path), process);
-    if (fd < 0 && errno == ENOENT) {
-        text_clear(&path);
-        text_printf(&path, "/dev/shm/myalloc.%u", (unsigned)process->uid);
-        fd = open_page(text_string(&path), process);
+    struct text directory = {0};
+    live_page_directory(&directory, process->uid);
+    int fd = open_page(text_string(&directory), process);
+    if (fd < 0 && errno == ENOENT) { // its environment may differ from ours
+        text_clear(&directory);
+        text_printf(&directory, "/run/user/%u/myalloc", (unsigned)process->uid);
+        fd = open_page(text_string(&directory), process);
     }
-    text_free(&path);
+    if (fd < 0 && errno == ENOENT) {
+        text_clear(&directory);
+        text_printf(&directory, "/dev/shm/myalloc.%u", (unsigned)process->uid);
+        fd = open_page(text_string(&directory), process);
+    }
+    const int error = errno;
+    text_free(&directory);
     if (fd < 0) {
-        *why = errno == EACCES || errno == EPERM
+        *why = error == EACCES || error == EPERM
                    ? "its live page belongs to another user"
                    : "it has no live page (start it with `myalloc run` or MYALLOC_CONF=live:1)";
         return NULL;

@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-#define ARENA_BYTES (64ull << 20) // glibc aligns the heaps of further threads to this
+#define GUARD_BYTES_MAX (64u << 10)
+#define ARENA_BYTES     (64ull << 20) // glibc aligns the heaps of further threads to this
 
 static const struct {
     const char *name;
@@ -127,6 +128,12 @@ static void classify_file(struct region *region, const struct mapping *m, bool i
     }
 }
 
+/* A few pages without rights, as pthread_create puts them under a stack; reserves are larger. */
+static bool is_guard(const struct mapping *m)
+{
+    return m->inode == 0 && m->permissions[0] == '-' && m->end - m->start <= GUARD_BYTES_MAX;
+}
+
 static void classify_anonymous(struct region *region, const struct mapping *m,
                                const struct mapping *before)
 {
@@ -147,7 +154,7 @@ static void classify_anonymous(struct region *region, const struct mapping *m,
         set(region, REGION_ANON,
             "Anonymous memory at a multiple of 64 MiB: probably an arena that glibc's malloc made "
             "for a further thread.");
-    } else if (is_rw && follows && before->inode == 0 && before->permissions[0] == '-') {
+    } else if (is_rw && follows && is_guard(before)) {
         set(region, REGION_ANON,
             "Anonymous memory above a guard: probably the stack of a further thread.");
     } else {

@@ -4,20 +4,22 @@
  * `myalloc` command (and anybody else of the same user) reads it while the process runs and after
  * it was killed.  This header is the whole contract between the two.
  *
- * Where:    $XDG_RUNTIME_DIR/myalloc/PID, or /dev/shm/myalloc.UID/PID when that variable is unset
- * or the directory cannot be made.  Directory 0700, file 0600, both owned by the user. Making:
- * mkdir; open(O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW), because `myalloc run` may have made the
- * file empty beforehand; ftruncate to 0, then to sizeof(struct myalloc_live); mmap(MAP_SHARED);
- * fill the header; store `magic` last, with release order.  If any step fails, the process runs on
- * without a page. Ending:   a process that ends by exit() stores `state` and `ended_ns`, then
- * unlinks the file; one that is killed or calls _exit leaves it behind, and its state says RUNNING.
- * Forking:  a child makes a page of its own before it writes a counter, or none at all.
+ * Where:     $XDG_RUNTIME_DIR/myalloc/PID, or /dev/shm/myalloc.UID/PID when that variable is unset
+ *            or the directory cannot be made.  Directory 0700, file 0600, both the user's own.
+ * Making:    mkdir; lstat, which must show a directory that is ours and that others cannot write;
+ *            open(O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW), without O_EXCL, because `myalloc run`
+ *            makes the file empty beforehand and holds it open; ftruncate to 0, then to
+ *            sizeof(struct myalloc_live); mmap(MAP_SHARED); fill the header; store `magic` last,
+ *            with release order.  If any step fails, the process runs on without a page.
+ * Ending:    a process that ends by exit() stores `ended_ns` and `state`, then unlinks the file;
+ *            one that is killed or calls _exit leaves it behind, and its state says RUNNING.
+ * Forking:   a child makes a page of its own before it writes a number, or keeps none at all.
  * Executing: the next program of the same process id truncates the file and starts again.
- * Writing:  every number is naturally aligned and stored atomically, relaxed; readers never block
- *           the writer and never write.  A reader copies the file with pread (no SIGBUS when it
- *           shrinks) and trusts no length, index or name in it.
- * Versions: a reader accepts its own `version` only.  Additions use the spare words, which are
- * zero; everything else increases the version.
+ * Writing:   every number is naturally aligned and stored atomically, relaxed; readers never block
+ *            the writer and never write.  A reader copies the file with pread (no SIGBUS when it
+ *            shrinks) and trusts no length, index or name in it.
+ * Versions:  a reader accepts its own `version` only.  Additions use the spare words, which are
+ *            zero; everything else increases the version.
  */
 #ifndef MYALLOC_LIVE_H
 #define MYALLOC_LIVE_H
@@ -32,7 +34,7 @@
 #define MYALLOC_LIVE_HEAPS_MAX    256
 #define MYALLOC_LIVE_REGIONS_MAX  256
 #define MYALLOC_LIVE_EVENTS_MAX   1024  // a power of two: the slot is the number modulo this
-#define MYALLOC_LIVE_GRANULES_MAX 65536 // 1 GiB of heap at 16 KiB; coarser by granule_shift above
+#define MYALLOC_LIVE_GRANULES_MAX 65536 // 1 GiB of heap at 16 KiB; coarser by granules.shift above
 #define MYALLOC_LIVE_NAME_BYTES   64
 
 enum myalloc_live_state {

@@ -112,7 +112,7 @@ static void examine_randomization(struct findings *findings)
     }
 }
 
-static void examine_limit(struct findings *findings, int resource, const char *name,
+static void examine_limit(struct findings *findings, __rlimit_resource_t resource, const char *name,
                           const char *advice)
 {
     struct rlimit limit;

@@ -36,7 +36,8 @@ void page_add_event(struct myalloc_live *page, uint32_t kind, uint64_t time_ns, 
     put(&event->bytes, bytes);
     atomic_store_explicit(&event->kind, kind, memory_order_relaxed);
     atomic_store_explicit(&event->thread_id, page->header.pid, memory_order_relaxed);
-    atomic_store_explicit(&event->done, n, memory_order_release); // pairs with the reader's front-to-back copy
+    atomic_store_explicit(&event->done, n,
+                          memory_order_release); // pairs with the reader's front-to-back copy
 }
 
 static void fill_counters(struct myalloc_live_counters *c)
@@ -72,12 +73,14 @@ static void fill_classes(struct myalloc_live *page)
     static const struct {
         uint32_t block_bytes;
         uint64_t slabs, live, mallocs;
-    } rows[] = {{16, 1, 300, 9000},   {32, 6, 2400, 40000}, {64, 8, 1500, 20000},  {112, 5, 600, 9000},
-                {1024, 3, 30, 1500}, {4096, 8, 180, 1400}, {32768, 1, 20, 100}, {40960, 0, 0, 0}};
+    } rows[] = {{16, 1, 300, 9000},  {32, 6, 2400, 40000}, {64, 8, 1500, 20000},
+                {112, 5, 600, 9000}, {1024, 3, 30, 1500},  {4096, 8, 180, 1400},
+                {32768, 1, 20, 100}, {40960, 0, 0, 0}};
     page->header.class_count = sizeof(rows) / sizeof(rows[0]);
     for (uint32_t i = 0; i < page->header.class_count; i++) {
         page->classes[i].block_bytes = rows[i].block_bytes;
-        page->classes[i].tier = rows[i].block_bytes <= 1024 ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;
+        page->classes[i].tier =
+            rows[i].block_bytes <= 1024 ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;
         put(&page->classes[i].slabs, rows[i].slabs);
         put(&page->classes[i].live_blocks, rows[i].live);
         put(&page->classes[i].mallocs, rows[i].mallocs);
@@ -101,8 +104,9 @@ static void fill_tables(struct myalloc_live *page)
     put(&page->regions[1].base, 0x7f0000200000u);
     put(&page->regions[1].bytes, 4u << 20);
     put(&page->regions[1].kind, MYALLOC_LIVE_REGION_HUGE);
-    static const char states[] = "ssssmmmmmmmmLLLLLLLLLLssss::::..........ssmmmmmmmm::::..............LL"
-                                 "ssss....................s.";
+    static const char states[] =
+        "ssssmmmmmmmmLLLLLLLLLLssss::::..........ssmmmmmmmm::::..............LL"
+        "ssss....................s.";
     for (uint32_t i = 0; i < GRANULES; i++) {
         const char state = states[i];
         const uint8_t low = state == 's'   ? MYALLOC_LIVE_GRANULE_SMALL
@@ -110,8 +114,10 @@ static void fill_tables(struct myalloc_live *page)
                             : state == 'L' ? MYALLOC_LIVE_GRANULE_LARGE
                             : state == ':' ? MYALLOC_LIVE_GRANULE_DIRTY
                                            : MYALLOC_LIVE_GRANULE_CLEAN;
-        const uint8_t fill = low == MYALLOC_LIVE_GRANULE_SMALL ? (uint8_t)(i == 94 ? 1 : 15 - i % 8) : 0;
-        atomic_store_explicit(&page->granules.cells[i], (uint8_t)(low | fill << 4), memory_order_relaxed);
+        const uint8_t fill =
+            low == MYALLOC_LIVE_GRANULE_SMALL ? (uint8_t)(i == 94 ? 1 : 15 - i % 8) : 0;
+        atomic_store_explicit(&page->granules.cells[i], (uint8_t)(low | fill << 4),
+                              memory_order_relaxed);
     }
     put(&page->granules.base, HEAP_BASE);
     put(&page->granules.count, GRANULES);

@@ -24,11 +24,11 @@ def _first(*names):
     return None
 
 
-def _redis_client(socket):
+def _redis_client(directory):
     """Drives redis-server from outside (unpreloaded), checks it, and stops it."""
-    cli = [_first("redis-cli"), "-s", socket]
-
     def drive():
+        socket = os.path.join(directory.name, "s")
+        cli = [_first("redis-cli"), "-s", socket]
         started = time.monotonic()
         while subprocess.run([*cli, "ping"], capture_output=True, check=False).returncode:
             if time.monotonic() - started > REDIS_START_SECONDS:
@@ -50,10 +50,10 @@ def _redis_client(socket):
 
 
 def _redis(program, _data):
-    directory = tempfile.mkdtemp()
-    socket = os.path.join(directory, "s")
+    directory = tempfile.TemporaryDirectory()  # removed when the program ends
+    socket = os.path.join(directory.name, "s")
     return Command([program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir",
-                    directory], client=_redis_client(socket), brings_own=True, timeout=120)
+                    directory.name], client=_redis_client(directory), brings_own=True, timeout=120)
 
 
 # name: (programs that will do, function of (program, path-of-input) that gives the command)

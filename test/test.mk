@@ -10,15 +10,16 @@ CFLAGS_TEST := -D_GNU_SOURCE -O1 -g -fno-builtin -fno-optimize-sibling-calls -It
         -Wno-use-after-free -Wno-free-nonheap-object -Wno-unused-result
 CC_TEST = @mkdir -p $(@D) && $(CC) -std=c11 $(CFLAGS_TEST)
 
-# Builds of the library: build-NAME is made with VARIANT_NAME.
-VARIANT_debug   := -Og -DCONFIG_DEBUG=1
+# Builds of the library: build-NAME is made with VARIANT_NAME. -O2, because dlopen and the caller's
+# address in messages need tail calls.
+VARIANT_debug   := -O2 -DCONFIG_DEBUG=1
 VARIANT_tiny    := $(VARIANT_debug) -DCONFIG_TINY=1
 VARIANT_page16k := $(VARIANT_debug) -DMYALLOC_FORCE_PAGE=16384
 VARIANT_page64k := $(VARIANT_debug) -DMYALLOC_FORCE_PAGE=65536
 VARIANT_clang   := -O2
-VARIANT_asan    := $(VARIANT_debug) -fsanitize=address -fno-omit-frame-pointer
-VARIANT_ubsan   := $(VARIANT_debug) -fsanitize=undefined -fno-sanitize-recover=all
-VARIANT_tsan    := $(VARIANT_debug) -fsanitize=thread
+VARIANT_asan    := -Og -DCONFIG_DEBUG=1 -fsanitize=address -fno-omit-frame-pointer
+VARIANT_ubsan   := -Og -DCONFIG_DEBUG=1 -fsanitize=undefined -fno-sanitize-recover=all
+VARIANT_tsan    := -Og -DCONFIG_DEBUG=1 -fsanitize=thread
 
 SUPPORT  := $(wildcard test/support/*.c)
 HEADERS  := $(wildcard test/support/*.h test/corruption/*.h)
@@ -82,7 +83,7 @@ PRELOADED   := api corruption hazards stress
 SUITES_main     := static negative $(PRELOADED) preload
 SUITES_debug    := unit injection
 SUITES_brk-off  := $(PRELOADED)
-SUITES_tiny     := $(PRELOADED)
+SUITES_tiny     := api corruption stress
 SUITES_page16k  := $(PRELOADED)
 SUITES_page64k  := $(PRELOADED)
 SUITES_clang    := $(PRELOADED)
@@ -107,6 +108,7 @@ variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))
 SUB = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -s -k GROUP=$* B=$(call build_of,$*) \
         CC=$(or $(CC_$*),$(CC)) $(if $(call variant,$*),VARIANT='$(call variant,$*)')
 group-%: setup
+	@rm -rf $(RESULTS)/$*-*
 	@if $(SUB) -j2 $(patsubst %,prepare-%,$(call prepared,$(SUITES_$*))); \
 	then $(CONF_$*) $(SUB) $(SUITES_$*:%=suite-%) 2>/dev/null || true; \
 	else echo "$*: does not build"; fi
@@ -125,7 +127,7 @@ stress: setup
 
 setup:
 	@scripts/setup.sh
-	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
+	@mkdir -p $(RESULTS)
 
 FORMATTED = $(shell find src include test bench -name '*.[ch]')
 format:

@@ -7,11 +7,20 @@
 
 enum { SMALL = 64, MEDIUM = 5000, LARGE = 200000, HUGE = 5000000 };
 
+/* The block behind keeps the heap from shrinking below the freed one, of which nothing would then
+ * be known. */
+static void *with_neighbour(struct misuse *misuse, size_t bytes)
+{
+    void *block = misused_block(misuse, bytes);
+    REQUIRE(malloc(bytes) != NULL);
+    return block;
+}
+
 /* Frees twice in a row. */
 #define AT_ONCE(tier)                                                                              \
     VICTIM free_##tier##_at_once(struct misuse *misuse)                                            \
     {                                                                                              \
-        void *block = misused_block(misuse, tier);                                                 \
+        void *block = with_neighbour(misuse, tier);                                                \
         free(block);                                                                               \
         free(block);                                                                               \
     }                                                                                              \
@@ -25,7 +34,7 @@ enum { SMALL = 64, MEDIUM = 5000, LARGE = 200000, HUGE = 5000000 };
     VICTIM free_##tier##_after_another(struct misuse *misuse)                                      \
     {                                                                                              \
         void *other = malloc(tier);                                                                \
-        void *block = misused_block(misuse, tier);                                                 \
+        void *block = with_neighbour(misuse, tier);                                                \
         free(block);                                                                               \
         free(other);                                                                               \
         free(block);                                                                               \

@@ -12,13 +12,12 @@
 #define calloc             api_calloc
 #define realloc            api_realloc
 #define free               api_free
-#define reallocarray       api_reallocarray
 #define memalign           api_memalign
 #define posix_memalign     api_posix_memalign
 #define aligned_alloc      api_aligned_alloc
 #define valloc             api_valloc
 #define pvalloc            api_pvalloc
 #define malloc_usable_size api_usable_size
-#define malloc_trim        api_trim
+#define malloc_trim        api_malloc_trim
 
 #endif

@@ -92,8 +92,8 @@ static void put_screen(struct text *out, const struct watch *watch, const struct
         text_put_char(out, '\n');
         text_free(&spark);
     }
-    text_put(out, "\nevents\n");
     const size_t count = watch->series.event_count;
+    text_put(out, count != 0 ? "\nevents\n" : "\n");
     for (size_t i = count > EVENTS_SHOWN ? count - EVENTS_SHOWN : 0; i < count; i++) {
         put_event(out, watch, &watch->series.events[i]);
     }

@@ -17,6 +17,11 @@ code run-static 125 "$myalloc" run "$tmp/static"
 says run-static 'statically linked'
 code run-sanitized 125 "$myalloc" run "$tmp/sanitized"
 says run-sanitized AddressSanitizer
+if [ "$(id -u)" -eq 0 ]; then
+    cp "$tmp/dynamic" "$tmp/setuid" && chown nobody "$tmp/setuid" && chmod 4755 "$tmp/setuid"
+    code run-setuid 125 "$myalloc" run "$tmp/setuid"
+    says run-setuid 'is setuid'
+fi
 code run-no-library 125 env MYALLOC_LIB=/nonexistent.so "$myalloc" run true
 code run-summary 0 "$myalloc" run "$tmp/dynamic"
 says run-summary '81 000 malloc, 75 970 free'

@@ -147,9 +147,11 @@ enum myalloc_live_event_kind {
 };
 
 /* One call of the system.  Writer: n = fetch_add(event_count, 1) + 1; in slot (n - 1) % EVENTS_MAX
- * store `begun` = n, the fields, then `done` = n (release).  Reader, front to back: an entry counts
- * only if done == begun == the number that belongs into this slot.  `done` comes first and `begun`
- * last, so that a copy made while the entry is rewritten never shows both alike. */
+ * store `begun` = n, then (release fence) the fields, then `done` = n (release).  Reader: copies
+ * the ring twice, one after the other; an entry counts only if both copies are alike and done ==
+ * begun
+ * == the number that belongs into this slot.  One copy is not enough: the kernel copies in any
+ * order, so a copy made while the entry is rewritten may show old numbers around new fields. */
 struct myalloc_live_event {
     _Atomic uint64_t done;      // [atomic] number of the event, from 1
     _Atomic uint64_t time_ns;   // [atomic] CLOCK_BOOTTIME

@@ -7,6 +7,8 @@
  *             LIVE-2  what cannot be right in one field (an event torn, a region without end)
  *                     drops that field; what cannot be right in the header drops the page.
  *             LIVE-3  a page older than its process belongs to an earlier one of the same id.
+ *             LIVE-4  the kernel copies in any order, so one copy of an entry may mix old and new;
+ *                     a second copy, begun after the first has ended, differs if it does.
  */
 #include "cli/live_page.h"
 
@@ -14,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,12 +25,12 @@
 #define READ_ATTEMPTS 4  // a writer halves its cells once per doubling of the heap
 #define SHIFT_MAX     32 // 64 Ki cells << 32 exceed the address space
 
-static bool is_copied(int fd, struct myalloc_live *page)
+static bool is_read(int fd, void *buffer, size_t count, size_t at)
 {
-    char *const bytes = (char *)page;
+    char *const bytes = buffer;
     size_t done = 0;
-    while (done < sizeof(*page)) {
-        const ssize_t got = pread(fd, bytes + done, sizeof(*page) - done, (off_t)done);
+    while (done < count) {
+        const ssize_t got = pread(fd, bytes + done, count - done, (off_t)(at + done));
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -37,6 +40,26 @@ static bool is_copied(int fd, struct myalloc_live *page)
         done += (size_t)got;
     }
     return true;
+}
+
+/* LIVE-4: read the ring again, and drop what is not the same. */
+static bool drop_torn_events(int fd, struct myalloc_live *page)
+{
+    const size_t bytes = sizeof(page->events);
+    struct myalloc_live_event *const again = tool_allocate(bytes);
+    const bool is_there = is_read(fd, again, bytes, offsetof(struct myalloc_live, events));
+    for (size_t i = 0; is_there && i < MYALLOC_LIVE_EVENTS_MAX; i++) {
+        if (memcmp(&again[i], &page->events[i], sizeof(again[i])) != 0) {
+            page->events[i].done = 0;
+        }
+    }
+    free(again);
+    return is_there;
+}
+
+static bool is_copied(int fd, struct myalloc_live *page)
+{
+    return is_read(fd, page, sizeof(*page), 0) && drop_torn_events(fd, page);
 }
 
 static const char *header_fault(const struct myalloc_live *page)

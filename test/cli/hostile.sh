@@ -58,3 +58,6 @@ for file in smaps maps stat statm status; do
     survives "empty $file" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" maps 4242
     cp "$tmp/keep" "$tmp/tree/proc/4242/$file"
 done
+build -Isrc -I$here -O2 -o "$tmp/torn_events" $here/torn_events.c $here/page_fill.c \
+    src/cli/live_page.c src/cli/procfs.c src/cli/text.c src/cli/tool.c
+code torn-events 0 "$tmp/torn_events" "$tmp/torn"

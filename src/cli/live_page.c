@@ -42,6 +42,13 @@ static bool is_read(int fd, void *buffer, size_t count, size_t at)
     return true;
 }
 
+static bool is_alike(const struct myalloc_live_event *a, const struct myalloc_live_event *b)
+{
+    return a->done == b->done && a->time_ns == b->time_ns && a->address == b->address &&
+           a->bytes == b->bytes && a->kind == b->kind && a->thread_id == b->thread_id &&
+           a->begun == b->begun;
+}
+
 /* LIVE-4: read the ring again, and drop what is not the same. */
 static bool drop_torn_events(int fd, struct myalloc_live *page)
 {
@@ -49,7 +56,7 @@ static bool drop_torn_events(int fd, struct myalloc_live *page)
     struct myalloc_live_event *const again = tool_allocate(bytes);
     const bool is_there = is_read(fd, again, bytes, offsetof(struct myalloc_live, events));
     for (size_t i = 0; is_there && i < MYALLOC_LIVE_EVENTS_MAX; i++) {
-        if (memcmp(&again[i], &page->events[i], sizeof(again[i])) != 0) {
+        if (!is_alike(&again[i], &page->events[i])) {
             page->events[i].done = 0;
         }
     }

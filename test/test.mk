@@ -70,7 +70,8 @@ suite-unit:
 suite-archive:
 	$(call SUITE,LIB=) $(ARCHIVED)
 suite-valgrind:
-	$(call SUITE,LIB= UNDER='valgrind -q --error-exitcode=9' STRESS_SLOTS=500) $(ARCHIVED)
+	$(call SUITE,LIB= UNDER='valgrind -q --error-exitcode=9' LIMIT=600 TEST_SECONDS=300 STRESS_SLOTS=500) \
+	        $(ARCHIVED)
 
 prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
         $(T)/hazards/programs/operator_delete
@@ -121,6 +122,7 @@ check-%: group-%
 	$(call total,$*)
 stress: export STRESS_SECONDS = 60
 stress: export LIMIT = 300
+stress: export TEST_SECONDS = 200
 stress: setup
 	@$(MAKE) --no-print-directory -s prepare-preload
 	@$(MAKE) --no-print-directory -s GROUP=long suite-stress

@@ -32,6 +32,16 @@ TEST(a_crash)
     raise(SIGSEGV);
 }
 
+TEST(a_hang_that_no_signal_but_the_last_one_ends)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    for (;;) {
+        pause();
+    }
+}
+
 TEST(an_exit_with_a_status)
 {
     exit(3);

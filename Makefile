@@ -43,7 +43,7 @@ $(B)/myalloc: $(OBJ_CLI)
 # What no fast path and no refill calls is built for size: the library stays small in memory.
 SMALL := $(wildcard src/base/*.c src/side/*.c) src/map/meta.c $(wildcard src/arena/*.c) \
         src/heap/orphan.c src/heap/census.c src/heap/pool.c src/thread/start.c \
-        src/thread/thread.c src/thread/emergency.c src/api/report.c src/api/fork.c src/api/extensions.c
+        src/thread/thread.c src/thread/emergency.c src/api/report.c src/api/fork.c src/api/shadow.c src/api/extensions.c
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Os)
 
 $(B)/cli/%.o: src/cli/%.c

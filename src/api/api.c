@@ -57,6 +57,10 @@ static void perturb_fill(void *ptr, size_t bytes)
 
 void *api_malloc_slow(size_t bytes)
 {
+    void *usual = block_take_usual(bytes, CALLER());
+    if (LIKELY(usual != NULL)) {
+        return usual;
+    }
     bool clean;
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, CALLER());
     perturb_fill(ptr, bytes);
@@ -66,10 +70,6 @@ void *api_malloc_slow(size_t bytes)
 void api_free_slow(void *ptr)
 {
     if (ptr == NULL) {
-        return;
-    }
-    if (UNLIKELY(start_mode() == START_FORWARDING)) {
-        __libc_free(ptr);
         return;
     }
     block_give(ptr, CALLER());

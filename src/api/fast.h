@@ -10,9 +10,9 @@
 #include "heap/slab.h"
 #include "thread/thread.h"
 
-NOINLINE COLD void *api_malloc_slow(size_t bytes);
-NOINLINE COLD void api_free_slow(void *ptr);
-NOINLINE COLD void api_free_event(struct granule *slab);
+NOINLINE void *api_malloc_slow(size_t bytes);
+NOINLINE void api_free_slow(void *ptr);
+NOINLINE void api_free_event(struct granule *slab);
 
 static inline void *fast_malloc(size_t bytes)
 {

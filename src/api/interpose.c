@@ -12,6 +12,7 @@
 #include "api/fast.h"
 #include "api/fork.h"
 #include "api/report.h"
+#include "api/shadow.h"
 #include "base/line.h"
 #include "base/die.h"
 #include "side/options.h"
@@ -53,7 +54,8 @@ extern HIDDEN void *own_malloc(size_t bytes)
 // True when `malloc` means somebody else's: the program's own, or an earlier preload's.
 static inline bool is_shadowed(void)
 {
-    return UNLIKELY(&malloc != &own_malloc); // INTERPOSE-1
+    return UNLIKELY(&malloc != &own_malloc) &&
+           shadow_is_active((const void *)&malloc); // INTERPOSE-1
 }
 
 static COLD void *shadowed_calloc(size_t count, size_t bytes)

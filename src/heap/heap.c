@@ -414,12 +414,8 @@ static NOINLINE void *refill_from_new_slab(struct heap *heap, unsigned class, bo
     return draw_list(heap, slab, count);
 }
 
-static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsigned *count)
+static NOINLINE void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsigned *count)
 {
-    struct granule *slab = heap->active[class];
-    if (slab != NULL && slab->free != NULL) {
-        return draw_list(heap, slab, count);
-    }
     void *list = foreign_take(heap, class, count);
     if (list != NULL) {
         return list;
@@ -429,6 +425,7 @@ static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsig
         *count = batch.count;
         return batch.head;
     }
+    struct granule *slab = heap->active[class];
     if (slab != NULL) {
         list = draw_list(heap, slab, count);
         if (list != NULL) {
@@ -442,11 +439,18 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
 {
     ASSERT(heap->bins[class] == NULL);
     unsigned count = 0;
-    void *list = refill_list(heap, class, may_grow, &count);
-    if (list != NULL) {
-        heap->bins[class] = block_next(list);
-        heap->handed[class] += count;
+    void *list = NULL;
+    struct granule *slab = heap->active[class];
+    if (LIKELY(slab != NULL && slab->free != NULL)) { // the common case
+        list = slab_take_list(slab, active_countdown(heap, slab), &count);
+    } else {
+        list = refill_list(heap, class, may_grow, &count);
+        if (list == NULL) {
+            return NULL;
+        }
     }
+    heap->bins[class] = block_next(list);
+    heap->handed[class] += count;
     return list;
 }
 

@@ -23,6 +23,7 @@ struct ALIGNED(64) heap {
     void **bins;        // [owner] thread.c: the free lists at hand, one per small class
     bool busy;          // [owner] thread.c: inside a slow path; signal handlers look
     bool is_checked;    // [owner] thread.c: bins are checked_bins, hidden from the fast path
+    bool is_borrowed;   // [owner] thread.c: by a dead thread, for the time of one call
     uint32_t empties;   // [owner] heap.c: slabs kept though empty
     uint32_t had_many;  // [owner] heap.c: bit c set: class c had many slabs not long ago
     const void *caller; // [owner] thread.c: who called the slow path, for messages

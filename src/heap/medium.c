@@ -19,12 +19,12 @@
 #include "heap/slab.h"
 #include "map/size_class.h"
 
+#include <string.h>
+
 #define LOOKS 8 // slabs compared for the fullest
 
-static const struct magazine_shape {
-    uint8_t slots; // of each class in this doubling: 32 KiB worth, 2 to 16
-    uint8_t first; // slot of the first class of the doubling
-} g_magazine_shapes[MEDIUM_CLASSES / 8] = {{16, 0}, {8, 128}, {4, 192}, {2, 224}, {2, 240}};
+const struct magazine_shape g_magazine_shapes[MEDIUM_CLASSES / 8] = {
+    {16, 0}, {8, 128}, {4, 192}, {2, 224}, {2, 240}};
 
 static struct {
     struct ALIGNED(64) shelf {
@@ -33,17 +33,6 @@ static struct {
         uint32_t empties; // [lock: LOCK_MEDIUM] of these, slabs without blocks in use
     } shelves[MEDIUM_CLASSES];
 } g_medium = {.shelves = {[0 ... MEDIUM_CLASSES - 1] = {.lock = LOCK_INIT(LOCK_MEDIUM)}}};
-
-static unsigned magazine_slots(unsigned shelf)
-{
-    return g_magazine_shapes[shelf / 8].slots;
-}
-
-static void **magazine_of(struct heap *heap, unsigned shelf)
-{
-    const struct magazine_shape *shape = &g_magazine_shapes[shelf / 8];
-    return heap->magazine + shape->first + (shelf % 8) * shape->slots;
-}
 
 static struct shelf *shelf_lock(unsigned shelf) UNCHECKED_LOCKS
 {
@@ -65,21 +54,6 @@ static uint64_t full_mask(unsigned class)
 
 // ---- holds ----
 
-static _Atomic(uint8_t) *hold_of(const struct granule *slab, unsigned block)
-{
-    return &granule_map_remote(granule_map_index(slab))->holds[block];
-}
-
-static enum medium_hold hold_get(const struct granule *slab, unsigned block)
-{
-    return (enum medium_hold)atomic_load_explicit(hold_of(slab, block), memory_order_relaxed);
-}
-
-static void hold_set(const struct granule *slab, unsigned block, enum medium_hold hold)
-{
-    atomic_store_explicit(hold_of(slab, block), (uint8_t)hold, memory_order_relaxed);
-}
-
 static unsigned block_of(const struct granule *slab, const void *ptr)
 {
     uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
@@ -92,7 +66,7 @@ enum medium_finding medium_find(const struct granule *slab, const void *ptr)
     if (slab_block(slab, block) != ptr || block >= slab->carved) {
         return MEDIUM_INTERIOR;
     }
-    return hold_get(slab, block) == HOLD_USER ? MEDIUM_IN_USE : MEDIUM_FREED;
+    return medium_hold(ptr) == HOLD_USER ? MEDIUM_IN_USE : MEDIUM_FREED;
 }
 
 static struct granule *slab_of(const void *ptr)
@@ -157,7 +131,7 @@ static struct granule *slab_create(unsigned class)
     slab->clean = clean;
     slab->mask = full_mask(class);
     for (unsigned block = 0; block < slab->carved; block++) {
-        hold_set(slab, block, HOLD_FRESH);
+        medium_set_hold(slab_block(slab, block), HOLD_FRESH);
     }
     granule_map_mark_body(slab, length);
     granule_set_state(slab, GRANULE_MEDIUM);
@@ -166,8 +140,9 @@ static struct granule *slab_create(unsigned class)
 
 static void slab_destroy(struct granule *slab)
 {
-    for (unsigned block = 0; block < slab->carved; block++) {
-        hold_set(slab, block, HOLD_FRESH); // the remote bits of a small slab begin as zero
+    // The remote bits of a small slab begin as zero.
+    for (uint32_t i = 0; i < slab->length; i++) {
+        memset(granule_map_remote(granule_map_index(slab) + i), 0, GRANULE_BYTES >> HOLD_SHIFT);
     }
     slab->usable_bytes = size_class_bytes(slab->class); // for the message of a late free
     slab->head_distance = 0;
@@ -187,9 +162,10 @@ static void draw_blocks(struct shelf *shelf, struct granule *slab, void **slots,
     while (*count < wanted && slab->mask != 0) {
         unsigned block = (unsigned)__builtin_ctzll(slab->mask);
         slab->mask &= slab->mask - 1;
-        bool fresh = hold_get(slab, block) == HOLD_FRESH;
-        hold_set(slab, block, fresh ? HOLD_MAGAZINE_FRESH : HOLD_MAGAZINE); // MEDIUM-3
-        slots[(*count)++] = slab_block(slab, block);
+        void *ptr = slab_block(slab, block);
+        bool fresh = slab->clean && medium_hold(ptr) == HOLD_FRESH;
+        medium_set_hold(ptr, fresh ? HOLD_MAGAZINE_FRESH : HOLD_MAGAZINE); // MEDIUM-3
+        slots[(*count)++] = ptr;
     }
     if (slab->mask == 0) {
         shelf_remove(shelf, slab); // MEDIUM-1
@@ -234,29 +210,17 @@ static unsigned magazine_fill(struct heap *heap, unsigned class)
     return count;
 }
 
-void *medium_take(struct heap *heap, unsigned class, bool *clean)
+NOINLINE void *medium_take_slow(struct heap *heap, unsigned class, bool *clean)
 {
-    unsigned index = class - SMALL_CLASSES;
-    ASSERT(index < MEDIUM_CLASSES);
-    if (heap->magazine_count[index] == 0 && magazine_fill(heap, class) == 0) {
-        return NULL;
-    }
-    void *ptr = magazine_of(heap, index)[--heap->magazine_count[index]];
-    struct granule *slab = slab_of(ptr);
-    unsigned block = block_of(slab, ptr);
-    *clean = slab->clean && hold_get(slab, block) == HOLD_MAGAZINE_FRESH;
-    hold_set(slab, block, HOLD_USER);
-    heap->magazine_handed[index]++;
-    return ptr;
+    return magazine_fill(heap, class) == 0 ? NULL : medium_take(heap, class, clean);
 }
 
 // Puts one block back into its slab; true when the slab is to be destroyed by the caller.
-static bool put_block(struct shelf *shelf, struct granule *slab, unsigned block)
+static bool put_block(struct shelf *shelf, struct granule *slab, void *ptr)
 {
-    uint64_t bit = 1UL << block;
+    uint64_t bit = 1UL << block_of(slab, ptr);
     ASSERT((slab->mask & bit) == 0); // MEDIUM-2
-    bool fresh = hold_get(slab, block) == HOLD_MAGAZINE_FRESH;
-    hold_set(slab, block, fresh ? HOLD_FRESH : HOLD_FREE);
+    medium_set_hold(ptr, medium_hold(ptr) == HOLD_MAGAZINE_FRESH ? HOLD_FRESH : HOLD_FREE);
     if (slab->mask == 0) {
         shelf_insert(shelf, slab); // MEDIUM-1
     }
@@ -282,7 +246,7 @@ static void magazine_drain(struct heap *heap, unsigned class, unsigned count)
     struct shelf *shelf = shelf_lock(index);
     for (unsigned i = 0; i < count; i++) {
         struct granule *slab = slab_of(slots[i]);
-        if (put_block(shelf, slab, block_of(slab, slots[i]))) {
+        if (put_block(shelf, slab, slots[i])) {
             emptied[emptied_count++] = slab;
         }
     }
@@ -297,22 +261,17 @@ static void magazine_drain(struct heap *heap, unsigned class, unsigned count)
     }
 }
 
-void medium_give(struct heap *heap, struct granule *slab, void *ptr)
+NOINLINE void medium_give_slow(struct heap *heap, unsigned class, void *ptr)
 {
-    unsigned index = slab->class - (unsigned)SMALL_CLASSES;
-    unsigned slots = magazine_slots(index);
-    hold_set(slab, block_of(slab, ptr), HOLD_MAGAZINE); // MEDIUM-3
-    if (heap->magazine_count[index] == slots) {
-        magazine_drain(heap, slab->class, slots / 2);
-    }
-    magazine_of(heap, index)[heap->magazine_count[index]++] = ptr;
+    magazine_drain(heap, class, magazine_slots(class - SMALL_CLASSES) / 2);
+    medium_give(heap, class, ptr);
 }
 
 void medium_give_direct(struct granule *slab, void *ptr)
 {
     unsigned index = slab->class - (unsigned)SMALL_CLASSES;
     struct shelf *shelf = shelf_lock(index);
-    bool emptied = put_block(shelf, slab, block_of(slab, ptr));
+    bool emptied = put_block(shelf, slab, ptr);
     shelf_unlock(shelf);
     if (emptied) {
         slab_destroy(slab);
@@ -384,7 +343,7 @@ unsigned medium_live_count(const struct granule *slab)
 {
     unsigned live = 0;
     for (unsigned block = 0; block < slab->carved; block++) {
-        live += hold_get(slab, block) == HOLD_USER;
+        live += medium_hold(slab_block(slab, block)) == HOLD_USER;
     }
     return live;
 }
@@ -401,7 +360,7 @@ void medium_check(void)
             VERIFY((slab->mask & ~full_mask(slab->class)) == 0);
             empties += slab->mask == full_mask(slab->class);
             for (unsigned block = 0; block < slab->carved; block++) {
-                enum medium_hold hold = hold_get(slab, block);
+                enum medium_hold hold = medium_hold(slab_block(slab, block));
                 bool is_free = hold == HOLD_FRESH || hold == HOLD_FREE;
                 VERIFY((((slab->mask >> block) & 1) != 0) == is_free); // MEDIUM-2
             }

@@ -4,6 +4,7 @@
 #ifndef HEAP_MEDIUM_H
 #define HEAP_MEDIUM_H
 
+#include "base/compiler.h"
 #include "heap/heap_data.h"
 
 #include <stdbool.h>
@@ -15,15 +16,93 @@ enum medium_finding {
     MEDIUM_INTERIOR, // no block begins here
 };
 
+extern HIDDEN const struct magazine_shape {
+    uint8_t slots; // of each class in this doubling: 32 KiB worth, 2 to 16
+    uint8_t first; // slot of the first class of the doubling
+} g_magazine_shapes[MEDIUM_CLASSES / 8];
+
+static inline unsigned magazine_slots(unsigned shelf)
+{
+    return g_magazine_shapes[shelf / 8].slots;
+}
+
+static inline void **magazine_of(struct heap *heap, unsigned shelf)
+{
+    const struct magazine_shape *shape = &g_magazine_shapes[shelf / 8];
+    return heap->magazine + shape->first + (shelf % 8) * shape->slots;
+}
+
+// The byte of the KiB in which `ptr`, an address in a medium slab, lies.
+static inline _Atomic(uint8_t) *medium_hold_byte(const void *ptr)
+{
+    uintptr_t offset = (uintptr_t)ptr - g_granule_map.base;
+    struct remote *remote = granule_map_remote(offset >> GRANULE_SHIFT);
+    return &remote->holds[(offset >> HOLD_SHIFT) % (GRANULE_BYTES >> HOLD_SHIFT)];
+}
+
+// What the byte of a block that begins at `ptr` is when its hold is `hold`.
+static inline uint8_t medium_hold_code(const void *ptr, enum medium_hold hold)
+{
+    unsigned place = ((uintptr_t)ptr >> HOLD_UNIT_SHIFT) & 7;
+    return (uint8_t)((unsigned)hold | place << 3);
+}
+
+static inline enum medium_hold medium_hold(const void *ptr)
+{
+    return (enum medium_hold)(atomic_load_explicit(medium_hold_byte(ptr), memory_order_relaxed) &
+                              7);
+}
+
+static inline void medium_set_hold(const void *ptr, enum medium_hold hold)
+{
+    atomic_store_explicit(medium_hold_byte(ptr), medium_hold_code(ptr, hold), memory_order_relaxed);
+}
+
+// True when a block in the user's hands begins at `ptr`, an address in a medium slab.
+static inline bool medium_is_in_use(const void *ptr)
+{
+    uint8_t byte = atomic_load_explicit(medium_hold_byte(ptr), memory_order_relaxed);
+    bool is_place = (uintptr_t)ptr % (1U << HOLD_UNIT_SHIFT) == 0;
+    return is_place && byte == medium_hold_code(ptr, HOLD_USER);
+}
+
+void *medium_take_slow(struct heap *heap, unsigned class, bool *clean);
+void medium_give_slow(struct heap *heap, unsigned class, void *ptr);
+
 // A block of a medium class; NULL without memory. *clean: all bytes are zero.
-void *medium_take(struct heap *heap, unsigned class, bool *clean);
+static inline void *medium_take(struct heap *heap, unsigned class, bool *clean)
+{
+    unsigned shelf = class - SMALL_CLASSES;
+    unsigned count = heap->magazine_count[shelf];
+    if (UNLIKELY(count == 0)) {
+        return medium_take_slow(heap, class, clean);
+    }
+    heap->magazine_count[shelf] = (uint8_t)(count - 1);
+    void *ptr = magazine_of(heap, shelf)[count - 1];
+    *clean = medium_hold(ptr) == HOLD_MAGAZINE_FRESH;
+    medium_set_hold(ptr, HOLD_USER);
+    heap->magazine_handed[shelf]++;
+    return ptr;
+}
+
+// Frees a block in use of this class into the magazine.
+static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
+{
+    unsigned shelf = class - SMALL_CLASSES;
+    unsigned count = heap->magazine_count[shelf];
+    if (UNLIKELY(count == magazine_slots(shelf))) {
+        medium_give_slow(heap, class, ptr);
+        return;
+    }
+    medium_set_hold(ptr, HOLD_MAGAZINE);
+    magazine_of(heap, shelf)[count] = ptr;
+    heap->magazine_count[shelf] = (uint8_t)(count + 1);
+}
 
 // What stands at `ptr`, which lies in the slab that begins at `slab`.
 enum medium_finding medium_find(const struct granule *slab, const void *ptr);
 
-// Frees a block in use into the magazine.
-void medium_give(struct heap *heap, struct granule *slab, void *ptr);
-// The same without a heap: straight into the slab.
+// Frees a block in use without a heap: straight into its slab.
 void medium_give_direct(struct granule *slab, void *ptr);
 
 // Empties all magazines.

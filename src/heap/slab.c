@@ -25,14 +25,6 @@ void slab_set_owner(struct granule *slab, struct heap *heap)
     granule_set_owner(slab, heap);
 }
 
-void slab_arm(struct granule *slab, unsigned listed, uint32_t left)
-{
-    ASSERT(listed <= slab->carved); // SLAB-1
-    slab->listed = (uint16_t)listed;
-    slab->left = left;
-    slab->armed = left;
-}
-
 void slab_open(size_t index, unsigned class, struct heap *heap)
 {
     struct granule *slab = granule_map_entry(index);
@@ -55,15 +47,6 @@ void slab_close(struct granule *slab)
     slab->usable_bytes = size_class_bytes(slab->class); // for the message of a late free
     slab->head_distance = 0;
     granule_set_state(slab, GRANULE_BODY);
-}
-
-void *slab_take_list(struct granule *slab, uint32_t left, unsigned *count)
-{
-    void *list = slab->free;
-    *count = slab_free_count(slab);
-    slab->free = NULL;
-    slab_arm(slab, 0, left);
-    return list;
 }
 
 // Links blocks [from, to) in address order; the first.
@@ -230,19 +213,4 @@ size_t slab_purge_pages(struct granule *slab)
         }
     }
     return (size_t)__builtin_popcount(pages) * CARVE_BYTES;
-}
-
-unsigned slab_block_index(const struct granule *slab, const void *ptr)
-{
-    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
-    size_t offset = (uintptr_t)ptr - start;
-    unsigned index = size_class_block_index(slab->class, offset);
-    bool begins = index * size_class_bytes(slab->class) == offset && index < slab_capacity(slab);
-    return begins ? index : SMALL_BLOCKS_MAX;
-}
-
-void *slab_block(const struct granule *slab, unsigned index)
-{
-    char *start = granule_map_address(granule_map_index(slab));
-    return start + index * size_class_bytes(slab->class);
 }

@@ -46,7 +46,13 @@ static inline bool slab_is_idle(const struct granule *slab)
 void slab_set_owner(struct granule *slab, struct heap *heap);
 
 // Sets the countdown anew; `listed` blocks stand on the list.
-void slab_arm(struct granule *slab, unsigned listed, uint32_t left);
+static inline void slab_arm(struct granule *slab, unsigned listed, uint32_t left)
+{
+    ASSERT(listed <= slab->carved); // SLAB-1
+    slab->listed = (uint16_t)listed;
+    slab->left = left;
+    slab->armed = left;
+}
 
 // Makes a slab of a fresh granule, ACTIVE and owned by `heap`, nothing carved.
 void slab_open(size_t index, unsigned class, struct heap *heap);
@@ -55,7 +61,14 @@ void slab_open(size_t index, unsigned class, struct heap *heap);
 void slab_close(struct granule *slab);
 
 // Takes all blocks on the list; NULL when there are none. The next event comes after `left` frees.
-void *slab_take_list(struct granule *slab, uint32_t left, unsigned *count);
+static inline void *slab_take_list(struct granule *slab, uint32_t left, unsigned *count)
+{
+    void *list = slab->free;
+    *count = slab_free_count(slab);
+    slab->free = NULL;
+    slab_arm(slab, 0, left);
+    return list;
+}
 
 // Carves the blocks of the next page, linked in address order; NULL when all are carved.
 void *slab_carve(struct granule *slab, unsigned *count);
@@ -68,7 +81,19 @@ void slab_put_list(struct granule *slab, void *first, void *last, unsigned count
 size_t slab_purge_pages(struct granule *slab);
 
 // Any thread: the index of the block that begins at `ptr`, SMALL_BLOCKS_MAX when none does.
-unsigned slab_block_index(const struct granule *slab, const void *ptr);
-void *slab_block(const struct granule *slab, unsigned index);
+static inline unsigned slab_block_index(const struct granule *slab, const void *ptr)
+{
+    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    size_t offset = (uintptr_t)ptr - start;
+    unsigned index = size_class_block_index(slab->class, offset);
+    bool begins = index * size_class_bytes(slab->class) == offset && index < slab_capacity(slab);
+    return begins ? index : SMALL_BLOCKS_MAX;
+}
+
+static inline void *slab_block(const struct granule *slab, unsigned index)
+{
+    char *start = granule_map_address(granule_map_index(slab));
+    return start + index * size_class_bytes(slab->class);
+}
 
 #endif

@@ -90,6 +90,7 @@ void granule_map_mark_body(struct granule *head, size_t length)
     for (size_t i = 1; i < length; i++) {
         granule_set_owner(head + i, NULL);
         head[i].head_distance = (uint32_t)i;
+        head[i].class = head->class;
         granule_set_state(head + i, GRANULE_BODY);
     }
 }

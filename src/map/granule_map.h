@@ -59,21 +59,26 @@ struct ALIGNED(64) granule {
 static_assert(sizeof(struct granule) == CACHE_LINE_BYTES, "one line an entry");
 static_assert(offsetof(struct granule, owner) == 0, "fast path");
 
-// What the user of a medium block and the magazines know of it: one byte each, plain stores.
+// What the user of a medium block and the magazines know of it: one byte for each KiB of a medium
+// slab, which is less than any medium block, so that a byte tells of the block that begins there.
+// Plain stores. Above these three bits stands where in the KiB it begins, in units of 128 bytes.
 enum medium_hold {
+    HOLD_NONE,           // no block begins here
     HOLD_FRESH,          // never given out
     HOLD_USER,           // in the user's hands
     HOLD_MAGAZINE,       // in some thread's magazine
     HOLD_MAGAZINE_FRESH, // there too, and never in the user's hands
     HOLD_FREE,           // back in the mask
 };
+#define HOLD_SHIFT      10 // one byte a KiB
+#define HOLD_UNIT_SHIFT 7  // medium blocks begin at multiples of 128 bytes
 
 // Per granule, apart from the entry because other threads write it: touched by remote frees and
 // medium slabs only.
 struct ALIGNED(64) remote {
     union {
-        uint64_t bits[SMALL_BLOCKS_MAX / 64];      // [lock: LOCK_MAIL] small: block came home
-        _Atomic(uint8_t) holds[MEDIUM_BLOCKS_MAX]; // [atomic] medium: enum medium_hold
+        uint64_t bits[SMALL_BLOCKS_MAX / 64];                // [lock: LOCK_MAIL] small: came home
+        _Atomic(uint8_t) holds[GRANULE_BYTES >> HOLD_SHIFT]; // [atomic] medium: see medium_hold
     };
     _Atomic(uint32_t) count;       // [atomic] small: bits set; changed under LOCK_MAIL
     uint32_t mail_prev, mail_next; // [lock: LOCK_MAIL] links of the owner's mail; 0 ends
@@ -171,7 +176,7 @@ static inline struct granule *granule_head(struct granule *entry)
     return granule_state(entry) == GRANULE_BODY ? entry - entry->head_distance : entry;
 }
 
-// Marks all granules of a run but the first as its body.
+// Marks all granules of a run but the first as its body, of the same class.
 void granule_map_mark_body(struct granule *head, size_t length);
 
 #endif

@@ -20,6 +20,7 @@
 #include "heap/slab.h"
 #include "side/options.h"
 #include "thread/emergency.h"
+#include "thread/start.h"
 #include "thread/thread.h"
 
 #include <string.h>
@@ -109,6 +110,10 @@ static void warn_foreign(void *ptr, const void *caller)
 // Mapped anonymous memory that is not ours: another allocator's, perhaps.
 static void give_foreign(void *ptr, const void *caller)
 {
+    if (start_mode() == START_FORWARDING) {
+        __libc_free(ptr);
+        return;
+    }
     struct maps_place place;
     maps_find(ptr, &place);
     if (place.kind == MAPS_NOTHING || place.kind == MAPS_FILE || place.kind == MAPS_STACK) {
@@ -200,15 +205,25 @@ static void *take_from(struct heap *heap, size_t bytes, size_t alignment, bool *
     return huge_take(max_size(bytes, 1), alignment, clean);
 }
 
-void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller)
+void *block_take_usual(size_t bytes, const void *caller)
 {
-    if (UNLIKELY(thread_is_interrupted())) {
-        *clean = true;
-        return emergency_take(bytes, alignment);
-    }
-    struct heap *heap = thread_enter(caller);
+    struct heap *heap = bytes <= MEDIUM_BYTES_MAX ? thread_try_enter(caller) : NULL;
     if (UNLIKELY(heap == NULL)) {
         return NULL;
+    }
+    bool clean;
+    void *ptr = bytes <= SMALL_BYTES_MAX ? heap_refill(heap, size_class_of_small(bytes), false)
+                                         : medium_take(heap, size_class_of_medium(bytes), &clean);
+    thread_leave(heap);
+    return ptr;
+}
+
+void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller)
+{
+    struct heap *heap = thread_enter(caller);
+    if (UNLIKELY(heap == NULL)) {
+        *clean = true;
+        return thread_is_interrupted() ? emergency_take(bytes, alignment) : NULL;
     }
     void *ptr = take_from(heap, bytes, alignment, clean);
     thread_leave(heap);
@@ -243,7 +258,7 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
         if (heap == NULL) {
             medium_give_direct(block->head, ptr);
         } else {
-            medium_give(heap, block->head, ptr);
+            medium_give(heap, block->head->class, ptr);
         }
         break;
     case BLOCK_LARGE:
@@ -258,6 +273,31 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
     case BLOCK_NONE:
         break;
     }
+}
+
+// The usual blocks that the fast path does not take: a medium one, or a small one of another
+// thread. False: nothing was done, look closer.
+static inline bool give_usual(void *ptr, const void *caller)
+{
+    size_t index = granule_map_find(ptr);
+    struct heap *heap = index != 0 ? thread_try_enter(caller) : NULL;
+    if (UNLIKELY(heap == NULL)) {
+        return false;
+    }
+    struct granule *entry = granule_map_entry(index);
+    enum granule_state state = granule_state(entry);
+    bool is_usual = false;
+    if (granule_is_small(entry)) {
+        is_usual = slab_block_index(entry, ptr) < entry->reached && granule_owner(entry) != heap;
+        if (LIKELY(is_usual)) {
+            heap_free_foreign(heap, entry, ptr);
+        }
+    } else if ((state == GRANULE_MEDIUM || state == GRANULE_BODY) && medium_is_in_use(ptr)) {
+        is_usual = true;
+        medium_give(heap, entry->class, ptr);
+    }
+    thread_leave(heap);
+    return is_usual;
 }
 
 static void give_one(void *ptr, const void *caller)
@@ -285,6 +325,9 @@ static void give_one(void *ptr, const void *caller)
 
 void block_give(void *ptr, const void *caller)
 {
+    if (LIKELY(give_usual(ptr, caller))) {
+        return;
+    }
     give_one(ptr, caller);
     if (UNLIKELY(thread_is_interrupted())) {
         return;

@@ -37,6 +37,10 @@ struct block block_find(const void *ptr);
 // *clean: all bytes are zero.
 void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller);
 
+// The usual case of malloc behind an empty bin: a refill, or a medium block; NULL: take the long
+// way.
+void *block_take_usual(size_t bytes, const void *caller);
+
 // Frees `ptr` (not NULL); what is not a block in use is reported, see block_complain.
 void block_give(void *ptr, const void *caller);
 

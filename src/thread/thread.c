@@ -78,6 +78,7 @@ static struct heap *thread_bind(void)
     }
     heap->bins = t_cache.bins; // THREAD-1
     heap->is_checked = false;
+    heap->is_borrowed = t_cache.is_dead;
     if (t_cache.is_dead) {
         return heap;
     }
@@ -93,16 +94,16 @@ static struct heap *thread_bind(void)
     return heap;
 }
 
-struct heap *thread_enter(const void *caller)
+struct heap *thread_enter_slow(const void *caller)
 {
     struct heap *heap = untag(t_cache.self);
-    if (UNLIKELY(heap == NULL)) {
+    if (heap == NULL) {
         heap = thread_bind();
         if (heap == NULL) {
             return NULL;
         }
     }
-    if (UNLIKELY(heap->busy)) {
+    if (heap->busy) {
         return NULL;
     }
     heap->busy = true;
@@ -111,16 +112,11 @@ struct heap *thread_enter(const void *caller)
     return heap;
 }
 
-void thread_leave(struct heap *heap)
+void thread_leave_borrowed(struct heap *heap)
 {
-    if (UNLIKELY(heap != untag(t_cache.self))) { // borrowed by a dead thread
-        heap_empty(heap);
-        heap->busy = false;
-        orphan_park(heap);
-        return;
-    }
-    atomic_signal_fence(memory_order_seq_cst);
+    heap_empty(heap);
     heap->busy = false;
+    orphan_park(heap); // THREAD-2
 }
 
 bool thread_is_interrupted(void)

@@ -29,9 +29,38 @@ extern HIDDEN _Thread_local struct thread_cache t_cache;
 
 // The heap to work with in a slow path, marked busy; NULL: the thread has none (no memory), or was
 // interrupted in the middle of a slow path by the signal handler that now calls.
-struct heap *thread_enter(const void *caller);
+NOINLINE COLD struct heap *thread_enter_slow(const void *caller);
+NOINLINE COLD void thread_leave_borrowed(struct heap *heap);
+
+// The usual case of thread_enter: a heap that is bound, not checked, not busy; else NULL.
+static inline struct heap *thread_try_enter(const void *caller)
+{
+    struct heap *heap = t_cache.self;
+    if (UNLIKELY(((uintptr_t)heap & 1) != 0) || UNLIKELY(heap->busy)) {
+        return NULL;
+    }
+    heap->busy = true;
+    heap->caller = caller;
+    atomic_signal_fence(memory_order_seq_cst); // signal handlers see `busy` first
+    return heap;
+}
+
+static inline struct heap *thread_enter(const void *caller)
+{
+    struct heap *heap = thread_try_enter(caller);
+    return LIKELY(heap != NULL) ? heap : thread_enter_slow(caller);
+}
+
 // Ends what thread_enter began.
-void thread_leave(struct heap *heap);
+static inline void thread_leave(struct heap *heap)
+{
+    if (UNLIKELY(heap->is_borrowed)) { // by a dead thread, for one call
+        thread_leave_borrowed(heap);
+        return;
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+    heap->busy = false;
+}
 
 // True in a signal handler that interrupted a slow path of this thread.
 bool thread_is_interrupted(void);

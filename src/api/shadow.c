@@ -1,0 +1,50 @@
+/* shadow.c - tells another malloc from a stub for ours.
+ *
+ * Owns:       the answer, found once.
+ * Threads:    any.
+ * Locks:      those of the loader, inside dladdr1(); only where the addresses differ.
+ * Invariants: SHADOW-1  the answer never changes.
+ *
+ * A program at a fixed address that takes the address of malloc has a stub of its own as the
+ * address of malloc everywhere; its symbol is undefined there. A definition is not.
+ */
+#include "api/shadow.h"
+
+#include "thread/start.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum shadow_answer {
+    SHADOW_UNKNOWN,
+    SHADOW_STUB,
+    SHADOW_DEFINITION,
+};
+
+static struct {
+    _Atomic(int) answer; // [atomic] enum shadow_answer; SHADOW-1
+} g_shadow;
+
+static enum shadow_answer find_answer(const void *public_malloc)
+{
+    Dl_info info;
+    const ElfW(Sym) *symbol = NULL;
+    if (dladdr1(public_malloc, &info, (void **)(uintptr_t)&symbol, RTLD_DL_SYMENT) == 0 || symbol == NULL) {
+        return SHADOW_STUB;
+    }
+    return symbol->st_shndx == SHN_UNDEF ? SHADOW_STUB : SHADOW_DEFINITION;
+}
+
+bool shadow_is_active(const void *public_malloc)
+{
+    int answer = atomic_load_explicit(&g_shadow.answer, memory_order_relaxed);
+    if (answer == SHADOW_UNKNOWN) {
+        answer = find_answer(public_malloc);
+        atomic_store_explicit(&g_shadow.answer, answer, memory_order_relaxed);
+    }
+    return answer == SHADOW_DEFINITION && start_mode() != START_SERVING;
+}

@@ -40,11 +40,14 @@ $(B)/libmyalloc.so: $(OBJ_LIB) src/api/libmyalloc.map
 $(B)/myalloc: $(OBJ_CLI)
 	$(CC) $(VARIANT) -o $@ $(OBJ_CLI) $(LDFLAGS_EXTRA)
 
-# What no fast path and no refill calls is built for size: the library stays small in memory.
-SMALL := $(wildcard src/base/*.c src/side/*.c) src/map/meta.c $(wildcard src/arena/*.c) \
-        src/heap/orphan.c src/heap/census.c src/heap/pool.c src/thread/start.c \
-        src/thread/thread.c src/thread/emergency.c src/api/report.c src/api/fork.c src/api/shadow.c src/api/extensions.c
-$(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Os)
+# What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
+# the library stays small in memory.
+SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c \
+        $(addprefix src/heap/,orphan.c census.c pool.c medium.c mail.c transfer.c large.c) \
+        $(addprefix src/thread/,start.c thread.c emergency.c block.c) \
+        $(addprefix src/api/,report.c fork.c shadow.c extensions.c)
+$(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Os) \
+        -fno-asynchronous-unwind-tables
 
 $(B)/cli/%.o: src/cli/%.c
 	@mkdir -p $(@D)

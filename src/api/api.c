@@ -55,16 +55,18 @@ static void perturb_fill(void *ptr, size_t bytes)
     }
 }
 
+static NOINLINE void *malloc_long(size_t bytes, const void *caller)
+{
+    bool clean;
+    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    perturb_fill(ptr, bytes);
+    return ptr;
+}
+
 void *api_malloc_slow(size_t bytes)
 {
     void *usual = block_take_usual(bytes, CALLER());
-    if (LIKELY(usual != NULL)) {
-        return usual;
-    }
-    bool clean;
-    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, CALLER());
-    perturb_fill(ptr, bytes);
-    return ptr;
+    return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
 }
 
 void api_free_slow(void *ptr)
@@ -72,7 +74,9 @@ void api_free_slow(void *ptr)
     if (ptr == NULL) {
         return;
     }
-    block_give(ptr, CALLER());
+    if (UNLIKELY(!block_give_usual(ptr, CALLER()))) {
+        block_give(ptr, CALLER());
+    }
 }
 
 void api_free_event(struct granule *slab)

@@ -33,7 +33,8 @@ static enum shadow_answer find_answer(const void *public_malloc)
 {
     Dl_info info;
     const ElfW(Sym) *symbol = NULL;
-    if (dladdr1(public_malloc, &info, (void **)(uintptr_t)&symbol, RTLD_DL_SYMENT) == 0 || symbol == NULL) {
+    if (dladdr1(public_malloc, &info, (void **)(uintptr_t)&symbol, RTLD_DL_SYMENT) == 0 ||
+        symbol == NULL) {
         return SHADOW_STUB;
     }
     return symbol->st_shndx == SHN_UNDEF ? SHADOW_STUB : SHADOW_DEFINITION;

@@ -43,6 +43,13 @@ static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
 static size_t dirty_exchange(size_t index, size_t length, bool dirty)
 {
     size_t count = 0;
+    if (length == 1) { // a small slab
+        uint64_t bit = 1UL << (index % 64);
+        uint64_t *word = &g_granule_map.dirty[index / 64];
+        count = (*word & bit) != 0;
+        *word = dirty ? *word | bit : *word & ~bit;
+        return count;
+    }
     while (length != 0) {
         uint64_t mask;
         size_t bits = dirty_mask(index, length, &mask);

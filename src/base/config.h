@@ -61,8 +61,7 @@
 #define FOREIGN_BYTES_MAX  (16UL * 1024)
 #define TRANSFER_BATCHES   (CONFIG_TINY ? 2 : 16)
 
-// Magazines of medium blocks: 32 KiB worth of a class, at least 2 blocks, at most 16.
-#define MAGAZINE_BYTES      (32UL * 1024)
+// Magazines of medium blocks.
 #define MAGAZINE_BLOCKS_MIN 2
 #define MAGAZINE_BLOCKS_MAX 16
 

@@ -24,6 +24,7 @@
 #define LOOKS        8  // partial slabs compared for the fullest
 #define EMPTIES_MAX  2  // empty slabs a heap keeps, one per class at most
 #define MANY_SLABS   8  // of a class: from here on an idle active slab is worth giving back
+#define CARVE_BLOCKS 16 // at least, in one go, where a class has many slabs
 #define FEW_SLABS    2  // of a class that had many: nearly all of it was freed
 #define SWEEP_PERIOD 64 // retired slabs of a class between two sweeps of its transfer pool
 
@@ -380,7 +381,8 @@ static void *draw_list(const struct heap *heap, struct granule *slab, unsigned *
     if (slab->free != NULL) {
         return slab_take_list(slab, active_countdown(heap, slab), count);
     }
-    void *list = slab_carve(slab, count);
+    unsigned least = heap->opened[slab->class] >= MANY_SLABS ? CARVE_BLOCKS : 1;
+    void *list = slab_carve(slab, least, count);
     if (list != NULL) {
         slab_arm(slab, 0, active_countdown(heap, slab));
     }
@@ -414,7 +416,7 @@ static NOINLINE void *refill_from_new_slab(struct heap *heap, unsigned class, bo
     return draw_list(heap, slab, count);
 }
 
-static NOINLINE void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsigned *count)
+static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsigned *count)
 {
     void *list = foreign_take(heap, class, count);
     if (list != NULL) {
@@ -435,23 +437,31 @@ static NOINLINE void *refill_list(struct heap *heap, unsigned class, bool may_gr
     return refill_from_new_slab(heap, class, may_grow, count);
 }
 
-void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
+// Fills the bin with a list and pops its first block.
+static inline void *load_bin(struct heap *heap, unsigned class, void *list, unsigned count)
 {
-    ASSERT(heap->bins[class] == NULL);
-    unsigned count = 0;
-    void *list = NULL;
-    struct granule *slab = heap->active[class];
-    if (LIKELY(slab != NULL && slab->free != NULL)) { // the common case
-        list = slab_take_list(slab, active_countdown(heap, slab), &count);
-    } else {
-        list = refill_list(heap, class, may_grow, &count);
-        if (list == NULL) {
-            return NULL;
-        }
-    }
     heap->bins[class] = block_next(list);
     heap->handed[class] += count;
     return list;
+}
+
+static NOINLINE void *refill_long(struct heap *heap, unsigned class, bool may_grow)
+{
+    unsigned count = 0;
+    void *list = refill_list(heap, class, may_grow, &count);
+    return list != NULL ? load_bin(heap, class, list, count) : NULL;
+}
+
+void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
+{
+    ASSERT(heap->bins[class] == NULL);
+    struct granule *slab = heap->active[class];
+    if (UNLIKELY(slab == NULL) || UNLIKELY(slab->free == NULL)) {
+        return refill_long(heap, class, may_grow);
+    }
+    unsigned count;
+    void *list = slab_take_list(slab, active_countdown(heap, slab), &count);
+    return load_bin(heap, class, list, count);
 }
 
 // ---- flush and dissolve ----

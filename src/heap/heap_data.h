@@ -16,9 +16,6 @@ struct foreign_list {
     uint32_t count; // blocks
 };
 
-// Slots of all magazines: 16, 8, 4, 2, 2 for each class of the five doublings (medium.c).
-#define MAGAZINE_SLOTS (8 * (16 + 8 + 4 + 2 + 2))
-
 struct ALIGNED(64) heap {
     void **bins;        // [owner] thread.c: the free lists at hand, one per small class
     bool busy;          // [owner] thread.c: inside a slow path; signal handlers look
@@ -46,9 +43,9 @@ struct ALIGNED(64) heap {
     struct heap *next_heap;   // [lock: LOCK_ORPHAN] orphan.c: all heaps ever made
     struct heap *next_orphan; // [lock: LOCK_ORPHAN] orphan.c: parked heaps
 
-    ALIGNED(64) uint8_t magazine_count[MEDIUM_CLASSES]; // [owner] medium.c
-    uint64_t magazine_handed[MEDIUM_CLASSES];           // [owner] medium.c: blocks given so far
-    void *magazine[MAGAZINE_SLOTS];                     // [owner] medium.c
+    ALIGNED(64) uint8_t magazine_count[MEDIUM_CLASSES];  // [owner] medium.c
+    uint64_t magazine_handed[MEDIUM_CLASSES];            // [owner] medium.c: blocks given so far
+    void *magazine[MEDIUM_CLASSES][MAGAZINE_BLOCKS_MAX]; // [owner] medium.c
 };
 
 #endif

@@ -23,9 +23,6 @@
 
 #define LOOKS 8 // slabs compared for the fullest
 
-const struct magazine_shape g_magazine_shapes[MEDIUM_CLASSES / 8] = {
-    {16, 0}, {8, 128}, {4, 192}, {2, 224}, {2, 240}};
-
 static struct {
     struct ALIGNED(64) shelf {
         struct lock lock;
@@ -185,7 +182,7 @@ static void reverse(void **slots, unsigned count)
 static unsigned magazine_fill(struct heap *heap, unsigned class)
 {
     unsigned index = class - SMALL_CLASSES;
-    void **slots = magazine_of(heap, index);
+    void **slots = heap->magazine[index];
     unsigned wanted = magazine_slots(index) / 2;
     unsigned count = 0;
     struct granule *created = NULL;
@@ -240,7 +237,7 @@ static bool put_block(struct shelf *shelf, struct granule *slab, void *ptr)
 static void magazine_drain(struct heap *heap, unsigned class, unsigned count)
 {
     unsigned index = class - SMALL_CLASSES;
-    void **slots = magazine_of(heap, index);
+    void **slots = heap->magazine[index];
     struct granule *emptied[MAGAZINE_BLOCKS_MAX];
     unsigned emptied_count = 0;
     struct shelf *shelf = shelf_lock(index);

@@ -16,20 +16,11 @@ enum medium_finding {
     MEDIUM_INTERIOR, // no block begins here
 };
 
-extern HIDDEN const struct magazine_shape {
-    uint8_t slots; // of each class in this doubling: 32 KiB worth, 2 to 16
-    uint8_t first; // slot of the first class of the doubling
-} g_magazine_shapes[MEDIUM_CLASSES / 8];
-
+// Blocks that a magazine may hold: 32 KiB worth of its class, but 2 to 16.
 static inline unsigned magazine_slots(unsigned shelf)
 {
-    return g_magazine_shapes[shelf / 8].slots;
-}
-
-static inline void **magazine_of(struct heap *heap, unsigned shelf)
-{
-    const struct magazine_shape *shape = &g_magazine_shapes[shelf / 8];
-    return heap->magazine + shape->first + (shelf % 8) * shape->slots;
+    unsigned slots = MAGAZINE_BLOCKS_MAX >> shelf / 8; // half of them in each doubling
+    return slots > MAGAZINE_BLOCKS_MIN ? slots : MAGAZINE_BLOCKS_MIN;
 }
 
 // The byte of the KiB in which `ptr`, an address in a medium slab, lies.
@@ -78,7 +69,7 @@ static inline void *medium_take(struct heap *heap, unsigned class, bool *clean)
         return medium_take_slow(heap, class, clean);
     }
     heap->magazine_count[shelf] = (uint8_t)(count - 1);
-    void *ptr = magazine_of(heap, shelf)[count - 1];
+    void *ptr = heap->magazine[shelf][count - 1];
     *clean = medium_hold(ptr) == HOLD_MAGAZINE_FRESH;
     medium_set_hold(ptr, HOLD_USER);
     heap->magazine_handed[shelf]++;
@@ -95,7 +86,7 @@ static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
         return;
     }
     medium_set_hold(ptr, HOLD_MAGAZINE);
-    magazine_of(heap, shelf)[count] = ptr;
+    heap->magazine[shelf][count] = ptr;
     heap->magazine_count[shelf] = (uint8_t)(count + 1);
 }
 

@@ -83,7 +83,7 @@ static void *carve_purged(struct granule *slab, unsigned *count)
     return link_blocks(slab, from, to);
 }
 
-void *slab_carve(struct granule *slab, unsigned *count)
+void *slab_carve(struct granule *slab, unsigned least, unsigned *count)
 {
     if (slab->purged != 0) {
         return carve_purged(slab, count);
@@ -95,7 +95,7 @@ void *slab_carve(struct granule *slab, unsigned *count)
     }
     size_t page_end = align_down(from * class->block_bytes, CARVE_BYTES) + CARVE_BYTES;
     unsigned to = (unsigned)(page_end / class->block_bytes);
-    to = to <= from ? from + 1 : to; // a block across the border of two pages
+    to = to < from + least ? from + least : to;
     to = to > class->blocks ? class->blocks : to;
     slab->reached = to;
     slab->carved = (uint16_t)(slab->carved + (to - from)); // SLAB-2

@@ -70,8 +70,9 @@ static inline void *slab_take_list(struct granule *slab, uint32_t left, unsigned
     return list;
 }
 
-// Carves the blocks of the next page, linked in address order; NULL when all are carved.
-void *slab_carve(struct granule *slab, unsigned *count);
+// Carves the blocks of the next page, at least `least` of them, linked in address order; NULL when
+// all are carved.
+void *slab_carve(struct granule *slab, unsigned least, unsigned *count);
 
 // Puts `count` linked blocks back; adjusts the countdown to what is still out.
 void slab_put_list(struct granule *slab, void *first, void *last, unsigned count);

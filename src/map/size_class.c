@@ -8,8 +8,6 @@
  */
 #include "map/size_class.h"
 
-#include "base/bits.h"
-
 // clang-format off
 // UP_TO(class, bytes of the class below, bytes): every small class, in order.
 #define SMALL_TABLE(UP_TO)                                                                         \
@@ -52,15 +50,6 @@ const struct size_class g_size_classes[CLASSES] = {
 
 static_assert(16 * GRANULE_BYTES / (9U << 9) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
 static_assert(4 * GRANULE_BYTES / (9U << 7) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
-
-unsigned size_class_of_medium(size_t bytes)
-{
-    ASSERT(bytes > SMALL_BYTES_MAX);
-    ASSERT(bytes <= MEDIUM_BYTES_MAX);
-    unsigned shift = log2_floor(bytes - 1); // 10 to 14
-    unsigned eighth = (unsigned)((bytes - 1) >> (shift - 3)) - 8;
-    return SMALL_CLASSES + (shift - 10) * 8 + eighth;
-}
 
 unsigned size_class_of_aligned(size_t bytes, size_t alignment)
 {

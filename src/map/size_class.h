@@ -6,6 +6,7 @@
 #ifndef MAP_SIZE_CLASS_H
 #define MAP_SIZE_CLASS_H
 
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/config.h"
 
@@ -33,7 +34,14 @@ static inline unsigned size_class_of_small(size_t bytes)
 }
 
 // SMALL_BYTES_MAX < bytes <= MEDIUM_BYTES_MAX.
-unsigned size_class_of_medium(size_t bytes);
+static inline unsigned size_class_of_medium(size_t bytes)
+{
+    ASSERT(bytes > SMALL_BYTES_MAX);
+    ASSERT(bytes <= MEDIUM_BYTES_MAX);
+    unsigned shift = log2_floor(bytes - 1); // 10 to 14
+    unsigned eighth = (unsigned)((bytes - 1) >> (shift - 3)) - 8;
+    return SMALL_CLASSES + (shift - 10) * 8 + eighth;
+}
 
 // The smallest class whose blocks all lie at multiples of `alignment` (a power of two up to a
 // granule) and hold `bytes`; CLASSES when there is none.

@@ -205,19 +205,6 @@ static void *take_from(struct heap *heap, size_t bytes, size_t alignment, bool *
     return huge_take(max_size(bytes, 1), alignment, clean);
 }
 
-void *block_take_usual(size_t bytes, const void *caller)
-{
-    struct heap *heap = bytes <= MEDIUM_BYTES_MAX ? thread_try_enter(caller) : NULL;
-    if (UNLIKELY(heap == NULL)) {
-        return NULL;
-    }
-    bool clean;
-    void *ptr = bytes <= SMALL_BYTES_MAX ? heap_refill(heap, size_class_of_small(bytes), false)
-                                         : medium_take(heap, size_class_of_medium(bytes), &clean);
-    thread_leave(heap);
-    return ptr;
-}
-
 void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller)
 {
     struct heap *heap = thread_enter(caller);
@@ -275,31 +262,6 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
     }
 }
 
-// The usual blocks that the fast path does not take: a medium one, or a small one of another
-// thread. False: nothing was done, look closer.
-static inline bool give_usual(void *ptr, const void *caller)
-{
-    size_t index = granule_map_find(ptr);
-    struct heap *heap = index != 0 ? thread_try_enter(caller) : NULL;
-    if (UNLIKELY(heap == NULL)) {
-        return false;
-    }
-    struct granule *entry = granule_map_entry(index);
-    enum granule_state state = granule_state(entry);
-    bool is_usual = false;
-    if (granule_is_small(entry)) {
-        is_usual = slab_block_index(entry, ptr) < entry->reached && granule_owner(entry) != heap;
-        if (LIKELY(is_usual)) {
-            heap_free_foreign(heap, entry, ptr);
-        }
-    } else if ((state == GRANULE_MEDIUM || state == GRANULE_BODY) && medium_is_in_use(ptr)) {
-        is_usual = true;
-        medium_give(heap, entry->class, ptr);
-    }
-    thread_leave(heap);
-    return is_usual;
-}
-
 static void give_one(void *ptr, const void *caller)
 {
     struct block block = block_find(ptr); // BLOCK-1
@@ -325,9 +287,6 @@ static void give_one(void *ptr, const void *caller)
 
 void block_give(void *ptr, const void *caller)
 {
-    if (LIKELY(give_usual(ptr, caller))) {
-        return;
-    }
     give_one(ptr, caller);
     if (UNLIKELY(thread_is_interrupted())) {
         return;

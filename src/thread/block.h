@@ -2,7 +2,11 @@
 #ifndef THREAD_BLOCK_H
 #define THREAD_BLOCK_H
 
-#include "map/granule_map.h"
+#include "heap/heap.h"
+#include "heap/medium.h"
+#include "heap/slab.h"
+#include "map/size_class.h"
+#include "thread/thread.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,7 +43,43 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
 
 // The usual case of malloc behind an empty bin: a refill, or a medium block; NULL: take the long
 // way.
-void *block_take_usual(size_t bytes, const void *caller);
+static inline void *block_take_usual(size_t bytes, const void *caller)
+{
+    struct heap *heap = bytes <= MEDIUM_BYTES_MAX ? thread_try_enter(caller) : NULL;
+    if (UNLIKELY(heap == NULL)) {
+        return NULL;
+    }
+    bool clean;
+    void *ptr = bytes <= SMALL_BYTES_MAX ? heap_refill(heap, size_class_of_small(bytes), false)
+                                         : medium_take(heap, size_class_of_medium(bytes), &clean);
+    thread_leave(heap);
+    return ptr;
+}
+
+// The usual blocks that the fast path does not take: a medium one, or a small one of another
+// thread. False: nothing was done, look closer.
+static inline bool block_give_usual(void *ptr, const void *caller)
+{
+    size_t index = granule_map_find(ptr);
+    struct heap *heap = index != 0 ? thread_try_enter(caller) : NULL;
+    if (UNLIKELY(heap == NULL)) {
+        return false;
+    }
+    struct granule *entry = granule_map_entry(index);
+    enum granule_state state = granule_state(entry);
+    bool is_usual = false;
+    if (granule_is_small(entry)) {
+        is_usual = slab_block_index(entry, ptr) < entry->reached && granule_owner(entry) != heap;
+        if (LIKELY(is_usual)) {
+            heap_free_foreign(heap, entry, ptr);
+        }
+    } else if ((state == GRANULE_MEDIUM || state == GRANULE_BODY) && medium_is_in_use(ptr)) {
+        is_usual = true;
+        medium_give(heap, entry->class, ptr);
+    }
+    thread_leave(heap);
+    return is_usual;
+}
 
 // Frees `ptr` (not NULL); what is not a block in use is reported, see block_complain.
 void block_give(void *ptr, const void *caller);

@@ -101,6 +101,8 @@ DIR_glibc    := build
 DIR_valgrind := build-debug
 CC_clang     := clang
 CONF_brk-off := MYALLOC_CONF=brk:0
+CONF_page16k := TEST_PAGE_BYTES=16384
+CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
         $(filter unit archive,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))

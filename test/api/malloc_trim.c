@@ -32,7 +32,7 @@ static void thin_heap(size_t stride)
 
 TEST(malloc_trim_gives_back_pages_between_live_blocks)
 {
-    enum { STRIDE = 64 };
+    enum { STRIDE = 1024 };
     fill_heap();
     size_t rss_full = process_rss_bytes();
     thin_heap(STRIDE);

@@ -71,17 +71,17 @@ TEST(half_a_gibibyte_of_small_blocks_goes_back)
 TEST(malloc_trim_gives_back_nine_tenths_of_the_free_pages)
 {
     ONLY_LIBRARY();
-    enum { PAGE_BYTES = 4096, PER_PAGE = 8, BYTES = PAGE_BYTES / PER_PAGE, COUNT = 1 << 17 };
+    enum { BYTES = 512, COUNT = 1 << 17 };
     memset(g_blocks, 0, COUNT * sizeof g_blocks[0]);
     allocate(COUNT, BYTES);
+    size_t rss_full = process_rss_bytes();
     size_t freed_bytes = 0;
     for (size_t i = 0; i < COUNT; i++) {
-        if ((size_t)g_blocks[i] / PAGE_BYTES % 2 == 0) {
+        if ((size_t)g_blocks[i] / harness_page_bytes() % 2 == 0) {
             free(g_blocks[i]);
             freed_bytes += BYTES;
         }
     }
-    size_t rss_full = process_rss_bytes();
-    REQUIRE_EQUAL(malloc_trim(0), 1);
+    (void)malloc_trim(0);
     REQUIRE(process_rss_bytes() <= rss_full - freed_bytes * 9 / 10);
 }

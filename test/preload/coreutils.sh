@@ -16,6 +16,8 @@ scene() {
     awk '{ sum[$1 % 1000] += $1 } END { for (k in sum) print k, sum[k] }' numbers | sort | sha256sum
     join <(sort numbers) <(sort -r numbers | sort) | wc -l
     ls /nonexistent
-    ls -lR /usr/share/doc --time-style=+ | sha256sum
+    mkdir tree && cd tree && seq -f 'directory%g' 300 | xargs mkdir && seq -f 'file%g' 2000 | xargs touch
+    cd ..
+    ls -lR --time-style=+ tree | sha256sum
 }
 compare_scene

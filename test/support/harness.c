@@ -47,6 +47,12 @@ bool harness_has_library(void)
     return api_malloc != NULL || getenv("LIB") != NULL;
 }
 
+size_t harness_page_bytes(void)
+{
+    const char *forced = getenv("TEST_PAGE_BYTES");
+    return forced != NULL ? strtoul(forced, NULL, 10) : (size_t)sysconf(_SC_PAGESIZE);
+}
+
 bool harness_uses_break(void)
 {
     const char *options = getenv("MYALLOC_CONF");

@@ -33,6 +33,9 @@ void harness_equal(const char *file, int line, const char *what, long long actua
 /* True when the allocator under test is ours, preloaded or linked. */
 bool harness_has_library(void);
 
+/* Bytes of a page: what the system says, or what the build under test is forced to believe. */
+size_t harness_page_bytes(void);
+
 /* False when an option keeps the allocator from the program break. */
 bool harness_uses_break(void);
 

@@ -16,7 +16,9 @@ scene() {
     awk '{ sum[$1 % 1000] += $1 } END { for (k in sum) print k, sum[k] }' numbers | sort | sha256sum
     join <(sort numbers) <(sort -r numbers | sort) | wc -l
     ls /nonexistent
-    mkdir tree && cd tree && seq -f 'directory%g' 300 | xargs mkdir && seq -f 'file%g' 2000 | xargs touch
+    mkdir tree && cd tree || return
+    seq -f 'directory%g' 300 | xargs mkdir
+    seq -f 'file%g' 2000 | xargs touch
     cd ..
     ls -lR --time-style=+ tree | sha256sum
 }

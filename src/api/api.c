@@ -120,9 +120,10 @@ void *api_calloc(size_t count, size_t bytes)
 static void *realloc_by_copy(void *ptr, size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
-    void *copy = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *copy = bytes > old_bytes ? block_take_growing(bytes, caller)
+                                   : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (copy == NULL) {
-        return NULL;
+        return fail_with(ENOMEM);
     }
     memcpy(copy, ptr, old_bytes < bytes ? old_bytes : bytes);
     block_give(ptr, caller);

@@ -32,3 +32,10 @@ void arena_give(size_t index, size_t length)
     run_give(index, length);
     purge_consider();
 }
+
+void arena_tick(void)
+{
+    if (purge_tick()) {
+        huge_age();
+    }
+}

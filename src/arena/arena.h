@@ -10,6 +10,8 @@
 size_t arena_take(size_t length, size_t alignment, bool *clean);
 // As arena_take, but of memory that we have already; 0 when that is not enough.
 size_t arena_take_without_growth(size_t length, bool *clean);
+// Looks at the clock: gives back what nobody used for a second. For slow paths, now and then.
+void arena_tick(void);
 // run_give, then a purge when too much is free.
 void arena_give(size_t index, size_t length);
 

@@ -26,9 +26,10 @@
 #include <stdint.h>
 
 #define BUCKETS         (1UL << HUGE_BUCKETS_SHIFT)
-#define FREED_RING      32 // addresses remembered for the sake of exact messages
-#define REUSE_NS        100000000ULL
-#define SHARE_SHIFT_MAX 3 // the cache may hold an eighth of the peak, more when it pays
+#define FREED_RING      32            // addresses remembered for the sake of exact messages
+#define REUSE_NS        100000000ULL  // an unmapped mapping wanted again so soon was one too many
+#define QUIET_NS        1000000000ULL // without a free: the load is over
+#define SHARE_SHIFT_MAX 3             // the cache may hold an eighth of the peak, more when it pays
 
 struct mapping {
     char *start;
@@ -52,6 +53,7 @@ static struct {
     size_t freed_next;
     unsigned share_shift;
     uint64_t unmapped_ns; // when a mapping last went back
+    uint64_t used_ns;     // when a block was last freed
     size_t offset_seed;
     struct huge_stats stats;
 } g_huge = {.lock = LOCK_INIT(LOCK_HUGE), .share_shift = SHARE_SHIFT_MAX};
@@ -190,8 +192,9 @@ static void cache_put(struct mapping mapping)
     lock_acquire(&g_huge.lock);
     size_t count = cache_put_locked(mapping, evicted);
     g_huge.stats.unmaps += count;
+    g_huge.used_ns = os_now_ns();
     if (count != 0) {
-        g_huge.unmapped_ns = os_now_ns();
+        g_huge.unmapped_ns = g_huge.used_ns;
     }
     lock_release(&g_huge.lock);
     unmap_all(evicted, count);
@@ -211,6 +214,20 @@ size_t huge_release_cache(void)
     lock_release(&g_huge.lock);
     unmap_all(all, count);
     return bytes;
+}
+
+void huge_age(void)
+{
+    lock_acquire(&g_huge.lock);
+    bool is_idle = g_huge.used_ns + QUIET_NS < os_now_ns();
+    if (is_idle) {
+        g_huge.share_shift = SHARE_SHIFT_MAX;
+        g_huge.stats.live_bytes_max = g_huge.stats.live_bytes;
+    }
+    lock_release(&g_huge.lock);
+    if (is_idle) {
+        huge_release_cache();
+    }
 }
 
 // A miss soon after an unmap shows that the cache is too small; long quiet that it is too large.
@@ -366,6 +383,39 @@ bool huge_give(void *ptr)
     return true;
 }
 
+// Bytes of the mapping for a block that is resized: with an eighth of untouched room behind it
+// when it grows, so that not every step is a system call.
+static size_t resized_bytes(size_t old_bytes, size_t needed)
+{
+    size_t page = os_page_bytes();
+    if (needed > old_bytes) {
+        return align_up(needed + needed / 8, page);
+    }
+    return old_bytes - needed <= old_bytes / 8 ? old_bytes : align_up(needed, page);
+}
+
+// Remaps the block of a node that the registry does not hold meanwhile: another block may get the
+// old address at once. False: it stayed as it was.
+static bool node_remap(struct node *node, size_t mapped_bytes)
+{
+    struct mapping old = node->mapping;
+    lock_acquire(&g_huge.lock);
+    registry_remove_locked(node);
+    lock_release(&g_huge.lock);
+    char *start = os_remap(old.start, old.bytes, mapped_bytes, true);
+    lock_acquire(&g_huge.lock);
+    if (start != NULL) {
+        const char *ptr = atomic_load_explicit(&node->ptr, memory_order_relaxed);
+        size_t offset = (size_t)(ptr - old.start);
+        node->mapping = (struct mapping){start, mapped_bytes};
+        atomic_store_explicit(&node->ptr, start + offset, memory_order_relaxed);
+        g_huge.stats.remaps++;
+    }
+    registry_insert_locked(node);
+    lock_release(&g_huge.lock);
+    return start != NULL;
+}
+
 void *huge_resize(void *ptr, size_t bytes)
 {
     lock_acquire(&g_huge.lock);
@@ -375,28 +425,19 @@ void *huge_resize(void *ptr, size_t bytes)
         return NULL;
     }
     // The block is the caller's: nobody else changes its node meanwhile.
-    struct mapping old = node->mapping;
-    size_t offset = (size_t)((char *)ptr - old.start);
-    size_t mapped_bytes = align_up(bytes + offset, os_page_bytes());
-    if (mapped_bytes < bytes) {
+    size_t old_bytes = node->mapping.bytes;
+    size_t offset = (size_t)((char *)ptr - node->mapping.start);
+    if (bytes > PTRDIFF_MAX / 2) {
         return NULL;
     }
-    // Out of the registry while it moves: another block may get the old address at once.
-    lock_acquire(&g_huge.lock);
-    registry_remove_locked(node);
-    lock_release(&g_huge.lock);
-    char *start =
-        mapped_bytes == old.bytes ? old.start : os_remap(old.start, old.bytes, mapped_bytes, true);
-    lock_acquire(&g_huge.lock);
-    if (start != NULL) {
-        node->mapping = (struct mapping){start, mapped_bytes};
-        atomic_store_explicit(&node->ptr, start + offset, memory_order_relaxed);
-        atomic_store_explicit(&node->usable, mapped_bytes - offset, memory_order_relaxed);
-        g_huge.stats.remaps++;
+    size_t needed = align_up(bytes + offset, os_page_bytes());
+    size_t wanted = resized_bytes(old_bytes, needed);
+    if (wanted != old_bytes && !node_remap(node, wanted) &&
+        (needed > old_bytes && !node_remap(node, needed))) {
+        return NULL;
     }
-    registry_insert_locked(node);
-    lock_release(&g_huge.lock);
-    return start == NULL ? NULL : start + offset;
+    atomic_store_explicit(&node->usable, needed - offset, memory_order_relaxed);
+    return node->mapping.start + offset;
 }
 
 // ---- looks ----

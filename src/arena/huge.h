@@ -29,6 +29,9 @@ void *huge_resize(void *ptr, size_t bytes);
 size_t huge_freed_bytes(const void *ptr);
 size_t huge_holder_bytes(const void *ptr);
 
+// Called about once a second: the cache forgets the load that it was sized for.
+void huge_age(void);
+
 // Unmaps what is cached; bytes given back.
 size_t huge_release_cache(void);
 

@@ -3,12 +3,14 @@
  * Owns:       the budget: a share of the recent peak of memory in use, between 1/32 and all.
  * Threads:    any; the numbers are hints, a lost update costs a purge too many or too few.
  * Locks:      takes none; run_purge_step() and run_trim() take LOCK_RUN for one step each.
- * Invariants: PURGE-1  one call purges at most half the budget plus STEPS_MAX steps.
+ * Invariants: PURGE-1  one call purges at most STEPS_MAX steps, so that no free waits long.
  *
  * A purge pays when the memory stays unused; when it is taken again at once, it cost a system
  * call and a page fault for nothing. So we count what of the purged memory came back into use:
- * more than a quarter doubles the share, none for a second halves it. Saw-tooth programs soon
- * stop purging, programs that change phase give back at once. No clock ticks, no thread.
+ * each time that a budget's worth was purged, more than a quarter back within a second, twice in a
+ * row, doubles the share; a second without any halves it. Saw-tooth programs soon stop purging,
+ * programs that change phase give back at once. No clock ticks, no thread: time is looked at when
+ * somebody frees or refills.
  */
 #include "arena/purge.h"
 
@@ -20,9 +22,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define SHARE_SHIFT_MAX 5  // 1/32 of the peak
-#define STEPS_MAX       16 // of PURGE_STEP_BYTES each in one call: at most 1 ms
-#define WINDOW_NS       100000000ULL
+#define SHARE_SHIFT_MAX 5 // 1/32 of the peak
+#define STEPS_MAX       4 // of PURGE_STEP_BYTES each in one call: a quarter of a millisecond
 #define QUIET_NS        1000000000ULL
 
 static struct {
@@ -30,7 +31,7 @@ static struct {
     _Atomic(size_t) peak_bytes;     // recent peak of memory in use
     _Atomic(unsigned) share_shift;  // budget = peak >> share_shift
     _Atomic(uint64_t) window_ns;    // when this window of counting began
-    _Atomic(uint64_t) quiet_ns;     // when the last refault was seen
+    _Atomic(size_t) window_bytes;   // purged in it
     _Atomic(size_t) purged;         // granules, at the start of the window
     _Atomic(size_t) retaken;
     _Atomic(bool) was_waste; // in the window before
@@ -68,7 +69,14 @@ static void set_share_shift(unsigned shift)
     atomic_store_explicit(&g_purge.share_shift, shift, memory_order_relaxed);
 }
 
-// Looks at the refaults of the window that ended, moves the share by one step at most.
+// The peak is forgotten by an eighth, down to what is in use.
+static void forget_peak(void)
+{
+    size_t peak = load(&g_purge.peak_bytes);
+    store(&g_purge.peak_bytes, max_size(run_used_bytes(), peak - peak / 8));
+}
+
+// Ends a window of counting: moves the share by one step at most.
 static void adapt(uint64_t now)
 {
     size_t purged = 0;
@@ -76,20 +84,18 @@ static void adapt(uint64_t now)
     run_refaults(&purged, &retaken);
     size_t purged_now = purged - load(&g_purge.purged);
     size_t retaken_now = retaken - load(&g_purge.retaken);
-    uint64_t quiet = atomic_load_explicit(&g_purge.quiet_ns, memory_order_relaxed);
-    bool is_waste = retaken_now > purged_now / 4;
-    if (is_waste && g_purge.was_waste && share_shift() > 0) { // twice in a row: no single phase
+    uint64_t began = atomic_load_explicit(&g_purge.window_ns, memory_order_relaxed);
+    bool is_waste = retaken_now > purged_now / 4 && now - began < QUIET_NS;
+    bool was_waste = atomic_load_explicit(&g_purge.was_waste, memory_order_relaxed);
+    if (is_waste && was_waste && share_shift() > 0) { // twice in a row: no single phase
         set_share_shift(share_shift() - 1);
-    } else if (retaken_now == 0 && now - quiet > QUIET_NS && share_shift() < SHARE_SHIFT_MAX) {
-        set_share_shift(share_shift() + 1);
+    } else if (now - began >= QUIET_NS) {
+        forget_peak();
+        if (retaken_now == 0 && share_shift() < SHARE_SHIFT_MAX) {
+            set_share_shift(share_shift() + 1);
+        }
     }
-    if (retaken_now != 0 || now - quiet > QUIET_NS) {
-        atomic_store_explicit(&g_purge.quiet_ns, now, memory_order_relaxed);
-        // The peak is forgotten by an eighth a second, down to what is in use.
-        size_t peak = load(&g_purge.peak_bytes);
-        store(&g_purge.peak_bytes, max_size(run_used_bytes(), peak - peak / 8));
-    }
-    g_purge.was_waste = is_waste;
+    atomic_store_explicit(&g_purge.was_waste, is_waste, memory_order_relaxed);
     store(&g_purge.purged, purged);
     store(&g_purge.retaken, retaken);
     atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
@@ -108,6 +114,18 @@ static void trim_end(void)
     }
 }
 
+static void purge_down_to(size_t bytes)
+{
+    for (int i = 0; i < STEPS_MAX && run_dirty_bytes() > bytes; i++) { // PURGE-1
+        size_t purged = run_purge_step();
+        if (purged == 0) {
+            return;
+        }
+        size_t volume = load(&g_purge.window_bytes) + purged;
+        store(&g_purge.window_bytes, volume);
+    }
+}
+
 void purge_consider(void)
 {
     size_t used = run_used_bytes();
@@ -118,21 +136,26 @@ void purge_consider(void)
         return;
     }
     size_t budget = purge_budget_bytes();
-    if (run_dirty_bytes() <= budget) {
-        trim_end();
-        return;
-    }
-    uint64_t now = os_now_ns();
-    if (now - atomic_load_explicit(&g_purge.window_ns, memory_order_relaxed) > WINDOW_NS) {
-        adapt(now);
-        budget = purge_budget_bytes();
-    }
-    trim_end();
-    for (int i = 0; i < STEPS_MAX && run_dirty_bytes() > budget / 2; i++) { // PURGE-1
-        if (run_purge_step() == 0) {
-            break;
+    if (run_dirty_bytes() > budget) {
+        purge_down_to(budget / 2);
+        if (load(&g_purge.window_bytes) > budget) {
+            store(&g_purge.window_bytes, 0);
+            adapt(os_now_ns());
         }
+    } else {
+        trim_end(); // what is dirty there is little: lowering the break takes no time
     }
+}
+
+bool purge_tick(void)
+{
+    uint64_t now = os_now_ns();
+    if (now - atomic_load_explicit(&g_purge.window_ns, memory_order_relaxed) < QUIET_NS) {
+        return false;
+    }
+    adapt(now);
+    purge_consider();
+    return true;
 }
 
 bool purge_all(size_t pad_bytes)

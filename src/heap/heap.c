@@ -26,6 +26,7 @@
 #define MANY_SLABS   8  // of a class: from here on an idle active slab is worth giving back
 #define CARVE_BLOCKS 16 // at least, in one go, where a class has many slabs
 #define FEW_SLABS    2  // of a class that had many: nearly all of it was freed
+#define TICK_PERIOD  64 // refills between two looks at the clock
 #define SWEEP_PERIOD 64 // retired slabs of a class between two sweeps of its transfer pool
 
 void heap_init(struct heap *heap)
@@ -448,6 +449,9 @@ static inline void *load_bin(struct heap *heap, unsigned class, void *list, unsi
 static NOINLINE void *refill_long(struct heap *heap, unsigned class, bool may_grow)
 {
     unsigned count = 0;
+    if (UNLIKELY(++heap->refills % TICK_PERIOD == 0)) {
+        arena_tick();
+    }
     void *list = refill_list(heap, class, may_grow, &count);
     return list != NULL ? load_bin(heap, class, list, count) : NULL;
 }

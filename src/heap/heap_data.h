@@ -23,6 +23,7 @@ struct ALIGNED(64) heap {
     bool is_borrowed;   // [owner] thread.c: by a dead thread, for the time of one call
     uint32_t empties;   // [owner] heap.c: slabs kept though empty
     uint32_t had_many;  // [owner] heap.c: bit c set: class c had many slabs not long ago
+    uint32_t refills;   // [owner] heap.c: that took the long way
     const void *caller; // [owner] thread.c: who called the slow path, for messages
     void *deferred;     // [owner] thread.c: frees by signal handlers while busy
 

@@ -3,13 +3,15 @@
  * Owns:       the map entries of LARGE runs.
  * Threads:    any; two calls for one block are its user's mistake.
  * Locks:      takes none; run.c below takes LOCK_RUN.
- * Invariants: LARGE-1  usable_bytes are whole pages and reach into the last granule of the run.
+ * Invariants: LARGE-1  usable_bytes are whole pages, at most the bytes of the run.
  */
 #include "heap/large.h"
 
 #include "arena/arena.h"
 #include "arena/run.h"
 #include "base/os.h"
+
+#define GROWTH_SHARE 4 // a block that moved because it grew gets a quarter more room: untouched
 
 static size_t granules_for(size_t bytes)
 {
@@ -31,17 +33,27 @@ static void large_mark(struct granule *head, size_t length, size_t bytes)
     granule_set_state(head, GRANULE_LARGE);
 }
 
-void *large_take(size_t bytes, size_t alignment, bool *clean)
+static void *take_run(size_t length, size_t bytes, size_t alignment, bool *clean)
 {
-    ASSERT(bytes != 0);
     size_t alignment_granules = max_size(alignment >> GRANULE_SHIFT, 1);
-    size_t length = granules_for(bytes);
     size_t index = arena_take(length, alignment_granules, clean);
     if (index == 0) {
         return NULL;
     }
     large_mark(granule_map_entry(index), length, bytes);
     return granule_map_address(index);
+}
+
+void *large_take(size_t bytes, size_t alignment, bool *clean)
+{
+    ASSERT(bytes != 0);
+    return take_run(granules_for(bytes), bytes, alignment, clean);
+}
+
+void *large_take_growing(size_t bytes)
+{
+    bool clean;
+    return take_run(granules_for(bytes + bytes / GROWTH_SHARE), bytes, BLOCK_ALIGN_BYTES, &clean);
 }
 
 void large_give(struct granule *head)
@@ -63,6 +75,9 @@ bool large_resize(struct granule *head, size_t bytes)
     bool clean = false;
     if (length > old_length && !run_extend(index, old_length, length - old_length, &clean)) {
         return false;
+    }
+    if (length <= old_length && old_length - length <= old_length / GROWTH_SHARE) {
+        length = old_length; // kept for the next growth
     }
     large_mark(head, length, bytes);
     if (length < old_length) {

@@ -11,6 +11,9 @@
 // *clean: all bytes are zero.
 void *large_take(size_t bytes, size_t alignment, bool *clean);
 
+// The same for a block that a realloc moves: with room behind it to grow further in place.
+void *large_take_growing(size_t bytes);
+
 // Frees the block whose first granule is `head`.
 void large_give(struct granule *head);
 

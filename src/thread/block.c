@@ -217,6 +217,21 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
     return ptr;
 }
 
+void *block_take_growing(size_t bytes, const void *caller)
+{
+    bool clean;
+    bool is_large = bytes > MEDIUM_BYTES_MAX && bytes < g_options.huge_bytes;
+    struct heap *heap = is_large ? thread_try_enter(caller) : NULL;
+    if (heap != NULL) {
+        void *ptr = large_take_growing(bytes);
+        thread_leave(heap);
+        if (ptr != NULL) {
+            return ptr;
+        }
+    }
+    return block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+}
+
 // ---- give ----
 
 static void give_small_local(struct heap *heap, struct granule *slab, void *ptr)

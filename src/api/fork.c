@@ -16,6 +16,7 @@
 #include "heap/orphan.h"
 #include "heap/pool.h"
 #include "heap/transfer.h"
+#include "heap/view.h"
 #include "map/meta.h"
 #include "thread/start.h"
 #include "thread/thread.h"
@@ -60,6 +61,7 @@ static void postfork_child(void)
     orphan_postfork_child();
     start_postfork_child();
     thread_postfork_child();
+    view_postfork_child();
 }
 
 void fork_register(void)

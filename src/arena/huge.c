@@ -21,6 +21,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "map/meta.h"
+#include "side/live.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -95,6 +96,7 @@ static void registry_insert_locked(struct node *node)
     g_huge.stats.live_blocks++;
     g_huge.stats.live_bytes += node->mapping.bytes;
     g_huge.stats.live_bytes_max = max_size(g_huge.stats.live_bytes_max, g_huge.stats.live_bytes);
+    live_add(MYALLOC_LIVE_REGION_HUGE, node->mapping.start, node->mapping.bytes);
 }
 
 // Takes the node out of its chain; HUGE-1. The node stays the caller's.
@@ -113,6 +115,7 @@ static void registry_remove_locked(struct node *node)
     atomic_store_explicit(link, next, memory_order_release);
     g_huge.stats.live_blocks--;
     g_huge.stats.live_bytes -= node->mapping.bytes;
+    live_cut(MYALLOC_LIVE_REGION_HUGE, node->mapping.start, node->mapping.bytes);
 }
 
 static void node_recycle_locked(struct node *node)
@@ -139,6 +142,7 @@ static struct mapping cache_remove_locked(size_t entry)
     }
     g_huge.cache_entries--;
     g_huge.stats.cached_bytes -= mapping.bytes; // HUGE-2
+    live_cut(MYALLOC_LIVE_REGION_CACHED, mapping.start, mapping.bytes);
     return mapping;
 }
 
@@ -176,13 +180,20 @@ static size_t cache_put_locked(struct mapping mapping, struct mapping *evicted)
     }
     g_huge.cache[g_huge.cache_entries++] = mapping;
     g_huge.stats.cached_bytes += mapping.bytes;
+    live_add(MYALLOC_LIVE_REGION_CACHED, mapping.start, mapping.bytes);
     return count;
+}
+
+static void unmap(struct mapping mapping)
+{
+    os_unmap(mapping.start, mapping.bytes);
+    live_event(MYALLOC_LIVE_EVENT_MUNMAP, mapping.start, mapping.bytes);
 }
 
 static void unmap_all(const struct mapping *mappings, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        os_unmap(mappings[i].start, mappings[i].bytes);
+        unmap(mappings[i]);
     }
 }
 
@@ -259,7 +270,9 @@ static struct mapping fit_cached(struct mapping mapping, size_t bytes)
     } else if (mapping.bytes < bytes) {
         char *moved = os_remap(mapping.start, mapping.bytes, bytes, true);
         if (moved == NULL) {
-            os_unmap(mapping.start, mapping.bytes);
+            unmap(mapping);
+        } else {
+            live_resize(mapping.bytes, bytes);
         }
         mapping = (struct mapping){moved, bytes};
     }
@@ -292,10 +305,9 @@ static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
     if (alignment <= os_page_bytes()) {
         lock_acquire(&g_huge.lock);
         mapping = cache_take_locked(bytes);
-        if (mapping.start == NULL) {
+        g_huge.stats.reuses += mapping.start != NULL;
+        if (mapping.bytes < bytes) {
             adapt_locked();
-        } else {
-            g_huge.stats.reuses++;
         }
         lock_release(&g_huge.lock);
     }
@@ -308,6 +320,9 @@ static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
         *clean = true;
         if (mapping.start == NULL && huge_release_cache() != 0) {
             mapping = map_aligned(bytes, alignment);
+        }
+        if (mapping.start != NULL) {
+            live_event(MYALLOC_LIVE_EVENT_MMAP, mapping.start, bytes);
         }
     }
     return mapping;
@@ -346,10 +361,11 @@ void *huge_take(size_t bytes, size_t alignment, bool *clean)
         atomic_store_explicit(&node->ptr, ptr, memory_order_relaxed);
         registry_insert_locked(node);
         g_huge.stats.maps += *clean;
+        live_count();
     }
     lock_release(&g_huge.lock);
     if (ptr == NULL) {
-        os_unmap(mapping.start, mapping.bytes);
+        unmap(mapping);
     }
     return ptr;
 }
@@ -407,6 +423,7 @@ static bool node_remap(struct node *node, size_t mapped_bytes)
     if (start != NULL) {
         const char *ptr = atomic_load_explicit(&node->ptr, memory_order_relaxed);
         size_t offset = (size_t)(ptr - old.start);
+        live_resize(old.bytes, mapped_bytes);
         node->mapping = (struct mapping){start, mapped_bytes};
         atomic_store_explicit(&node->ptr, start + offset, memory_order_relaxed);
         g_huge.stats.remaps++;
@@ -477,6 +494,22 @@ struct huge_stats huge_stats(void)
     struct huge_stats stats = g_huge.stats;
     lock_release(&g_huge.lock);
     return stats;
+}
+
+// For a page that begins late, in a child: no lock is needed there.
+void huge_show(void)
+{
+    for (size_t b = 0; b < BUCKETS; b++) {
+        struct node *node = atomic_load_explicit(&g_huge.buckets[b], memory_order_relaxed);
+        for (; node != NULL; node = atomic_load_explicit(&node->next, memory_order_relaxed)) {
+            live_add(MYALLOC_LIVE_REGION_HUGE, node->mapping.start, node->mapping.bytes);
+            live_resize(0, node->mapping.bytes);
+        }
+    }
+    for (size_t i = 0; i < g_huge.cache_entries; i++) {
+        live_add(MYALLOC_LIVE_REGION_CACHED, g_huge.cache[i].start, g_huge.cache[i].bytes);
+        live_resize(0, g_huge.cache[i].bytes);
+    }
 }
 
 void huge_prefork(void)

@@ -37,6 +37,9 @@ size_t huge_release_cache(void);
 
 struct huge_stats huge_stats(void);
 
+// Tells the live page of a child about every mapping.
+void huge_show(void);
+
 void huge_prefork(void);
 void huge_postfork_parent(void);
 void huge_postfork_child(void);

@@ -13,6 +13,7 @@
 
 #include "base/os.h"
 #include "map/granule_map.h"
+#include "side/live.h"
 
 #include <string.h>
 #include <sys/auxv.h>
@@ -131,10 +132,15 @@ static size_t grow_exactly(size_t granules, enum region_kind kind)
 static void count_growth(size_t bytes)
 {
     struct region_stats *stats = &g_region.stats;
+    const void *start = (const void *)(g_region.end - bytes); // NOLINT: our own memory
     if (stats->kind == REGION_BREAK) {
         stats->break_bytes += bytes;
+        live_event(MYALLOC_LIVE_EVENT_BRK_GROW, start, bytes);
+        live_add(MYALLOC_LIVE_REGION_BRK, start, bytes);
     } else {
         stats->map_bytes += bytes;
+        live_event(MYALLOC_LIVE_EVENT_MMAP, start, bytes);
+        live_add(MYALLOC_LIVE_REGION_MMAP, start, bytes);
     }
     stats->grows++;
     stats->bytes_max = max_size(stats->bytes_max, stats->break_bytes + stats->map_bytes);
@@ -185,6 +191,10 @@ bool region_shrink(size_t first)
         os_unmap((void *)start, bytes); // NOLINT: our own mapping
         g_region.stats.map_bytes -= bytes;
     }
+    live_event(is_break ? MYALLOC_LIVE_EVENT_TRIM : MYALLOC_LIVE_EVENT_MUNMAP,
+               granule_map_address(first), bytes);
+    live_cut(is_break ? MYALLOC_LIVE_REGION_BRK : MYALLOC_LIVE_REGION_MMAP,
+             granule_map_address(first), bytes);
     g_region.end = start;
     g_region.stats.shrinks++;
     return true;

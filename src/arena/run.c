@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "map/granule_map.h"
+#include "side/live.h"
 
 static struct {
     struct lock lock;
@@ -303,6 +304,8 @@ size_t run_purge_step(void)
             add_atomic(&g_run.dirty_granules, -count);
             g_run.purges++;
             g_run.purged_granules += count;
+            live_event(MYALLOC_LIVE_EVENT_PURGE, granule_map_address(index),
+                       count << GRANULE_SHIFT);
         } else {
             count = 0;
         }

@@ -25,18 +25,17 @@ enum lock_rank {
     LOCK_HUGE,     // registry and cache of mappings
     LOCK_RUN,      // the region, its free runs and the break
     LOCK_META,     // memory for our own structures; a leaf
+    LOCK_LIVE,     // the table of regions in the live page; a leaf
 };
 
 struct CAPABILITY lock {
-    _Atomic(uint32_t) word; // 0 free, 1 held, 2 held and somebody sleeps
-    uint32_t rank;          // [const] enum lock_rank
-    _Atomic(void *) owner;  // [atomic] thread pointer of the holder; read by its own thread only
+    _Atomic(uint32_t) word; // 0 free, else who holds it; bit 0 set: somebody sleeps
+    uint16_t rank;          // [const] enum lock_rank
+    bool was_own;           // [owner] in a fork: held already when the handlers began
 };
 
-#define LOCK_INIT(rank_)                                                                           \
-    {                                                                                              \
-        .word = 0, .rank = (rank_), .owner = NULL                                                  \
-    }
+#define LOCK_INIT(rank_) {.word = 0, .rank = (rank_)}
+#define LOCK_SLEEPERS    1U
 
 NOINLINE void lock_wait(struct lock *lock) UNCHECKED_LOCKS;
 NOINLINE void lock_wake(struct lock *lock);
@@ -44,6 +43,13 @@ void lock_rank_push(uint32_t rank); // debug builds only
 void lock_rank_pop(uint32_t rank);
 
 void lock_init(struct lock *lock, enum lock_rank rank);
+
+// The calling thread in 31 bits, never 0: thread pointers lie at least 64 bytes apart. In the word
+// itself, so that a signal handler sees at every instant whose the lock is.
+static inline uint32_t lock_self(void)
+{
+    return ((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 5) & ~LOCK_SLEEPERS) | 2U;
+}
 
 // Between the two, the calling thread holds every lock (fork): taking and giving do nothing.
 void lock_open_fork_window(void);
@@ -60,13 +66,12 @@ static inline bool lock_take_free(struct lock *lock)
 {
     uint32_t expected = 0;
     // acquire: pairs with the release in lock_release
-    return atomic_compare_exchange_strong_explicit(&lock->word, &expected, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&lock->word, &expected, lock_self(),
+                                                   memory_order_acquire, memory_order_relaxed);
 }
 
-static inline void lock_set_owner(struct lock *lock)
+static inline void lock_note_taken(const struct lock *lock)
 {
-    atomic_store_explicit(&lock->owner, __builtin_thread_pointer(), memory_order_relaxed);
     if (CONFIG_DEBUG) {
         lock_rank_push(lock->rank);
     }
@@ -80,7 +85,7 @@ static inline void lock_acquire(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCK
     if (UNLIKELY(!lock_take_free(lock))) {
         lock_wait(lock);
     }
-    lock_set_owner(lock);
+    lock_note_taken(lock);
 }
 
 // False at once when somebody holds it: nobody waits for a preempted thread.
@@ -92,8 +97,17 @@ static inline bool lock_try_acquire(struct lock *lock) TRY_ACQUIRES(lock) UNCHEC
     if (!lock_take_free(lock)) {
         return false;
     }
-    lock_set_owner(lock);
+    lock_note_taken(lock);
     return true;
+}
+
+static inline void lock_let_go(struct lock *lock)
+{
+    // release: pairs with the acquire in lock_take_free and lock_wait
+    uint32_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
+    if (UNLIKELY((word & LOCK_SLEEPERS) != 0)) {
+        lock_wake(lock);
+    }
 }
 
 static inline void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKS
@@ -104,11 +118,7 @@ static inline void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCK
     if (CONFIG_DEBUG) {
         lock_rank_pop(lock->rank);
     }
-    atomic_store_explicit(&lock->owner, NULL, memory_order_relaxed);
-    // release: pairs with the acquire in lock_take_free and lock_wait
-    if (UNLIKELY(atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)) {
-        lock_wake(lock);
-    }
+    lock_let_go(lock);
 }
 
 // For fork: takes the lock unless this very thread holds it (a signal handler that interrupted

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <time.h>
@@ -76,6 +78,15 @@ static long os_call(long number, long a, long b, long c, long d)
     long result = syscall(number, a, b, c, d, -1L, 0L);
     errno = saved; // OS-1
     return result;
+}
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec now = {0};
+    int saved = errno;
+    clock_gettime(clock, &now);
+    errno = saved; // OS-1
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
 size_t os_page_bytes(void)
@@ -194,12 +205,91 @@ void os_cpu_relax(void)
 
 uint64_t os_now_ns(void)
 {
-    struct timespec now;
-    int saved = errno;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    errno = saved; // OS-1
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+    return read_clock(CLOCK_MONOTONIC);
 }
+
+uint64_t os_boot_ns(void)
+{
+    return read_clock(CLOCK_BOOTTIME);
+}
+
+uint64_t os_seconds(void)
+{
+    return read_clock(CLOCK_REALTIME) / 1000000000U;
+}
+
+// ---- files and names ----
+
+#define DESCRIPTOR_MIN 200 // programs that close or reuse descriptors begin with the low ones
+
+int os_create(const char *path)
+{
+    const long flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    return fail_now() ? -1 : (int)os_call(SYS_openat, AT_FDCWD, (long)path, flags, 0600);
+}
+
+bool os_truncate(int fd, size_t bytes)
+{
+    return !fail_now() && os_call(SYS_ftruncate, fd, (long)bytes, 0, 0) == 0;
+}
+
+void *os_map_file(int fd, size_t offset, size_t bytes)
+{
+    if (fail_now()) {
+        return NULL;
+    }
+    int saved = errno;
+    long at = syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+    errno = saved; // OS-1
+    return at == -1 ? NULL : (void *)at;
+}
+
+bool os_make_directory(const char *path)
+{
+    struct stat status;
+    os_call(SYS_mkdir, (long)path, 0700, 0, 0);
+    return os_call(SYS_lstat, (long)path, (long)&status, 0, 0) == 0 && S_ISDIR(status.st_mode) &&
+           status.st_uid == os_user_id() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+int os_keep_descriptor(int fd)
+{
+    return (int)os_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN, 0);
+}
+
+uint64_t os_file_id(int fd)
+{
+    struct stat status;
+    bool is_open = os_call(SYS_fstat, fd, (long)&status, 0, 0) == 0;
+    return is_open ? (status.st_dev << 40) + status.st_ino + 1 : 0;
+}
+
+void os_close(int fd)
+{
+    os_call(SYS_close, fd, 0, 0, 0);
+}
+
+void os_unlink(const char *path)
+{
+    os_call(SYS_unlink, (long)path, 0, 0, 0);
+}
+
+uint32_t os_process_id(void)
+{
+    return (uint32_t)os_call(SYS_getpid, 0, 0, 0, 0);
+}
+
+uint32_t os_thread_id(void)
+{
+    return (uint32_t)os_call(SYS_gettid, 0, 0, 0, 0);
+}
+
+uint32_t os_user_id(void)
+{
+    return (uint32_t)os_call(SYS_geteuid, 0, 0, 0, 0);
+}
+
+// ---- limits and environment ----
 
 size_t os_memory_bytes(void)
 {

@@ -49,6 +49,22 @@ size_t os_address_limit_bytes(void); // RLIMIT_AS, SIZE_MAX without limit
 const char *os_env(const char *name); // NULL when absent or under AT_SECURE
 const char *os_program_name(void);    // last part of the path that was executed
 
+// Files, for reports. Descriptors are closed by exec; -1 and 0 tell of failure.
+int os_create(const char *path);                        // mode 0600, follows no link
+bool os_truncate(int fd, size_t bytes);                 // also makes it longer
+void *os_map_file(int fd, size_t offset, size_t bytes); // shared: the kernel keeps what is stored
+bool os_make_directory(const char *path);               // true: it is there and only ours
+int os_keep_descriptor(int fd);                         // a duplicate out of everybody's way
+uint64_t os_file_id(int fd);                            // tells files from each other
+void os_close(int fd);
+void os_unlink(const char *path);
+
+uint64_t os_boot_ns(void); // since boot, sleep included: comparable between processes
+uint64_t os_seconds(void); // since 1970
+uint32_t os_process_id(void);
+uint32_t os_thread_id(void);
+uint32_t os_user_id(void); // effective
+
 // Debug builds: the n-th system call from now that can fail does (n = 1 is the next); a negative n
 // lets all from the -n-th on fail; 0 none.
 void os_fail_after(long n);

@@ -36,10 +36,14 @@ struct ALIGNED(64) heap {
     uint32_t retired[SMALL_CLASSES];            // [owner] heap.c: slabs used up so far
 
     void *checked_bins[SMALL_CLASSES]; // [owner] thread.c
+    uint32_t ticks;                    // [owner] view.c: refills
+    _Atomic(uint32_t) thread_id;       // [atomic] thread.c: of the owner, when somebody asks
+    uint64_t seen_live;                // view.c: whoever refreshes; live blocks of its slabs
 
     ALIGNED(64) struct lock mail_lock; // mail.c
     _Atomic(uint32_t) mail_head;       // [atomic] written under LOCK_MAIL: first posted slab
     _Atomic(uint32_t) slabs;           // [atomic] slab.c: small slabs that this heap owns
+    uint64_t came_home;                // [lock: LOCK_MAIL] mail.c: blocks that others sent
 
     struct heap *next_heap;   // [lock: LOCK_ORPHAN] orphan.c: all heaps ever made
     struct heap *next_orphan; // [lock: LOCK_ORPHAN] orphan.c: parked heaps

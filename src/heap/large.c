@@ -10,6 +10,7 @@
 #include "arena/arena.h"
 #include "arena/run.h"
 #include "base/os.h"
+#include "side/live.h"
 
 #define GROWTH_SHARE 4 // a block that moved because it grew gets a quarter more room: untouched
 
@@ -41,6 +42,7 @@ static void *take_run(size_t length, size_t bytes, size_t alignment, bool *clean
         return NULL;
     }
     large_mark(granule_map_entry(index), length, bytes);
+    live_count();
     return granule_map_address(index);
 }
 

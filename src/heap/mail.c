@@ -54,6 +54,7 @@ static void remote_clear_locked(struct heap *heap, struct remote *remote)
         mail_unlink_locked(heap, remote);
     }
     memset(remote->bits, 0, sizeof remote->bits);
+    heap->came_home += atomic_load_explicit(&remote->count, memory_order_relaxed);
     atomic_store_explicit(&remote->count, 0, memory_order_relaxed); // MAIL-1
 }
 

@@ -18,7 +18,7 @@
 
 struct option {
     const char *key;
-    const char *words; // NULL: a number
+    const char *words; // NULL: a number; "": a text
     const char *help;
     size_t offset; // in struct options
     uint64_t value, least, most;
@@ -29,14 +29,16 @@ static const struct option g_table[] = {
     {#key, NULL, help, offsetof(struct options, key), (value), (least), (most)},
 #define OPTION_ROW_WORD(key, value, words, help)                                                   \
     {#key, words, help, offsetof(struct options, key), (value), 0, 0},
-    OPTIONS(OPTION_ROW_NUMBER, OPTION_ROW_WORD)};
+#define OPTION_ROW_TEXT(key, help) {#key, "", help, offsetof(struct options, key), 0, 0, 0},
+    OPTIONS(OPTION_ROW_NUMBER, OPTION_ROW_WORD, OPTION_ROW_TEXT)};
 
 #define OPTION_COUNT (sizeof g_table / sizeof g_table[0])
 
 struct options g_options = {
 #define OPTION_DEFAULT_NUMBER(key, value, least, most, help) .key = (value),
 #define OPTION_DEFAULT_WORD(key, value, words, help)         .key = (value),
-    OPTIONS(OPTION_DEFAULT_NUMBER, OPTION_DEFAULT_WORD)};
+#define OPTION_DEFAULT_TEXT(key, help)                       .key = "",
+    OPTIONS(OPTION_DEFAULT_NUMBER, OPTION_DEFAULT_WORD, OPTION_DEFAULT_TEXT)};
 
 // A piece of the text; not terminated.
 struct piece {
@@ -96,6 +98,24 @@ static const struct option *option_nearest(struct piece key)
     return nearest;
 }
 
+static bool is_text(const struct option *option)
+{
+    return option->words != NULL && option->words[0] == '\0';
+}
+
+static void describe_range(struct line *line, const struct option *option)
+{
+    if (is_text(option)) {
+        line_add(line, "a name");
+    } else if (option->words != NULL) {
+        line_add(line, option->words);
+    } else {
+        line_add_number(line, option->least);
+        line_add(line, " to ");
+        line_add_number(line, option->most);
+    }
+}
+
 static void complain_key(struct piece key)
 {
     struct line line = {.used = 0};
@@ -115,13 +135,7 @@ static void complain_value(const struct option *option, struct piece value)
     line_add(&line, "' for '");
     line_add(&line, option->key);
     line_add(&line, "' (");
-    if (option->words != NULL) {
-        line_add(&line, option->words);
-    } else {
-        line_add_number(&line, option->least);
-        line_add(&line, " to ");
-        line_add_number(&line, option->most);
-    }
+    describe_range(&line, option);
     line_add(&line, ")");
     line_write(&line, STDERR_FILENO);
 }
@@ -162,6 +176,18 @@ static bool parse_number(const struct option *option, struct piece text, uint64_
     return i != 0 && i == text.bytes && *value >= option->least && *value <= option->most;
 }
 
+// The text as it is; "0" and nothing are none.
+static bool parse_text(const struct option *option, struct piece text, struct options *options)
+{
+    char *field = (char *)options + option->offset;
+    if (text.bytes >= OPTION_TEXT_BYTES) {
+        return false;
+    }
+    memcpy(field, text.start, text.bytes);
+    field[piece_is(text, "0") ? 0 : text.bytes] = '\0';
+    return true;
+}
+
 static void parse_entry(struct piece key, struct piece text, struct options *options)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -170,12 +196,13 @@ static void parse_entry(struct piece key, struct piece text, struct options *opt
             continue;
         }
         uint64_t value = 0;
-        bool is_good = option->words != NULL ? parse_word(option, text, &value)
-                                             : parse_number(option, text, &value);
-        if (is_good) { // OPTIONS-1
-            memcpy((char *)options + option->offset, &value, sizeof value);
-        } else {
+        bool is_good = is_text(option)         ? parse_text(option, text, options)
+                       : option->words != NULL ? parse_word(option, text, &value)
+                                               : parse_number(option, text, &value);
+        if (!is_good) { // OPTIONS-1
             complain_value(option, text);
+        } else if (!is_text(option)) {
+            memcpy((char *)options + option->offset, &value, sizeof value);
         }
         return;
     }
@@ -229,13 +256,7 @@ void options_help(int fd)
         struct line line = {.used = 0};
         line_add(&line, option->key);
         line_add(&line, ":");
-        if (option->words != NULL) {
-            line_add(&line, option->words);
-        } else {
-            line_add_number(&line, option->least);
-            line_add(&line, " to ");
-            line_add_number(&line, option->most);
-        }
+        describe_range(&line, option);
         line_add(&line, "\t");
         help_value(&line, option, option->value);
         line_add(&line, "\t");

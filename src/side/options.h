@@ -11,9 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// NUMBER(key, default, least, most, help) and WORD(key, default index, words, help); the index of
-// the word is the value.
-#define OPTIONS(NUMBER, WORD)                                                                      \
+// NUMBER(key, default, least, most, help), WORD(key, default index, words, help), whose value is
+// the index of the word, and TEXT(key, help), a name of at most OPTION_TEXT_BYTES - 1 bytes.
+#define OPTION_TEXT_BYTES 200
+#define OPTIONS(NUMBER, WORD, TEXT)                                                                \
     NUMBER(brk, 1, 0, 1, "1: grow the heap by the program break; 0: by mmap only")                 \
     WORD(fit, 1, "first|best|segregated", "which free run serves a large request or a slab")       \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
@@ -28,17 +29,25 @@
            "fill new blocks with the complement of this byte, freed ones with it (M_PERTURB)")     \
     WORD(foreign, 0, "ignore|forward|abort",                                                       \
          "free of a pointer that is not ours: leak it with one warning, hand it to libc, or die")  \
-    WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")
+    WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")                    \
+    NUMBER(live, 0, 0, 1, "1: keep a live page for `myalloc top` and its kin")                     \
+    TEXT(stats,                                                                                    \
+         "1: numbers on stderr at exit; or the name of a file: %p pid, %e program, %t time")       \
+    WORD(stats_format, 0, "text|json", "form of these numbers")                                    \
+    TEXT(record, "name of a file that takes a trace of every call: %p pid, %e program, %t time")
 
 enum foreign_policy { FOREIGN_IGNORE, FOREIGN_FORWARD, FOREIGN_ABORT };
+enum stats_format { STATS_TEXT, STATS_JSON };
 enum deepbind_policy { DEEPBIND_STRIP, DEEPBIND_KEEP, DEEPBIND_WARN };
 
 struct options {
 #define OPTION_FIELD_NUMBER(key, value, least, most, help) uint64_t key;
 #define OPTION_FIELD_WORD(key, value, words, help)         uint64_t key;
-    OPTIONS(OPTION_FIELD_NUMBER, OPTION_FIELD_WORD)
+#define OPTION_FIELD_TEXT(key, help)                       char key[OPTION_TEXT_BYTES];
+    OPTIONS(OPTION_FIELD_NUMBER, OPTION_FIELD_WORD, OPTION_FIELD_TEXT)
 #undef OPTION_FIELD_NUMBER
 #undef OPTION_FIELD_WORD
+#undef OPTION_FIELD_TEXT
 };
 
 // [const] after options_read(), but for mallopt, which writes single fields.

@@ -213,6 +213,7 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
         return thread_is_interrupted() ? emergency_take(bytes, alignment) : NULL;
     }
     void *ptr = take_from(heap, bytes, alignment, clean);
+    view_tick(heap);
     thread_leave(heap);
     return ptr;
 }
@@ -264,6 +265,7 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
         }
         break;
     case BLOCK_LARGE:
+        view_peak();
         large_give(block->head);
         break;
     case BLOCK_HUGE:
@@ -319,6 +321,7 @@ void block_slab_event(struct granule *slab)
     }
     struct heap *heap = thread_enter(NULL);
     if (heap != NULL) {
+        view_peak();
         heap_slab_event(heap, slab);
         thread_leave(heap);
     }
@@ -360,6 +363,7 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
         return NULL;
     }
     void *resized = resize_in(ptr, block, bytes);
+    live_realloc(resized == ptr);
     thread_leave(heap);
     return resized;
 }
@@ -378,6 +382,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
     medium_flush(heap);
     orphan_dissolve_all();
     size_t purged = heap_purge_pages(heap) + pool_purge_pages() + medium_purge();
+    live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
     purged += huge_release_cache();
     bool released = purge_all(pad_bytes);
     thread_leave(heap);

@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 #include "heap/medium.h"
 #include "heap/slab.h"
+#include "heap/view.h"
 #include "map/size_class.h"
 #include "thread/thread.h"
 
@@ -52,6 +53,7 @@ static inline void *block_take_usual(size_t bytes, const void *caller)
     bool clean;
     void *ptr = bytes <= SMALL_BYTES_MAX ? heap_refill(heap, size_class_of_small(bytes), false)
                                          : medium_take(heap, size_class_of_medium(bytes), &clean);
+    view_tick(heap);
     thread_leave(heap);
     return ptr;
 }

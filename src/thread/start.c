@@ -12,6 +12,7 @@
 #include "arena/run.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "heap/view.h"
 #include "side/options.h"
 
 #include <string.h>
@@ -49,7 +50,13 @@ static enum start_mode start(void)
         .trim_bytes = g_options.trim_bytes,
         .top_pad_bytes = g_options.top_pad_bytes,
     });
-    return run_start(g_options.brk != 0) ? START_SERVING : START_NOT_YET;
+    if (!run_start(g_options.brk != 0)) {
+        return START_NOT_YET;
+    }
+    if (g_options.live != 0) {
+        view_start();
+    }
+    return START_SERVING;
 }
 
 enum start_mode start_mode(void)

@@ -8,6 +8,7 @@
  */
 #include "thread/thread.h"
 
+#include "base/os.h"
 #include "heap/heap.h"
 #include "heap/medium.h"
 #include "heap/orphan.h"
@@ -83,6 +84,8 @@ static struct heap *thread_bind(void)
         return heap;
     }
     t_cache.self = heap;
+    atomic_store_explicit(&heap->thread_id, g_options.live != 0 ? os_thread_id() : 0,
+                          memory_order_relaxed);
     if (g_options.perturb != 0) {
         make_checked(heap);
     }

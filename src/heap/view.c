@@ -1,0 +1,261 @@
+/* view.c - the counts of blocks in the live page: a census from time to time.
+ *
+ * Owns:       counts, classes, heaps and granules of the live page.
+ * Threads:    any; one refreshes, the others go on without.
+ * Locks:      takes none; run_stats() and huge_stats() below do, so none may be held here.
+ * Invariants: VIEW-1  refreshes take less than a hundredth of the time: the next one waits for a
+ *                     multiple of what the last one cost.
+ *
+ * Nobody counts blocks one by one, so the page is off by what happened since the last refresh: a
+ * millisecond for small heaps, a hundred times the walk of the map for large ones.
+ */
+#include "heap/view.h"
+
+#include "arena/huge.h"
+#include "arena/run.h"
+#include "base/os.h"
+#include "heap/census.h"
+#include "heap/orphan.h"
+#include "heap/slab.h"
+
+#define REST_FACTOR  128      // VIEW-1
+#define REST_NS_MIN  1000000U // readers look at most some hundred times a second
+#define TICK_PERIOD  16       // refills between two looks at the clock
+#define GROWTH_SHARE 16       // a heap that grew by this share is worth a look
+
+static struct {
+    _Atomic(bool) is_busy;
+    _Atomic(uint64_t) next_ns;  // no refresh before
+    _Atomic(size_t) seen_bytes; // in use at the last refresh
+} g_view;
+
+// ---- granules ----
+
+static unsigned fill_of(size_t live, size_t all)
+{
+    size_t fill = (live * 16 + all - 1) / max_size(all, 1);
+    return (unsigned)clamp_size(fill, 1, 15) << 4;
+}
+
+static size_t small_live(const struct granule *slab)
+{
+    size_t free = slab_free_count(slab);
+    return free < slab->carved ? slab->carved - free : 0;
+}
+
+static unsigned look_at_small(const struct granule *slab)
+{
+    struct heap *owner = granule_owner(slab);
+    size_t live = small_live(slab);
+    if (owner != NULL) {
+        owner->seen_live += live;
+    }
+    return MYALLOC_LIVE_GRANULE_SMALL | fill_of(live, slab_capacity(slab));
+}
+
+// The state of the granule at `i`; *run: for how many granules it holds.
+RACY_READER static unsigned look(size_t i, size_t end, size_t *run)
+{
+    const struct granule *entry = granule_map_entry(i);
+    enum granule_state state = granule_state(entry);
+    bool has_length = state == GRANULE_FREE || state >= GRANULE_MEDIUM;
+    *run = has_length ? clamp_size(entry->length, 1, end - i) : 1;
+    if (granule_is_small(entry)) {
+        return look_at_small(entry);
+    }
+    if (state == GRANULE_MEDIUM) {
+        size_t free = (size_t)__builtin_popcountll(entry->mask);
+        size_t all = slab_capacity(entry);
+        return MYALLOC_LIVE_GRANULE_MEDIUM | fill_of(all - min_size(free, all), all);
+    }
+    if (state == GRANULE_BODY) { // of a run that changes right now
+        *run = 1;
+        return MYALLOC_LIVE_GRANULE_LARGE;
+    }
+    return state == GRANULE_LARGE  ? MYALLOC_LIVE_GRANULE_LARGE
+           : state == GRANULE_NONE ? MYALLOC_LIVE_GRANULE_FOREIGN
+                                   : MYALLOC_LIVE_GRANULE_CLEAN;
+}
+
+RACY_READER static bool is_dirty(size_t i)
+{
+    return ((g_granule_map.dirty[i / 64] >> (i % 64)) & 1) != 0;
+}
+
+// Cell 0 tells about granule 1 of the map: index 0 is no memory.
+static void show_granules(struct myalloc_live_granules *granules)
+{
+    size_t end = granule_map_count();
+    uint64_t shift = live_load(&granules->shift);
+    uint64_t sequence = live_load(&granules->sequence);
+    bool halves = end - 1 > (size_t)MYALLOC_LIVE_GRANULES_MAX << shift;
+    if (halves) {
+        while (end - 1 > (size_t)MYALLOC_LIVE_GRANULES_MAX << ++shift) {
+        }
+        // seq_cst: readers see the odd number before any cell of the new scale
+        atomic_store_explicit(&granules->sequence, sequence + 1, memory_order_seq_cst);
+        live_store(&granules->shift, shift);
+    }
+    size_t run = 0;
+    for (size_t i = 1; i < end; i += run) {
+        unsigned cell = look(i, end, &run);
+        for (size_t k = i - 1; k < i - 1 + run; k++) {
+            if ((k & ((1UL << shift) - 1)) == 0) {
+                bool is_free = cell == MYALLOC_LIVE_GRANULE_CLEAN;
+                unsigned shown = is_free && is_dirty(k + 1) ? MYALLOC_LIVE_GRANULE_DIRTY : cell;
+                atomic_store_explicit(&granules->cells[k >> shift], (uint8_t)shown,
+                                      memory_order_relaxed);
+            }
+        }
+    }
+    live_store(&granules->base, g_granule_map.base + GRANULE_BYTES);
+    live_store(&granules->count, end - 1);
+    if (halves) {
+        // release: the cells before
+        atomic_store_explicit(&granules->sequence, sequence + 2, memory_order_release);
+    }
+}
+
+// ---- counts ----
+
+RACY_READER static void show_heap(struct myalloc_live_heap *row, struct heap *heap)
+{
+    uint64_t handed = 0;
+    for (unsigned i = 0; i < SMALL_CLASSES; i++) {
+        handed += heap->handed[i];
+    }
+    uint64_t live = heap->seen_live;
+    heap->seen_live = 0;
+    live_store(&row->slabs, atomic_load_explicit(&heap->slabs, memory_order_relaxed));
+    live_store(&row->mallocs, handed);
+    live_store(&row->frees, handed > live ? handed - live : 0);
+    live_store(&row->remote_frees, heap->came_home);
+    atomic_store_explicit(&row->thread_id, heap->thread_id, memory_order_relaxed);
+    atomic_store_explicit(&row->state,
+                          heap->bins != NULL ? MYALLOC_LIVE_HEAP_OWNED : MYALLOC_LIVE_HEAP_ORPHAN,
+                          memory_order_relaxed);
+}
+
+static void show_heaps(struct myalloc_live *page)
+{
+    size_t count = 0;
+    for (struct heap *heap = orphan_next_heap(NULL); heap != NULL; heap = orphan_next_heap(heap)) {
+        if (count < MYALLOC_LIVE_HEAPS_MAX) {
+            show_heap(&page->heaps[count], heap);
+        }
+        count++;
+    }
+    live_store(&page->counters.heaps_dropped, count - min_size(count, MYALLOC_LIVE_HEAPS_MAX));
+}
+
+static void show_counts(struct myalloc_live *page, const struct census *census)
+{
+    struct myalloc_live_counters *c = &page->counters;
+    uint64_t mallocs = live_others();
+    uint64_t blocks = census->large_blocks + live_load(&c->huge_blocks);
+    for (unsigned i = 0; i < CLASSES; i++) {
+        const struct census_class *class = &census->classes[i];
+        mallocs += class->handed;
+        blocks += class->live_blocks;
+        live_store(&page->classes[i].slabs, class->slabs);
+        live_store(&page->classes[i].live_blocks, class->live_blocks);
+        live_store(&page->classes[i].mallocs, class->handed);
+    }
+    live_store(&c->live_blocks, blocks);
+    live_store(&c->live_bytes, census_live_bytes(census) + live_load(&c->huge_bytes));
+    live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
+    live_store(&c->large_blocks, census->large_blocks);
+    live_store(&c->large_bytes, census->large_bytes);
+    live_store(&c->dirty_free_bytes, run_dirty_bytes());
+    live_store(&c->mallocs, mallocs);
+    live_store(&c->frees, mallocs > blocks ? mallocs - blocks : 0);
+}
+
+void view_refresh(const struct heap *own)
+{
+    // acquire: pairs with the release below
+    if (atomic_exchange_explicit(&g_view.is_busy, true, memory_order_acquire)) {
+        return;
+    }
+    uint64_t begun = os_now_ns();
+    struct census census;
+    atomic_store_explicit(&g_view.seen_bytes, run_used_bytes(), memory_order_relaxed);
+    census_take(&census, own);
+    show_counts(g_live_page, &census);
+    show_granules(&g_live_page->granules); // sums up what show_heaps tells
+    show_heaps(g_live_page);
+    uint64_t now = os_now_ns();
+    uint64_t rest = (now - begun) * REST_FACTOR;
+    atomic_store_explicit(&g_view.next_ns, now + max_size(rest, REST_NS_MIN), memory_order_relaxed);
+    atomic_store_explicit(&g_view.is_busy, false, memory_order_release);
+}
+
+void view_tick_on(struct heap *heap)
+{
+    if (++heap->ticks % TICK_PERIOD != 0 && !live_is_news()) {
+        return;
+    }
+    if (os_now_ns() >= atomic_load_explicit(&g_view.next_ns, memory_order_relaxed)) {
+        view_refresh(NULL);
+    }
+}
+
+void view_peak_on(void)
+{
+    size_t seen = atomic_load_explicit(&g_view.seen_bytes, memory_order_relaxed);
+    if (run_used_bytes() > seen + seen / GROWTH_SHARE) {
+        view_refresh(NULL);
+    }
+}
+
+// ---- start ----
+
+static void show_constants(struct myalloc_live *page)
+{
+    page->header.class_count = CLASSES;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        page->classes[i].block_bytes = (uint32_t)size_class_bytes(i);
+        page->classes[i].tier = size_class_is_small(i) ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;
+    }
+    const char *tables = (const char *)g_granule_map.dirty;
+    const char *end = (const char *)(g_granule_map.remotes + g_granule_map.window);
+    live_add(MYALLOC_LIVE_REGION_TABLE, tables, (size_t)(end - tables));
+}
+
+// What a child has from its parent; gaps in the region are not told.
+static void show_inherited(void)
+{
+    struct region_stats region = run_stats().region;
+    const char *end = granule_map_address(granule_map_count());
+    if (region.break_bytes != 0) {
+        live_event(MYALLOC_LIVE_EVENT_BRK_GROW, granule_map_address(1), region.break_bytes);
+        live_add(MYALLOC_LIVE_REGION_BRK, granule_map_address(1), region.break_bytes);
+    }
+    if (region.map_bytes != 0) {
+        live_event(MYALLOC_LIVE_EVENT_MMAP, end - region.map_bytes, region.map_bytes);
+        live_add(MYALLOC_LIVE_REGION_MMAP, end - region.map_bytes, region.map_bytes);
+    }
+    huge_show();
+    view_refresh(NULL);
+}
+
+void view_start(void)
+{
+    if (live_open()) {
+        show_constants(g_live_page);
+        live_publish();
+    }
+}
+
+void view_postfork_child(void)
+{
+    bool was_on = g_live_page != NULL;
+    atomic_store_explicit(&g_view.is_busy, false, memory_order_relaxed);
+    live_leave();
+    if (was_on) {
+        view_start();
+    }
+    if (live_is_on()) {
+        show_inherited();
+    }
+}

@@ -36,7 +36,7 @@ fi
 
 say "Building ./libmyalloc.so and ./myalloc"
 make -s CC="${CC:-gcc}"
-ls -l libmyalloc.so myalloc | awk '{ printf "%-16s %6.0f KiB with debug information\n", $NF, $5 / 1024 }'
+du -k libmyalloc.so myalloc | awk '{ print $2 ": " $1 " KiB, with debug information" }'
 
 # What perl does; after each step it adds its own mappings up. [heap] is what the program break
 # gave; anonymous writable mappings (not the stack) are what mmap gave.
@@ -95,7 +95,7 @@ awk -F '\t' -v keys="$keys" '
 ' "$results/glibc" "$results/myalloc"
 
 say "Time and peak RSS of both (./myalloc run --compare -- perl ...)"
-./myalloc run --compare -- perl -e "$program" "$keys" 2>&1 >/dev/null
+{ ./myalloc run --compare -- perl -e "$program" "$keys" >/dev/null; } 2>&1
 
 say "Try next"
 cat <<'END'

@@ -12,8 +12,8 @@ case ${1:-} in
     ;;
 esac
 page=${1:-src/man/myalloc.7}
-begin='.\" options: made by scripts/options_man.sh --write'
-end='.\" options: end'
+# shellcheck disable=SC2089  # literal quotes are what the page holds
+begin='.\" options: made by scripts/options_man.sh --write' end='.\" options: end'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -32,6 +32,7 @@ END
 [ -s "$work/help.txt" ] || { echo "options_man.sh: the table is empty" >&2 && exit 1; }
 
 # key:values TAB default TAB help -> one item of the list
+# shellcheck disable=SC2090
 export begin end
 awk -F '\t' '
     function plain(text) { gsub(/\\/, "\\e", text); gsub(/-/, "\\-", text); return text }

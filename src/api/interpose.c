@@ -13,6 +13,7 @@
 #include "api/fork.h"
 #include "api/report.h"
 #include "api/shadow.h"
+#include "api/statistics.h"
 #include "base/line.h"
 #include "base/die.h"
 #include "side/options.h"
@@ -217,4 +218,5 @@ CONSTRUCTOR static void interpose_start(void)
 {
     next_dlopen();
     fork_register();
+    statistics_start();
 }

@@ -12,6 +12,7 @@
 #define HIDDEN      __attribute__((visibility("hidden"))) // direct access, no table
 #define EXPORT      __attribute__((visibility("default")))
 #define CONSTRUCTOR __attribute__((constructor(101)))
+#define DESTRUCTOR  __attribute__((destructor(101)))
 #define CALLER()    __builtin_return_address(0)
 
 // clang's thread safety analysis: a lock is a capability, a _locked function requires it.

@@ -73,7 +73,7 @@ RACY_READER static void count_heap(struct census *census, const struct heap *hea
         struct census_class *class = &census->classes[i];
         size_t in_bin = is_own ? list_length(heap->bins[i]) : 0;
         move_to_cached(class, heap->foreign[i].count + in_bin);
-        class->handed += heap->handed[i];
+        class->handed += heap->handed[i] - in_bin;
     }
     for (unsigned i = 0; i < MEDIUM_CLASSES; i++) {
         census->classes[SMALL_CLASSES + i].handed += heap->magazine_handed[i];

@@ -13,7 +13,7 @@ struct census {
         size_t slabs;
         size_t live_blocks;   // in the user's hands
         size_t cached_blocks; // free, in bins, magazines, foreign lists and transfer pools
-        uint64_t handed;      // blocks put into bins or given from magazines since the start
+        uint64_t handed;      // given since the start, and what lies in bins of others
     } classes[CLASSES];
     size_t large_blocks, large_bytes;
     size_t heaps, heaps_bound;

@@ -217,9 +217,6 @@ static void show_constants(struct myalloc_live *page)
         page->classes[i].block_bytes = (uint32_t)size_class_bytes(i);
         page->classes[i].tier = size_class_is_small(i) ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;
     }
-    const char *tables = (const char *)g_granule_map.dirty;
-    const char *end = (const char *)(g_granule_map.remotes + g_granule_map.window);
-    live_add(MYALLOC_LIVE_REGION_TABLE, tables, (size_t)(end - tables));
 }
 
 // What a child has from its parent; gaps in the region are not told.

@@ -1,0 +1,171 @@
+/* statistics.c - the numbers at exit (MYALLOC_CONF=stats), and the end of the live page.
+ *
+ * Owns:       a duplicate of stderr while numbers were asked for.
+ * Threads:    the one that runs the destructors; others may still work.
+ * Locks:      none held while it writes.
+ * Invariants: STATISTICS-1  nothing goes to a descriptor that is not the stderr of the start.
+ *             STATISTICS-2  a file has the process in its name: nobody overwrites another's.
+ *
+ * Programs that end by _exit or a signal run no destructor: their numbers are in the live page.
+ */
+#include "api/statistics.h"
+
+#include "api/report.h"
+#include "base/line.h"
+#include "base/os.h"
+#include "heap/census.h"
+#include "heap/view.h"
+#include "map/size_class.h"
+#include "myalloc.h"
+#include "side/options.h"
+#include "side/place.h"
+#include "thread/start.h"
+#include "thread/thread.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    int fd; // [const] 0: none
+    uint64_t file_id;
+} g_statistics;
+
+static bool goes_to_stderr(void)
+{
+    return strcmp(g_options.stats, "1") == 0;
+}
+
+void statistics_start(void)
+{
+    if (start_once() == START_SERVING && goes_to_stderr()) {
+        g_statistics.fd = os_keep_descriptor(STDERR_FILENO);
+        g_statistics.file_id = os_file_id(g_statistics.fd);
+    }
+}
+
+static int choose_output(void)
+{
+    if (!goes_to_stderr()) {
+        return place_create(g_options.stats); // STATISTICS-2
+    }
+    int fd = g_statistics.fd;
+    if (fd > 0 && os_file_id(fd) == g_statistics.file_id && g_statistics.file_id != 0) {
+        return fd;
+    }
+    return -1; // STATISTICS-1
+}
+
+static const struct {
+    const char *name;
+    size_t offset; // in struct myalloc_stats
+} g_rows[] = {
+#define ROW(field)                                                                                 \
+    {                                                                                              \
+#field, offsetof(struct myalloc_stats, field)                                              \
+    }
+    ROW(live),         ROW(cached),      ROW(free_dirty),  ROW(free_clean), ROW(brk),
+    ROW(mapped),       ROW(region_peak), ROW(huge),        ROW(huge_peak),  ROW(huge_cached),
+    ROW(purged_total), ROW(brk_grows),   ROW(brk_shrinks),
+};
+
+// One more number on the line; after `before`, which is for text only.
+static void add_number(struct line *line, const char *before, const char *name, uint64_t value)
+{
+    bool is_json = g_options.stats_format == STATS_JSON;
+    line_add(line, is_json ? (line->used != 0 && line->text[line->used - 1] == '{' ? "\"" : ",\"")
+                           : before);
+    line_add(line, name);
+    line_add(line, is_json ? "\":" : " ");
+    line_add_number(line, value);
+}
+
+static void write_head(struct line *line, int fd, bool is_json)
+{
+    line_add(line, is_json ? "{\"schema\":1,\"program\":\"" : "myalloc: statistics of ");
+    place_add_program(line);
+    line_add(line, is_json ? "\"" : " at exit, in bytes:");
+    add_number(line, " ", "process", os_process_id());
+    line_write(line, fd);
+}
+
+static void write_sums(struct line *line, int fd, const struct census *census)
+{
+    struct myalloc_stats stats;
+    uint64_t mallocs = 0;
+    report_fill(&stats);
+    for (size_t i = 0; i < sizeof g_rows / sizeof g_rows[0]; i++) {
+        size_t value;
+        memcpy(&value, (const char *)&stats + g_rows[i].offset, sizeof value);
+        add_number(line, "myalloc:   ", g_rows[i].name, value);
+        line_write(line, fd);
+    }
+    for (unsigned i = 0; i < CLASSES; i++) {
+        mallocs += census->classes[i].handed;
+    }
+    add_number(line, "myalloc:   ", "mallocs", mallocs); // to 32 KiB, with what lies in bins
+    line_write(line, fd);
+}
+
+static void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
+{
+    const char *between = ",\"classes\":[{";
+    for (unsigned i = 0; i < CLASSES; i++) {
+        const struct census_class *class = &census->classes[i];
+        if (class->slabs == 0 && class->handed == 0) {
+            continue;
+        }
+        line_add(line, is_json ? between : "");
+        between = ",{";
+        add_number(line, "myalloc:   ", "block", size_class_bytes(i));
+        add_number(line, ", ", "mallocs", class->handed);
+        add_number(line, ", ", "live", class->live_blocks);
+        add_number(line, ", ", "cached", class->cached_blocks);
+        add_number(line, ", ", "slabs", class->slabs);
+        line_add(line, is_json ? "}" : "");
+        line_write(line, fd);
+    }
+    if (is_json) {
+        line_add(line, between[0] == ',' && between[1] == '{' ? "]}" : "}");
+        line_write(line, fd);
+    }
+}
+
+static void write_statistics(const struct census *census)
+{
+    struct line line = {.used = 0};
+    bool is_json = g_options.stats_format == STATS_JSON;
+    int fd = choose_output();
+    if (fd < 0) {
+        return;
+    }
+    write_head(&line, fd, is_json);
+    write_sums(&line, fd, census);
+    write_classes(&line, fd, census, is_json);
+    if (!goes_to_stderr()) {
+        os_close(fd);
+    }
+}
+
+DESTRUCTOR static void statistics_at_exit(void)
+{
+    if (start_mode() != START_SERVING) {
+        return;
+    }
+    if (g_options.stats[0] != '\0') {
+        struct census census;
+        struct heap *heap = thread_enter(NULL);
+        census_take(&census, heap);
+        if (heap != NULL) {
+            thread_leave(heap);
+        }
+        write_statistics(&census);
+    }
+    if (live_is_on()) {
+        struct heap *heap = thread_enter(NULL);
+        view_refresh(heap);
+        if (heap != NULL) {
+            thread_leave(heap);
+        }
+        live_close();
+    }
+}

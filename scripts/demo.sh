@@ -30,8 +30,11 @@ can_build() {
 if ! can_build; then
     say "Installing gcc and make"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        gcc libc6-dev make </dev/null >/dev/null
+    words=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends gcc libc6-dev make </dev/null 2>&1) || {
+        echo "$words" >&2
+        exit 1
+    }
 fi
 
 say "Building ./libmyalloc.so and ./myalloc"

@@ -1,0 +1,8 @@
+# stress-ng-bigheap.sh - stress-ng: its stressor bigheap, results verified
+# needs: stress-ng
+# packages: stress-ng
+# serves: stress-ng
+# timeout: 60
+run stress-ng --bigheap 1 --bigheap-growth 1M --bigheap-ops 100 \
+    --verify --timeout 40 --oomable 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
+grep -E 'fail|error|successful' log | sed 's/ in .*//'

@@ -1,0 +1,8 @@
+# stress-ng-brk.sh - stress-ng: its stressor brk, results verified
+# needs: stress-ng
+# packages: stress-ng
+# serves: stress-ng
+# timeout: 60
+run stress-ng --brk 2 --brk-ops 60000 \
+    --verify --timeout 40 --oomable 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
+grep -E 'fail|error|successful' log | sed 's/ in .*//'

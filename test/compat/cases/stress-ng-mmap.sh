@@ -1,0 +1,8 @@
+# stress-ng-mmap.sh - stress-ng: its stressor mmap, results verified
+# needs: stress-ng
+# packages: stress-ng
+# serves: stress-ng
+# timeout: 60
+run stress-ng --mmap 2 --mmap-bytes 32M --mmap-ops 30 \
+    --verify --timeout 40 --oomable 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
+grep -E 'fail|error|successful' log | sed 's/ in .*//'

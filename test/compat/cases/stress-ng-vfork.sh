@@ -1,0 +1,8 @@
+# stress-ng-vfork.sh - stress-ng: its stressor vfork, results verified
+# needs: stress-ng
+# packages: stress-ng
+# serves: stress-ng
+# timeout: 60
+run stress-ng --vfork 2 --vfork-ops 3000 \
+    --verify --timeout 40 --oomable 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
+grep -E 'fail|error|successful' log | sed 's/ in .*//'

@@ -8,6 +8,8 @@
 #include "api/api.h"
 
 #include "api/fast.h"
+#include "api/recorder.h"
+#include "arena/huge.h"
 #include "arena/purge.h"
 #include "base/os.h"
 #include "side/options.h"
@@ -60,6 +62,9 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
     bool clean;
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     perturb_fill(ptr, bytes);
+    if (record_is_on()) {
+        recorder_take(TRACE_MALLOC, bytes, 1, ptr);
+    }
     return ptr;
 }
 
@@ -75,6 +80,9 @@ void api_free_slow(void *ptr)
         return;
     }
     if (UNLIKELY(!block_give_usual(ptr, CALLER()))) {
+        if (record_is_on()) {
+            recorder_give(ptr);
+        }
         block_give(ptr, CALLER());
     }
 }
@@ -100,6 +108,9 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (ptr != NULL && !clean) {
         memset(ptr, 0, bytes);
+    }
+    if (record_is_on()) {
+        recorder_take(TRACE_CALLOC, bytes, 1, ptr);
     }
     return ptr;
 }
@@ -133,11 +144,33 @@ static void *realloc_by_copy(void *ptr, size_t old_bytes, size_t bytes, const vo
 // What realloc does with a pointer that is no block in use: dies, or refuses.
 static void *realloc_bad(void *ptr, const struct block *block, const void *caller)
 {
-    if (block->fault == BLOCK_FREED) {
-        die_realloc_freed(ptr, block->bytes, caller);
+    size_t freed_bytes = block->kind == BLOCK_NONE ? huge_freed_bytes(ptr) : block->bytes;
+    if (block->fault == BLOCK_FREED || (block->kind == BLOCK_NONE && freed_bytes != 0)) {
+        die_realloc_freed(ptr, freed_bytes, caller);
     }
     block_complain(ptr, block, caller);
     return fail_with(ENOMEM); // foreign: its size is unknown, it cannot be copied
+}
+
+static void *realloc_block(void *ptr, size_t bytes, const void *caller)
+{
+    struct block block = block_find(ptr);
+    if (UNLIKELY(block.fault != BLOCK_OK)) {
+        return realloc_bad(ptr, &block, caller);
+    }
+    if (UNLIKELY(bytes > PTRDIFF_MAX)) {
+        return fail_with(ENOMEM);
+    }
+    void *resized = block_resize(ptr, &block, bytes, caller);
+    return resized != NULL ? resized : realloc_by_copy(ptr, block.bytes, bytes, caller);
+}
+
+static NOINLINE COLD void *realloc_recorded(void *ptr, size_t bytes, const void *caller)
+{
+    uint64_t time = os_now_ns();
+    void *moved = realloc_block(ptr, bytes, caller);
+    recorder_move(time, bytes, ptr, moved);
+    return moved;
 }
 
 void *api_realloc(void *ptr, size_t bytes)
@@ -152,15 +185,8 @@ void *api_realloc(void *ptr, size_t bytes)
         fast_free(ptr);
         return NULL;
     }
-    struct block block = block_find(ptr);
-    if (UNLIKELY(block.fault != BLOCK_OK)) {
-        return realloc_bad(ptr, &block, CALLER());
-    }
-    if (UNLIKELY(bytes > PTRDIFF_MAX)) {
-        return fail_with(ENOMEM);
-    }
-    void *resized = block_resize(ptr, &block, bytes, CALLER());
-    return resized != NULL ? resized : realloc_by_copy(ptr, block.bytes, bytes, CALLER());
+    return record_is_on() ? realloc_recorded(ptr, bytes, CALLER())
+                          : realloc_block(ptr, bytes, CALLER());
 }
 
 void *api_memalign(size_t alignment, size_t bytes)
@@ -177,6 +203,9 @@ void *api_memalign(size_t alignment, size_t bytes)
     void *ptr =
         bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, CALLER());
     perturb_fill(ptr, bytes);
+    if (record_is_on()) {
+        recorder_take(TRACE_ALIGNED, bytes, rounded, ptr);
+    }
     return ptr;
 }
 

@@ -124,9 +124,25 @@ EXPORT void *pvalloc(size_t bytes)
     return is_shadowed() ? __libc_memalign(page, align_up(bytes, page)) : api_pvalloc(bytes);
 }
 
+// The next definition behind ours in lookup order; libc has all that we ask for.
+static COLD void *next_symbol(const char *name)
+{
+    return dlsym(RTLD_NEXT, name);
+}
+
+// True when the questions below are about somebody else's heap: shadowed, or an excluded program.
+static inline bool is_bystander(void)
+{
+    return is_shadowed() || UNLIKELY(start_once() == START_FORWARDING);
+}
+
 EXPORT size_t malloc_usable_size(void *ptr)
 {
-    return api_usable_size(ptr); // 0 for a block that is not ours
+    if (is_bystander()) {
+        size_t (*next)(void *) = (size_t(*)(void *))next_symbol("malloc_usable_size");
+        return next(ptr);
+    }
+    return api_usable_size(ptr);
 }
 
 EXPORT void free_sized(void *ptr, size_t bytes)
@@ -149,31 +165,56 @@ EXPORT void cfree(void *ptr)
 
 EXPORT int malloc_trim(size_t pad_bytes)
 {
+    if (is_bystander()) {
+        int (*next)(size_t) = (int (*)(size_t))next_symbol("malloc_trim");
+        return next(pad_bytes);
+    }
     return api_malloc_trim(pad_bytes);
 }
 
 EXPORT int mallopt(int parameter, int value)
 {
+    if (is_bystander()) {
+        int (*next)(int, int) = (int (*)(int, int))next_symbol("mallopt");
+        return next(parameter, value);
+    }
     return api_mallopt(parameter, value);
 }
 
 EXPORT struct mallinfo mallinfo(void)
 {
+    if (is_bystander()) {
+        struct mallinfo (*next)(void) = (struct mallinfo(*)(void))next_symbol("mallinfo");
+        return next();
+    }
     return api_mallinfo();
 }
 
 EXPORT struct mallinfo2 mallinfo2(void)
 {
+    if (is_bystander()) {
+        struct mallinfo2 (*next)(void) = (struct mallinfo2(*)(void))next_symbol("mallinfo2");
+        return next();
+    }
     return api_mallinfo2();
 }
 
 EXPORT int malloc_info(int options, FILE *stream)
 {
+    if (is_bystander()) {
+        int (*next)(int, FILE *) = (int (*)(int, FILE *))next_symbol("malloc_info");
+        return next(options, stream);
+    }
     return api_malloc_info(options, stream);
 }
 
 EXPORT void malloc_stats(void)
 {
+    if (is_bystander()) {
+        void (*next)(void) = (void (*)(void))next_symbol("malloc_stats");
+        next();
+        return;
+    }
     api_malloc_stats();
 }
 
@@ -183,7 +224,7 @@ static void *(*next_dlopen(void))(const char *, int)
 {
     void *next = atomic_load_explicit(&g_interpose.dlopen, memory_order_relaxed);
     if (next == NULL) {
-        next = dlsym(RTLD_NEXT, "dlopen");
+        next = next_symbol("dlopen");
         atomic_store_explicit(&g_interpose.dlopen, next, memory_order_relaxed);
     }
     return (void *(*)(const char *, int))next;

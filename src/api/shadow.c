@@ -43,9 +43,9 @@ static enum shadow_answer find_answer(const void *public_malloc)
 bool shadow_is_active(const void *public_malloc)
 {
     int answer = atomic_load_explicit(&g_shadow.answer, memory_order_relaxed);
-    if (answer == SHADOW_UNKNOWN) {
-        answer = find_answer(public_malloc);
+    if (answer == (int)SHADOW_UNKNOWN) {
+        answer = (int)find_answer(public_malloc);
         atomic_store_explicit(&g_shadow.answer, answer, memory_order_relaxed);
     }
-    return answer == SHADOW_DEFINITION && start_mode() != START_SERVING;
+    return answer == (int)SHADOW_DEFINITION && start_mode() != START_SERVING;
 }

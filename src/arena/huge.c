@@ -16,6 +16,7 @@
  */
 #include "arena/huge.h"
 
+#include "arena/run.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -318,7 +319,7 @@ static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
     if (mapping.start == NULL) {
         mapping = map_aligned(bytes, alignment);
         *clean = true;
-        if (mapping.start == NULL && huge_release_cache() != 0) {
+        if (mapping.start == NULL && huge_release_cache() + run_release_space() != 0) {
             mapping = map_aligned(bytes, alignment);
         }
         if (mapping.start != NULL) {

@@ -7,8 +7,8 @@
  *
  * A purge pays when the memory stays unused; when it is taken again at once, it cost a system
  * call and a page fault for nothing. So we count what of the purged memory came back into use:
- * each time that a budget's worth was purged, more than a quarter back within a second, twice in a
- * row, doubles the share; a second without any halves it. Saw-tooth programs soon stop purging,
+ * each time that a budget's worth was purged, more than a quarter back, twice within a second,
+ * quadruples the share; a second without halves it. Saw-tooth programs soon stop purging,
  * programs that change phase give back at once. No clock ticks, no thread: time is looked at when
  * somebody frees or refills.
  */
@@ -29,12 +29,12 @@
 static struct {
     struct purge_settings settings; // [const] after start, but for mallopt
     _Atomic(size_t) peak_bytes;     // recent peak of memory in use
-    _Atomic(unsigned) share_shift;  // budget = peak >> share_shift
+    _Atomic(size_t) share_shift;    // budget = peak >> share_shift
     _Atomic(uint64_t) window_ns;    // when this window of counting began
     _Atomic(size_t) window_bytes;   // purged in it
     _Atomic(size_t) purged;         // granules, at the start of the window
     _Atomic(size_t) retaken;
-    _Atomic(bool) was_waste; // in the window before
+    _Atomic(uint64_t) wasted_ns; // when a window last ended in which much was retaken
 } g_purge = {.settings = {.enabled = true}, .share_shift = SHARE_SHIFT_MAX};
 
 static size_t load(_Atomic(size_t) *value)
@@ -52,19 +52,19 @@ void purge_configure(const struct purge_settings *settings)
     g_purge.settings = *settings;
 }
 
-static unsigned share_shift(void)
+static size_t share_shift(void)
 {
     return atomic_load_explicit(&g_purge.share_shift, memory_order_relaxed);
 }
 
 size_t purge_budget_bytes(void)
 {
-    unsigned shift = share_shift();
+    size_t shift = share_shift();
     return clamp_size(load(&g_purge.peak_bytes) >> shift, RETAIN_BYTES_MIN,
                       RETAIN_BYTES_MAX << (SHARE_SHIFT_MAX - shift));
 }
 
-static void set_share_shift(unsigned shift)
+static void set_share_shift(size_t shift)
 {
     atomic_store_explicit(&g_purge.share_shift, shift, memory_order_relaxed);
 }
@@ -85,17 +85,16 @@ static void adapt(uint64_t now)
     size_t purged_now = purged - load(&g_purge.purged);
     size_t retaken_now = retaken - load(&g_purge.retaken);
     uint64_t began = atomic_load_explicit(&g_purge.window_ns, memory_order_relaxed);
-    bool is_waste = retaken_now > purged_now / 4 && now - began < QUIET_NS;
-    bool was_waste = atomic_load_explicit(&g_purge.was_waste, memory_order_relaxed);
-    if (is_waste && was_waste && share_shift() > 0) { // twice in a row: no single phase
-        set_share_shift(share_shift() - 1);
-    } else if (now - began >= QUIET_NS) {
-        forget_peak();
-        if (retaken_now == 0 && share_shift() < SHARE_SHIFT_MAX) {
-            set_share_shift(share_shift() + 1);
+    uint64_t wasted = atomic_load_explicit(&g_purge.wasted_ns, memory_order_relaxed);
+    if (retaken_now > purged_now / 4 && now - began < QUIET_NS) {
+        if (now - wasted < QUIET_NS) { // not for the first time: no single change of phase
+            set_share_shift(share_shift() - min_size(share_shift(), 2));
         }
+        atomic_store_explicit(&g_purge.wasted_ns, now, memory_order_relaxed);
+    } else if (now - max_size(began, wasted) >= QUIET_NS) {
+        forget_peak();
+        set_share_shift(min_size(share_shift() + 1, SHARE_SHIFT_MAX));
     }
-    atomic_store_explicit(&g_purge.was_waste, is_waste, memory_order_relaxed);
     store(&g_purge.purged, purged);
     store(&g_purge.retaken, retaken);
     atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);

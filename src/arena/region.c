@@ -15,9 +15,6 @@
 #include "map/granule_map.h"
 #include "side/live.h"
 
-#include <string.h>
-#include <sys/auxv.h>
-
 #define MAP_TRIES 16 // places to look for room before we give up
 
 static struct {
@@ -28,23 +25,11 @@ static struct {
 // From here on addresses belong to the loader's mappings and the stack (x86-64, 47 bits): a
 // break found there, as under `ld.so ./prog`, has no room to grow.
 #define BREAK_ADDRESS_MAX ((uintptr_t)0x700000000000)
-// A hole below the mappings and above the program, with room for any window.
-#define MAPS_ADDRESS ((uintptr_t)0x100000000000)
+#define MAPS_PLACE        4 // of os_hole_address
 
 static uintptr_t align_for_all(uintptr_t address)
 {
     return align_up(address, max_size(GRANULE_BYTES, os_page_bytes()));
-}
-
-// An address in the hole, different in each process: 2 TiB in steps of 2 MiB.
-static uintptr_t maps_address(void)
-{
-    uint64_t random = 0;
-    const void *seed = (const void *)getauxval(AT_RANDOM); // NOLINT: the kernel's pointer
-    if (seed != NULL) {
-        memcpy(&random, seed, sizeof random);
-    }
-    return MAPS_ADDRESS + ((random & 0xfffff) << 21);
 }
 
 bool region_start(bool use_break)
@@ -52,7 +37,7 @@ bool region_start(bool use_break)
     uintptr_t at = use_break ? (uintptr_t)os_break() : 0;
     if (at == 0 || at >= BREAK_ADDRESS_MAX) {
         g_region.stats.kind = REGION_MAPS;
-        g_region.end = maps_address();
+        g_region.end = align_for_all((uintptr_t)os_hole_address(MAPS_PLACE));
     } else {
         g_region.stats.kind = REGION_BREAK;
         g_region.end = at;
@@ -198,6 +183,17 @@ bool region_shrink(size_t first)
     g_region.end = start;
     g_region.stats.shrinks++;
     return true;
+}
+
+void region_punch(size_t first, size_t granules)
+{
+    size_t bytes = granules << GRANULE_SHIFT;
+    os_unmap(granule_map_address(first), bytes);
+    if (g_region.stats.break_bytes >= bytes) {
+        g_region.stats.break_bytes -= bytes;
+    } else {
+        g_region.stats.map_bytes -= min_size(bytes, g_region.stats.map_bytes);
+    }
 }
 
 struct region_stats region_stats(void)

@@ -31,6 +31,9 @@ size_t region_grow(size_t need, size_t wish, size_t *got);
 // break moved on, or the range is not at its end).
 bool region_shrink(size_t first);
 
+// Unmaps granules for good: they are GRANULE_NONE already and leave a gap.
+void region_punch(size_t first, size_t granules);
+
 struct region_stats region_stats(void);
 
 #endif

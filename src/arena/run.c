@@ -18,6 +18,8 @@
 #include "map/granule_map.h"
 #include "side/live.h"
 
+#define SPACE_GRANULES_MIN 16 // a shorter free run is not worth a hole in the mappings
+
 static struct {
     struct lock lock;
     _Atomic(size_t) used_granules;  // [atomic] written under LOCK_RUN
@@ -95,14 +97,24 @@ static void note_end(void)
     atomic_store_explicit(&g_run.end_granules, end_run_length(), memory_order_relaxed);
 }
 
+// The state of the first and the last granule of a run tells what it is. Where a page is larger
+// than a granule it must stand in all of them: a purge looks around the edges of its range.
+static void mark_run(size_t index, size_t length, enum granule_state state)
+{
+    struct granule *run = granule_map_entry(index);
+    size_t step = os_page_bytes() > GRANULE_BYTES || length == 1 ? 1 : length - 1;
+    for (size_t i = 0; i < length; i += step) {
+        granule_set_owner(run + i, NULL);
+        run[i].head_distance = 0;
+        granule_set_state(run + i, state);
+    }
+}
+
 static void free_run_insert(size_t index, size_t length)
 {
     struct granule *first = granule_map_entry(index);
     struct granule *last = first + length - 1;
-    granule_set_owner(first, NULL);
-    granule_set_owner(last, NULL);
-    granule_set_state(first, GRANULE_FREE); // RUN-1
-    granule_set_state(last, GRANULE_FREE);
+    mark_run(index, length, GRANULE_FREE); // RUN-1
     first->length = (uint32_t)length;
     last->length = (uint32_t)length;
     fit_insert(index);
@@ -117,9 +129,7 @@ static void free_run_remove(size_t index)
     fit_remove(index);
     g_run.free_granules -= granule_map_entry(index)->length;
     g_run.free_runs--;
-    granule_set_state(granule_map_entry(index), GRANULE_BODY); // no longer a free run
-    granule_set_state(granule_map_entry(index) + granule_map_entry(index)->length - 1,
-                      GRANULE_BODY);
+    mark_run(index, granule_map_entry(index)->length, GRANULE_BODY); // no longer a free one
     note_end();
 }
 
@@ -161,11 +171,8 @@ static bool cut(size_t run, size_t index, size_t length)
     }
     g_run.high_index = max_size(g_run.high_index, index + length);
     count_used(length);
-    // A run that was taken is not to be mistaken for a free one before its taker marks it.
-    granule_set_state(granule_map_entry(index), GRANULE_BODY);
-    granule_set_state(granule_map_entry(index + length - 1), GRANULE_BODY);
-    granule_map_entry(index)->head_distance = 0;
-    granule_map_entry(index + length - 1)->head_distance = 0;
+    // Not to be mistaken for a free one before its taker marks it.
+    mark_run(index, length, GRANULE_BODY);
     // Where a page is larger than a granule, a purge leaves the edges of its range as they were.
     return dirty == 0 && os_page_bytes() <= GRANULE_BYTES;
 }
@@ -285,11 +292,20 @@ static size_t highest_dirty(size_t *count)
     return 0;
 }
 
-// Purges the whole pages of a dirty range; false when the kernel refuses (locked memory).
+// Purges the whole pages of a dirty range, with what is free around it where a page is larger than
+// a granule; false when the kernel refuses (locked memory).
 static bool purge_range(size_t index, size_t count)
 {
-    uintptr_t start = align_up((uintptr_t)granule_map_address(index), os_page_bytes());
-    uintptr_t end = align_down((uintptr_t)granule_map_address(index + count), os_page_bytes());
+    size_t page = os_page_bytes();
+    size_t end_index = index + count;
+    while ((uintptr_t)granule_map_address(index) % page != 0 && is_free(index - 1)) {
+        index--;
+    }
+    while ((uintptr_t)granule_map_address(end_index) % page != 0 && is_free(end_index)) {
+        end_index++;
+    }
+    uintptr_t start = align_up((uintptr_t)granule_map_address(index), page);
+    uintptr_t end = align_down((uintptr_t)granule_map_address(end_index), page);
     return start >= end || os_purge((void *)start, end - start); // NOLINT: our own memory
 }
 
@@ -314,6 +330,13 @@ size_t run_purge_step(void)
     return count << GRANULE_SHIFT;
 }
 
+static void forget(size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        granule_set_state(granule_map_entry(i), GRANULE_NONE);
+    }
+}
+
 // Takes [first, end) out of the map; the free run that it ends is cut short.
 static void forget_end(size_t first, size_t end)
 {
@@ -322,9 +345,7 @@ static void forget_end(size_t first, size_t end)
     size_t dirty = dirty_exchange(first, end - first, false);
     add_atomic(&g_run.dirty_granules, -dirty);
     g_run.purged_granules += dirty; // given back too: high_index stays, to see it come again
-    for (size_t i = first; i < end; i++) {
-        granule_set_state(granule_map_entry(i), GRANULE_NONE);
-    }
+    forget(first, end);
     if (first > run) {
         free_run_insert(run, first - run);
     }
@@ -346,6 +367,23 @@ size_t run_trim(size_t keep_bytes)
     }
     lock_release(&g_run.lock);
     return trimmed;
+}
+
+size_t run_release_space(void)
+{
+    size_t released = 0;
+    lock_acquire(&g_run.lock);
+    for (size_t run = fit_find(SPACE_GRANULES_MIN); run != 0; run = fit_find(SPACE_GRANULES_MIN)) {
+        size_t length = granule_map_entry(run)->length;
+        free_run_remove(run);
+        size_t dirty = dirty_exchange(run, length, false);
+        add_atomic(&g_run.dirty_granules, -dirty);
+        forget(run, run + length);
+        region_punch(run, length);
+        released += length << GRANULE_SHIFT;
+    }
+    lock_release(&g_run.lock);
+    return released;
 }
 
 // ---- looks ----

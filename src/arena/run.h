@@ -39,6 +39,9 @@ size_t run_purge_step(void);
 // Lowers the break over a free run at its end of more than `keep_bytes`; bytes given back.
 size_t run_trim(size_t keep_bytes);
 
+// When addresses are short (RLIMIT_AS): unmaps long free runs for good; bytes given back.
+size_t run_release_space(void);
+
 // Bytes of the free run at the end of the region.
 size_t run_end_free_bytes(void);
 

@@ -4,7 +4,7 @@
  * Threads:    any.
  * Locks:      is them.
  * Invariants: LOCK-1  ranks are taken in rising order (debug).
- *             LOCK-2  word is 2 whenever somebody may sleep in the kernel.
+ *             LOCK-2  the word has LOCK_SLEEPERS whenever somebody may sleep in the kernel.
  */
 #include "base/lock.h"
 
@@ -18,8 +18,8 @@ static _Thread_local uint32_t t_ranks; // debug: bit r set while a lock of rank 
 
 void lock_init(struct lock *lock, enum lock_rank rank)
 {
-    lock->rank = rank;
-    atomic_store_explicit(&lock->owner, NULL, memory_order_relaxed);
+    lock->rank = (uint16_t)rank;
+    lock->was_own = false;
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }
 
@@ -31,9 +31,20 @@ void lock_wait(struct lock *lock)
         }
         os_cpu_relax();
     }
-    // acquire: pairs with the release in lock_release
-    while (atomic_exchange_explicit(&lock->word, 2, memory_order_acquire) != 0) { // LOCK-2
-        os_futex_wait(&lock->word, 2);
+    // Who has slept takes the lock with the mark: others may sleep still.
+    for (;;) {
+        uint32_t word = 0;
+        // acquire: pairs with the release in lock_let_go
+        if (atomic_compare_exchange_strong_explicit(&lock->word, &word, lock_self() | LOCK_SLEEPERS,
+                                                    memory_order_acquire, memory_order_relaxed)) {
+            return;
+        }
+        uint32_t marked = word | LOCK_SLEEPERS; // LOCK-2
+        if (word == marked ||
+            atomic_compare_exchange_strong_explicit(&lock->word, &word, marked,
+                                                    memory_order_relaxed, memory_order_relaxed)) {
+            os_futex_wait(&lock->word, marked);
+        }
     }
 }
 
@@ -63,23 +74,24 @@ void lock_rank_pop(uint32_t rank)
     t_ranks &= ~(1U << rank);
 }
 
+static bool is_own(const struct lock *lock)
+{
+    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    return (word & ~LOCK_SLEEPERS) == lock_self();
+}
+
 void lock_acquire_for_fork(struct lock *lock)
 {
-    if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == __builtin_thread_pointer()) {
-        return;
-    }
-    if (!lock_take_free(lock)) {
+    lock->was_own = is_own(lock);
+    if (!lock->was_own && !lock_take_free(lock)) {
         lock_wait(lock);
     }
 }
 
 void lock_release_after_fork(struct lock *lock)
 {
-    if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == __builtin_thread_pointer()) {
-        return;
+    if (!lock->was_own) {
+        lock_let_go(lock);
     }
-    // release: pairs with the acquire in lock_take_free and lock_wait
-    if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2) {
-        lock_wake(lock);
-    }
+    lock->was_own = false;
 }

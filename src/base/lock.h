@@ -16,7 +16,7 @@
 
 enum lock_rank {
     LOCK_NONE,
-    LOCK_START,    // first use: start_once()
+    LOCK_START,    // first use: start_once(), the key of thread exits
     LOCK_ORPHAN,   // the list of parked heaps
     LOCK_MAIL,     // one per heap: blocks coming home to its slabs
     LOCK_POOL,     // slabs without an owner
@@ -26,6 +26,7 @@ enum lock_rank {
     LOCK_RUN,      // the region, its free runs and the break
     LOCK_META,     // memory for our own structures; a leaf
     LOCK_LIVE,     // the table of regions in the live page; a leaf
+    LOCK_RECORD,   // the next slot of the trace; a leaf
 };
 
 struct CAPABILITY lock {
@@ -34,8 +35,11 @@ struct CAPABILITY lock {
     bool was_own;           // [owner] in a fork: held already when the handlers began
 };
 
-#define LOCK_INIT(rank_) {.word = 0, .rank = (rank_)}
-#define LOCK_SLEEPERS    1U
+#define LOCK_INIT(rank_)                                                                           \
+    {                                                                                              \
+        .word = 0, .rank = (rank_)                                                                 \
+    }
+#define LOCK_SLEEPERS 1U
 
 NOINLINE void lock_wait(struct lock *lock) UNCHECKED_LOCKS;
 NOINLINE void lock_wake(struct lock *lock);

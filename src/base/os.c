@@ -18,16 +18,19 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
+
+// Of 47 bits of addresses, programs lie below 2^44 or from 0x55 2^40 on, mappings from 0x7f 2^40
+// down.
+#define HOLE_ADDRESS ((uintptr_t)1 << 44)
+#define HOLE_STEP    ((uintptr_t)1 << 42)
 
 static struct {
     _Atomic(size_t) page_bytes;
@@ -118,18 +121,35 @@ void *os_break_move(intptr_t bytes)
     return (intptr_t)old == -1 ? NULL : old;
 }
 
-static void *map_with(void *hint, size_t bytes, int protection)
+static void *map_raw(void *hint, size_t bytes)
 {
-    if (fail_now()) {
+    long at = os_call(SYS_mmap, (long)hint, (long)bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS);
+    return at == -1 ? NULL : (void *)at;
+}
+
+// MYALLOC_FORCE_PAGE: what a kernel with such pages would give, cut out of a longer mapping.
+static void *map_whole_pages(size_t bytes)
+{
+    size_t page = os_page_bytes();
+    char *at = map_raw(NULL, bytes + page);
+    if (at == NULL) {
         return NULL;
     }
-    long at = os_call(SYS_mmap, (long)hint, (long)bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS);
-    return at == -1 ? NULL : (void *)at;
+    char *start = at + (align_up((uintptr_t)at, page) - (uintptr_t)at);
+    if (start != at) {
+        os_unmap(at, (size_t)(start - at));
+    }
+    os_unmap(start + bytes, (size_t)(at + page - start));
+    return start;
 }
 
 void *os_map(void *hint, size_t bytes)
 {
-    return map_with(hint, bytes, PROT_READ | PROT_WRITE);
+    if (fail_now()) {
+        return NULL;
+    }
+    return MYALLOC_FORCE_PAGE != 0 && hint == NULL ? map_whole_pages(bytes) : map_raw(hint, bytes);
 }
 
 void *os_map_at(void *address, size_t bytes)
@@ -143,15 +163,16 @@ void *os_map_at(void *address, size_t bytes)
     return at;
 }
 
-void *os_reserve(size_t bytes)
+void *os_hole_address(unsigned place)
 {
-    return map_with(NULL, bytes, PROT_NONE);
-}
-
-bool os_commit(void *start, size_t bytes)
-{
-    return !fail_now() &&
-           os_call(SYS_mprotect, (long)start, (long)bytes, PROT_READ | PROT_WRITE, 0) == 0;
+    uint64_t random = 0;
+    const void *seed = (const void *)getauxval(AT_RANDOM); // NOLINT: the kernel's pointer
+    if (seed != NULL) {
+        memcpy(&random, seed, sizeof random);
+    }
+    // 20 random bits in steps of 2 MiB: 2 TiB.
+    uintptr_t address = HOLE_ADDRESS + place * HOLE_STEP + ((random & 0xfffff) << 21);
+    return (void *)address; // NOLINT: we choose the address
 }
 
 void os_unmap(void *start, size_t bytes)
@@ -165,7 +186,7 @@ void *os_remap(void *start, size_t old_bytes, size_t new_bytes, bool may_move)
         return NULL;
     }
     long at = os_call(SYS_mremap, (long)start, (long)old_bytes, (long)new_bytes,
-                      may_move ? MREMAP_MAYMOVE : 0);
+                      may_move && MYALLOC_FORCE_PAGE == 0 ? MREMAP_MAYMOVE : 0);
     return at == -1 ? NULL : (void *)at;
 }
 
@@ -233,6 +254,18 @@ bool os_truncate(int fd, size_t bytes)
     return !fail_now() && os_call(SYS_ftruncate, fd, (long)bytes, 0, 0) == 0;
 }
 
+bool os_extend(int fd, size_t offset, size_t bytes)
+{
+    if (fail_now()) {
+        return false;
+    }
+    int saved = errno;
+    bool is_done = syscall(SYS_fallocate, fd, 0L, offset, bytes) == 0;
+    bool is_unknown = !is_done && errno == EOPNOTSUPP;
+    errno = saved; // OS-1
+    return is_done || (is_unknown && os_truncate(fd, offset + bytes));
+}
+
 void *os_map_file(int fd, size_t offset, size_t bytes)
 {
     if (fail_now()) {
@@ -290,24 +323,6 @@ uint32_t os_user_id(void)
 }
 
 // ---- limits and environment ----
-
-size_t os_memory_bytes(void)
-{
-    struct sysinfo info;
-    if (os_call(SYS_sysinfo, (long)&info, 0, 0, 0) != 0) {
-        return 0;
-    }
-    return (info.totalram + info.totalswap) * info.mem_unit;
-}
-
-size_t os_address_limit_bytes(void)
-{
-    struct rlimit limit;
-    if (os_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit) != 0) {
-        return SIZE_MAX;
-    }
-    return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur;
-}
 
 const char *os_env(const char *name)
 {

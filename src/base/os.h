@@ -25,9 +25,9 @@ void *os_break_move(intptr_t bytes); // the old break, NULL when refused
 void *os_map(void *hint, size_t bytes);
 // As os_map, but exactly at `address`, or NULL.
 void *os_map_at(void *address, size_t bytes);
-// Addresses only: neither readable nor charged; os_commit makes a part usable.
-void *os_reserve(size_t bytes);
-bool os_commit(void *start, size_t bytes);
+// An address in the wide hole between the program and its mappings, different in each process, with
+// room of 2 TiB behind it; `place` 0 to 7 are far from each other.
+void *os_hole_address(unsigned place);
 void os_unmap(void *start, size_t bytes);
 // Moves or resizes a mapping; NULL when it cannot be, the old one then stays.
 void *os_remap(void *start, size_t old_bytes, size_t new_bytes, bool may_move);
@@ -42,16 +42,16 @@ void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
 void os_futex_wake(_Atomic(uint32_t) *word);
 void os_cpu_relax(void);
 
-uint64_t os_now_ns(void);            // monotonic
-size_t os_memory_bytes(void);        // RAM and swap
-size_t os_address_limit_bytes(void); // RLIMIT_AS, SIZE_MAX without limit
+uint64_t os_now_ns(void); // monotonic
 
 const char *os_env(const char *name); // NULL when absent or under AT_SECURE
 const char *os_program_name(void);    // last part of the path that was executed
 
 // Files, for reports. Descriptors are closed by exec; -1 and 0 tell of failure.
-int os_create(const char *path);                        // mode 0600, follows no link
-bool os_truncate(int fd, size_t bytes);                 // also makes it longer
+int os_create(const char *path);        // mode 0600, follows no link
+bool os_truncate(int fd, size_t bytes); // also makes it longer
+bool os_extend(int fd, size_t offset,
+               size_t bytes); // with room on the disk, so that stores succeed
 void *os_map_file(int fd, size_t offset, size_t bytes); // shared: the kernel keeps what is stored
 bool os_make_directory(const char *path);               // true: it is there and only ours
 int os_keep_descriptor(int fd);                         // a duplicate out of everybody's way

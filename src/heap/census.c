@@ -71,7 +71,7 @@ RACY_READER static void count_heap(struct census *census, const struct heap *hea
     census->heaps_bound += heap->bins != NULL;
     for (unsigned i = 0; i < SMALL_CLASSES; i++) {
         struct census_class *class = &census->classes[i];
-        size_t in_bin = is_own ? list_length(heap->bins[i]) : 0;
+        size_t in_bin = is_own && heap->bins != NULL ? list_length(heap->bins[i]) : 0;
         move_to_cached(class, heap->foreign[i].count + in_bin);
         class->handed += heap->handed[i] - in_bin;
     }

@@ -178,8 +178,7 @@ static void reverse(void **slots, unsigned count)
     }
 }
 
-// Fills half of an empty magazine; the number of blocks in it.
-static unsigned magazine_fill(struct heap *heap, unsigned class)
+unsigned magazine_fill(struct heap *heap, unsigned class)
 {
     unsigned index = class - SMALL_CLASSES;
     void **slots = heap->magazine[index];
@@ -205,11 +204,6 @@ static unsigned magazine_fill(struct heap *heap, unsigned class)
     reverse(slots, count); // the lowest is handed out first
     heap->magazine_count[index] = (uint8_t)count;
     return count;
-}
-
-NOINLINE void *medium_take_slow(struct heap *heap, unsigned class, bool *clean)
-{
-    return magazine_fill(heap, class) == 0 ? NULL : medium_take(heap, class, clean);
 }
 
 // Puts one block back into its slab; true when the slab is to be destroyed by the caller.
@@ -258,10 +252,11 @@ static void magazine_drain(struct heap *heap, unsigned class, unsigned count)
     }
 }
 
-NOINLINE void medium_give_slow(struct heap *heap, unsigned class, void *ptr)
+unsigned magazine_make_room(struct heap *heap, unsigned class)
 {
-    magazine_drain(heap, class, magazine_slots(class - SMALL_CLASSES) / 2);
-    medium_give(heap, class, ptr);
+    unsigned shelf = class - SMALL_CLASSES;
+    magazine_drain(heap, class, magazine_slots(shelf) / 2);
+    return heap->magazine_count[shelf];
 }
 
 void medium_give_direct(struct granule *slab, void *ptr)

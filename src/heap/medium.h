@@ -57,8 +57,10 @@ static inline bool medium_is_in_use(const void *ptr)
     return is_place && byte == medium_hold_code(ptr, HOLD_USER);
 }
 
-void *medium_take_slow(struct heap *heap, unsigned class, bool *clean);
-void medium_give_slow(struct heap *heap, unsigned class, void *ptr);
+// Fills an empty magazine; the number of blocks in it, 0 without memory.
+NOINLINE unsigned magazine_fill(struct heap *heap, unsigned class);
+// Puts the older half of a full magazine back; the number of blocks left in it.
+NOINLINE unsigned magazine_make_room(struct heap *heap, unsigned class);
 
 // A block of a medium class; NULL without memory. *clean: all bytes are zero.
 static inline void *medium_take(struct heap *heap, unsigned class, bool *clean)
@@ -66,7 +68,10 @@ static inline void *medium_take(struct heap *heap, unsigned class, bool *clean)
     unsigned shelf = class - SMALL_CLASSES;
     unsigned count = heap->magazine_count[shelf];
     if (UNLIKELY(count == 0)) {
-        return medium_take_slow(heap, class, clean);
+        count = magazine_fill(heap, class);
+        if (count == 0) {
+            return NULL;
+        }
     }
     heap->magazine_count[shelf] = (uint8_t)(count - 1);
     void *ptr = heap->magazine[shelf][count - 1];
@@ -82,8 +87,7 @@ static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
     unsigned shelf = class - SMALL_CLASSES;
     unsigned count = heap->magazine_count[shelf];
     if (UNLIKELY(count == magazine_slots(shelf))) {
-        medium_give_slow(heap, class, ptr);
-        return;
+        count = magazine_make_room(heap, class);
     }
     medium_set_hold(ptr, HOLD_MAGAZINE);
     heap->magazine[shelf][count] = ptr;

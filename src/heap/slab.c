@@ -30,7 +30,7 @@ void slab_open(size_t index, unsigned class, struct heap *heap)
     struct granule *slab = granule_map_entry(index);
     slab->free = NULL;
     slab->carved = 0;
-    slab->reached = 0;
+    atomic_store_explicit(&slab->reached, 0, memory_order_relaxed);
     slab->purged = 0;
     slab->class = (uint8_t) class;
     slab->prev = 0;
@@ -68,7 +68,7 @@ static unsigned first_block_in(const struct granule *slab, unsigned page)
 {
     size_t bytes = size_class_bytes(slab->class);
     size_t block = (page * CARVE_BYTES + bytes - 1) / bytes;
-    return (unsigned)min_size(block, slab->reached);
+    return (unsigned)min_size(block, slab_reached(slab));
 }
 
 // Carves the blocks that begin in a purged page anew.
@@ -89,15 +89,15 @@ void *slab_carve(struct granule *slab, unsigned least, unsigned *count)
         return carve_purged(slab, count);
     }
     const struct size_class *class = &g_size_classes[slab->class];
-    unsigned from = slab->reached;
+    unsigned from = slab_reached(slab);
     if (from == class->blocks) {
         return NULL;
     }
-    size_t page_end = align_down(from * class->block_bytes, CARVE_BYTES) + CARVE_BYTES;
+    size_t page_end = align_down((size_t)from * class->block_bytes, CARVE_BYTES) + CARVE_BYTES;
     unsigned to = (unsigned)(page_end / class->block_bytes);
     to = to < from + least ? from + least : to;
     to = to > class->blocks ? class->blocks : to;
-    slab->reached = to;
+    atomic_store_explicit(&slab->reached, to, memory_order_relaxed);
     slab->carved = (uint16_t)(slab->carved + (to - from)); // SLAB-2
     *count = to - from;
     return link_blocks(slab, from, to);
@@ -136,7 +136,7 @@ static void set_of_free(const struct granule *slab, struct block_set *set)
         unsigned index = slab_block_index(slab, block);
         set->bits[index / 64] |= 1UL << (index % 64);
     }
-    for (unsigned block = 0; slab->purged != 0 && block < slab->reached; block++) {
+    for (unsigned block = 0; slab->purged != 0 && block < slab_reached(slab); block++) {
         if (((slab->purged >> page_of(slab, block)) & 1) != 0) {
             set->bits[block / 64] |= 1UL << (block % 64);
         }
@@ -169,7 +169,7 @@ static void relist(struct granule *slab, const struct block_set *free, unsigned 
     void *list = NULL;
     unsigned count = 0;
     unsigned dropped = 0;
-    for (unsigned block = slab->reached; block-- != 0;) {
+    for (unsigned block = slab_reached(slab); block-- != 0;) {
         unsigned page = page_of(slab, block);
         if (!set_has(free, block) || ((purged_before >> page) & 1) != 0) {
             continue;

@@ -27,6 +27,12 @@ static inline void block_set_next(void *block, void *next)
     *(void **)block = next;
 }
 
+// Any thread: blocks from this index on were never carved.
+static inline unsigned slab_reached(const struct granule *slab)
+{
+    return atomic_load_explicit(&slab->reached, memory_order_relaxed);
+}
+
 static inline unsigned slab_free_count(const struct granule *slab)
 {
     return slab->listed + (slab->armed - slab->left);

@@ -1,66 +1,72 @@
-/* granule_map.c - the tables of the region: reserved once as addresses, opened as the heap grows.
+/* granule_map.c - the tables of the region: three areas that grow upwards as the heap does.
  *
- * Owns:       the reservation: [dirty bits | entries ... | remotes ...].
+ * Owns:       the areas of the entries, the remotes and the dirty bits.
  * Threads:    granule_map_start by start_once(); granule_map_open under LOCK_RUN; readers any.
  * Locks:      takes none.
- * Invariants: MAP-1  granules <= opened <= window.
+ * Invariants: MAP-1  granules <= opened.
  *             MAP-2  an entry never used is all zero.
+ *
+ * No reservation: a limit on addresses, set before or after our start, counts every one of them.
+ * Each area begins in the wide hole between programs and mappings, far from the next one, and is
+ * extended at its end.
  */
 #include "map/granule_map.h"
 
 #include "base/os.h"
 
-#define WINDOW_GRANULES_MIN 256UL  // 4 MiB of heap: below that we do not start
-#define OPEN_GRANULES_MIN   1024UL // 64 KiB of entries
-#define OPEN_GRANULES_MAX   (64UL * 1024)
+#define OPEN_GRANULES_MIN 1024UL // 64 KiB of entries, 16 MiB of heap
+#define OPEN_GRANULES_MAX (64UL * 1024)
+#define GRANULES_MAX      (1UL << 31) // indices are 32 bits wide
+
+enum { AREA_ENTRIES, AREA_REMOTES, AREA_DIRTY, AREAS };
 
 struct granule_map g_granule_map;
 
-static size_t dirty_bytes(size_t window)
+static struct area {
+    char *start;  // [const] after start
+    size_t bytes; // [lock: LOCK_RUN]
+} g_areas[AREAS];
+
+// Bytes of an area for so many granules (a multiple of OPEN_GRANULES_MIN): whole pages.
+static size_t area_bytes(unsigned area, size_t granules)
 {
-    return align_up(window / 8, 65536);
+    switch (area) {
+    case AREA_ENTRIES:
+        return granules * sizeof(struct granule);
+    case AREA_REMOTES:
+        return granules * sizeof(struct remote);
+    default:
+        return align_up(granules / 8, 65536);
+    }
 }
 
-// Memory and a quarter more, but never more addresses than the process may have.
-static size_t window_wanted(void)
+// Extends an area at its end; false without memory, or where something else stands there.
+static bool area_grow(struct area *area, size_t bytes)
 {
-    size_t memory = os_memory_bytes();
-    size_t bytes = max_size(memory + memory / 4, 1UL << 30);
-    bytes = min_size(bytes, os_address_limit_bytes());
-    return max_size(align_up(bytes >> GRANULE_SHIFT, OPEN_GRANULES_MIN), OPEN_GRANULES_MIN);
+    if (bytes > area->bytes) {
+        if (os_map_at(area->start + area->bytes, bytes - area->bytes) == NULL) {
+            return false;
+        }
+        area->bytes = bytes;
+    }
+    return true;
 }
 
 bool granule_map_start(uintptr_t base)
 {
     struct granule_map *map = &g_granule_map;
     ASSERT(base % GRANULE_BYTES == 0);
-    for (size_t window = window_wanted(); window >= WINDOW_GRANULES_MIN; window /= 2) {
-        size_t entries_bytes = align_up(window * sizeof(struct granule), 65536);
-        size_t remotes_bytes = align_up(window * sizeof(struct remote), 65536);
-        char *tables = os_reserve(dirty_bytes(window) + entries_bytes + remotes_bytes);
-        if (tables == NULL) {
-            continue;
-        }
-        map->base = base;
-        map->window = window;
-        map->dirty = (uint64_t *)(void *)tables;
-        map->entries = (struct granule *)(void *)(tables + dirty_bytes(window));
-        map->remotes = (struct remote *)(void *)(tables + dirty_bytes(window) + entries_bytes);
-        return true;
+    for (unsigned i = 0; i < AREAS; i++) {
+        g_areas[i].start = os_hole_address(i);
     }
-    return false;
-}
-
-// The dirty bits are small: opened whole, together with the first entries.
-static bool open_entries(size_t from, size_t to)
-{
-    struct granule_map *map = &g_granule_map;
-    char *start = (char *)(map->entries + from);
-    char *end = (char *)(map->entries + to);
-    if (from == 0) {
-        start = (char *)map->dirty;
+    if (!granule_map_open(OPEN_GRANULES_MIN)) {
+        return false;
     }
-    return os_commit(start, (size_t)(end - start));
+    map->base = base;
+    map->entries = (struct granule *)(void *)g_areas[AREA_ENTRIES].start;
+    map->remotes = (struct remote *)(void *)g_areas[AREA_REMOTES].start;
+    map->dirty = (uint64_t *)(void *)g_areas[AREA_DIRTY].start;
+    return true;
 }
 
 bool granule_map_open(size_t granules)
@@ -69,16 +75,15 @@ bool granule_map_open(size_t granules)
     if (granules <= map->opened) {
         return true;
     }
-    if (granules > map->window) {
+    if (granules > GRANULES_MAX) {
         return false;
     }
-    // Whole pages of every size: 1024 entries are 64 KiB.
-    size_t step = clamp_size(map->opened, OPEN_GRANULES_MIN, OPEN_GRANULES_MAX);
+    size_t step = clamp_size(map->opened / 4, OPEN_GRANULES_MIN, OPEN_GRANULES_MAX);
     size_t target = align_up(max_size(granules, map->opened + step), OPEN_GRANULES_MIN);
-    target = min_size(target, map->window);
-    if (!open_entries(map->opened, target) ||
-        !os_commit(map->remotes + map->opened, (target - map->opened) * sizeof(struct remote))) {
-        return false;
+    for (unsigned i = 0; i < AREAS; i++) {
+        if (!area_grow(&g_areas[i], area_bytes(i, target))) {
+            return false; // the areas that did grow are found longer the next time
+        }
     }
     map->opened = target;
     ASSERT(granule_map_count() <= map->opened); // MAP-1

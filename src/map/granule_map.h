@@ -47,8 +47,8 @@ struct ALIGNED(64) granule {
     uint8_t purged;               // [owner] small: bit p set = page p was purged, carve it anew
     uint32_t prev, next;          // [owner] links of the list this slab or run is on; 0 ends
     union {
-        uint32_t head_distance; // [owner] BODY: granules back to the first one
-        uint32_t reached;       // [owner] small: blocks from here on were never carved
+        uint32_t head_distance;    // [owner] BODY: granules back to the first one
+        _Atomic(uint32_t) reached; // [atomic] small: blocks from here on were never carved
     };
     uint32_t length; // [owner] granules of the run; FREE: also in the last entry
     union {
@@ -93,14 +93,13 @@ struct granule_map {
     struct granule *entries;  // [const]
     struct remote *remotes;   // [const]
     uint64_t *dirty;          // [lock: LOCK_RUN] bit set: granule is free and may be resident
-    size_t window;            // [const] granules that the tables can hold
-    size_t opened;            // [lock: LOCK_RUN] granules whose entries are usable memory
+    size_t opened;            // [lock: LOCK_RUN] granules whose tables are there
 };
 extern HIDDEN struct granule_map g_granule_map;
 
-// Reserves tables for a window that begins at `base`; false without memory for the smallest.
+// Starts the tables of a map that begins at `base`; false without memory.
 bool granule_map_start(uintptr_t base);
-// Makes the entries below `granules` usable; false without memory or beyond the window.
+// Makes the tables of the granules below `granules` usable; false without memory.
 bool granule_map_open(size_t granules);
 
 static inline size_t granule_map_count(void)
@@ -117,13 +116,11 @@ static inline void granule_map_publish(size_t granules)
 
 static inline struct granule *granule_map_entry(size_t index)
 {
-    ASSERT(index < g_granule_map.opened);
     return &g_granule_map.entries[index];
 }
 
 static inline struct remote *granule_map_remote(size_t index)
 {
-    ASSERT(index < g_granule_map.opened);
     return &g_granule_map.remotes[index];
 }
 

@@ -33,7 +33,10 @@ extern void __libc_free(void *ptr);
 static struct block find_small(struct granule *slab, const void *ptr)
 {
     unsigned index = slab_block_index(slab, ptr);
-    enum block_fault fault = index < slab->reached ? BLOCK_OK : BLOCK_INTERIOR;
+    enum block_fault fault = index < slab_reached(slab) ? BLOCK_OK : BLOCK_INTERIOR;
+    if (granule_owner(slab) == t_cache.self && slab->free == ptr) {
+        fault = BLOCK_FREED; // the last one freed; others cannot be told from blocks in use
+    }
     return (struct block){BLOCK_SMALL, fault, slab, size_class_bytes(slab->class)};
 }
 
@@ -78,15 +81,16 @@ static struct block find_in_region(size_t index, const void *ptr)
 struct block block_find(const void *ptr)
 {
     size_t index = granule_map_find(ptr);
-    if (index != 0) {
+    if (index != 0 && granule_state(granule_map_entry(index)) != GRANULE_NONE) {
         return find_in_region(index, ptr);
+    }
+    // Before the registry, which may lock: a signal handler frees such blocks.
+    if (emergency_is_inside(ptr)) {
+        return (struct block){BLOCK_EMERGENCY, BLOCK_OK, NULL, emergency_usable_bytes(ptr)};
     }
     size_t bytes = huge_usable_bytes(ptr);
     if (bytes != 0) {
         return (struct block){BLOCK_HUGE, BLOCK_OK, NULL, bytes};
-    }
-    if (emergency_is_inside(ptr)) {
-        return (struct block){BLOCK_EMERGENCY, BLOCK_OK, NULL, emergency_usable_bytes(ptr)};
     }
     return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
 }
@@ -110,7 +114,7 @@ static void warn_foreign(void *ptr, const void *caller)
 // Mapped anonymous memory that is not ours: another allocator's, perhaps.
 static void give_foreign(void *ptr, const void *caller)
 {
-    if (start_mode() == START_FORWARDING) {
+    if (start_once() == START_FORWARDING) { // also reads the options
         __libc_free(ptr);
         return;
     }

@@ -74,7 +74,8 @@ static inline bool block_give_usual(void *ptr, const void *caller)
     enum granule_state state = granule_state(entry);
     bool is_usual = false;
     if (granule_is_small(entry)) {
-        is_usual = slab_block_index(entry, ptr) < entry->reached && granule_owner(entry) != heap;
+        is_usual =
+            slab_block_index(entry, ptr) < slab_reached(entry) && granule_owner(entry) != heap;
         if (LIKELY(is_usual)) {
             heap_free_foreign(heap, entry, ptr);
         }

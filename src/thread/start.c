@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "heap/view.h"
 #include "side/options.h"
+#include "side/record.h"
 
 #include <string.h>
 
@@ -22,18 +23,18 @@ static struct {
     _Atomic(uint32_t) mode; // [atomic] enum start_mode; written under LOCK_START
 } g_start = {.lock = LOCK_INIT(LOCK_START)};
 
-// MYALLOC_EXCLUDE=name:name of programs that keep libc's malloc.
+// MYALLOC_EXCLUDE: names of programs that keep libc's malloc, with colons or commas between.
 static bool is_excluded(void)
 {
     const char *list = os_env("MYALLOC_EXCLUDE");
     const char *name = os_program_name();
     size_t bytes = strlen(name);
     while (list != NULL && *list != '\0') {
-        const char *end = strchrnul(list, ':');
-        if ((size_t)(end - list) == bytes && memcmp(list, name, bytes) == 0) {
+        size_t length = strcspn(list, ":,");
+        if (length == bytes && memcmp(list, name, bytes) == 0) {
             return true;
         }
-        list = *end == ':' ? end + 1 : end;
+        list += length + (list[length] != '\0');
     }
     return false;
 }
@@ -52,6 +53,9 @@ static enum start_mode start(void)
     });
     if (!run_start(g_options.brk != 0)) {
         return START_NOT_YET;
+    }
+    if (g_options.record[0] != '\0') {
+        record_start(g_options.record);
     }
     if (g_options.live != 0) {
         view_start();

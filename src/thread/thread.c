@@ -24,10 +24,11 @@
 _Thread_local struct thread_cache t_cache = {.self = THREAD_UNBOUND};
 
 static struct {
-    pthread_once_t once;
+    struct lock lock;
+    _Atomic(bool) tried; // [atomic] to make the key
+    bool has_key;        // [const] once tried
     pthread_key_t key;
-    bool has_key;
-} g_thread = {.once = PTHREAD_ONCE_INIT};
+} g_thread = {.lock = LOCK_INIT(LOCK_START)};
 
 static struct heap *untag(struct heap *self)
 {
@@ -56,9 +57,18 @@ static void thread_exit(void *unused)
     orphan_park(heap);
 }
 
-static void make_key(void)
+// Makes the key at the first call; false: no keys left, exits go unnoticed.
+static bool has_key(void)
 {
-    g_thread.has_key = pthread_key_create(&g_thread.key, thread_exit) == 0;
+    if (!atomic_load_explicit(&g_thread.tried, memory_order_acquire)) { // pairs with the release
+        lock_acquire(&g_thread.lock);
+        if (!atomic_load_explicit(&g_thread.tried, memory_order_relaxed)) {
+            g_thread.has_key = pthread_key_create(&g_thread.key, thread_exit) == 0;
+            atomic_store_explicit(&g_thread.tried, true, memory_order_release);
+        }
+        lock_release(&g_thread.lock);
+    }
+    return g_thread.has_key;
 }
 
 // Hides the bins from the fast path and lets no owner match: both fast paths fail at once.
@@ -86,12 +96,11 @@ static struct heap *thread_bind(void)
     t_cache.self = heap;
     atomic_store_explicit(&heap->thread_id, g_options.live != 0 ? os_thread_id() : 0,
                           memory_order_relaxed);
-    if (g_options.perturb != 0) {
+    if (g_options.perturb != 0 || record_is_on()) {
         make_checked(heap);
     }
     // The heap is bound: should these allocate, they find it.
-    pthread_once(&g_thread.once, make_key);
-    if (g_thread.has_key) {
+    if (has_key()) {
         pthread_setspecific(g_thread.key, &t_cache);
     }
     return heap;
@@ -160,5 +169,6 @@ void thread_set_checked(void)
 
 void thread_postfork_child(void)
 {
+    t_cache.record_thread = 0;
     orphan_adopt_after_fork(untag(t_cache.self));
 }

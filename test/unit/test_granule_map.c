@@ -59,8 +59,22 @@ Test(granule_map, the_body_of_a_run_knows_its_head, .init = start)
     cr_assert_neq(granule_head(granule_map_entry(30)), head);
 }
 
-Test(granule_map, opening_beyond_the_window_fails, .init = start)
+/* The tables grow in place: what was written stays where it was. */
+Test(granule_map, tables_grow_without_moving, .init = start)
 {
-    cr_assert_not(granule_map_open(g_granule_map.window + 1));
-    cr_assert(granule_map_open(g_granule_map.window / 2));
+    struct granule *entry = granule_map_entry(99);
+    granule_set_state(entry, GRANULE_LARGE);
+    cr_assert(granule_map_open(100000));
+    granule_map_publish(100000);
+    cr_assert_eq(granule_map_entry(99), entry);
+    cr_assert_eq(granule_state(entry), GRANULE_LARGE);
+    cr_assert_eq(granule_state(granule_map_entry(99999)), GRANULE_NONE);
+    cr_assert_eq(atomic_load(&granule_map_remote(99999)->count), 0);
+    cr_assert_eq(g_granule_map.dirty[99999 / 64], 0);
+}
+
+/* Links of lists are 32 bits wide. */
+Test(granule_map, opening_beyond_all_indices_fails, .init = start)
+{
+    cr_assert_not(granule_map_open((size_t)1 << 32));
 }

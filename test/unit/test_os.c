@@ -26,13 +26,20 @@ Test(os, fresh_mappings_are_zero_and_writable)
     os_unmap(start, BYTES);
 }
 
-Test(os, a_reserve_becomes_memory_by_commit)
+/* The tables of the map grow there: each needs room behind it. */
+Test(os, places_of_the_hole_are_free_and_far_from_each_other)
 {
-    char *start = os_reserve(BYTES);
-    cr_assert_not_null(start);
-    cr_assert(os_commit(start, BYTES / 2));
-    memset(start, 1, BYTES / 2);
-    os_unmap(start, BYTES);
+    char *before = NULL;
+    for (unsigned place = 0; place < 8; place++) {
+        char *start = os_hole_address(place);
+        cr_assert_gt(start - before, (ptrdiff_t)1 << 41);
+        cr_assert_eq(os_map_at(start, BYTES), start);
+        cr_assert_eq(os_map_at(start + BYTES, BYTES), start + BYTES);
+        cr_assert_null(os_map_at(start, BYTES));
+        memset(start, 1, 2 * BYTES);
+        os_unmap(start, 2 * BYTES);
+        before = start;
+    }
 }
 
 /* calloc relies on it: purged memory is not cleared again. */

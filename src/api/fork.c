@@ -18,6 +18,8 @@
 #include "heap/transfer.h"
 #include "heap/view.h"
 #include "map/meta.h"
+#include "side/options.h"
+#include "side/record.h"
 #include "thread/start.h"
 #include "thread/thread.h"
 
@@ -62,6 +64,7 @@ static void postfork_child(void)
     start_postfork_child();
     thread_postfork_child();
     view_postfork_child();
+    record_postfork_child(g_options.record);
 }
 
 void fork_register(void)

@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "map/granule_map.h"
+#include "side/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,7 @@ struct ALIGNED(64) heap {
     uint32_t ticks;                    // [owner] view.c: refills
     _Atomic(uint32_t) thread_id;       // [atomic] thread.c: of the owner, when somebody asks
     uint64_t seen_live;                // view.c: whoever refreshes; live blocks of its slabs
+    struct record_writer writer;       // [owner] recorder.c
 
     ALIGNED(64) struct lock mail_lock; // mail.c
     _Atomic(uint32_t) mail_head;       // [atomic] written under LOCK_MAIL: first posted slab

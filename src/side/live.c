@@ -99,7 +99,7 @@ bool live_open(void)
     }
     int fd = os_create(g_live.path);
     struct myalloc_live *page = NULL;
-    if (fd >= 0 && os_truncate(fd, 0) && os_truncate(fd, sizeof *page)) {
+    if (fd >= 0 && os_truncate(fd, 0) && os_extend(fd, 0, sizeof *page)) {
         page = os_map_file(fd, 0, sizeof *page);
     }
     if (fd >= 0) {

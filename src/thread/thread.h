@@ -21,6 +21,7 @@ struct thread_cache {
     struct heap *self;         // what the owner of a slab is compared with
     void *bins[SMALL_CLASSES]; // free lists at hand
     bool is_dead;              // the heap was parked at the thread's exit
+    uint32_t record_thread;    // its number in the trace; 0: none yet
     uint8_t exit_rounds;       // destructor rounds that we let pass
 };
 static_assert(sizeof(struct thread_cache) <= 320, "small enough for the static TLS of a preload");

@@ -1,0 +1,18 @@
+/* recorder.h - one record for each call of the family, from the slow paths of checked mode. */
+#ifndef API_RECORDER_H
+#define API_RECORDER_H
+
+#include "base/compiler.h"
+#include "side/record.h"
+#include "side/trace.h"
+
+#include <stddef.h>
+
+// After an allocation; `alignment` counts for TRACE_ALIGNED. NULL: it failed.
+NOINLINE COLD void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void *ptr);
+// Before a free.
+NOINLINE COLD void recorder_give(const void *ptr);
+// After a realloc of `old`, which began at `time`.
+NOINLINE COLD void recorder_move(uint64_t time, size_t bytes, const void *old, const void *ptr);
+
+#endif

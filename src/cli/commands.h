@@ -5,6 +5,7 @@
 #include "cli/options.h"
 
 int cmd_run(const struct options *options, char **words);
+int cmd_record(const struct options *options, char **words);
 int cmd_maps(const struct options *options, char **words);
 int cmd_watch(const struct options *options, char **words);
 int cmd_top(const struct options *options, char **words);

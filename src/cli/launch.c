@@ -10,6 +10,7 @@
  */
 #include "cli/launch.h"
 
+#include "cli/preload.h"
 #include "cli/tool.h"
 
 #include <errno.h>
@@ -49,12 +50,14 @@ static void set_preload(const struct launch *launch)
     text_free(&list);
 }
 
-static void set_configuration(void)
+static void set_configuration(const struct launch *launch)
 {
     const char *const given = getenv("MYALLOC_CONF");
     struct text list = {0};
-    text_printf(&list, "%s%slive:1", given != NULL ? given : "",
-                given != NULL && given[0] != 0 ? "," : "");
+    text_printf(&list, "%s%s%s%s", given != NULL ? given : "",
+                given != NULL && given[0] != 0 ? "," : "",
+                launch->record != NULL ? "record:" : "live:1",
+                launch->record != NULL ? launch->record : "");
     setenv("MYALLOC_CONF", text_string(&list), 1);
     text_free(&list);
 }
@@ -63,7 +66,7 @@ static _Noreturn void execute(const struct launch *launch, int report_fd)
 {
     set_preload(launch);
     if (launch->library != NULL) {
-        set_configuration();
+        set_configuration(launch);
     }
     if (launch->is_muted) {
         const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -221,4 +224,56 @@ void launch_run(const struct launch *launch, struct outcome *outcome)
     signal(SIGINT, on_interrupt);
     signal(SIGQUIT, on_quit);
     sigprocmask(SIG_SETMASK, &given, NULL);
+}
+
+// ---- before and after ----
+
+_Noreturn void launch_die_not_started(const char *name, int error)
+{
+    tool_die(error == ENOENT ? TOOL_NOT_FOUND : TOOL_NOT_EXECUTABLE, "%s: %s", name,
+             strerror(error));
+}
+
+void launch_refuse_obstacles(const char *name)
+{
+    struct verdict verdict;
+    preload_judge(name, &verdict);
+    if (verdict.error != 0) {
+        launch_die_not_started(name, verdict.error);
+    }
+    if (verdict.obstacles.bytes != 0) {
+        const char *const sentences = text_string(&verdict.obstacles);
+        tool_die(TOOL_FAILED, "%.*s", (int)strcspn(sentences, "\n"), sentences);
+    }
+    preload_verdict_free(&verdict);
+}
+
+void launch_find_library(struct text *library)
+{
+    if (!preload_find_library(library)) {
+        tool_die(TOOL_FAILED, "there is no %s; build it, or set MYALLOC_LIB", text_string(library));
+    }
+    if (strpbrk(text_string(library), ": ") != NULL) {
+        tool_die(TOOL_FAILED,
+                 "the path %s holds a blank or a colon, which LD_PRELOAD takes for the end of a "
+                 "name; copy the library elsewhere and set MYALLOC_LIB",
+                 text_string(library));
+    }
+}
+
+int launch_end_as(const struct outcome *outcome)
+{
+    if (!WIFSIGNALED(outcome->status)) {
+        return WEXITSTATUS(outcome->status);
+    }
+    const int number = WTERMSIG(outcome->status);
+    const struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core); // the program's core is the one that matters
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    signal(number, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+    return TOOL_SIGNAL + number;
 }

@@ -13,6 +13,7 @@ struct launch {
     const char *not_ours;  // [const] the library's path, for taking it out
     uint64_t limit_bytes;  // [const] RLIMIT_DATA; 0: unchanged
     bool is_muted;         // [const] its stdout goes to /dev/null
+    const char *record;    // [const] pattern of the names of traces; NULL: a live page instead
     struct series *series; // [const] samples taken while it runs; NULL: none
 };
 
@@ -29,5 +30,12 @@ struct outcome {
 /* Run to the end.  SIGINT and SIGQUIT of the terminal reach the program only; SIGTERM and SIGHUP
  * are passed on. Free outcome->page afterwards. */
 void launch_run(const struct launch *launch, struct outcome *outcome);
+
+/* Before: refuse what would silently run without the library, find the library. */
+void launch_refuse_obstacles(const char *name);
+void launch_find_library(struct text *library);
+/* After: a program that could not be started; or end as the program ended, by code or signal. */
+_Noreturn void launch_die_not_started(const char *name, int error);
+int launch_end_as(const struct outcome *outcome);
 
 #endif

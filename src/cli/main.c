@@ -22,6 +22,8 @@ static const struct command g_commands[] = {
     {"run", "[--] CMD [ARG...]", "Run CMD under the library and sum up what its heap did.",
      COMMON | BIT(OPTION_STATS) | BIT(OPTION_TIMELINE) | BIT(OPTION_LIMIT) | BIT(OPTION_COMPARE), 1,
      INT_MAX, true, cmd_run},
+    {"record", "[--] CMD [ARG...]", "Record every allocation of CMD into -o FILE, to be replayed.",
+     BIT(OPTION_OUTPUT), 1, INT_MAX, true, cmd_record},
     {"maps", "PID", "Show the address space of any process, grouped.", COMMON | BIT(OPTION_EXPLAIN),
      1, 1, false, cmd_maps},
     {"watch", "PID", "Follow heap, mappings and resident memory of any process.",

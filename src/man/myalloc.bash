@@ -5,6 +5,7 @@ _myalloc_options()
 {
     case $1 in
     run) echo '--compare --color --help --json --limit --output --stats --timeline' ;;
+    record) echo '--help --output' ;;
     maps) echo '--color --explain --help --json --output' ;;
     watch) echo '--batch --color --count --delay --help --json --output --timeline' ;;
     top) echo '--batch --color --count --delay --help --json --output' ;;
@@ -20,8 +21,8 @@ _myalloc()
     local command=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        words='run maps watch top heap lab check doctor --help --version'
-    elif [[ $command == run && $before != -* ]] && _myalloc_program_at; then
+        words='run record maps watch top heap lab check doctor --help --version'
+    elif [[ $command =~ ^(run|record)$ && $before != -* ]] && _myalloc_program_at; then
         return
     else
         case $before in
@@ -47,7 +48,7 @@ _myalloc_word()
     case $1 in
     maps | watch | heap) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2[0-9]*" | grep -x '[0-9]*') ;;
     lab) mapfile -t COMPREPLY < <(compgen -W 'layout brk mmap pool heap fit' -- "$2") ;;
-    run | check) mapfile -t COMPREPLY < <(compgen -c -f -- "$2") ;;
+    run | record | check) mapfile -t COMPREPLY < <(compgen -c -f -- "$2") ;;
     esac
 }
 

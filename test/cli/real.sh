@@ -10,6 +10,10 @@ code run-missing 127 "$myalloc" run /nonexistent
 code run-not-executable 126 "$myalloc" run /etc/passwd
 code run-usage 2 "$myalloc" run
 code usage 2 "$myalloc" frobnicate
+code record-without-file 2 "$myalloc" record true
+says record-without-file "want -o FILE"
+code record-exit 7 "$myalloc" record -o "$tmp/trace" sh -c 'exit 7'
+says record-exit "no trace was written"
 code usage-option 2 "$myalloc" maps --frobnicate 1
 code usage-pid 2 "$myalloc" maps one
 code usage-limit 2 "$myalloc" run --limit much true

@@ -1,6 +1,7 @@
 # case.sh CASE - runs one case of the compat matrix: the helpers below, then CASE, which prints
-# what must be the same under every allocator. The runner gives the environment: an empty directory, which
-# is also HOME; PRELOAD, the allocator and the probe; PORT, a free port; NOTES, a file for remarks.
+# what must be the same under every allocator. The runner gives the environment: an empty
+# directory, which is also HOME; PRELOAD, the allocator and the probe; ALLOCATOR and PROBE alone;
+# PORT, a free port; NOTES, a file for remarks.
 set -euo pipefail
 
 # run COMMAND... - the command, and what it starts, under the allocator.

@@ -11,5 +11,6 @@ serve /usr/sbin/sshd -D -e -f "$PWD/config"
 until_true bash -c "</dev/tcp/127.0.0.1/$PORT"
 for ((i = 0; i < 3; i++)); do
     run ssh -n -F none -i key -p "$PORT" -o StrictHostKeyChecking=no \
-        -o "UserKnownHostsFile=$PWD/known" "$(id -un)@127.0.0.1" 'echo over ssh; exit 3' 2>client.log || echo "status $?"
+        -o "UserKnownHostsFile=$PWD/known" "$(id -un)@127.0.0.1" \
+        'echo over ssh; exit 3' 2>client.log || echo "status $?"
 done

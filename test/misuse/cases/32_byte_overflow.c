@@ -1,0 +1,11 @@
+/* 32_byte_overflow.c - writes the 32nd byte behind the block, then frees it. */
+#include "../misuse.h"
+
+int main(int argc, char **argv)
+{
+    size_t size = case_size(argc, argv);
+    char *block = make_block(size);
+    block[size + 32 - 1] = PATTERN;
+    free(block);
+    return not_caught();
+}

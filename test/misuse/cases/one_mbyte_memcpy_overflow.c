@@ -1,0 +1,14 @@
+/* one_mbyte_memcpy_overflow.c - copies 1 MiB to right behind the block, then frees it. */
+#include "../misuse.h"
+
+static char g_source[MEGABYTE];
+
+int main(int argc, char **argv)
+{
+    size_t size = case_size(argc, argv);
+    char *block = make_block(size);
+    memset(g_source, PATTERN, sizeof g_source);
+    memcpy(block + size, g_source, sizeof g_source);
+    free(block);
+    return not_caught();
+}

@@ -1,0 +1,148 @@
+"""Runs the catalogue of misuse under any allocator and prints who catches what.
+
+A case is a program of test/misuse/cases. Those in C take a size and are run with three: a small
+one, a medium one and a large one, which fall into the tiers of the library (to 1 KiB, to 32 KiB,
+above); those in C++ are about types and have no size. In the table `+` means caught: the process
+was ended before it could say NOT_CAUGHT, or found that its misuse had no effect; `.` missed; `L`
+late: it ended badly, but only after NOT_CAUGHT; `T` did not end; `?` could not be run. Each
+run is repeated, and the worst counts: addresses are random.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "bench"))
+
+from harness import allocators  # noqa: E402 (the path to it is set above)
+
+SIZES = {"small": 16, "medium": 4096, "large": 256 * 1024}
+FLAGS = ["-O0", "-g", "-w", "-fno-builtin", "-fcf-protection=none", "-U_FORTIFY_SOURCE"]
+CAUGHT, MISSED, LATE, HUNG, BROKEN = "+", ".", "L", "T", "?"
+WORST_FIRST = [BROKEN, MISSED, LATE, HUNG, CAUGHT]
+TIMEOUT_SECONDS = 10
+
+
+def build(directory):
+    """Compiles all cases; [(name, program, [arguments of its runs])]."""
+    os.makedirs(directory, exist_ok=True)
+    cases = []
+    for file in sorted(os.listdir(f"{HERE}/cases")):
+        name, kind = os.path.splitext(file)
+        program = f"{directory}/{name}"
+        compiler = ["gcc", "-std=gnu11"] if kind == ".c" else ["g++", "-std=c++17"]
+        subprocess.run([*compiler, *FLAGS, "-o", program, f"{HERE}/cases/{file}"], check=True)
+        sizes = [[str(size)] for size in SIZES.values()] if kind == ".c" else [[]]
+        cases.append((name, program, sizes))
+    return cases
+
+
+def ended_by(status):
+    return f"signal {-status}" if status < 0 else f"status {status}"
+
+
+def run_once(program, arguments, preload):
+    """(mark, why) of one run."""
+    environment = dict(os.environ, LC_ALL="C.UTF-8")
+    environment.pop("LD_PRELOAD", None)
+    if preload:
+        environment["LD_PRELOAD"] = preload
+    try:
+        done = subprocess.run([program, *arguments], env=environment, capture_output=True,
+                              stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired as stopped:
+        said = b"NOT_CAUGHT" in (stopped.stdout or b"")
+        return (LATE if said else HUNG), "did not end"
+    complaint = done.stderr.decode(errors="replace").strip().splitlines()
+    why = f"{ended_by(done.returncode)} {complaint[0] if complaint else ''}".strip()
+    if b"NOT_CAUGHT" in done.stdout:
+        return (MISSED if done.returncode == 0 else LATE), why
+    if b"HARMLESS" in done.stdout:
+        return CAUGHT, "harmless"
+    if done.returncode < 0 or (complaint and done.returncode not in range(97, 100)):
+        return CAUGHT, why
+    return BROKEN, why
+
+
+def run_often(program, arguments, preload, times):
+    """The worst of several runs: what depends on where the kernel puts the heap is no catch."""
+    return min((run_once(program, arguments, preload) for _ in range(times)),
+               key=lambda run: WORST_FIRST.index(run[0]))
+
+
+def run_all(cases, allocator, pool, times):
+    """{case: [(mark, why) for each size]}"""
+    runs = {(name, index): pool.submit(run_often, program, arguments, allocator.preload, times)
+            for name, program, sizes in cases for index, arguments in enumerate(sizes)}
+    return {name: [runs[name, index].result() for index in range(len(sizes))]
+            for name, _, sizes in cases}
+
+
+def count(results, mark):
+    return sum(one == mark for row in results.values() for one, _ in row)
+
+
+def print_table(cases, results):
+    width = max(len(name) for name, _, _ in cases)
+    print(f"{'':<{width}}" + "".join(f"{name:>10}" for name in results))
+    for name, _, _ in cases:
+        marks = ["".join(mark for mark, _ in by_case[name]) for by_case in results.values()]
+        print(f"{name:<{width}}" + "".join(f"{mark:>10}" for mark in marks))
+    total = sum(len(sizes) for _, _, sizes in cases)
+    for mark, meaning in ((CAUGHT, f"caught of {total}"), (LATE, "late"), (HUNG, "hung"),
+                          (BROKEN, "not run")):
+        if mark == CAUGHT or any(count(by_case, mark) for by_case in results.values()):
+            print(f"{meaning:<{width}}"
+                  + "".join(f"{count(by_case, mark):>10}" for by_case in results.values()))
+
+
+def print_reasons(results):
+    for allocator, by_case in results.items():
+        print(f"\n{allocator}")
+        for name, row in by_case.items():
+            for (mark, why), size in zip(row, SIZES if len(row) > 1 else ["-"]):
+                print(f"  {mark} {name} {size}: {why}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--allocators", type=lambda text: text.split(","), default=[],
+                        help="comma-separated: glibc, myalloc, a rival's name, or a path; "
+                             "default: all")
+    parser.add_argument("--build", default=f"{ROOT}/build/misuse", help="where programs go")
+    parser.add_argument("--repeat", type=int, default=5, metavar="N",
+                        help="run each N times and count the worst (default 5)")
+    parser.add_argument("--json", help="also write the results to this file")
+    parser.add_argument("--reasons", action="store_true", help="print how each run ended")
+    parser.add_argument("--at-least", type=int, metavar="N",
+                        help="fail unless libmyalloc.so catches N")
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    cases = build(options.build)
+    found, lacking = allocators.find(options.allocators, ROOT)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = {one.name: run_all(cases, one, pool, options.repeat) for one in found}
+    print_table(cases, results)
+    if options.reasons:
+        print_reasons(results)
+    for name, reason in lacking.items():
+        print(f"{name}: {reason}")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"sizes": SIZES, "results": results}, file, indent=1)
+    ours = results.get(allocators.MYALLOC)
+    if options.at_least is None:
+        return 0
+    return 0 if ours is not None and count(ours, CAUGHT) >= options.at_least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

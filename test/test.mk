@@ -61,7 +61,7 @@ $(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
 LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(CURDIR)/$(B)/libmyalloc.so)
 SUITE = @RESULTS=$(RESULTS) TEST_PROGRAMS=$(CURDIR)/$(T) CC=$(CC) LIB=$(LIBRARY) $(1) \
         test/support/suite.sh $(GROUP)$(@:suite%=%)
-suite-static suite-negative suite-preload suite-injection:
+suite-static suite-negative suite-preload suite-injection suite-report:
 	$(SUITE) $(call scripts,$(@:suite-%=%))
 suite-api suite-corruption suite-hazards suite-stress:
 	$(SUITE) $(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%))
@@ -82,7 +82,7 @@ prepare-unit: $(UNITS)
 # The groups: what is made before, and which suites then run, one after the other. The glibc group
 # checks the checks: what they demand of the library, glibc does.
 PRELOADED   := api corruption hazards stress
-SUITES_main     := static negative $(PRELOADED) preload
+SUITES_main     := static negative $(PRELOADED) preload report
 SUITES_debug    := unit injection
 SUITES_brk-off  := $(PRELOADED)
 SUITES_tiny     := api corruption stress

@@ -37,7 +37,7 @@ static bool goes_to_stderr(void)
 
 void statistics_start(void)
 {
-    if (start_once() == START_SERVING && goes_to_stderr()) {
+    if (start_once() == START_SERVING && g_options.stats[0] != '\0') {
         g_statistics.fd = os_keep_descriptor(STDERR_FILENO);
         g_statistics.file_id = os_file_id(g_statistics.fd);
     }
@@ -45,14 +45,11 @@ void statistics_start(void)
 
 static int choose_output(void)
 {
-    if (!goes_to_stderr()) {
-        return place_create(g_options.stats); // STATISTICS-2
-    }
     int fd = g_statistics.fd;
-    if (fd > 0 && os_file_id(fd) == g_statistics.file_id && g_statistics.file_id != 0) {
-        return fd;
+    if (os_file_id(fd) != g_statistics.file_id || g_statistics.file_id == 0) {
+        fd = -1; // STATISTICS-1
     }
-    return -1; // STATISTICS-1
+    return goes_to_stderr() ? fd : place_create(g_options.stats, fd); // STATISTICS-2
 }
 
 static const struct {

@@ -9,8 +9,7 @@
 
 #include "base/os.h"
 
-#include <string.h>
-#include <unistd.h>
+#include <stdbool.h>
 
 void place_add_program(struct line *line)
 {
@@ -45,7 +44,7 @@ static void expand(struct line *line, const char *pattern)
     line->text[line->used] = '\0';
 }
 
-int place_create(const char *pattern)
+int place_create(const char *pattern, int talk_fd)
 {
     struct line name = {.used = 0};
     expand(&name, pattern);
@@ -56,7 +55,7 @@ int place_create(const char *pattern)
     struct line line = {.used = 0};
     line_add(&line, "myalloc: cannot create ");
     line_add_bytes(&line, name.text, name.used);
-    line_write(&line, STDERR_FILENO);
+    line_write(&line, talk_fd);
     if (fd >= 0) {
         os_close(fd);
     }

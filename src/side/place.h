@@ -7,7 +7,7 @@
 // Appends the program's name; what would end a path or a JSON string becomes '_'.
 void place_add_program(struct line *line);
 // Makes the file of this process, empty; without %p in the pattern, ".PID" is appended to it. -1
-// after one line on stderr when it cannot be made.
-int place_create(const char *pattern);
+// after one line on talk_fd when it cannot be made.
+int place_create(const char *pattern, int talk_fd);
 
 #endif

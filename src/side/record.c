@@ -14,6 +14,7 @@
 #include "side/trace.h"
 
 #include <string.h>
+#include <unistd.h>
 
 _Atomic(bool) g_record_is_on;
 
@@ -66,7 +67,7 @@ static bool write_file_header(uint32_t parent)
 
 static void open_file(const char *pattern, uint32_t parent)
 {
-    int fd = place_create(pattern);
+    int fd = place_create(pattern, STDERR_FILENO);
     if (fd < 0) {
         return;
     }

@@ -1,0 +1,106 @@
+# live.sh - the live page of real processes: made, kept by a kill, removed by exit, one a process.
+. test/support/tap.sh
+
+private=$(mktemp -d)
+trap 'rm -rf "$private"' EXIT
+export XDG_RUNTIME_DIR=$private
+pages=$private/myalloc
+
+# field NAME FILE - a number of the page, as the layout of include/myalloc_live.h has it.
+cat >"$private/field.c" <<'END'
+#include "myalloc_live.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+int main(int argc, char **argv)
+{
+    int fd = open(argv[argc - 1], O_RDONLY);
+    struct myalloc_live *p = mmap(NULL, sizeof *p, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED || p->header.magic != MYALLOC_LIVE_MAGIC) {
+        return 1;
+    }
+#define FIELD(name, value) \
+    if (strcmp(argv[1], name) == 0) printf("%llu\n", (unsigned long long)(value))
+    FIELD("pid", p->header.pid);
+    FIELD("state", p->header.state);
+    FIELD("live", p->counters.live_bytes);
+    FIELD("brk", p->counters.brk_bytes);
+    FIELD("mmap", p->counters.mmap_bytes);
+    FIELD("mallocs", p->counters.mallocs);
+    FIELD("events", p->event_count);
+    FIELD("huge", p->counters.huge_blocks);
+    FIELD("owned", p->heaps[0].state);
+    FIELD("granules", p->granules.count);
+    return 0;
+}
+END
+
+field() {
+    "$private/field" "$1" "$2"
+}
+
+between() {
+    [ "$1" -ge "$2" ] && [ "$1" -le "$3" ] || { echo "$1 is not within $2 and $3" && false; }
+}
+
+live() {
+    LD_PRELOAD=$LIB MYALLOC_CONF=live:1 "$@"
+}
+
+leaves_no_page() {
+    live /bin/ls / >/dev/null && equal "$(ls "$pages")" ""
+}
+
+modes() {
+    equal "$(stat -c %a "$pages") $(stat -c %a "$killed")" "700 600"
+}
+
+no_page_unasked() {
+    rm -rf "$pages" && LD_PRELOAD=$LIB /usr/bin/perl -e 'kill 9, $$'
+    [ ! -e "$pages" ]
+}
+
+hostile_directory() {
+    rm -rf "$pages" && mkdir "$pages" && chmod 777 "$pages" &&
+        equal "$(live /bin/echo ran 2>&1)" ran && equal "$(ls "$pages")" "" && rmdir "$pages"
+}
+
+file_is_no_link() {
+    mkdir -m 700 "$pages" && echo text >"$private/text" &&
+        live /bin/sh -c "ln -s $private/text $pages/\$\$; exec /bin/echo ran" >/dev/null &&
+        equal "$(cat "$private/text")" text
+}
+
+if [ -n "${LIB-}" ]; then
+    claim "the reader is built" "${CC:-gcc}" -Iinclude -o "$private/field" "$private/field.c"
+    claim "a process that exits removes its page" leaves_no_page
+    live /usr/bin/perl -e 'my @a = map {"z" x 1000} 1 .. 20000; my $b = "y" x 30000000; kill 9, $$'
+    killed=$(echo "$pages"/*)
+    claim "a killed process leaves its page, whoever kills it" [ -s "$killed" ]
+    claim "directory and page are ours alone" modes
+    claim "its state is still running" equal "$(field state "$killed")" 1
+    claim "its process is in it" equal "$(field pid "$killed")" "$(basename "$killed")"
+    claim "live bytes are those of the program" between "$(field live "$killed")" 75000000 96000000
+    claim "the break holds the small ones" between "$(field brk "$killed")" 15000000 40000000
+    claim "mappings hold the large one" between "$(field mmap "$killed")" 25000000 80000000
+    claim "huge blocks are counted" between "$(field huge "$killed")" 1 3
+    claim "calls are counted" between "$(field mallocs "$killed")" 20000 100000
+    claim "calls of the system are events" between "$(field events "$killed")" 10 500
+    claim "the main thread has a heap" equal "$(field owned "$killed")" 1
+    claim "granules are drawn" between "$(field granules "$killed")" 900 3000
+    rm -f "$pages"/*
+    live /usr/bin/perl -e 'my @a = map {"z" x 1000} 1 .. 5000; fork; kill 9, $$; wait'
+    sleep 0.3
+    claim "a child has a page of its own" equal "$(ls "$pages" | wc -l)" 2
+    for page in "$pages"/*; do
+        claim "page of parent or child: process" equal "$(field pid "$page")" "$(basename "$page")"
+        claim "page of parent or child: live" between "$(field live "$page")" 5000000 9000000
+    done
+    claim "nothing is made unasked" no_page_unasked
+    claim "a directory that others may write to is not used" hostile_directory
+    claim "a link in place of the page is not followed" file_is_no_link
+else
+    claim "glibc keeps no page" [ ! -e "$pages" ]
+fi
+finish

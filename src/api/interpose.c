@@ -16,6 +16,7 @@
 #include "api/statistics.h"
 #include "base/line.h"
 #include "base/die.h"
+#include "base/os.h"
 #include "side/options.h"
 #include "thread/start.h"
 
@@ -105,6 +106,9 @@ EXPORT int posix_memalign(void **result, size_t alignment, size_t bytes)
     if (!is_shadowed()) {
         return api_posix_memalign(result, alignment, bytes);
     }
+    if (!is_pow2(alignment) || alignment % sizeof(void *) != 0) {
+        return EINVAL;
+    }
     void *ptr = __libc_memalign(alignment, bytes);
     if (ptr == NULL) {
         return ENOMEM;
@@ -121,7 +125,14 @@ EXPORT void *valloc(size_t bytes)
 EXPORT void *pvalloc(size_t bytes)
 {
     size_t page = (size_t)getpagesize();
-    return is_shadowed() ? __libc_memalign(page, align_up(bytes, page)) : api_pvalloc(bytes);
+    if (!is_shadowed()) {
+        return api_pvalloc(bytes);
+    }
+    if (bytes > PTRDIFF_MAX - page) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_memalign(page, align_up(bytes, page));
 }
 
 // The next definition behind ours in lookup order; libc has all that we ask for.
@@ -259,5 +270,7 @@ CONSTRUCTOR static void interpose_start(void)
 {
     next_dlopen();
     fork_register();
-    statistics_start();
+    if (os_env("MYALLOC_CONF") != NULL && !is_shadowed()) {
+        statistics_start(); // starts the allocator: only where options may ask for numbers
+    }
 }

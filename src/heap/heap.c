@@ -8,7 +8,7 @@
  *             HEAP-3  empties is the number of classes with a kept empty slab.
  * States:     FREE -> ACTIVE (fresh);  ACTIVE -> FULL (retire);  FULL -> PARTIAL (an eighth is
  *             back);  PARTIAL -> ACTIVE (chosen);  PARTIAL -> FREE (all back);
- *             PARTIAL -> POOLED (too many, dissolve);  POOLED -> ACTIVE;
+ *             PARTIAL -> POOLED (dissolve);  POOLED -> ACTIVE;
  *             FULL -> FREE by the thread that returns the last block (mail.c).
  */
 #include "heap/heap.h"
@@ -441,7 +441,11 @@ static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsig
 // Fills the bin with a list and pops its first block.
 static inline void *load_bin(struct heap *heap, unsigned class, void *list, unsigned count)
 {
-    heap->bins[class] = block_next(list);
+    void *next = block_next(list);
+    if (UNLIKELY(next == list)) { // freed twice in a row
+        die_double_free(list, size_class_bytes(class), heap->caller);
+    }
+    heap->bins[class] = next;
     heap->handed[class] += count;
     return list;
 }
@@ -552,47 +556,4 @@ void heap_dissolve(struct heap *heap)
             arena_give(i, 1);
         }
     }
-}
-
-// ---- checks ----
-
-static unsigned list_length(const void *block)
-{
-    unsigned length = 0;
-    for (; block != NULL; block = block_next(block)) {
-        length++;
-    }
-    return length;
-}
-
-static void check_slab(const struct heap *heap, const struct granule *slab)
-{
-    enum granule_state state = granule_state(slab);
-    VERIFY(slab->carved <= slab_capacity(slab));
-    VERIFY(list_length(slab->free) == slab_free_count(slab)); // SLAB-1
-    VERIFY(slab_free_count(slab) <= slab->carved);
-    VERIFY(state == GRANULE_ACTIVE || state == GRANULE_PARTIAL || state == GRANULE_FULL);
-    VERIFY((state == GRANULE_ACTIVE) == (heap->active[slab->class] == slab));
-    VERIFY(state != GRANULE_FULL || slab->carved == slab_capacity(slab)); // HEAP-2
-}
-
-void heap_check(struct heap *heap)
-{
-    unsigned partial[SMALL_CLASSES] = {0};
-    for (size_t i = 1; i < granule_map_count(); i++) {
-        const struct granule *slab = granule_map_entry(i);
-        if (granule_owner(slab) == heap) {
-            check_slab(heap, slab);
-            partial[slab->class] += granule_state(slab) == GRANULE_PARTIAL;
-        }
-    }
-    unsigned empties = 0;
-    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
-        for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
-            partial[class]--;
-        }
-        VERIFY(partial[class] == 0); // HEAP-1
-        empties += heap->empty[class] != 0;
-    }
-    VERIFY(empties == heap->empties); // HEAP-3
 }

@@ -35,7 +35,4 @@ void heap_drain_transfer(struct heap *heap);
 // Takes every slab from a heap without a thread; its slabs find the pool or the arena.
 void heap_dissolve(struct heap *heap);
 
-// Verifies every invariant of a quiet heap; dies otherwise.
-void heap_check(struct heap *heap);
-
 #endif

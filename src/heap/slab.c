@@ -134,6 +134,9 @@ static void set_of_free(const struct granule *slab, struct block_set *set)
     memset(set, 0, sizeof *set);
     for (void *block = slab->free; block != NULL; block = block_next(block)) {
         unsigned index = slab_block_index(slab, block);
+        if (index == SMALL_BLOCKS_MAX || set_has(set, index)) {
+            die_double_free(block, size_class_bytes(slab->class), NULL);
+        }
         set->bits[index / 64] |= 1UL << (index % 64);
     }
     for (unsigned block = 0; slab->purged != 0 && block < slab_reached(slab); block++) {

@@ -16,7 +16,8 @@
 
 #define OPEN_GRANULES_MIN 1024UL // 64 KiB of entries, 16 MiB of heap
 #define OPEN_GRANULES_MAX (64UL * 1024)
-#define GRANULES_MAX      (1UL << 31) // indices are 32 bits wide
+#define GRANULES_MAX      (1UL << 31)    // indices are 32 bits wide
+#define WHOLE_GRANULES    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
 
 enum { AREA_ENTRIES, AREA_REMOTES, AREA_DIRTY, AREAS };
 
@@ -52,12 +53,27 @@ static bool area_grow(struct area *area, size_t bytes)
     return true;
 }
 
+// Begins an area at its place in the hole; where that is taken (sanitizers), anywhere, whole.
+static bool area_start(struct area *area, unsigned place)
+{
+    area->start = os_hole_address(place);
+    if (area_grow(area, area_bytes(place, OPEN_GRANULES_MIN))) {
+        return true;
+    }
+    size_t bytes = area_bytes(place, WHOLE_GRANULES);
+    area->start = os_map(NULL, bytes);
+    area->bytes = area->start != NULL ? bytes : 0;
+    return area->start != NULL;
+}
+
 bool granule_map_start(uintptr_t base)
 {
     struct granule_map *map = &g_granule_map;
     ASSERT(base % GRANULE_BYTES == 0);
     for (unsigned i = 0; i < AREAS; i++) {
-        g_areas[i].start = os_hole_address(i);
+        if (!area_start(&g_areas[i], i)) {
+            return false;
+        }
     }
     if (!granule_map_open(OPEN_GRANULES_MIN)) {
         return false;

@@ -126,17 +126,20 @@ static void give_foreign(void *ptr, const void *caller)
     if (g_options.foreign == FOREIGN_ABORT) {
         die_foreign_free(ptr, caller);
     }
-    warn_foreign(ptr, caller);
     if (g_options.foreign == FOREIGN_FORWARD) {
         __libc_free(ptr);
+    } else {
+        warn_foreign(ptr, caller);
     }
 }
 
+// For threads, whose thread pointer lies at the top of their stack; that of the main thread is
+// known by its name, see give_foreign.
 static bool is_on_own_stack(const void *ptr)
 {
     char here;
-    size_t distance = (size_t)((uintptr_t)ptr - (uintptr_t)&here);
-    return distance < 1024UL * 1024; // callers' frames lie above ours
+    uintptr_t top = (uintptr_t)__builtin_thread_pointer();
+    return (uintptr_t)ptr >= (uintptr_t)&here && (uintptr_t)ptr < top;
 }
 
 void block_complain(void *ptr, const struct block *block, const void *caller)
@@ -308,6 +311,10 @@ static void give_one(void *ptr, const void *caller)
 
 void block_give(void *ptr, const void *caller)
 {
+    if (UNLIKELY(start_mode() == START_FORWARDING)) {
+        __libc_free(ptr);
+        return;
+    }
     give_one(ptr, caller);
     if (UNLIKELY(thread_is_interrupted())) {
         return;

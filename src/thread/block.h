@@ -46,15 +46,18 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
 // way.
 static inline void *block_take_usual(size_t bytes, const void *caller)
 {
-    struct heap *heap = bytes <= MEDIUM_BYTES_MAX ? thread_try_enter(caller) : NULL;
+    struct heap *heap = thread_try_enter(caller);
     if (UNLIKELY(heap == NULL)) {
         return NULL;
     }
+    void *ptr = NULL;
     bool clean;
-    void *ptr = bytes <= SMALL_BYTES_MAX ? heap_refill(heap, size_class_of_small(bytes), false)
-                                         : medium_take(heap, size_class_of_medium(bytes), &clean);
-    view_tick(heap);
-    thread_leave(heap);
+    if (bytes <= SMALL_BYTES_MAX) {
+        ptr = heap_refill(heap, size_class_of_small(bytes), false);
+    } else if (bytes <= MEDIUM_BYTES_MAX) {
+        ptr = medium_take(heap, size_class_of_medium(bytes), &clean);
+    }
+    thread_leave_own(heap);
     return ptr;
 }
 
@@ -83,7 +86,7 @@ static inline bool block_give_usual(void *ptr, const void *caller)
         is_usual = true;
         medium_give(heap, entry->class, ptr);
     }
-    thread_leave(heap);
+    thread_leave_own(heap);
     return is_usual;
 }
 

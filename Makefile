@@ -13,9 +13,10 @@ ifneq ($(findstring clang,$(CC)),)
 WARN += -Wthread-safety
 endif
 # Without -fno-builtin-*, gcc turns malloc + memset inside calloc into a call of calloc.
-CFLAGS_LIB = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+CFLAGS_LIB = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fsemantic-interposition \
+        -ftls-model=initial-exec \
         -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
-        -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
+        -gdwarf-4 -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
 # One code and one data segment, and no relro: each would cost every process a system call.
 LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
         -Wl,--hash-style=gnu,--as-needed -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)

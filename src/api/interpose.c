@@ -56,8 +56,9 @@ extern HIDDEN void *own_malloc(size_t bytes)
 // True when `malloc` means somebody else's: the program's own, or an earlier preload's.
 static inline bool is_shadowed(void)
 {
-    return UNLIKELY(&malloc != &own_malloc) &&
-           shadow_is_active((const void *)&malloc); // INTERPOSE-1
+    const void *own = opaque_address((const void *)&own_malloc);
+    return UNLIKELY((const void *)&malloc != own) && // INTERPOSE-1
+           shadow_is_active((const void *)&malloc);
 }
 
 static COLD void *shadowed_calloc(size_t count, size_t bytes)

@@ -21,7 +21,7 @@
 
 enum shadow_answer {
     SHADOW_UNKNOWN,
-    SHADOW_STUB,
+    SHADOW_STUB, // or ours: some compilers cannot tell their addresses apart
     SHADOW_DEFINITION,
 };
 
@@ -32,12 +32,15 @@ static struct {
 static enum shadow_answer find_answer(const void *public_malloc)
 {
     Dl_info info;
+    Dl_info own;
     const ElfW(Sym) *symbol = NULL;
-    if (dladdr1(public_malloc, &info, (void **)(uintptr_t)&symbol, RTLD_DL_SYMENT) == 0 ||
-        symbol == NULL) {
+    void **entry = (void **)(uintptr_t)&symbol;
+    if (dladdr1(public_malloc, &info, entry, RTLD_DL_SYMENT) == 0 || symbol == NULL ||
+        symbol->st_shndx == SHN_UNDEF) {
         return SHADOW_STUB;
     }
-    return symbol->st_shndx == SHN_UNDEF ? SHADOW_STUB : SHADOW_DEFINITION;
+    bool is_ours = dladdr(&g_shadow, &own) != 0 && own.dli_fbase == info.dli_fbase;
+    return is_ours ? SHADOW_STUB : SHADOW_DEFINITION;
 }
 
 bool shadow_is_active(const void *public_malloc)

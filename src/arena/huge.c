@@ -269,7 +269,7 @@ static struct mapping fit_cached(struct mapping mapping, size_t bytes)
         cache_put((struct mapping){mapping.start + bytes, mapping.bytes - bytes});
         mapping.bytes = bytes;
     } else if (mapping.bytes < bytes) {
-        char *moved = os_remap(mapping.start, mapping.bytes, bytes, true);
+        char *moved = os_remap(mapping.start, mapping.bytes, bytes);
         if (moved == NULL) {
             unmap(mapping);
         } else {
@@ -419,7 +419,7 @@ static bool node_remap(struct node *node, size_t mapped_bytes)
     lock_acquire(&g_huge.lock);
     registry_remove_locked(node);
     lock_release(&g_huge.lock);
-    char *start = os_remap(old.start, old.bytes, mapped_bytes, true);
+    char *start = os_remap(old.start, old.bytes, mapped_bytes);
     lock_acquire(&g_huge.lock);
     if (start != NULL) {
         const char *ptr = atomic_load_explicit(&node->ptr, memory_order_relaxed);

@@ -135,9 +135,14 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
 {
     ASSERT(need != 0);
     ASSERT(need <= wish);
+    // Whole pages: the next growth begins right behind this one.
+    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
+    need = align_up(need, page_granules);
+    wish = align_up(wish, page_granules);
     for (enum region_kind kind = g_region.stats.kind; kind <= REGION_MAPS; kind++) {
         // Halved down to the need: limits are met exactly before anything fails.
-        for (size_t granules = wish;; granules = max_size(need, granules / 2)) {
+        for (size_t granules = wish;;
+             granules = max_size(need, align_down(granules / 2, page_granules))) {
             size_t first = grow_exactly(granules, kind);
             if (first != 0) {
                 *got = granules;

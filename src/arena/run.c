@@ -97,16 +97,25 @@ static void note_end(void)
     atomic_store_explicit(&g_run.end_granules, end_run_length(), memory_order_relaxed);
 }
 
-// The state of the first and the last granule of a run tells what it is. Where a page is larger
-// than a granule it must stand in all of them: a purge looks around the edges of its range.
-static void mark_run(size_t index, size_t length, enum granule_state state)
+static void mark(size_t index, size_t length, enum granule_state state)
 {
-    struct granule *run = granule_map_entry(index);
-    size_t step = os_page_bytes() > GRANULE_BYTES || length == 1 ? 1 : length - 1;
-    for (size_t i = 0; i < length; i += step) {
-        granule_set_owner(run + i, NULL);
-        run[i].head_distance = 0;
-        granule_set_state(run + i, state);
+    for (size_t i = index; i < index + length; i++) {
+        granule_set_owner(granule_map_entry(i), NULL);
+        granule_map_entry(i)->head_distance = 0;
+        granule_set_state(granule_map_entry(i), state);
+    }
+}
+
+// Marks the granules at both ends of a run: a page's worth, for a purge that looks around the edges
+// of its range where a page is larger than a granule.
+static void mark_ends(size_t index, size_t length, enum granule_state state)
+{
+    size_t edge = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
+    if (length <= 2 * edge) {
+        mark(index, length, state);
+    } else {
+        mark(index, edge, state);
+        mark(index + length - edge, edge, state);
     }
 }
 
@@ -114,7 +123,7 @@ static void free_run_insert(size_t index, size_t length)
 {
     struct granule *first = granule_map_entry(index);
     struct granule *last = first + length - 1;
-    mark_run(index, length, GRANULE_FREE); // RUN-1
+    mark_ends(index, length, GRANULE_FREE); // RUN-1
     first->length = (uint32_t)length;
     last->length = (uint32_t)length;
     fit_insert(index);
@@ -129,7 +138,6 @@ static void free_run_remove(size_t index)
     fit_remove(index);
     g_run.free_granules -= granule_map_entry(index)->length;
     g_run.free_runs--;
-    mark_run(index, granule_map_entry(index)->length, GRANULE_BODY); // no longer a free one
     note_end();
 }
 
@@ -171,8 +179,12 @@ static bool cut(size_t run, size_t index, size_t length)
     }
     g_run.high_index = max_size(g_run.high_index, index + length);
     count_used(length);
-    // Not to be mistaken for a free one before its taker marks it.
-    mark_run(index, length, GRANULE_BODY);
+    // Not to be mistaken for a free one before its taker marks it; anywhere, where edges are wide.
+    if (os_page_bytes() > GRANULE_BYTES) {
+        mark(index, length, GRANULE_BODY);
+    } else {
+        mark_ends(index, length, GRANULE_BODY);
+    }
     // Where a page is larger than a granule, a purge leaves the edges of its range as they were.
     return dirty == 0 && os_page_bytes() <= GRANULE_BYTES;
 }
@@ -330,13 +342,6 @@ size_t run_purge_step(void)
     return count << GRANULE_SHIFT;
 }
 
-static void forget(size_t first, size_t end)
-{
-    for (size_t i = first; i < end; i++) {
-        granule_set_state(granule_map_entry(i), GRANULE_NONE);
-    }
-}
-
 // Takes [first, end) out of the map; the free run that it ends is cut short.
 static void forget_end(size_t first, size_t end)
 {
@@ -345,7 +350,7 @@ static void forget_end(size_t first, size_t end)
     size_t dirty = dirty_exchange(first, end - first, false);
     add_atomic(&g_run.dirty_granules, -dirty);
     g_run.purged_granules += dirty; // given back too: high_index stays, to see it come again
-    forget(first, end);
+    mark(first, end - first, GRANULE_NONE);
     if (first > run) {
         free_run_insert(run, first - run);
     }
@@ -378,7 +383,7 @@ size_t run_release_space(void)
         free_run_remove(run);
         size_t dirty = dirty_exchange(run, length, false);
         add_atomic(&g_run.dirty_granules, -dirty);
-        forget(run, run + length);
+        mark(run, length, GRANULE_NONE);
         region_punch(run, length);
         released += length << GRANULE_SHIFT;
     }

@@ -15,6 +15,13 @@
 #define DESTRUCTOR  __attribute__((destructor(101)))
 #define CALLER()    __builtin_return_address(0)
 
+// An address that the compiler may not reason about: clang takes a symbol and its alias for two.
+static inline const void *opaque_address(const void *address)
+{
+    const void *volatile copy = address;
+    return copy;
+}
+
 // clang's thread safety analysis: a lock is a capability, a _locked function requires it.
 #ifdef __clang__
 #define CAPABILITY         __attribute__((capability("mutex")))

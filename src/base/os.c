@@ -180,13 +180,28 @@ void os_unmap(void *start, size_t bytes)
     os_call(SYS_munmap, (long)start, (long)bytes, 0, 0);
 }
 
-void *os_remap(void *start, size_t old_bytes, size_t new_bytes, bool may_move)
+// MYALLOC_FORCE_PAGE: moves to a place that such a kernel would have chosen.
+static long remap_whole_pages(void *start, size_t old_bytes, size_t new_bytes)
+{
+    void *target = new_bytes > old_bytes ? map_whole_pages(new_bytes) : start;
+    if (target == NULL) {
+        return -1;
+    }
+    int flags = target != start ? MREMAP_MAYMOVE | MREMAP_FIXED : 0;
+    int saved = errno;
+    long at = syscall(SYS_mremap, start, old_bytes, new_bytes, flags, target);
+    errno = saved; // OS-1
+    return at;
+}
+
+void *os_remap(void *start, size_t old_bytes, size_t new_bytes)
 {
     if (fail_now()) {
         return NULL;
     }
-    long at = os_call(SYS_mremap, (long)start, (long)old_bytes, (long)new_bytes,
-                      may_move && MYALLOC_FORCE_PAGE == 0 ? MREMAP_MAYMOVE : 0);
+    long at = MYALLOC_FORCE_PAGE != 0 ? remap_whole_pages(start, old_bytes, new_bytes)
+                                      : os_call(SYS_mremap, (long)start, (long)old_bytes,
+                                                (long)new_bytes, MREMAP_MAYMOVE);
     return at == -1 ? NULL : (void *)at;
 }
 

@@ -29,8 +29,8 @@ void *os_map_at(void *address, size_t bytes);
 // room of 2 TiB behind it; `place` 0 to 7 are far from each other.
 void *os_hole_address(unsigned place);
 void os_unmap(void *start, size_t bytes);
-// Moves or resizes a mapping; NULL when it cannot be, the old one then stays.
-void *os_remap(void *start, size_t old_bytes, size_t new_bytes, bool may_move);
+// Resizes a mapping, moving it when it must; NULL when it cannot be, the old one then stays.
+void *os_remap(void *start, size_t old_bytes, size_t new_bytes);
 
 // Gives the pages back, keeps the addresses; they read as zero afterwards. False: still there.
 bool os_purge(void *start, size_t bytes);

@@ -70,7 +70,7 @@ Test(os, remap_keeps_the_contents)
     char *start = os_map(NULL, BYTES);
     cr_assert_not_null(start);
     strcpy(start, "kept");
-    char *moved = os_remap(start, BYTES, (size_t)64 * BYTES, true);
+    char *moved = os_remap(start, BYTES, (size_t)64 * BYTES);
     cr_assert_not_null(moved);
     cr_assert_str_eq(moved, "kept");
     os_unmap(moved, (size_t)64 * BYTES);

@@ -9,7 +9,7 @@ compat: libmyalloc.so
 compat-setup:
 	@test/compat/setup.sh
 
-# Alone, by `make -f test/compat/compat.mk`, it takes the library as it is.
+# Alone, by `make -f test/compat/compat.mk`, it has the library made first.
 ifndef FLOORS
 libmyalloc.so:
 	@$(MAKE) --no-print-directory libmyalloc.so

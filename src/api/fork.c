@@ -53,6 +53,9 @@ static void postfork_parent(void)
 
 static void postfork_child(void)
 {
+    // In the window, where locks need no order: a signal handler inside of us may have forked.
+    view_postfork_child();
+    record_postfork_child(g_options.record);
     lock_close_fork_window();
     meta_postfork_child();
     run_postfork_child();
@@ -63,8 +66,6 @@ static void postfork_child(void)
     orphan_postfork_child();
     start_postfork_child();
     thread_postfork_child();
-    view_postfork_child();
-    record_postfork_child(g_options.record);
 }
 
 void fork_register(void)

@@ -85,7 +85,7 @@ RACY_READER static bool is_dirty(size_t i)
 // Cell 0 tells about granule 1 of the map: index 0 is no memory.
 static void show_granules(struct myalloc_live_granules *granules)
 {
-    size_t end = granule_map_count();
+    size_t end = max_size(granule_map_count(), 1); // 0 before the first growth
     uint64_t shift = live_load(&granules->shift);
     uint64_t sequence = live_load(&granules->sequence);
     bool halves = end - 1 > (size_t)MYALLOC_LIVE_GRANULES_MAX << shift;

@@ -56,6 +56,12 @@ modes() {
     equal "$(stat -c %a "$pages") $(stat -c %a "$killed")" "700 600"
 }
 
+# The region has not grown when it forks.
+forks_first() {
+    echo 'int fork(void); int main(void) { fork(); return 0; }' >"$private/first.c" &&
+        "${CC:-gcc}" -o "$private/first" "$private/first.c" && live timeout 10 "$private/first"
+}
+
 no_page_unasked() {
     rm -rf "$pages" && LD_PRELOAD=$LIB /usr/bin/perl -e 'kill 9, $$'
     [ ! -e "$pages" ]
@@ -97,6 +103,7 @@ if [ -n "${LIB-}" ]; then
         claim "page of parent or child: process" equal "$(field pid "$page")" "$(basename "$page")"
         claim "page of parent or child: live" between "$(field live "$page")" 5000000 9000000
     done
+    claim "a program that forks before it allocates goes on" forks_first
     claim "nothing is made unasked" no_page_unasked
     claim "a directory that others may write to is not used" hostile_directory
     claim "a link in place of the page is not followed" file_is_no_link

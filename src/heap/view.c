@@ -3,11 +3,11 @@
  * Owns:       counts, classes, heaps and granules of the live page.
  * Threads:    any; one refreshes, the others go on without.
  * Locks:      takes none; run_stats() and huge_stats() below do, so none may be held here.
- * Invariants: VIEW-1  refreshes take less than a hundredth of the time: the next one waits for a
- *                     multiple of what the last one cost.
+ * Invariants: VIEW-1  refreshes take half a hundredth of the time at most: the next one waits for
+ *                     a multiple of what the last one cost.
  *
  * Nobody counts blocks one by one, so the page is off by what happened since the last refresh: a
- * millisecond for small heaps, a hundred times the walk of the map for large ones.
+ * few milliseconds for small heaps, five hundred times the walk of the map for large ones.
  */
 #include "heap/view.h"
 
@@ -18,9 +18,9 @@
 #include "heap/orphan.h"
 #include "heap/slab.h"
 
-#define REST_FACTOR  128      // VIEW-1
-#define REST_NS_MIN  1000000U // readers look at most some hundred times a second
-#define TICK_PERIOD  16       // refills between two looks at the clock
+#define REST_FACTOR  512      // VIEW-1
+#define REST_NS_MIN  5000000U // no reader looks more often than that
+#define TICK_PERIOD  64       // refills between two looks at the clock
 #define GROWTH_SHARE 16       // a heap that grew by this share is worth a look
 
 static struct {

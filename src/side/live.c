@@ -186,7 +186,6 @@ void live_realloc_on(bool in_place)
 void live_count_on(void)
 {
     add(&g_live.others, 1);
-    atomic_store_explicit(&g_live.is_news, true, memory_order_relaxed);
 }
 
 uint64_t live_others(void)

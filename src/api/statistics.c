@@ -53,8 +53,8 @@ static int choose_output(void)
 }
 
 static const struct {
-    const char *name;
-    size_t offset; // in struct myalloc_stats
+    char name[14];   // in place: pointers would need relocations
+    uint16_t offset; // in struct myalloc_stats
 } g_rows[] = {
 #define ROW(field)                                                                                 \
     {                                                                                              \

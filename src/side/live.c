@@ -210,24 +210,15 @@ static void set_row(struct myalloc_live_region *row, uint64_t base, uint64_t byt
     atomic_store_explicit(&row->kind, kind, memory_order_release);
 }
 
-// The row of a range of this kind that ends at `end`.
+// The row of a range of this kind that ends at `end`; any of kind UNUSED.
 static struct myalloc_live_region *find_row(uint64_t end, uint64_t kind)
 {
     for (size_t i = 0; i < MYALLOC_LIVE_REGIONS_MAX; i++) {
         struct myalloc_live_region *row = &g_live_page->regions[i];
         if (live_load(&row->kind) == kind &&
-            live_load(&row->base) + live_load(&row->bytes) == end) {
+            (kind == MYALLOC_LIVE_REGION_UNUSED ||
+             live_load(&row->base) + live_load(&row->bytes) == end)) {
             return row;
-        }
-    }
-    return NULL;
-}
-
-static struct myalloc_live_region *unused_row(void)
-{
-    for (size_t i = 0; i < MYALLOC_LIVE_REGIONS_MAX; i++) {
-        if (live_load(&g_live_page->regions[i].kind) == MYALLOC_LIVE_REGION_UNUSED) {
-            return &g_live_page->regions[i];
         }
     }
     return NULL;
@@ -254,7 +245,7 @@ void live_add_on(enum myalloc_live_region_kind kind, const void *start, size_t b
     if (row != NULL) {
         live_store(&row->bytes, live_load(&row->bytes) + bytes);
     } else {
-        row = unused_row();
+        row = find_row(0, MYALLOC_LIVE_REGION_UNUSED);
         if (row != NULL) {
             set_row(row, base, bytes, kind);
         } else {

@@ -115,10 +115,9 @@ static unsigned char *records_of(const struct record_writer *writer)
 // Threads close chunks in any order: which of their times stays does not matter much.
 static void show_time(uint64_t now)
 {
-    lock_acquire(&g_record.lock);
-    g_record.header->last_ticks = now;
-    g_record.header->last_ns = now;
-    lock_release(&g_record.lock);
+    struct trace_file_header *header = g_record.header;
+    atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ticks, now, memory_order_relaxed);
+    atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ns, now, memory_order_relaxed);
 }
 
 static void close_chunk(struct record_writer *writer)

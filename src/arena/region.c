@@ -13,6 +13,7 @@
 
 #include "base/os.h"
 #include "map/granule_map.h"
+#include "side/options.h"
 #include "side/live.h"
 
 #define MAP_TRIES 16 // places to look for room before we give up
@@ -114,6 +115,20 @@ static size_t grow_exactly(size_t granules, enum region_kind kind)
     return first;
 }
 
+// Large heaps ask for huge pages as they grow: a page fault costs as much as 200 pairs of malloc
+// and free. Only whole ones inside what is new, so that little is resident before its use.
+static void ask_huge_pages(uintptr_t start, size_t bytes)
+{
+    if (start + bytes - g_granule_map.base < HUGE_PAGE_HEAP_MIN || g_options.huge_pages == 0) {
+        return;
+    }
+    uintptr_t from = align_up(start, HUGE_PAGE_BYTES);
+    uintptr_t to = align_down(start + bytes, HUGE_PAGE_BYTES);
+    if (from < to) {
+        os_huge_pages((void *)from, to - from); // NOLINT: our own memory
+    }
+}
+
 static void count_growth(size_t bytes)
 {
     struct region_stats *stats = &g_region.stats;
@@ -147,6 +162,8 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
             if (first != 0) {
                 *got = granules;
                 count_growth(granules << GRANULE_SHIFT);
+                ask_huge_pages(g_region.end - (granules << GRANULE_SHIFT),
+                               granules << GRANULE_SHIFT);
                 return first;
             }
             if (granules == need) {

@@ -44,6 +44,10 @@
 // Distance that the mmap break keeps from the program break: room for other users of sbrk.
 #define GROW_GAP_BYTES (64UL * 1024 * 1024)
 
+// From this heap on growth asks for huge pages: one half used is 2 % of it.
+#define HUGE_PAGE_HEAP_MIN (64UL * 1024 * 1024)
+#define HUGE_PAGE_BYTES    (2UL * 1024 * 1024)
+
 // Dirty free memory that may stay: a share of the recent peak, within these bounds (purge.c).
 #define RETAIN_BYTES_MIN (CONFIG_TINY ? 0UL : 512UL * 1024)
 #define RETAIN_BYTES_MAX (64UL * 1024 * 1024)

@@ -77,11 +77,6 @@ void die_realloc_freed(const void *ptr, size_t block_bytes, const void *caller)
     die("realloc of a freed block:", ptr, block_bytes, caller);
 }
 
-void die_corrupt_list(const void *ptr, size_t block_bytes, const void *caller)
-{
-    die("overwritten free block near", ptr, block_bytes, caller);
-}
-
 void die_bug(const char *condition, const char *file, int line_number)
 {
     struct line line = {.used = 0};

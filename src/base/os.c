@@ -23,10 +23,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 // Of 47 bits of addresses, programs lie below 2^44 or from 0x55 2^40 on, mappings from 0x7f 2^40
 // down.
 #define HOLE_ADDRESS ((uintptr_t)1 << 44)
@@ -213,11 +209,6 @@ bool os_purge(void *start, size_t bytes)
 void os_huge_pages(void *start, size_t bytes)
 {
     os_call(SYS_madvise, (long)start, (long)bytes, MADV_HUGEPAGE, 0);
-}
-
-bool os_populate(void *start, size_t bytes)
-{
-    return os_call(SYS_madvise, (long)start, (long)bytes, MADV_POPULATE_WRITE, 0) == 0;
 }
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)

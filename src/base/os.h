@@ -34,9 +34,8 @@ void *os_remap(void *start, size_t old_bytes, size_t new_bytes);
 
 // Gives the pages back, keeps the addresses; they read as zero afterwards. False: still there.
 bool os_purge(void *start, size_t bytes);
+// Asks for huge pages where the system gives them on request; whether it does is its affair.
 void os_huge_pages(void *start, size_t bytes);
-// Touches pages in one call; false when the kernel cannot.
-bool os_populate(void *start, size_t bytes);
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
 void os_futex_wake(_Atomic(uint32_t) *word);

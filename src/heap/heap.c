@@ -544,6 +544,7 @@ void heap_drain_transfer(struct heap *heap)
 void heap_dissolve(struct heap *heap)
 {
     collect_mail(heap, true);
+    memset(heap->opened, 0, sizeof heap->opened);
     for (size_t i = 1; i < granule_map_count(); i++) {
         struct granule *slab = granule_map_entry(i);
         if (granule_owner(slab) != heap) {

@@ -60,7 +60,8 @@ void *emergency_take(size_t bytes, size_t alignment)
 bool emergency_is_inside(const void *ptr)
 {
     uintptr_t area = (uintptr_t)area_start();
-    return area != 0 && (uintptr_t)ptr - area < AREA_BYTES;
+    // The first block has its size before it.
+    return area != 0 && (uintptr_t)ptr - area - BLOCK_ALIGN_BYTES < AREA_BYTES - BLOCK_ALIGN_BYTES;
 }
 
 size_t emergency_usable_bytes(const void *ptr)

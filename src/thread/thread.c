@@ -87,6 +87,10 @@ static struct heap *thread_bind(void)
     if (heap == NULL) {
         return NULL;
     }
+    if (untag(t_cache.self) != NULL) { // a signal handler bound one meanwhile
+        orphan_park(heap);
+        return untag(t_cache.self);
+    }
     heap->bins = t_cache.bins; // THREAD-1
     heap->is_checked = false;
     heap->is_borrowed = t_cache.is_dead;

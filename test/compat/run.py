@@ -176,7 +176,7 @@ def run_case(case, preload, stage, probe):
     fresh_directories(stage)
     started = time.monotonic()
     with open(f"{stage}/out", "wb") as out, open(f"{stage}/err", "wb") as err:
-        child = subprocess.Popen(["/bin/bash", f"{HERE}/case.sh", case.path], cwd=f"{stage}/run",
+        child = subprocess.Popen(["/bin/bash", f"{stage}/cases/case.sh", case.path], cwd=f"{stage}/run",
                                  env=environment(stage, preload, probe), stdout=out, stderr=err,
                                  stdin=subprocess.DEVNULL, start_new_session=True)
         try:
@@ -377,6 +377,11 @@ def main():
     stage = tempfile.mkdtemp(prefix="compat-")
     os.chmod(stage, 0o755)
     try:
+        # From copies: bash reads a script as it runs, and somebody may be changing it.
+        shutil.copytree(f"{HERE}/cases", f"{stage}/cases")
+        shutil.copy(f"{HERE}/case.sh", f"{stage}/cases/case.sh")
+        for case in cases:
+            case.path = f"{stage}/cases/{case.name}.sh"
         matrix = Matrix(options, stage)
         print(f"{'':<24}" + "".join(f"{one.name:>10}" for one in matrix.found))
         for case in cases:

@@ -20,6 +20,7 @@ for ((i = 0; i < 50 && after > before * 6 / 10; i++)); do
     after=$(rss_kb "$server")
 done
 note "RSS $((before / 1024)) MB, after FLUSHALL $((after / 1024)) MB"
+((after <= before * 6 / 10)) && echo "memory fell" || echo "memory stayed"
 "${cli[@]}" set k v
 "${cli[@]}" shutdown nosave
 wait "$server" && echo "ended well"

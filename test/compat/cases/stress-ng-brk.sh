@@ -3,6 +3,6 @@
 # packages: stress-ng
 # serves: stress-ng
 # timeout: 60
-run stress-ng --brk 2 --brk-ops 60000 \
+run stress-ng --brk 2 --brk-ops 20000 \
     --verify --timeout 40 --oomable 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
 grep -E 'fail|error|successful' log | sed 's/ in .*//'

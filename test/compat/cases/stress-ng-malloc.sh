@@ -4,6 +4,6 @@
 # serves: stress-ng
 # timeout: 60
 run stress-ng --malloc 2 --malloc-bytes 64M \
-    --malloc-ops 60000 --malloc-thresh 64K --malloc-pthreads 2 \
+    --malloc-ops 20000 --malloc-thresh 64K --malloc-pthreads 2 \
     --verify --timeout 40 --oomable 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
 grep -E 'fail|error|successful' log | sed 's/ in .*//'

@@ -23,7 +23,9 @@ awk -v src="$src" '
         split($0, part, "\"")
         other = module(part[2])
         if (!(other in rank)) {
-            if (part[2] !~ /^myalloc(_live)?[.]h$/) fail(FILENAME ":" FNR ": " part[2] " is not in LAYERS")
+            if (part[2] !~ /^myalloc(_live)?[.]h$/) {
+                fail(FILENAME ":" FNR ": " part[2] " is not in LAYERS")
+            }
         } else if (rank[other] > rank[self]) {
             fail(FILENAME ":" FNR ": " self " includes " other ", which is above it")
         }

@@ -21,10 +21,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef PR_SET_VMA
-#define PR_SET_VMA           0x53564d41 // linux/prctl.h since 5.17; Debian 12's libc lacks it
-#define PR_SET_VMA_ANON_NAME 0
-#endif
+// PR_SET_VMA and PR_SET_VMA_ANON_NAME of linux/prctl.h since 5.17; Debian 12's libc lacks them.
+#define SET_VMA      0x53564d41
+#define SET_VMA_NAME 0
 
 enum grade { GRADE_GOOD, GRADE_NOTE, GRADE_PROBLEM, GRADE_UNKNOWN };
 
@@ -130,7 +129,7 @@ static void examine_names(struct findings *findings)
     if (page == MAP_FAILED) {
         return;
     }
-    const bool works = prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, page, 4096, "myalloc") == 0;
+    const bool works = prctl(SET_VMA, SET_VMA_NAME, page, 4096, "myalloc") == 0;
     munmap(page, 4096);
     add(findings, works ? GRADE_GOOD : GRADE_NOTE, "names of anonymous mappings",
         works ? "supported" : "not in this kernel",

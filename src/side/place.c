@@ -23,7 +23,10 @@ static void expand(struct line *line, const char *pattern)
 {
     bool has_process = false;
     for (; *pattern != '\0'; pattern++) {
-        char key = *pattern == '%' ? pattern[1] : '\0';
+        char key = '\0';
+        if (*pattern == '%') {
+            key = pattern[1];
+        }
         if (key == 'p') {
             line_add_number(line, os_process_id());
             has_process = true;

@@ -122,6 +122,15 @@ def run(tool, command, allocator, probe=None, sampling=None):
     return sample
 
 
+def failure(tool, command, allocator):
+    """One run; None, or why it failed."""
+    try:
+        run(tool, command, allocator)
+        return None
+    except Failed as error:
+        return str(error)
+
+
 def verify_provider(tool, command, allocator, probe_library):
     """A run with the probe before the allocator: every program it starts must be served by it."""
     with tempfile.TemporaryDirectory() as scratch:

@@ -28,13 +28,11 @@ class Checks:
         self.crippled = os.path.join(build, "crippled.so")
         self.trace = os.path.join(directory, "whole.trace")
         self.damaged = os.path.join(directory, "damaged.trace")
-        self.passed, self.problems = 0, []
+        self.outcomes = []
 
-    def expect(self, condition, text):
-        if condition:
-            self.passed += 1
-        else:
-            self.problems.append(f"FAILED trace: {text}")
+    def expect(self, condition, claim, details=""):
+        """`details` are told when the claim does not hold."""
+        self.outcomes.append((f"trace: {claim}", None if condition else details))
 
     def _write_damaged(self, content):
         with open(self.damaged, "wb") as file:
@@ -42,13 +40,14 @@ class Checks:
 
     def whole(self):
         status, _, _ = _status(self.tool, "gen", self.trace, "3", str(OPERATIONS), "7")
-        self.expect(status == 0, "cannot make a trace")
+        self.expect(status == 0, "a trace is made")
         status, out, _ = _status(self.tool, "dump", self.trace)
-        self.expect(status == SOUND and out.count(b"\n") == OPERATIONS, "dump loses records")
+        self.expect(status == SOUND and out.count(b"\n") == OPERATIONS,
+                    "dump prints every record")
         status, out, _ = _status(self.tool, "check", self.trace)
         self.expect(status == SOUND and b"6 threads" in out
                     and b"0 frees of unknown blocks, 0 missing frees" in out,
-                    "the whole trace is not understood: " + out.decode())
+                    "the whole trace is understood", out.decode())
 
     def cut(self, content, rng):
         """A trace cut at any byte is sound as far as it goes; only the header must be whole."""
@@ -57,7 +56,8 @@ class Checks:
             self._write_damaged(content[:length])
             status, _, err = _status(self.tool, "check", self.damaged)
             expected = SOUND if length >= 184 else CORRUPT
-            self.expect(status == expected, f"cut at {length}: status {status}, {err.decode()}")
+            self.expect(status == expected, f"cut at {length}, sound or refused",
+                        f"status {status}, {err.decode()}")
 
     def flipped(self, content, rng):
         """A changed bit is noticed in a closed chunk; in the others it must not crash anything."""
@@ -67,32 +67,30 @@ class Checks:
             damaged[at] ^= 1 << rng.randrange(8)
             self._write_damaged(damaged)
             status, _, err = _status(self.tool, "check", self.damaged)
-            self.expect(status in (SOUND, CORRUPT), f"bit at {at}: status {status}")
-            self.expect(status == SOUND or b"trace_tool: " in err, f"bit at {at}: no message")
+            self.expect(status in (SOUND, CORRUPT), f"bit at {at}, no crash", f"status {status}")
+            self.expect(status == SOUND or b"trace_tool: " in err, f"bit at {at}, a message")
             status, _, _ = _status(self.replay, "--touch", "none", self.damaged)
-            self.expect(status in (0, 1, 3), f"replay with a changed bit at {at}: {status}")
+            self.expect(status in (0, 1, 3), f"bit at {at}, replay does not crash",
+                        f"status {status}")
         first_chunk = bytearray(content)  # closed: the trace is long enough to fill it
         first_chunk[CHUNK_BYTES + 32 + rng.randrange(CHUNK_BYTES // 2)] ^= 4
         self._write_damaged(first_chunk)
         status, _, err = _status(self.tool, "check", self.damaged)
-        self.expect(status == CORRUPT and b"wrong checksum" in err, "a changed chunk is accepted")
+        self.expect(status == CORRUPT and b"wrong checksum" in err, "a changed chunk is refused")
 
     def replayed(self, allocators):
         for allocator in allocators:
             for touch in ("none", "all"):
                 command = measure.Command([self.replay, "--touch", touch, self.trace], timeout=30)
-                try:
-                    measure.run(self.measure, command, allocator)
-                    self.passed += 1
-                except measure.Failed as error:
-                    self.problems.append(f"FAILED replay under {allocator.name}: {error}")
+                error = measure.failure(self.measure, command, allocator)
+                self.expect(error is None, f"replay under {allocator.name}, touch {touch}", error)
         status, _, err = _status(self.replay, self.trace, LD_PRELOAD=self.crippled,
                                  CRIPPLED="corrupt")
-        self.expect(status != 0 and err, "replay does not notice corrupted blocks")
+        self.expect(status != 0 and err, "replay notices corrupted blocks")
 
 
 def run(build, allocators):
-    """Returns (number of passed checks, list of problems)."""
+    """Returns a list of (claim, None or why it does not hold)."""
     rng = random.Random(3)
     with tempfile.TemporaryDirectory() as directory:
         checks = Checks(build, directory)
@@ -102,4 +100,4 @@ def run(build, allocators):
         checks.cut(content, rng)
         checks.flipped(content, rng)
         checks.replayed(allocators)
-    return checks.passed, checks.problems
+    return checks.outcomes

@@ -11,25 +11,23 @@ TIMEOUT = 30
 
 def _check(tool, row, allocator):
     row.command.timeout = TIMEOUT
-    try:
-        measure.run(tool, row.command, allocator)
-        return None
-    except measure.Failed as error:
-        return f"FAILED {row.name} under {allocator.name}: {error}"
+    return f"{row.name} under {allocator.name}", measure.failure(tool, row.command, allocator)
 
 
 def run(build, allocators, names):
-    """Returns the exit status; prints the failures and the last line "N passed, N failed"."""
+    """Returns the exit status; prints a line for each claim and, last, "N passed, N failed"."""
     rows, unknown = suite.chosen(suite.rows(build, SCALE, extra=["-f"]), names)
-    problems = [f"FAILED no workload is called {word}" for word in unknown]
+    outcomes = [(f"a workload is called {word}", "unknown") for word in unknown]
     tool = os.path.join(build, "measure")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         pairs = [(row, a) for row in rows for a in allocators]
-        outcomes = list(pool.map(lambda pair: _check(tool, *pair), pairs))
-    problems += [text for text in outcomes if text]
-    trace_passed, trace_problems = replay_check.run(build, allocators)
-    problems += trace_problems
-    for text in problems:
-        print(text)
-    print(f"{outcomes.count(None) + trace_passed} passed, {len(problems)} failed")
-    return 1 if problems or not outcomes else 0
+        outcomes += pool.map(lambda pair: _check(tool, *pair), pairs)
+    outcomes += replay_check.run(build, allocators)
+    for claim, problem in outcomes:
+        if problem is None:
+            print(f"ok - {claim}")
+        else:
+            print(*(f"# {line}" for line in problem.splitlines()), f"not ok - {claim}", sep="\n")
+    failed = sum(problem is not None for _, problem in outcomes)
+    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    return 1 if failed or not pairs else 0

@@ -13,13 +13,14 @@ clang-tidy clang-tidy
 ar binutils
 /usr/include/criterion/criterion.h libcriterion-dev
 /usr/include/linux/seccomp.h linux-libc-dev
+dash dash
 diff diffutils
 find findutils
 git git
 gzip gzip
 perl perl
-python3 python3
-/usr/bin/python3 python3-minimal
+mandoc mandoc
+/usr/bin/pydoc3 python3
 setarch util-linux
 sqlite3 sqlite3
 strace strace

@@ -61,8 +61,15 @@ $(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
 LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(CURDIR)/$(B)/libmyalloc.so)
 SUITE = @RESULTS=$(RESULTS) TEST_PROGRAMS=$(CURDIR)/$(T) CC=$(CC) LIB=$(LIBRARY) $(1) \
         test/support/suite.sh $(GROUP)$(@:suite%=%)
-suite-static suite-negative suite-preload suite-injection suite-report:
+suite-static suite-negative suite-preload suite-injection suite-report suite-misuse:
 	$(SUITE) $(call scripts,$(@:suite-%=%))
+# The command with hostile input; the workloads, for a moment; the programs that everyone has.
+suite-cli:
+	$(call SUITE,LIMIT=600) test/cli/run.sh
+suite-bench:
+	$(call SUITE,LIMIT=600) test/bench/smoke.sh
+suite-compat:
+	$(call SUITE,LIMIT=600) test/compat/everywhere.sh
 suite-api suite-corruption suite-hazards suite-stress:
 	$(SUITE) $(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%))
 suite-unit:
@@ -76,13 +83,16 @@ suite-valgrind:
 
 prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
         $(T)/hazards/programs/operator_delete
+prepare-cli: myalloc libmyalloc.so
+prepare-bench: bench-build libmyalloc.so
+prepare-compat prepare-misuse: libmyalloc.so
 prepare-archive: $(ARCHIVED)
 prepare-unit: $(UNITS)
 
 # The groups: what is made before, and which suites then run, one after the other. The glibc group
 # checks the checks: what they demand of the library, glibc does.
 PRELOADED   := api corruption hazards stress
-SUITES_main     := static negative $(PRELOADED) preload report
+SUITES_main     := static negative $(PRELOADED) preload report cli misuse compat bench
 SUITES_debug    := unit injection
 SUITES_brk-off  := $(PRELOADED)
 SUITES_tiny     := api corruption stress
@@ -105,7 +115,7 @@ CONF_brk-off := MYALLOC_CONF=brk:0
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
-        $(filter unit archive,$(1:valgrind=archive))
+        $(filter unit archive cli misuse compat bench,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 
 variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))

@@ -11,7 +11,8 @@ golden maps-colour fake "$myalloc" maps --color always 4242
 golden maps-gone fake "$myalloc" maps 99
 golden heap-kernel fake "$myalloc" heap 4242
 golden top-none fake "$myalloc" top -b -n 1
-golden doctor sh -c "MYALLOC_PROC_ROOT='$tmp/tree' '$myalloc' doctor | grep -A1 -E '^[a-z]+ +/(proc|sys)/'"
+golden doctor sh -c "MYALLOC_PROC_ROOT='$tmp/tree' '$myalloc' doctor |
+    grep -A1 -E '^[a-z]+ +/(proc|sys)/'"
 golden lab-fit-en "$myalloc" lab fit --lang en
 golden lab-fit-ko "$myalloc" lab fit --lang ko
 golden lab-unknown "$myalloc" lab nothing

@@ -1,4 +1,4 @@
-# Hostile live pages, ELF files and trees: an answer or a sentence, never a crash; sourced by run.sh.
+# Hostile live pages, ELF files and trees: an answer or a sentence, no crash; sourced by run.sh.
 victim=$myalloc
 if [ -z "$NO_ASAN" ]; then
     victim=$tmp/myalloc-asan
@@ -10,7 +10,7 @@ survives() {
     name=$1; shift
     env "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
     got=$?
-    if [ $got -le 1 ]; then ok; else fail "$name: exit $got"; head -5 "$tmp/err"; fi
+    if [ $got -le 1 ]; then ok "$name"; else fail "$name: exit $got" "$tmp/err"; fi
 }
 # A reader that does not end is as bad as one that crashes.
 fake_in_time() { survives "$1" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" "$2" $3 4242; }
@@ -23,7 +23,7 @@ read_page() {
 for bytes in 0 1 7 8 63 255 256 257 511 512 4095 4096 20000 65536 100000 135000; do
     "$tmp/page_writer" cut "$page" 4242 $bytes
     survives "cut $bytes" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" heap 4242
-    if grep -q -e truncated -e 'wrote no live page' "$tmp/out"; then ok; else fail "cut $bytes: no sentence"; fi
+    check "cut $bytes, sentence" -n "$(grep -e truncated -e 'wrote no live page' "$tmp/out")"
 done
 for seed in $(seq 1 20); do
     "$tmp/page_writer" random "$page" 4242 "$seed"
@@ -53,7 +53,8 @@ for file in smaps maps stat statm status; do
     cp "$tmp/tree/proc/4242/$file" "$tmp/keep"
     head -c 3000 "$tmp/dynamic" >"$tmp/tree/proc/4242/$file"
     survives "garbage in $file" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" maps 4242
-    survives "garbage in $file, watch" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" watch -n 1 4242
+    survives "garbage in $file, watch" MYALLOC_PROC_ROOT="$tmp/tree" \
+        timeout 10 "$victim" watch -n 1 4242
     : >"$tmp/tree/proc/4242/$file"
     survives "empty $file" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" maps 4242
     cp "$tmp/keep" "$tmp/tree/proc/4242/$file"

@@ -51,7 +51,15 @@ check run-timeline-mark "$(grep -c '<title>brk grow 1 MiB' "$tmp/t.html")" -eq 2
 if command -v python3 >/dev/null; then
     code run-python 0 "$myalloc" run --stats python3 -c 'x = [str(i) for i in range(10000)]'
     says run-python 'BLOCK'
-    json() { name=$1; shift; "$@" 2>&1 | python3 -m json.tool --json-lines >/dev/null && ok || fail "json $name"; }
+    json() {
+        name="json $1"; shift
+        "$@" >"$tmp/out" 2>&1
+        if python3 -m json.tool --json-lines "$tmp/out" >/dev/null 2>"$tmp/err"; then
+            ok "$name"
+        else
+            fail "$name" "$tmp/err"
+        fi
+    }
     json run "$myalloc" run --json true
     json run-compare "$myalloc" run --json --compare true
     json maps "$myalloc" maps --json $$
@@ -66,7 +74,8 @@ sleep 60 &
 sleeper=$!
 sleep 0.2
 rss=$("$myalloc" maps --json $sleeper | sed 's/.*"total":{[^}]*"rss_bytes":\([0-9]*\).*/\1/')
-check maps-total "$rss" -eq $(($(sed -n 's/^Rss: *\([0-9]*\) kB/\1/p' /proc/$sleeper/smaps_rollup) * 1024))
+rss_kb=$(sed -n 's/^Rss: *\([0-9]*\) kB/\1/p' /proc/$sleeper/smaps_rollup)
+check maps-total "$rss" -eq $((rss_kb * 1024))
 code heap-real 0 "$myalloc" heap --svg "$tmp/h.svg" $sleeper
 check heap-svg "$(grep -c '</svg>' "$tmp/h.svg")" -eq 1
 "$myalloc" watch -d 0.05 $sleeper >"$tmp/watched" 2>&1 &
@@ -99,11 +108,11 @@ check stale-page "$(grep -c '"has_page":false' "$tmp/out")" -eq 1
 rm -f "$tmp/run/myalloc/$$"
 
 # man page, completion and help know the same options.
-for option in $("$myalloc" --help >/dev/null; for c in run maps watch top heap lab check doctor; do
-    "$myalloc" $c --help; done | grep -o -e '--[a-z]*' | sort -u); do
-    if grep -q -e "\\\\-\\\\-${option#--}\|Fl \\\\-${option#--}\|Fl -${option#--}" src/man/myalloc.1; then ok; else fail "myalloc.1 lacks $option"; fi
-    if grep -q -e "$option" src/man/myalloc.bash; then ok; else fail "myalloc.bash lacks $option"; fi
+for option in $(for command in run maps watch top heap lab check doctor; do
+    "$myalloc" $command --help
+done | grep -o -e '--[a-z]*' | sort -u); do
+    word=${option#--}
+    in_manual=$(grep -e "\\\\-\\\\-$word" -e "Fl \\\\-$word" -e "Fl -$word" src/man/myalloc.1)
+    check "myalloc.1 has $option" -n "$in_manual"
+    check "myalloc.bash has $option" -n "$(grep -e "$option" src/man/myalloc.bash)"
 done
-if command -v mandoc >/dev/null; then
-    check mandoc -z "$(mandoc -Tlint src/man/myalloc.1 2>/dev/null)"
-fi

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Tests of the myalloc command: golden output on a fixed tree of /proc, real processes, hostile input.
-# Usage: test/cli/run.sh [--update]    --update writes the golden files anew; look at the diff.
+# Tests of the myalloc command: golden output on a fixed tree of /proc, real processes, hostile
+# input. Usage: test/cli/run.sh [--update]; --update writes the golden files anew: look at the diff.
 # MYALLOC names the command (default ./myalloc), CC the compiler; NO_ASAN=1 leaves out that build.
-# Prints one line per failure and, last, "N passed, N failed".
+# Prints `ok - NAME` or `not ok - NAME` for each test, after `# DETAILS`; last, the counts.
 cd "$(dirname "$0")/../.." || exit 1
 here=test/cli
 myalloc=$(realpath "${MYALLOC:-./myalloc}")
@@ -19,27 +19,45 @@ mkdir -p "$tmp/run/myalloc"
 chmod 700 "$tmp/run/myalloc"
 page="$tmp/run/myalloc/4242"
 
-ok() { passed=$((passed + 1)); }
-fail() { failed=$((failed + 1)); printf 'FAIL %s\n' "$*"; }
+ok() { passed=$((passed + 1)); printf 'ok - %s\n' "$1"; }
+# fail NAME [FILE]: FILE holds the details.
+fail() {
+    failed=$((failed + 1))
+    [ $# -lt 2 ] || head -n 20 "$2" | sed 's/^/# /'
+    printf 'not ok - %s\n' "$1"
+}
 # check NAME CONDITION...: run a test(1) expression.
-check() { name=$1; shift; if [ "$@" ]; then ok; else fail "$name: [ $* ]"; fi; }
+check() {
+    name=$1; shift
+    if [ "$@" ]; then ok "$name"; else fail "$name: [ $* ]"; fi
+}
 # golden NAME CMD...: compare stdout, stderr and exit code with golden/NAME.
 golden() {
     name=$1; shift
     "$@" >"$tmp/out" 2>&1 </dev/null
     printf 'exit %d\n' $? >>"$tmp/out"
     if [ "$update" = --update ]; then cp "$tmp/out" "$here/golden/$name"; fi
-    if cmp -s "$tmp/out" "$here/golden/$name"; then ok; else fail "golden $name"; diff "$here/golden/$name" "$tmp/out" | head -20; fi
+    if diff "$here/golden/$name" "$tmp/out" >"$tmp/diff" 2>&1; then
+        ok "golden $name"
+    else
+        fail "golden $name" "$tmp/diff"
+    fi
 }
 # code NAME WANTED CMD...: compare the exit code only.
 code() {
     name=$1; wanted=$2; shift 2
     "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
     got=$?
-    if [ $got -eq "$wanted" ]; then ok; else fail "$name: exit $got, not $wanted"; cat "$tmp/err"; fi
+    if [ $got -eq "$wanted" ]; then
+        ok "$name"
+    else
+        fail "$name: exit $got, not $wanted" "$tmp/err"
+    fi
 }
 # says NAME PATTERN: the last stderr holds a line like this.
-says() { if grep -q "$2" "$tmp/err"; then ok; else fail "$1: stderr lacks '$2'"; cat "$tmp/err"; fi; }
+says() {
+    if grep -q "$2" "$tmp/err"; then ok "$1: $2"; else fail "$1: no '$2' in stderr" "$tmp/err"; fi
+}
 
 build() {
     ${CC:-gcc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -Iinclude "$@" || exit 1
@@ -61,4 +79,4 @@ fake() { MYALLOC_PROC_ROOT="$tmp/tree" "$@"; }
 . $here/real.sh
 . $here/hostile.sh
 printf '%d passed, %d failed\n' $passed $failed
-[ $failed -eq 0 ]
+[ $failed -eq 0 ] && [ $passed -gt 0 ]

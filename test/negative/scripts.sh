@@ -86,6 +86,11 @@ refused "fast path: too many instructions fail" fast_path
 counted "extern void *f(unsigned long); void *malloc(unsigned long n) { return f(n); } $short_free"
 refused "fast path: leaving before ret fails" fast_path
 
+sed 's/^Default: 1\.$/Default: 2./' src/man/myalloc.7 >"$broken/page.7"
+refused "options: a page with another list fails" scripts/options_man.sh --check "$broken/page.7"
+grep -v 'options: made' src/man/myalloc.7 >"$broken/page.7"
+refused "options: a page without the list fails" scripts/options_man.sh --check "$broken/page.7"
+
 # styled TEXT [NAME] - the style check of one file.
 styled() {
     local file=$broken/${2:-src/heap/styled.c}

@@ -1,7 +1,7 @@
 # style.sh - what can be seen without running anything: format, style, floors.
 . test/support/tap.sh
 mapfile -t sources < <(find src include test bench -name '*.[ch]' | sort)
-mapfile -t others < <(find test scripts .ci -name '*.sh' -o -name '*.cc' -o -name run | sort)
+mapfile -t others < <(find test scripts bench .ci -name '*.sh' -o -name '*.cc' -o -name run | sort)
 
 formatted() {
     clang-format --dry-run -Werror "$1"

@@ -64,18 +64,33 @@ endef
 $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d)
--include test/test.mk bench/bench.mk
+-include test/test.mk test/compat/compat.mk test/misuse/misuse.mk bench/bench.mk
 
 install: all
 	install -D -m 755 libmyalloc.so $(DESTDIR)$(PREFIX)/lib/libmyalloc.so
 	install -D -m 644 include/myalloc.h $(DESTDIR)$(PREFIX)/include/myalloc.h
-	$(if $(SRC_CLI),install -D -m 755 myalloc $(DESTDIR)$(PREFIX)/bin/myalloc)
+	install -D -m 644 include/myalloc_live.h $(DESTDIR)$(PREFIX)/include/myalloc_live.h
+	install -D -m 755 myalloc $(DESTDIR)$(PREFIX)/bin/myalloc
+	install -D -m 644 src/man/myalloc.bash \
+	        $(DESTDIR)$(PREFIX)/share/bash-completion/completions/myalloc
+	for section in 1 3 7; do \
+	    install -d $(DESTDIR)$(PREFIX)/share/man/man$$section && \
+	    install -m 644 src/man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section || exit 1; \
+	done
 
 clean:
 	rm -rf build build-* libmyalloc.so myalloc
 
 help:
-	@echo 'all check install clean help; see README.md'
+	@echo 'make              libmyalloc.so and the command myalloc'
+	@echo 'make install      both, headers, manuals, completion: PREFIX, DESTDIR'
+	@echo 'make check        all tests; make check-GROUP: those of a group,'
+	@echo '                  $(ALL_GROUPS)'
+	@echo 'make stress       threads for a minute; tidy: only the static checks; format: the sources'
+	@echo 'make bench        measure; bench-real bench-report bench-self bench-setup bench-smoke'
+	@echo 'make compat       real programs under every allocator; compat-setup installs them'
+	@echo 'make misuse       which misuse every allocator catches'
+	@echo 'make clean        remove what was built'
 
 .PHONY: all install clean help
 .DEFAULT_GOAL := all

@@ -5,5 +5,7 @@
 # timeout: 60
 run stress-ng --malloc 2 --malloc-bytes 64M \
     --malloc-ops 20000 --malloc-thresh 64K --malloc-pthreads 2 \
-    --verify --timeout 40 --oomable 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
-grep -E 'fail|error|successful' log | sed 's/ in .*//'
+    --verify --timeout 40 --oomable --metrics-brief 2>&1 | sed 's/\[[0-9]*\]//' >log || cat log
+grep -E 'fail|error|successful' log | sed 's| in .*||'
+awk '/metrc/ && $5 ~ /^[0-9.]+$/ && $4 > 0 { worked = 1 }
+    END { print worked ? "worked" : "did nothing" }' log

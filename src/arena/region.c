@@ -19,7 +19,8 @@
 #define MAP_TRIES 16 // places to look for room before we give up
 
 static struct {
-    uintptr_t end; // [lock: LOCK_RUN] address behind our last granule
+    uintptr_t end;         // [lock: LOCK_RUN] address behind our last granule
+    uintptr_t highest_end; // [lock: LOCK_RUN] that it ever was
     struct region_stats stats;
 } g_region;
 
@@ -115,11 +116,15 @@ static size_t grow_exactly(size_t granules, enum region_kind kind)
     return first;
 }
 
-// Large heaps ask for huge pages as they grow: a page fault costs as much as 200 pairs of malloc
-// and free. Only whole ones inside what is new, so that little is resident before its use.
+// Large heaps ask for huge pages as they grow to a new peak: a page fault costs as much as 200
+// pairs of malloc and free. Not when they breathe: clearing 2 MiB again and again costs more than
+// it saves. Only whole ones inside what is new, so that little is resident before its use.
 static void ask_huge_pages(uintptr_t start, size_t bytes)
 {
-    if (start + bytes - g_granule_map.base < HUGE_PAGE_HEAP_MIN || g_options.huge_pages == 0) {
+    uintptr_t end = start + bytes;
+    bool is_peak = end > g_region.highest_end;
+    g_region.highest_end = max_size(g_region.highest_end, end);
+    if (!is_peak || end - g_granule_map.base < HUGE_PAGE_HEAP_MIN || g_options.huge_pages == 0) {
         return;
     }
     uintptr_t from = align_up(start, HUGE_PAGE_BYTES);

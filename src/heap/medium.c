@@ -5,7 +5,7 @@
  * Locks:      LOCK_MEDIUM of the class for masks and lists, taken once per half magazine; memory
  *             is taken and given back outside of it.
  * Invariants: MEDIUM-1  a slab is on the list of its class exactly while its mask is not 0.
- *             MEDIUM-2  a bit is set exactly when the block's hold is FRESH or FREE.
+ *             MEDIUM-2  a bit is set exactly when the block's hold is FRESH, FREE or PURGED.
  *             MEDIUM-3  what is in a magazine has hold MAGAZINE or MAGAZINE_FRESH.
  *
  * Why not owned by threads, as small slabs are: a mixed load on 20 threads would strand 20 MB in
@@ -281,24 +281,38 @@ void medium_flush(struct heap *heap)
 
 // ---- giving back ----
 
+// The end of the row of free blocks that begins at `from`; *is_dirty: one of them was in use since
+// the row was last purged.
+static unsigned free_row_end(const struct granule *slab, unsigned from, bool *is_dirty)
+{
+    unsigned end = from;
+    *is_dirty = false;
+    while (end < slab->carved && ((slab->mask >> end) & 1) != 0) {
+        *is_dirty |= medium_hold(slab_block(slab, end)) == HOLD_FREE;
+        end++;
+    }
+    return end;
+}
+
 // Purges the whole pages inside rows of free blocks of a slab.
 static size_t purge_slab(struct granule *slab)
 {
-    size_t bytes = size_class_bytes(slab->class);
     size_t page = os_page_bytes();
-    uintptr_t base = (uintptr_t)slab_block(slab, 0);
     size_t purged = 0;
-    for (unsigned block = 0; block < slab->carved;) {
-        unsigned end = block;
-        while (end < slab->carved && ((slab->mask >> end) & 1) != 0) {
-            end++;
+    for (unsigned from = 0; from < slab->carved;) {
+        bool is_dirty;
+        unsigned end = free_row_end(slab, from, &is_dirty);
+        uintptr_t start = align_up((uintptr_t)slab_block(slab, from), page);
+        uintptr_t stop = align_down((uintptr_t)slab_block(slab, end), page);
+        bool is_worth = is_dirty && start < stop;
+        if (is_worth && os_purge((void *)start, stop - start)) { // NOLINT: our own memory
+            purged += stop - start;
+            for (unsigned block = from; block < end; block++) {
+                bool is_fresh = medium_hold(slab_block(slab, block)) == HOLD_FRESH;
+                medium_set_hold(slab_block(slab, block), is_fresh ? HOLD_FRESH : HOLD_PURGED);
+            }
         }
-        uintptr_t from = align_up(base + block * bytes, page);
-        uintptr_t to = align_down(base + end * bytes, page);
-        if (from < to && os_purge((void *)from, to - from)) { // NOLINT: our own memory
-            purged += to - from;
-        }
-        block = end + 1;
+        from = end + 1;
     }
     return purged;
 }
@@ -353,7 +367,7 @@ void medium_check(void)
             empties += slab->mask == full_mask(slab->class);
             for (unsigned block = 0; block < slab->carved; block++) {
                 enum medium_hold hold = medium_hold(slab_block(slab, block));
-                bool is_free = hold == HOLD_FRESH || hold == HOLD_FREE;
+                bool is_free = hold == HOLD_FRESH || hold >= HOLD_FREE;
                 VERIFY((((slab->mask >> block) & 1) != 0) == is_free); // MEDIUM-2
             }
         }

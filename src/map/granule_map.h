@@ -69,6 +69,7 @@ enum medium_hold {
     HOLD_MAGAZINE,       // in some thread's magazine
     HOLD_MAGAZINE_FRESH, // there too, and never in the user's hands
     HOLD_FREE,           // back in the mask
+    HOLD_PURGED,         // there too, and its whole pages were given back since
 };
 #define HOLD_SHIFT      10 // one byte a KiB
 #define HOLD_UNIT_SHIFT 7  // medium blocks begin at multiples of 128 bytes

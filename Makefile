@@ -11,12 +11,14 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wconversion -Wcast-qual -Wwrite-
         -Wimplicit-fallthrough -Wnull-dereference
 ifneq ($(findstring clang,$(CC)),)
 WARN += -Wthread-safety
+else
+DENSE := -fno-align-loops -fno-align-jumps
 endif
 # Without -fno-builtin-*, gcc turns malloc + memset inside calloc into a call of calloc.
 CFLAGS_LIB = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fsemantic-interposition \
         -ftls-model=initial-exec \
         -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
-        -gdwarf-4 -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
+        -gdwarf-4 $(DENSE) -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
 # One code and one data segment, and no relro: each would cost every process a system call.
 LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
         -Wl,--hash-style=gnu,--as-needed -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
@@ -44,7 +46,7 @@ $(B)/myalloc: $(OBJ_CLI)
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
 SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c \
-        $(addprefix src/heap/,orphan.c census.c view.c pool.c medium.c mail.c transfer.c large.c heap_check.c) \
+        $(addprefix src/heap/,orphan.c census.c view.c pool.c medium.c mail.c transfer.c large.c heap_check.c watch.c) \
         $(addprefix src/thread/,start.c thread.c emergency.c block.c) \
         $(addprefix src/api/,report.c recorder.c statistics.c fork.c shadow.c extensions.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Os) \

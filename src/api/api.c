@@ -89,7 +89,7 @@ void api_free_slow(void *ptr)
 
 void api_free_event(struct granule *slab)
 {
-    block_slab_event(slab);
+    block_slab_event(slab, CALLER());
 }
 
 void *api_malloc(size_t bytes)

@@ -5,6 +5,9 @@
  * Locks:      all of them, in the order of enum lock_rank.
  * Invariants: FORK-1  in the window the forking thread may allocate: other libraries' handlers do.
  *
+ * Signals are held back while the locks are taken and given back: a handler that allocates then
+ * would wait for its own thread. Inside the window it may.
+ *
  * vfork and posix_spawn share our memory and run no handlers: nothing here looks at the pid.
  */
 #include "api/fork.h"
@@ -12,6 +15,7 @@
 #include "arena/huge.h"
 #include "arena/run.h"
 #include "base/lock.h"
+#include "base/os.h"
 #include "heap/medium.h"
 #include "heap/orphan.h"
 #include "heap/pool.h"
@@ -27,6 +31,8 @@
 
 static void prefork(void)
 {
+    uint64_t signals;
+    os_signals_block(&signals);
     start_prefork();
     orphan_prefork(); // LOCK_ORPHAN, then every LOCK_MAIL
     pool_prefork();
@@ -36,10 +42,13 @@ static void prefork(void)
     run_prefork();
     meta_prefork();
     lock_open_fork_window(); // FORK-1
+    os_signals_restore(&signals);
 }
 
 static void postfork_parent(void)
 {
+    uint64_t signals;
+    os_signals_block(&signals);
     lock_close_fork_window();
     meta_postfork_parent();
     run_postfork_parent();
@@ -49,10 +58,13 @@ static void postfork_parent(void)
     pool_postfork_parent();
     orphan_postfork_parent();
     start_postfork_parent();
+    os_signals_restore(&signals);
 }
 
 static void postfork_child(void)
 {
+    uint64_t signals;
+    os_signals_block(&signals);
     // In the window, where locks need no order: a signal handler inside of us may have forked.
     view_postfork_child();
     record_postfork_child(g_options.record);
@@ -66,6 +78,7 @@ static void postfork_child(void)
     orphan_postfork_child();
     start_postfork_child();
     thread_postfork_child();
+    os_signals_restore(&signals);
 }
 
 void fork_register(void)

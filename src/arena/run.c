@@ -6,7 +6,7 @@
  * Invariants: RUN-1  first and last entry of a free run are GRANULE_FREE and hold its length.
  *             RUN-2  two free runs are never neighbours.
  *             RUN-3  a dirty bit is set only for free granules; a free granule without it is zero
- *                    (where a page is no larger than a granule).
+ *                    (where a page is no larger than a granule, and no purge was ever refused).
  * States:     NONE -> in use (growth);  in use -> FREE dirty -> FREE clean (purge);
  *             FREE -> in use (take);  FREE at the end -> NONE (trim).
  */
@@ -30,6 +30,7 @@ static struct {
     size_t free_runs;
     size_t high_index; // granules from here on were never handed out
     size_t purges, purged_granules, retaken_granules;
+    bool has_stuck; // a purge was refused: clean memory may hold old contents
 } g_run = {.lock = LOCK_INIT(LOCK_RUN)};
 
 // ---- dirty bits ----
@@ -186,7 +187,7 @@ static bool cut(size_t run, size_t index, size_t length)
         mark_ends(index, length, GRANULE_BODY);
     }
     // Where a page is larger than a granule, a purge leaves the edges of its range as they were.
-    return dirty == 0 && os_page_bytes() <= GRANULE_BYTES;
+    return dirty == 0 && os_page_bytes() <= GRANULE_BYTES && !g_run.has_stuck;
 }
 
 // ---- growth ----
@@ -321,22 +322,31 @@ static bool purge_range(size_t index, size_t count)
     return start >= end || os_purge((void *)start, end - start); // NOLINT: our own memory
 }
 
+// Purges granule by granule what was refused as a whole: one locked page must not keep the rest.
+// What is refused stays as it is, no longer counted; from then on nothing is taken for zero.
+static void purge_singly(size_t index, size_t count)
+{
+    for (size_t i = index; i < index + count; i++) {
+        if (!purge_range(i, 1)) {
+            g_run.has_stuck = true;
+        }
+    }
+}
+
 size_t run_purge_step(void)
 {
     size_t count = 0;
     lock_acquire(&g_run.lock);
     size_t index = highest_dirty(&count);
     if (count != 0) {
-        if (purge_range(index, count)) {
-            dirty_exchange(index, count, false); // RUN-3
-            add_atomic(&g_run.dirty_granules, -count);
-            g_run.purges++;
-            g_run.purged_granules += count;
-            live_event(MYALLOC_LIVE_EVENT_PURGE, granule_map_address(index),
-                       count << GRANULE_SHIFT);
-        } else {
-            count = 0;
+        if (!purge_range(index, count)) {
+            purge_singly(index, count);
         }
+        dirty_exchange(index, count, false); // RUN-3
+        add_atomic(&g_run.dirty_granules, -count);
+        g_run.purges++;
+        g_run.purged_granules += count;
+        live_event(MYALLOC_LIVE_EVENT_PURGE, granule_map_address(index), count << GRANULE_SHIFT);
     }
     lock_release(&g_run.lock);
     return count << GRANULE_SHIFT;

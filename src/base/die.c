@@ -77,6 +77,11 @@ void die_realloc_freed(const void *ptr, size_t block_bytes, const void *caller)
     die("realloc of a freed block:", ptr, block_bytes, caller);
 }
 
+void die_overwritten_block(const void *ptr, size_t block_bytes, const void *caller)
+{
+    die("write to a free block behind", ptr, block_bytes, caller);
+}
+
 void die_bug(const char *condition, const char *file, int line_number)
 {
     struct line line = {.used = 0};

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -209,6 +210,17 @@ bool os_purge(void *start, size_t bytes)
 void os_huge_pages(void *start, size_t bytes)
 {
     os_call(SYS_madvise, (long)start, (long)bytes, MADV_HUGEPAGE, 0);
+}
+
+void os_signals_block(uint64_t *old)
+{
+    const uint64_t all = ~0UL;
+    os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)old, sizeof all);
+}
+
+void os_signals_restore(const uint64_t *old)
+{
+    os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, sizeof *old);
 }
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)

@@ -37,6 +37,10 @@ bool os_purge(void *start, size_t bytes);
 // Asks for huge pages where the system gives them on request; whether it does is its affair.
 void os_huge_pages(void *start, size_t bytes);
 
+// Holds back all signals of this thread; *old is what os_signals_restore needs.
+void os_signals_block(uint64_t *old);
+void os_signals_restore(const uint64_t *old);
+
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
 void os_futex_wake(_Atomic(uint32_t) *word);
 void os_cpu_relax(void);

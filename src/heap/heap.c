@@ -18,6 +18,7 @@
 #include "heap/pool.h"
 #include "heap/slab.h"
 #include "heap/transfer.h"
+#include "heap/watch.h"
 
 #include <string.h>
 
@@ -178,35 +179,54 @@ static void unload_bin(struct heap *heap, struct granule *slab)
 static void class_shrunk(struct heap *heap, unsigned class)
 {
     struct granule *slab = heap->active[class];
-    heap->had_many &= ~(1U << class);
-    if (slab == NULL) {
-        return;
-    }
-    unload_bin(heap, slab);
-    if (slab_is_idle(slab)) {
+    if (slab != NULL) {
+        unload_bin(heap, slab);
+        if (!slab_is_idle(slab)) { // asked again when the last of its blocks is back
+            slab_arm(slab, slab_free_count(slab), slab->carved - slab_free_count(slab));
+            return;
+        }
         deactivate(heap, slab);
         slab_settle(heap, slab);
     }
+    heap->had_many &= ~(1U << class);
+}
+
+// True from the moment that a class has many slabs until it has come down to few.
+static inline bool had_many(const struct heap *heap, unsigned class)
+{
+    return ((heap->had_many >> class) & 1) != 0;
+}
+
+// The countdown of an active slab: to the next free while the
+// class is watched; to the last of its blocks where there were many slabs, but not where a handful
+// of blocks goes in and out of one slab all the time.
+static uint32_t active_countdown(const struct heap *heap, const struct granule *slab)
+{
+    if (UNLIKELY(watch_is_on(heap, slab->class))) {
+        return 1;
+    }
+    return had_many(heap, slab->class) ? slab->carved : SLAB_ARM_NEVER;
 }
 
 void heap_slab_event(struct heap *heap, struct granule *slab)
 {
     unsigned class = slab->class;
     if (granule_state(slab) == GRANULE_ACTIVE) {
-        // Every block was freed since the list was taken: the bin is empty, the slab idle.
+        bool is_watched = slab->armed == 1; // else it was the last of the slab's blocks
+        if (is_watched) {
+            watch_free(heap, slab);
+        }
+        if (!slab_is_idle(slab) || (is_watched && !had_many(heap, class))) {
+            slab_arm(slab, slab_free_count(slab), active_countdown(heap, slab));
+            return;
+        }
+        // Every block is at home: the bin is empty.
         deactivate(heap, slab);
     }
     slab_settle(heap, slab);
-    if (((heap->had_many >> class) & 1) != 0 && heap->opened[class] <= FEW_SLABS) {
+    if (had_many(heap, class) && heap->opened[class] <= FEW_SLABS) {
         class_shrunk(heap, class);
     }
-}
-
-// The countdown of an active slab of which nothing is at home: to the last of its blocks, but not
-// where a handful of blocks goes in and out of one slab all the time.
-static uint32_t active_countdown(const struct heap *heap, const struct granule *slab)
-{
-    return heap->opened[slab->class] >= MANY_SLABS ? slab->carved : SLAB_ARM_NEVER;
 }
 
 static void collect_mail(struct heap *heap, bool wait)

@@ -33,6 +33,7 @@ struct ALIGNED(64) heap {
     uint32_t partial[SMALL_CLASSES];            // [owner] heap.c: first of each list; 0 none
     uint32_t opened[SMALL_CLASSES];             // [owner] heap.c: slabs got less slabs given away
     uint32_t empty[SMALL_CLASSES];              // [owner] heap.c: the empty slab kept; 0 none
+    uint8_t watched[SMALL_CLASSES];             // [owner] watch.c: frees looked at so far
     uint64_t handed[SMALL_CLASSES];             // [owner] heap.c: blocks put into bins so far
     uint32_t retired[SMALL_CLASSES];            // [owner] heap.c: slabs used up so far
 

@@ -325,12 +325,12 @@ void block_give(void *ptr, const void *caller)
     }
 }
 
-void block_slab_event(struct granule *slab)
+void block_slab_event(struct granule *slab, const void *caller)
 {
     if (UNLIKELY(thread_is_interrupted())) {
         return; // this slab waits for its next event
     }
-    struct heap *heap = thread_enter(NULL);
+    struct heap *heap = thread_enter(caller);
     if (heap != NULL) {
         view_peak();
         heap_slab_event(heap, slab);

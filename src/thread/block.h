@@ -100,7 +100,7 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
 void block_complain(void *ptr, const struct block *block, const void *caller);
 
 // The countdown of a slab of this thread ran down.
-void block_slab_event(struct granule *slab);
+void block_slab_event(struct granule *slab, const void *caller);
 
 // malloc_trim: everything free that this thread can reach goes back; true when something did.
 bool block_trim(size_t pad_bytes, const void *caller);

@@ -1,4 +1,5 @@
-/* double_free.c - a block freed twice: known in every tier but between two small local frees. */
+/* double_free.c - a block freed twice: known in every tier; between small local frees
+ * at first, and whenever they come in a row. */
 #include <stdlib.h>
 
 #include "corruption/messages.h"
@@ -44,10 +45,16 @@ static void *with_neighbour(struct misuse *misuse, size_t bytes)
         expect_death(free_##tier##_after_another, DOUBLE_FREE);                                    \
     }
 
-/* Between two small local frees there is no room for a test; the list that they make is looked at
- * when it is drawn next. */
-VICTIM free_SMALL_at_once(struct misuse *misuse)
+/* The first frees of a small class are looked at; between later ones there is no room for a test,
+ * but the list that they make is looked at when it is drawn next. */
+AT_ONCE(SMALL)
+AFTER_ANOTHER(SMALL)
+
+VICTIM free_SMALL_at_once_later(struct misuse *misuse)
 {
+    for (int i = 0; i < 1000; i++) {
+        free(malloc(SMALL));
+    }
     void *block = with_neighbour(misuse, SMALL);
     free(block);
     free(block);
@@ -58,7 +65,7 @@ VICTIM free_SMALL_at_once(struct misuse *misuse)
 
 TEST(double_free_at_once_of_a_small_block_is_known_at_the_next_refill)
 {
-    expect_death(free_SMALL_at_once, DOUBLE_FREE);
+    expect_death(free_SMALL_at_once_later, DOUBLE_FREE);
 }
 
 AT_ONCE(MEDIUM)

@@ -11,5 +11,6 @@
 #define INVALID_FREE    "free of an invalid pointer:"
 #define FOREIGN_FREE    "free of a foreign pointer:"
 #define REALLOC_FREED   "realloc of a freed block:"
+#define FREE_WRITTEN    "write to a free block behind"
 
 #endif

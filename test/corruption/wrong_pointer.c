@@ -35,9 +35,11 @@ enum { SMALL = 64, MEDIUM = 5000, LARGE = 200000, HUGE = 5000000 };
         expect_death(free_misaligned_##tier, MISALIGNED_FREE);                                     \
     }
 
+INSIDE(SMALL, 16)
 INSIDE(MEDIUM, 16)
 INSIDE(LARGE, 65536)
 INSIDE(HUGE, 1 << 20)
+MISALIGNED(SMALL)
 MISALIGNED(MEDIUM)
 MISALIGNED(LARGE)
 MISALIGNED(HUGE)
@@ -105,4 +107,19 @@ VICTIM reallocate_stack(struct misuse *misuse)
 TEST(realloc_of_a_stack_address)
 {
     expect_death(reallocate_stack, INVALID_FREE);
+}
+
+/* The next free looks at the list that the freed block stands on. */
+VICTIM write_to_a_free_block(struct misuse *misuse)
+{
+    size_t *freed = malloc(SMALL);
+    void *block = misused_block(misuse, SMALL);
+    free(freed);
+    *(volatile size_t *)freed = 0x4141414141414141;
+    free(block);
+}
+
+TEST(a_write_to_a_small_free_block_is_known_at_the_next_free)
+{
+    expect_death(write_to_a_free_block, FREE_WRITTEN);
 }

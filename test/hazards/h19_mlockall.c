@@ -1,4 +1,5 @@
 /* h19_mlockall.c - where every page is resident, reserves would be too. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,5 +29,35 @@ TEST(a_locked_program_stays_within_twice_its_live_bytes)
         for (size_t i = 0; i < BLOCK_COUNT; i++) {
             free(blocks[i]);
         }
+    }
+}
+
+/* A page that was locked and freed must keep itself only: not what lies around it, nor below. And
+ * what calloc hands out later must be zero, though some of it was never given back. */
+TEST(one_locked_page_keeps_no_more_than_its_surroundings)
+{
+    enum { LARGE_COUNT = 400, LARGE_BYTES = 200000 };
+    static char *blocks[LARGE_COUNT];
+    size_t rss_before = process_rss_bytes();
+    for (size_t i = 0; i < LARGE_COUNT; i++) {
+        blocks[i] = malloc(LARGE_BYTES);
+        REQUIRE(blocks[i] != NULL);
+        memset(blocks[i], 1, LARGE_BYTES);
+    }
+    char *pin = malloc(LARGE_BYTES); // keeps the heap from shrinking over the locked page
+    REQUIRE(pin != NULL);
+    memset(pin, 1, LARGE_BYTES);
+    if (mlock(blocks[LARGE_COUNT - 1], 4096) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < LARGE_COUNT; i++) {
+        free(blocks[i]);
+    }
+    malloc_trim(0);
+    REQUIRE(process_rss_bytes() <= rss_before + (size_t)LARGE_COUNT * LARGE_BYTES / 4);
+    for (size_t i = 0; i < LARGE_COUNT; i++) {
+        blocks[i] = calloc(1, LARGE_BYTES);
+        REQUIRE(blocks[i] != NULL && blocks[i][0] == 0);
+        REQUIRE(memcmp(blocks[i], blocks[i] + 1, LARGE_BYTES - 1) == 0);
     }
 }

@@ -99,3 +99,33 @@ TEST(fork_while_threads_read_lines)
         pthread_join(threads[i], NULL);
     }
 }
+
+static void allocate_large_in_handler(int signal_number)
+{
+    (void)signal_number;
+    void *large = malloc(200000);
+    void *medium = malloc(5000);
+    free(large);
+    free(medium);
+}
+
+/* While the handlers of fork take and give back every lock, no other handler may want one. */
+TEST(a_handler_may_allocate_inside_fork)
+{
+    ONLY_LIBRARY();
+    struct sigaction action = {.sa_handler = allocate_large_in_handler, .sa_flags = SA_RESTART};
+    const struct itimerval every_200_us = {{0, 200}, {0, 200}};
+    REQUIRE_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+    REQUIRE_EQUAL(setitimer(ITIMER_REAL, &every_200_us, NULL), 0);
+    for (int i = 0; i < FORK_COUNT; i++) {
+        pid_t child = fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            free(malloc(200000));
+            _exit(0);
+        }
+        int status = 1;
+        REQUIRE_EQUAL(waitpid(child, &status, 0), child);
+        REQUIRE_EQUAL(status, 0);
+    }
+}

@@ -1,0 +1,59 @@
+/* watch.c - looks at the first local frees of each small class.
+ *
+ * Owns:       heap->watched.
+ * Threads:    the owner of the heap.
+ * Locks:      none.
+ * Invariants: WATCH-1  a free block is read only after its address was found in the map.
+ */
+#include "heap/watch.h"
+
+#include "heap/slab.h"
+
+#define LOOKS 64 // blocks of a list that are compared
+
+// True when `ptr` is among the first blocks of a bin, which may hold blocks of any slab.
+static bool bin_has(const void *block, const void *ptr)
+{
+    for (unsigned i = 0; i < LOOKS && granule_map_find(block) != 0; i++) { // WATCH-1
+        if (block == ptr) {
+            return true;
+        }
+        block = block_next(block);
+    }
+    return false;
+}
+
+// The same for the list of a slab, which holds no others and ends where its count says.
+static bool list_has(const struct heap *heap, const struct granule *slab, const void *ptr)
+{
+    unsigned count = slab_free_count(slab);
+    const void *block = block_next(slab->free);
+    bool is_whole = true;
+    for (unsigned i = 1; i < count && i < LOOKS && is_whole; i++) {
+        if (block == ptr) {
+            return true;
+        }
+        is_whole = slab_block_index(slab, block) < slab_reached(slab); // WATCH-1
+        block = is_whole ? block_next(block) : NULL;
+    }
+    if (!is_whole || (count <= LOOKS && block != NULL)) {
+        die_overwritten_block(ptr, size_class_bytes(slab->class), heap->caller);
+    }
+    return false;
+}
+
+void watch_free(struct heap *heap, const struct granule *slab)
+{
+    const void *ptr = slab->free;
+    size_t bytes = size_class_bytes(slab->class);
+    heap->watched[slab->class] = (uint8_t)min_size(heap->watched[slab->class] + 1U, WATCHED_FREES);
+    if ((uintptr_t)ptr % BLOCK_ALIGN_BYTES != 0) {
+        die_misaligned_free(ptr, heap->caller);
+    }
+    if (slab_block_index(slab, ptr) >= slab_reached(slab)) {
+        die_interior_free(ptr, bytes, heap->caller);
+    }
+    if (list_has(heap, slab, ptr) || bin_has(heap->bins[slab->class], ptr)) {
+        die_double_free(ptr, bytes, heap->caller);
+    }
+}

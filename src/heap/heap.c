@@ -22,13 +22,14 @@
 
 #include <string.h>
 
-#define LOOKS        8  // partial slabs compared for the fullest
-#define EMPTIES_MAX  2  // empty slabs a heap keeps, one per class at most
-#define MANY_SLABS   8  // of a class: from here on an idle active slab is worth giving back
-#define CARVE_BLOCKS 16 // at least, in one go, where a class has many slabs
-#define FEW_SLABS    2  // of a class that had many: nearly all of it was freed
-#define TICK_PERIOD  64 // refills between two looks at the clock
-#define SWEEP_PERIOD 64 // retired slabs of a class between two sweeps of its transfer pool
+#define LOOKS         8  // partial slabs compared for the fullest
+#define EMPTIES_MAX   2  // empty slabs a heap keeps, one per class at most
+#define MANY_SLABS    8  // of a class: from here on an idle active slab is worth giving back
+#define CARVE_BLOCKS  16 // at least, in one go, where a class has many slabs
+#define FEW_SLABS     2  // of a class that had many: nearly all of it was freed
+#define FOREIGN_LEAST (CONFIG_TINY ? 1 : 8) // blocks of other threads worth a refill of their own
+#define TICK_PERIOD   64                    // refills between two looks at the clock
+#define SWEEP_PERIOD  64 // retired slabs of a class between two sweeps of its transfer pool
 
 void heap_init(struct heap *heap)
 {
@@ -437,11 +438,12 @@ static NOINLINE void *refill_from_new_slab(struct heap *heap, unsigned class, bo
     return draw_list(heap, slab, count);
 }
 
+// In the order of what costs least. A few blocks of other threads wait until the own slab is used
+// up: they lie beside blocks that those threads write to, and would share cache lines with them.
 static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsigned *count)
 {
-    void *list = foreign_take(heap, class, count);
-    if (list != NULL) {
-        return list;
+    if (heap->foreign[class].count >= FOREIGN_LEAST) {
+        return foreign_take(heap, class, count);
     }
     struct batch batch = transfer_take(class);
     if (batch.head != NULL) {
@@ -450,7 +452,10 @@ static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsig
     }
     struct granule *slab = heap->active[class];
     if (slab != NULL) {
-        list = draw_list(heap, slab, count);
+        void *list = draw_list(heap, slab, count);
+        if (list == NULL) {
+            list = foreign_take(heap, class, count);
+        }
         if (list != NULL) {
             return list;
         }

@@ -269,7 +269,6 @@ EXPORT void *dlopen(const char *file, int flags)
 
 CONSTRUCTOR static void interpose_start(void)
 {
-    next_dlopen();
     fork_register();
     if (os_env("MYALLOC_CONF") != NULL && !is_shadowed()) {
         statistics_start(); // starts the allocator: only where options may ask for numbers

@@ -58,7 +58,7 @@
 #define HUGE_CACHE_ENTRIES   (CONFIG_TINY ? 2 : 32)
 #define HUGE_CACHE_BYTES_MIN (8UL * 1024 * 1024)
 #define HUGE_CACHE_BYTES_MAX (128UL * 1024 * 1024)
-#define HUGE_BUCKETS_SHIFT   10
+#define HUGE_BUCKETS_SHIFT   9
 
 // Blocks of other threads: a foreign list of this many blocks or bytes becomes a batch.
 #define FOREIGN_BLOCKS_MAX (CONFIG_TINY ? 3 : 64)

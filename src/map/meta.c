@@ -16,13 +16,15 @@
 #include <stdint.h>
 
 #define CHUNK_BYTES (128UL * 1024)
+#define FIRST_BYTES                                                                                \
+    (10UL * 1024) // one heap: it lies in the file, and is resident with its neighbours
 
 static struct {
     struct lock lock;
     char *chunk;  // [lock: LOCK_META] NULL: the static one
     size_t used;  // [lock: LOCK_META] bytes of the chunk
     size_t bytes; // [lock: LOCK_META] of the chunk
-    ALIGNED(64) char first[16 * 1024];
+    ALIGNED(64) char first[FIRST_BYTES];
 } g_meta = {.lock = LOCK_INIT(LOCK_META)};
 
 void *meta_take(size_t bytes)

@@ -10,7 +10,6 @@
 #include "api/fast.h"
 #include "api/recorder.h"
 #include "arena/huge.h"
-#include "arena/purge.h"
 #include "base/os.h"
 #include "side/options.h"
 #include "thread/block.h"
@@ -255,20 +254,6 @@ size_t api_usable_size(void *ptr)
     return block.fault == BLOCK_OK ? block.bytes : 0;
 }
 
-// The sizes are hints that we need not trust: the map knows the block.
-void api_free_sized(void *ptr, size_t bytes)
-{
-    (void)bytes;
-    fast_free(ptr);
-}
-
-void api_free_aligned_sized(void *ptr, size_t alignment, size_t bytes)
-{
-    (void)alignment;
-    (void)bytes;
-    fast_free(ptr);
-}
-
 int api_malloc_trim(size_t pad_bytes)
 {
     if (start_once() != START_SERVING) {
@@ -278,15 +263,6 @@ int api_malloc_trim(size_t pad_bytes)
     bool released = block_trim(pad_bytes, CALLER());
     errno = saved; // API-1
     return released;
-}
-
-static void configure_purge(void)
-{
-    purge_configure(&(struct purge_settings){
-        .enabled = g_options.purge != 0 && g_options.trim_bytes != SIZE_MAX,
-        .trim_bytes = g_options.trim_bytes,
-        .top_pad_bytes = g_options.top_pad_bytes,
-    });
 }
 
 int api_mallopt(int parameter, int value)
@@ -304,11 +280,11 @@ int api_mallopt(int parameter, int value)
         return 1;
     case M_TRIM_THRESHOLD:
         g_options.trim_bytes = bytes;
-        configure_purge();
+        start_configure_purge();
         return 1;
     case M_TOP_PAD:
         g_options.top_pad_bytes = bytes;
-        configure_purge();
+        start_configure_purge();
         return 1;
     case M_PERTURB:
         g_options.perturb = (unsigned)value & 0xff;

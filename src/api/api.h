@@ -18,8 +18,6 @@ int api_posix_memalign(void **result, size_t alignment, size_t bytes);
 void *api_valloc(size_t bytes);
 void *api_pvalloc(size_t bytes);
 size_t api_usable_size(void *ptr);
-void api_free_sized(void *ptr, size_t bytes);
-void api_free_aligned_sized(void *ptr, size_t alignment, size_t bytes);
 int api_malloc_trim(size_t pad_bytes);
 int api_mallopt(int parameter, int value);
 

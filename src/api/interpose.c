@@ -157,6 +157,7 @@ EXPORT size_t malloc_usable_size(void *ptr)
     return api_usable_size(ptr);
 }
 
+// The sizes are hints that we need not trust: the map knows the block.
 EXPORT void free_sized(void *ptr, size_t bytes)
 {
     (void)bytes;

@@ -39,6 +39,15 @@ static bool is_excluded(void)
     return false;
 }
 
+void start_configure_purge(void)
+{
+    purge_configure(&(struct purge_settings){
+        .enabled = g_options.purge != 0 && g_options.trim_bytes != SIZE_MAX,
+        .trim_bytes = g_options.trim_bytes,
+        .top_pad_bytes = g_options.top_pad_bytes,
+    });
+}
+
 static enum start_mode start(void)
 {
     if (is_excluded()) {
@@ -46,11 +55,7 @@ static enum start_mode start(void)
     }
     options_read();
     fit_set_policy((enum fit_policy)g_options.fit);
-    purge_configure(&(struct purge_settings){
-        .enabled = g_options.purge != 0,
-        .trim_bytes = g_options.trim_bytes,
-        .top_pad_bytes = g_options.top_pad_bytes,
-    });
+    start_configure_purge();
     if (!run_start(g_options.brk != 0)) {
         return START_NOT_YET;
     }

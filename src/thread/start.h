@@ -15,6 +15,9 @@ enum start_mode start_once(void);
 // What start_once decided, without starting.
 enum start_mode start_mode(void);
 
+// Tells purge.c the options as they are now: at the start, and after mallopt changed one.
+void start_configure_purge(void);
+
 void start_prefork(void);
 void start_postfork_parent(void);
 void start_postfork_child(void);

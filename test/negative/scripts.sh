@@ -59,8 +59,8 @@ refused "exports: a second needed library fails" exports
 echo 'NODE_1.0 { global: *; };' >"$broken/version"
 library "$good $uses_libc" -Wl,--version-script="$broken/version"
 refused "exports: a version node fails" exports
-library "$good $uses_libc const char myalloc_big[70000] = {1};"
-refused "exports: more than 64 KiB of text fails" exports
+library "$good $uses_libc __asm__(\".text; .space 70000\");"
+refused "exports: more than 64 KiB of code fails" exports
 
 fast_path() {
     scripts/check_fast_path.sh "$broken/lib.so" "$broken/golden"

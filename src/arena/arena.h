@@ -14,5 +14,10 @@ size_t arena_take_without_growth(size_t length, bool *clean);
 void arena_tick(void);
 // run_give, then a purge when too much is free.
 void arena_give(size_t index, size_t length);
+// As arena_give, for a large block, but not at once: in its place the one before the last goes. Who
+// still uses a freed block, or frees it again, does not meet its next user.
+void arena_give_late(size_t index, size_t length);
+// Gives back what waits; true when something did.
+bool arena_give_waiting(void);
 
 #endif

@@ -125,6 +125,11 @@ static void purge_down_to(size_t bytes)
     }
 }
 
+size_t purge_peak_bytes(void)
+{
+    return load(&g_purge.peak_bytes);
+}
+
 void purge_consider(void)
 {
     size_t used = run_used_bytes();

@@ -24,5 +24,7 @@ bool purge_all(size_t pad_bytes);
 
 // Bytes of dirty free memory that may stay now.
 size_t purge_budget_bytes(void);
+// The recent peak of memory in use, as far as frees noticed it.
+size_t purge_peak_bytes(void);
 
 #endif

@@ -82,6 +82,11 @@ void die_overwritten_block(const void *ptr, size_t block_bytes, const void *call
     die("write to a free block behind", ptr, block_bytes, caller);
 }
 
+void die_excess_free(const void *ptr, size_t block_bytes, const void *caller)
+{
+    die("more frees than blocks beside", ptr, block_bytes, caller);
+}
+
 void die_bug(const char *condition, const char *file, int line_number)
 {
     struct line line = {.used = 0};

@@ -389,6 +389,9 @@ static void sweep_transfer(struct heap *heap, unsigned class)
 static struct granule *open_fresh(struct heap *heap, unsigned class, bool may_grow)
 {
     bool clean = false;
+    if (UNLIKELY(watch_lists_is_on(heap))) {
+        watch_lists(heap);
+    }
     size_t index = may_grow ? arena_take(1, 1, &clean) : arena_take_without_growth(1, &clean);
     if (index == 0) {
         return NULL;
@@ -494,6 +497,9 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
     }
     unsigned count;
     void *list = slab_take_list(slab, active_countdown(heap, slab), &count);
+    if (UNLIKELY(count > slab->carved)) { // more came back than went out
+        die_excess_free(list, size_class_bytes(class), heap->caller);
+    }
     return load_bin(heap, class, list, count);
 }
 

@@ -18,15 +18,16 @@ struct foreign_list {
 };
 
 struct ALIGNED(64) heap {
-    void **bins;        // [owner] thread.c: the free lists at hand, one per small class
-    bool busy;          // [owner] thread.c: inside a slow path; signal handlers look
-    bool is_checked;    // [owner] thread.c: bins are checked_bins, hidden from the fast path
-    bool is_borrowed;   // [owner] thread.c: by a dead thread, for the time of one call
-    uint32_t empties;   // [owner] heap.c: slabs kept though empty
-    uint32_t had_many;  // [owner] heap.c: bit c set: class c had many slabs not long ago
-    uint32_t refills;   // [owner] heap.c: that took the long way
-    const void *caller; // [owner] thread.c: who called the slow path, for messages
-    void *deferred;     // [owner] thread.c: frees by signal handlers while busy
+    void **bins;           // [owner] thread.c: the free lists at hand, one per small class
+    bool busy;             // [owner] thread.c: inside a slow path; signal handlers look
+    bool is_checked;       // [owner] thread.c: bins are checked_bins, hidden from the fast path
+    uint8_t watched_slabs; // [owner] watch.c: slabs opened while it looked at the lists
+    bool is_borrowed;      // [owner] thread.c: by a dead thread, for the time of one call
+    uint32_t empties;      // [owner] heap.c: slabs kept though empty
+    uint32_t had_many;     // [owner] heap.c: bit c set: class c had many slabs not long ago
+    uint32_t refills;      // [owner] heap.c: that took the long way
+    const void *caller;    // [owner] thread.c: who called the slow path, for messages
+    void *deferred;        // [owner] thread.c: frees by signal handlers while busy
 
     struct granule *active[SMALL_CLASSES];      // [owner] heap.c: slab that each bin comes from
     struct foreign_list foreign[SMALL_CLASSES]; // [owner] heap.c

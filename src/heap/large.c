@@ -65,7 +65,7 @@ void large_give(struct granule *head)
     // Until run.c files it as free: a body without a head, so that a second free is noticed.
     head->head_distance = 0;
     granule_set_state(head, GRANULE_BODY);
-    arena_give(granule_map_index(head), length);
+    arena_give_late(granule_map_index(head), length);
 }
 
 bool large_resize(struct granule *head, size_t bytes)

@@ -17,6 +17,7 @@
 #include "arena/arena.h"
 #include "base/os.h"
 #include "heap/slab.h"
+#include "heap/watch.h"
 #include "map/size_class.h"
 
 #include <string.h>
@@ -188,6 +189,9 @@ unsigned magazine_fill(struct heap *heap, unsigned class)
     struct shelf *shelf = shelf_lock(index);
     if (shelf->head == 0) {
         shelf_unlock(shelf);
+        if (watch_lists_is_on(heap)) {
+            watch_lists(heap);
+        }
         created = slab_create(class);
         shelf = shelf_lock(index);
     }

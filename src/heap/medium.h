@@ -81,7 +81,8 @@ static inline void *medium_take(struct heap *heap, unsigned class, bool *clean)
     return ptr;
 }
 
-// Frees a block in use of this class into the magazine.
+// Frees a block in use of this class into the magazine: one below its top, so that the next request
+// gets another block than the one just freed, which its last user may still write to.
 static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
 {
     unsigned shelf = class - SMALL_CLASSES;
@@ -90,7 +91,12 @@ static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
         count = magazine_make_room(heap, class);
     }
     medium_set_hold(ptr, HOLD_MAGAZINE);
-    heap->magazine[shelf][count] = ptr;
+    void **top = &heap->magazine[shelf][count];
+    if (LIKELY(count != 0)) {
+        top[0] = top[-1];
+        top--;
+    }
+    *top = ptr;
     heap->magazine_count[shelf] = (uint8_t)(count + 1);
 }
 

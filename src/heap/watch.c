@@ -1,6 +1,6 @@
 /* watch.c - looks at the first local frees of each small class.
  *
- * Owns:       heap->watched.
+ * Owns:       heap->watched, heap->watched_slabs.
  * Threads:    the owner of the heap.
  * Locks:      none.
  * Invariants: WATCH-1  a free block is read only after its address was found in the map.
@@ -11,12 +11,24 @@
 
 #define LOOKS 64 // blocks of a list that are compared
 
-// True when `ptr` is among the first blocks of a bin, which may hold blocks of any slab.
-static bool bin_has(const void *block, const void *ptr)
+// True when a block of the class that was carved begins at `ptr`.
+static bool is_block(const void *ptr, unsigned class)
 {
-    for (unsigned i = 0; i < LOOKS && granule_map_find(block) != 0; i++) { // WATCH-1
+    const struct granule *slab = granule_map_entry(granule_map_find(ptr));
+    return granule_is_small(slab) && slab->class == class &&
+           slab_block_index(slab, ptr) < slab_reached(slab);
+}
+
+// True when `ptr` is among the first blocks of a bin, which may hold blocks of any slab.
+static bool bin_has(const struct heap *heap, const struct granule *slab, const void *ptr)
+{
+    const void *block = heap->bins[slab->class];
+    for (unsigned i = 0; i < LOOKS && block != NULL; i++) {
         if (block == ptr) {
             return true;
+        }
+        if (!is_block(block, slab->class)) { // WATCH-1
+            die_overwritten_block(ptr, size_class_bytes(slab->class), heap->caller);
         }
         block = block_next(block);
     }
@@ -53,7 +65,20 @@ void watch_free(struct heap *heap, const struct granule *slab)
     if (slab_block_index(slab, ptr) >= slab_reached(slab)) {
         die_interior_free(ptr, bytes, heap->caller);
     }
-    if (list_has(heap, slab, ptr) || bin_has(heap->bins[slab->class], ptr)) {
+    if (list_has(heap, slab, ptr) || bin_has(heap, slab, ptr)) {
         die_double_free(ptr, bytes, heap->caller);
+    }
+}
+
+void watch_lists(struct heap *heap)
+{
+    heap->watched_slabs++;
+    for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
+        const struct granule *slab = heap->active[class];
+        const void *ptr = slab != NULL ? slab->free : NULL;
+        const void *next = ptr != NULL ? block_next(ptr) : NULL;
+        if (next != NULL && !is_block(next, class)) {
+            die_overwritten_block(ptr, size_class_bytes(class), heap->caller);
+        }
     }
 }

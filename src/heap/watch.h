@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #define WATCHED_FREES 32 // of each class and heap
+#define WATCHED_SLABS 64 // of each heap
 
 static inline bool watch_is_on(const struct heap *heap, unsigned class)
 {
@@ -18,5 +19,14 @@ static inline bool watch_is_on(const struct heap *heap, unsigned class)
 // Looks at the block that was put on the list of an own slab last; dies when it begins nowhere,
 // stands on the list or in the bin already, or lies on a list that was written over.
 void watch_free(struct heap *heap, const struct granule *slab);
+
+// True for the first slabs that the heap needs.
+static inline bool watch_lists_is_on(const struct heap *heap)
+{
+    return heap->watched_slabs < WATCHED_SLABS;
+}
+
+// Looks at what stands first on the lists of the active slabs; dies when it was written over.
+void watch_lists(struct heap *heap);
 
 #endif

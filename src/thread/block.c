@@ -7,6 +7,7 @@
  */
 #include "thread/block.h"
 
+#include "arena/arena.h"
 #include "arena/huge.h"
 #include "arena/purge.h"
 #include "arena/run.h"
@@ -395,6 +396,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
     size_t purged = heap_purge_pages(heap) + pool_purge_pages() + medium_purge();
     live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
     purged += huge_release_cache();
+    arena_give_waiting();
     bool released = purge_all(pad_bytes);
     thread_leave(heap);
     return released || purged != 0;

@@ -68,6 +68,31 @@ TEST(double_free_at_once_of_a_small_block_is_known_at_the_next_refill)
     expect_death(free_SMALL_at_once_later, DOUBLE_FREE);
 }
 
+/* Behind the watched frees: none of them is known as such, but they are too many together. */
+VICTIM free_more_than_there_are(struct misuse *misuse)
+{
+    enum { BYTES = 1024, A_PAGE_OF_THEM = 4 };
+    void *blocks[A_PAGE_OF_THEM];
+    for (int i = 0; i < 1000; i++) {
+        free(malloc(BYTES));
+    }
+    for (int i = 0; i < A_PAGE_OF_THEM; i++) {
+        blocks[i] = misused_block(misuse, BYTES);
+    }
+    for (int i = 0; i < 2 * A_PAGE_OF_THEM; i++) {
+        misuse->ptr = blocks[i % A_PAGE_OF_THEM];
+        free(misuse->ptr);
+    }
+    for (int i = 0; i < 2 * A_PAGE_OF_THEM; i++) {
+        REQUIRE(malloc(BYTES) != NULL);
+    }
+}
+
+TEST(more_frees_than_small_blocks_are_known_at_the_next_refill)
+{
+    expect_death(free_more_than_there_are, EXCESS_FREE);
+}
+
 AT_ONCE(MEDIUM)
 AT_ONCE(LARGE)
 AT_ONCE(HUGE)
@@ -118,4 +143,20 @@ static void large_by_two_threads(struct misuse *misuse)
 TEST(double_free_of_a_large_block_by_two_threads)
 {
     expect_death(large_by_two_threads, DOUBLE_FREE);
+}
+
+/* Two freed large blocks wait before they are used again: of both a second free is known. */
+VICTIM free_large_after_reuse(struct misuse *misuse)
+{
+    void *block = with_neighbour(misuse, LARGE);
+    void *other = malloc(LARGE);
+    free(block);
+    free(other);
+    REQUIRE(malloc(LARGE) != NULL);
+    free(block);
+}
+
+TEST(double_free_of_a_large_block_after_another_request)
+{
+    expect_death(free_large_after_reuse, DOUBLE_FREE);
 }

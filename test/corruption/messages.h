@@ -12,5 +12,6 @@
 #define FOREIGN_FREE    "free of a foreign pointer:"
 #define REALLOC_FREED   "realloc of a freed block:"
 #define FREE_WRITTEN    "write to a free block behind"
+#define EXCESS_FREE     "more frees than blocks beside"
 
 #endif

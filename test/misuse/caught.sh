@@ -5,8 +5,8 @@ table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 
 catalogue() {
-    python3 test/misuse/run.py --allocators myalloc --repeat 3 --reasons >"$table" 2>&1 ||
-        { cat "$table" && false; }
+    python3 test/misuse/run.py --allocators myalloc --repeat 3 --reasons --at-least 77 \
+        >"$table" 2>&1 || { cat "$table" && false; }
 }
 
 all_run() {
@@ -20,7 +20,7 @@ told() {
     [[ $ended == "  + $1 $2: signal 6 myalloc: fatal: $3 "* ]] || { echo "$ended" && false; }
 }
 
-claim "the catalogue runs" catalogue
+claim "the catalogue runs, 77 of its 116 runs are caught" catalogue
 claim "every case of it runs" all_run
 for size in small medium large; do
     claim "invalid_free, $size" told invalid_free $size "free of an invalid pointer:"

@@ -88,6 +88,7 @@ help:
 	@echo 'make install      both, headers, manuals, completion: PREFIX, DESTDIR'
 	@echo 'make check        all tests; make check-GROUP: those of a group,'
 	@echo '                  $(ALL_GROUPS)'
+	@echo 'make soak         ten minutes of random calls against a model: SOAK_SECONDS, SOAK_SEED'
 	@echo 'make stress       threads for a minute; tidy: only the static checks; format: the sources'
 	@echo 'make bench        measure; bench-real bench-report bench-self bench-setup bench-smoke'
 	@echo 'make compat       real programs under every allocator; compat-setup installs them'

@@ -36,6 +36,10 @@ $(T)/support/%.o: test/support/%.c $(HEADERS)
 	$(CC_TEST) -c -o $@ $<
 $(PROGRAMS): $(T)/%: test/%.c $(SUPPORT:test/%.c=$(T)/%.o)
 	$(CC_TEST) -o $@ $^ -pthread
+# The soak: its model beside it; optimized, since most of its time is its own.
+SOAK := $(T)/soak/soak
+$(SOAK): $(wildcard test/soak/*.[ch]) $(SUPPORT:test/%.c=$(T)/%.o)
+	$(CC_TEST) -O2 -o $@ $(filter %.c %.o,$^) -pthread
 $(VICTIMS): $(T)/%: test/%.c
 	$(CC_TEST) -o $@ $< -pthread
 $(T)/hazards/programs/%: test/hazards/programs/%.cc
@@ -72,6 +76,8 @@ suite-compat:
 	$(call SUITE,LIMIT=600) test/compat/everywhere.sh
 suite-api suite-corruption suite-hazards suite-stress:
 	$(SUITE) $(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%))
+suite-soak:
+	$(call SUITE,TEST_SECONDS=$(or $(TEST_SECONDS),110)) $(SOAK)
 suite-unit:
 	$(call SUITE,LIB= CRITERION_OUTPUTS=tap:-) $(UNITS)
 suite-archive:
@@ -83,6 +89,7 @@ suite-valgrind:
 
 prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
         $(T)/hazards/programs/operator_delete
+prepare-soak: prepare-preload $(SOAK)
 prepare-cli: myalloc libmyalloc.so
 prepare-bench: bench-build libmyalloc.so
 prepare-compat prepare-misuse: libmyalloc.so
@@ -92,7 +99,7 @@ prepare-unit: $(UNITS)
 # The groups: what is made before, and which suites then run, one after the other. The glibc group
 # checks the checks: what they demand of the library, glibc does.
 PRELOADED   := api corruption hazards stress
-SUITES_main     := static negative $(PRELOADED) preload report cli misuse compat bench
+SUITES_main     := static negative $(PRELOADED) soak preload report cli misuse compat bench
 SUITES_debug    := unit injection
 SUITES_brk-off  := $(PRELOADED)
 SUITES_tiny     := api corruption stress
@@ -115,7 +122,7 @@ CONF_brk-off := MYALLOC_CONF=brk:0
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
-        $(filter unit archive cli misuse compat bench,$(1:valgrind=archive))
+        $(filter unit archive soak cli misuse compat bench,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 
 variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))
@@ -140,6 +147,13 @@ stress: setup
 	@$(MAKE) --no-print-directory -s prepare-preload
 	@$(MAKE) --no-print-directory -s GROUP=long suite-stress
 
+# SOAK_SECONDS, SOAK_THREADS, SOAK_SEED, and MYALLOC_CONF for the library's options.
+soak: export SOAK_SECONDS ?= 600
+soak: setup
+	@$(MAKE) --no-print-directory -s prepare-soak
+	@LIB=$(CURDIR)/$(B)/libmyalloc.so LD_PRELOAD=$(CURDIR)/$(B)/libmyalloc.so \
+	        TEST_SECONDS=$$(($(SOAK_SECONDS) + 60)) $(SOAK)
+
 setup:
 	@scripts/setup.sh
 	@mkdir -p $(RESULTS)
@@ -150,4 +164,4 @@ format:
 tidy: setup
 	@$(MAKE) --no-print-directory GROUP=alone suite-static
 
-.PHONY: check stress setup format tidy
+.PHONY: check stress soak setup format tidy

@@ -67,7 +67,8 @@ static uintptr_t grow_break(size_t bytes)
     return 0;
 }
 
-// Maps right behind our end, else at growing distances behind it.
+// Maps right behind our end; where others are, at growing distances behind it. A refusal ends the
+// search: it is not the place, and the tables reach as far as the heap.
 static uintptr_t grow_maps(size_t bytes)
 {
     uintptr_t start = align_for_all(g_region.end);
@@ -75,9 +76,12 @@ static uintptr_t grow_maps(size_t bytes)
         start = align_for_all(max_size(start, (uintptr_t)os_break()) + GROW_GAP_BYTES);
     }
     for (unsigned i = 0; i < MAP_TRIES; i++) {
-        if (os_map_at((void *)start, bytes) != NULL) { // NOLINT: we choose the address
-            return start;
+        void *hint = (void *)start; // NOLINT: we choose the address
+        void *at = os_map(hint, bytes);
+        if (at == NULL || at == hint) {
+            return (uintptr_t)at;
         }
+        os_unmap(at, bytes);
         start += GROW_GAP_BYTES << i;
     }
     return 0;

@@ -1,6 +1,7 @@
 /* test_run.c - runs of granules: coalescing, growth in place, the break. */
 #include "arena/run.h"
 #include "arena/fit.h"
+#include "base/os.h"
 #include "map/granule_map.h"
 
 #include <criterion/criterion.h>
@@ -143,4 +144,16 @@ Test(run, invariants_hold_without_the_break, .init = start_without_break)
 {
     churn();
     cr_assert_eq(run_stats().region.kind, REGION_MAPS);
+}
+
+/* A refusal is not a place that is taken: looking for another place would stretch the tables, and
+ * every walk of them, over all the addresses between. */
+Test(run, a_refused_mapping_does_not_scatter_the_region, .init = start_without_break)
+{
+    for (int i = 0; i < 20; i++) {
+        os_fail_after(1);
+        take(40, 1);
+        os_fail_after(0);
+    }
+    cr_assert_lt(granule_map_count(), 40 * 20 * 4);
 }

@@ -1,7 +1,8 @@
 /* myalloc.h - what libmyalloc offers beyond malloc(3): link with it, or look it up with dlsym.
  *
  * Programs need none of this: LD_PRELOAD=/path/libmyalloc.so is enough. All functions are
- * thread-safe, keep errno, and may be called at any time after the start of the process.
+ * thread-safe, keep errno unless they fail, and may be called at any time after the start of the
+ * process, where nothing else is said.
  */
 #ifndef MYALLOC_H
 #define MYALLOC_H
@@ -30,6 +31,7 @@ struct myalloc_stats {
     size_t purged_total; /* given back to the kernel so far, by madvise */
     size_t brk_grows;    /* times that the region grew */
     size_t brk_shrinks;  /* times that it shrank */
+    size_t pools;        /* held by pools, used or not; no part of live */
 };
 
 /* Fills *stats and returns 0. `size` is sizeof *stats as the caller was built: what a newer caller
@@ -45,6 +47,61 @@ int myalloc_purge(void);
 /* 1 when ptr is the start of a block in use of this library, as far as can be known, else 0.
  * Never dereferences ptr: any address may be asked for. */
 int myalloc_owns(const void *ptr);
+
+/* ---- Pools: many blocks that end together, or whose number nobody else should feel ----
+ *
+ * A pool takes runs of the heap (trays: 128 KiB at first, later a quarter of what it has, at most
+ * 1 MiB) and cuts them into blocks, of one size or of any. What it knows of them lies at the start
+ * of each tray, not between the blocks: 1.6 % of it. Blocks begin at multiples of 16; those of a
+ * fixed size that is a multiple of 64 begin at multiples of 64. They are not cleared.
+ *
+ * A block of a pool is no block of malloc: free and realloc of one end the program with a line that
+ * says so, malloc_usable_size and myalloc_owns return 0. A block freed twice, a pointer inside a
+ * block, a pointer of another pool or of malloc given to myalloc_pool_free, and the use of a
+ * destroyed pool end it likewise, as long as the tray is the pool's.
+ *
+ * Without MYALLOC_POOL_ONE_THREAD, all functions but myalloc_pool_destroy may be called on one pool
+ * by many threads at once, and after fork the child has the pool as it was. With it, there is no
+ * lock: one thread at a time, and no other thread in the middle of a call when somebody forks.
+ * None is async-signal-safe. */
+struct myalloc_pool;
+
+#define MYALLOC_POOL_ONE_THREAD 1U
+
+/* A pool of blocks of block_bytes each (rounded up to a multiple of 16), or of any size when
+ * block_bytes is 0. It holds no memory at first. NULL and EINVAL for an unknown flag, NULL and
+ * ENOMEM without memory or for blocks that no memory can hold, NULL and ENOTSUP in a program that
+ * MYALLOC_EXCLUDE names. */
+struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned flags);
+
+/* A block of at least `bytes` (0 too); its contents are undefined. NULL and EINVAL when `bytes` is
+ * more than the fixed size, NULL and ENOMEM without memory. Any size: a block above 64 KiB has a
+ * tray of its own, the others come from the shortest free piece that is found at once. */
+void *myalloc_pool_alloc(struct myalloc_pool *pool, size_t bytes);
+
+/* Gives a block back; NULL is no block. Its free neighbours are joined with it; a tray without
+ * blocks goes back to the heap unless it is the only one such. Keeps errno. */
+void myalloc_pool_free(struct myalloc_pool *pool, void *block);
+
+/* Frees all blocks at once: time for each tray, not for each block. The trays stay the pool's. */
+void myalloc_pool_reset(struct myalloc_pool *pool);
+
+/* Frees all blocks and gives all memory back; NULL is no pool. */
+void myalloc_pool_destroy(struct myalloc_pool *pool);
+
+struct myalloc_pool_stats {
+    size_t block_bytes;  /* fixed size, 0: any */
+    size_t blocks;       /* in use */
+    size_t used;         /* bytes in use, as rounded up */
+    size_t used_peak;    /* highest */
+    size_t trays;        /* runs that it holds */
+    size_t held;         /* their bytes */
+    size_t free_pieces;  /* free blocks of the fixed size; else free ranges between blocks */
+    size_t longest_free; /* bytes of the longest one */
+};
+
+/* As myalloc_stats, of one pool: 0, or -1 when stats is NULL or size is 0. */
+int myalloc_pool_stats(struct myalloc_pool *pool, struct myalloc_pool_stats *stats, size_t size);
 
 #ifdef __cplusplus
 }

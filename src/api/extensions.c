@@ -9,12 +9,9 @@
 
 #include "api/api.h"
 #include "api/report.h"
-#include "base/bits.h"
 #include "base/compiler.h"
 #include "base/config.h"
 #include "thread/block.h"
-
-#include <string.h>
 
 EXPORT const char *myalloc_version(void)
 {
@@ -23,14 +20,9 @@ EXPORT const char *myalloc_version(void)
 
 EXPORT int myalloc_stats(struct myalloc_stats *stats, size_t size)
 {
-    if (stats == NULL || size == 0) {
-        return -1;
-    }
     struct myalloc_stats full;
     report_fill(&full);
-    memset(stats, 0, size);
-    memcpy(stats, &full, min_size(size, sizeof full));
-    return 0;
+    return report_copy(stats, size, &full, sizeof full);
 }
 
 EXPORT int myalloc_purge(void)

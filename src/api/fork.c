@@ -16,6 +16,7 @@
 #include "arena/run.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "heap/basin.h"
 #include "heap/medium.h"
 #include "heap/orphan.h"
 #include "heap/pool.h"
@@ -38,6 +39,7 @@ static void prefork(void)
     pool_prefork();
     transfer_prefork();
     medium_prefork();
+    basin_prefork();
     huge_prefork();
     run_prefork();
     meta_prefork();
@@ -53,6 +55,7 @@ static void postfork_parent(void)
     meta_postfork_parent();
     run_postfork_parent();
     huge_postfork_parent();
+    basin_postfork_parent();
     medium_postfork_parent();
     transfer_postfork_parent();
     pool_postfork_parent();
@@ -72,6 +75,7 @@ static void postfork_child(void)
     meta_postfork_child();
     run_postfork_child();
     huge_postfork_child();
+    basin_postfork_child();
     medium_postfork_child();
     transfer_postfork_child();
     pool_postfork_child();

@@ -18,13 +18,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 struct snapshot {
     struct census census;
     struct run_stats run;
     struct huge_stats huge;
     size_t system_bytes; // in the region
-    size_t live_bytes;   // in the region
+    size_t live_bytes;   // in the region, pools as a whole
     size_t end_bytes;    // free at the end of the region
 };
 
@@ -42,7 +43,7 @@ static void take_snapshot(struct snapshot *snapshot)
     snapshot->run = run_stats();
     snapshot->huge = huge_stats();
     snapshot->system_bytes = snapshot->run.region.break_bytes + snapshot->run.region.map_bytes;
-    snapshot->live_bytes = census_live_bytes(&snapshot->census);
+    snapshot->live_bytes = census_live_bytes(&snapshot->census) + snapshot->census.tray_bytes;
     snapshot->end_bytes = run_end_free_bytes();
 }
 
@@ -61,7 +62,7 @@ void report_fill(struct myalloc_stats *stats)
     take_snapshot(&snapshot);
     const struct run_stats *run = &snapshot.run;
     *stats = (struct myalloc_stats){
-        .live = snapshot.live_bytes + snapshot.huge.live_bytes,
+        .live = census_live_bytes(&snapshot.census) + snapshot.huge.live_bytes,
         .cached = cached_bytes(&snapshot.census),
         .free_dirty = run->dirty_granules * GRANULE_BYTES,
         .free_clean = (run->free_granules - run->dirty_granules) * GRANULE_BYTES,
@@ -74,7 +75,18 @@ void report_fill(struct myalloc_stats *stats)
         .purged_total = run->purged_bytes,
         .brk_grows = run->region.grows,
         .brk_shrinks = run->region.shrinks,
+        .pools = snapshot.census.tray_bytes,
     };
+}
+
+int report_copy(void *to, size_t to_bytes, const void *from, size_t from_bytes)
+{
+    if (to == NULL || to_bytes == 0) {
+        return -1;
+    }
+    memset(to, 0, to_bytes);
+    memcpy(to, from, min_size(to_bytes, from_bytes));
+    return 0;
 }
 
 struct mallinfo2 api_mallinfo2(void)

@@ -62,7 +62,7 @@ static const struct {
     }
     ROW(live),         ROW(cached),      ROW(free_dirty),  ROW(free_clean), ROW(brk),
     ROW(mapped),       ROW(region_peak), ROW(huge),        ROW(huge_peak),  ROW(huge_cached),
-    ROW(purged_total), ROW(brk_grows),   ROW(brk_shrinks),
+    ROW(purged_total), ROW(brk_grows),   ROW(brk_shrinks), ROW(pools),
 };
 
 // One more number on the line; after `before`, which is for text only.

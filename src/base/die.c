@@ -87,6 +87,22 @@ void die_excess_free(const void *ptr, size_t block_bytes, const void *caller)
     die("more frees than blocks beside", ptr, block_bytes, caller);
 }
 
+// free or realloc of what myalloc_pool_alloc returned.
+void die_pool_block(const void *ptr, const void *caller)
+{
+    die("free of a block of a pool:", ptr, 0, caller);
+}
+
+void die_pool_foreign(const void *ptr, const void *caller)
+{
+    die("free into a pool that does not have it:", ptr, 0, caller);
+}
+
+void die_pool_dead(const void *pool, const void *caller)
+{
+    die("use of a destroyed pool:", pool, 0, caller);
+}
+
 void die_bug(const char *condition, const char *file, int line_number)
 {
     struct line line = {.used = 0};

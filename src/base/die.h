@@ -20,6 +20,9 @@ NORETURN COLD void die_foreign_free(const void *ptr, const void *caller);
 NORETURN COLD void die_realloc_freed(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void die_overwritten_block(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void die_excess_free(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_pool_block(const void *ptr, const void *caller);
+NORETURN COLD void die_pool_foreign(const void *ptr, const void *caller);
+NORETURN COLD void die_pool_dead(const void *pool, const void *caller);
 NORETURN COLD void die_bug(const char *condition, const char *file, int line);
 
 struct line;

@@ -22,6 +22,8 @@ enum lock_rank {
     LOCK_POOL,     // slabs without an owner
     LOCK_TRANSFER, // one per small class: batches between threads
     LOCK_MEDIUM,   // one per medium class: its slabs
+    LOCK_BASINS,   // the list of the pools of include/myalloc.h
+    LOCK_BASIN,    // one per such pool that threads share
     LOCK_HUGE,     // registry and cache of mappings
     LOCK_RUN,      // the region, its free runs and the break
     LOCK_META,     // memory for our own structures; a leaf

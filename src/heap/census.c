@@ -45,6 +45,9 @@ RACY_READER static void count_granules(struct census *census)
         } else if (state == GRANULE_LARGE) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;
+        } else if (state == GRANULE_BASIN) {
+            census->tray_count++;
+            census->tray_bytes += (size_t)entry->length << GRANULE_SHIFT;
         }
     }
 }

@@ -16,6 +16,7 @@ struct census {
         uint64_t handed;      // given since the start, and what lies in bins of others
     } classes[CLASSES];
     size_t large_blocks, large_bytes;
+    size_t tray_count, tray_bytes; // of the pools of include/myalloc.h, whole
     size_t heaps, heaps_bound;
 };
 
@@ -23,7 +24,7 @@ struct census {
 // as live. `own` is the caller's heap or NULL.
 void census_take(struct census *census, const struct heap *own);
 
-// Bytes in the user's hands, but for huge blocks.
+// Bytes in the user's hands, but for huge blocks and pools.
 size_t census_live_bytes(const struct census *census);
 
 #endif

@@ -72,9 +72,9 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *run)
         *run = 1;
         return MYALLOC_LIVE_GRANULE_LARGE;
     }
-    return state == GRANULE_LARGE  ? MYALLOC_LIVE_GRANULE_LARGE
-           : state == GRANULE_NONE ? MYALLOC_LIVE_GRANULE_FOREIGN
-                                   : MYALLOC_LIVE_GRANULE_CLEAN;
+    return state == GRANULE_LARGE || state == GRANULE_BASIN ? MYALLOC_LIVE_GRANULE_LARGE
+           : state == GRANULE_NONE                          ? MYALLOC_LIVE_GRANULE_FOREIGN
+                                                            : MYALLOC_LIVE_GRANULE_CLEAN;
 }
 
 RACY_READER static bool is_dirty(size_t i)
@@ -152,7 +152,9 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
 {
     struct myalloc_live_counters *c = &page->counters;
     uint64_t mallocs = live_others();
-    uint64_t blocks = census->large_blocks + live_load(&c->huge_blocks);
+    // Trays of pools are told as large blocks.
+    uint64_t large_blocks = census->large_blocks + census->tray_count;
+    uint64_t blocks = large_blocks + live_load(&c->huge_blocks);
     for (unsigned i = 0; i < CLASSES; i++) {
         const struct census_class *class = &census->classes[i];
         mallocs += class->handed;
@@ -162,10 +164,11 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
         live_store(&page->classes[i].mallocs, class->handed);
     }
     live_store(&c->live_blocks, blocks);
-    live_store(&c->live_bytes, census_live_bytes(census) + live_load(&c->huge_bytes));
+    live_store(&c->live_bytes,
+               census_live_bytes(census) + census->tray_bytes + live_load(&c->huge_bytes));
     live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
-    live_store(&c->large_blocks, census->large_blocks);
-    live_store(&c->large_bytes, census->large_bytes);
+    live_store(&c->large_blocks, large_blocks);
+    live_store(&c->large_bytes, census->large_bytes + census->tray_bytes);
     live_store(&c->dirty_free_bytes, run_dirty_bytes());
     live_store(&c->mallocs, mallocs);
     live_store(&c->frees, mallocs > blocks ? mallocs - blocks : 0);

@@ -29,7 +29,8 @@ enum granule_state {
     GRANULE_POOLED,  // small slab without an owner, in the pool of its class
     GRANULE_MEDIUM,  // first granule of a medium slab
     GRANULE_LARGE,   // first granule of a large block
-    GRANULE_BODY,    // a further granule of a medium slab or a large block: see head_distance
+    GRANULE_BASIN,   // first granule of a tray: memory of a pool of include/myalloc.h
+    GRANULE_BODY,    // a further granule of a medium slab, large block or tray: see head_distance
 };
 
 struct heap;

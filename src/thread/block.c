@@ -19,6 +19,7 @@
 #include "heap/orphan.h"
 #include "heap/pool.h"
 #include "heap/slab.h"
+#include "heap/tray.h"
 #include "side/options.h"
 #include "thread/emergency.h"
 #include "thread/start.h"
@@ -65,6 +66,11 @@ static struct block find_in_region(size_t index, const void *ptr)
         return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
                               head->usable_bytes};
     }
+    case GRANULE_BASIN:
+        if (tray_of(ptr) != NULL) {
+            return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
+        }
+        return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // as below
     case GRANULE_FREE:
     case GRANULE_BODY:
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, head->usable_bytes};
@@ -147,6 +153,9 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
 {
     if ((uintptr_t)ptr % BLOCK_ALIGN_BYTES != 0) {
         die_misaligned_free(ptr, caller);
+    }
+    if (block->fault == BLOCK_OF_POOL) {
+        die_pool_block(ptr, caller);
     }
     if (block->fault == BLOCK_FREED) {
         die_double_free(ptr, block->bytes, caller);

@@ -25,6 +25,7 @@ enum block_fault {
     BLOCK_OK,       // a block in use begins here, as far as we can know
     BLOCK_FREED,    // one began here, or would, but is free
     BLOCK_INTERIOR, // inside a block in use
+    BLOCK_OF_POOL,  // in the memory of a pool of include/myalloc.h
     BLOCK_UNKNOWN,  // nothing of ours
 };
 

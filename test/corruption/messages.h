@@ -13,5 +13,8 @@
 #define REALLOC_FREED   "realloc of a freed block:"
 #define FREE_WRITTEN    "write to a free block behind"
 #define EXCESS_FREE     "more frees than blocks beside"
+#define POOL_BLOCK      "free of a block of a pool:"
+#define POOL_FOREIGN    "free into a pool that does not have it:"
+#define POOL_DEAD       "use of a destroyed pool:"
 
 #endif

@@ -1,0 +1,286 @@
+/* basin.c - the pools of include/myalloc.h: trays of cells or of pieces.
+ *
+ * Owns:       all basins; a basin owns its trays.
+ * Threads:    any, where a basin is shared.
+ * Locks:      LOCK_BASINS for the list of basins; LOCK_BASIN, one a shared basin, also around the
+ *             arena. In a fork both are taken, so that the child finds shared basins whole.
+ * Invariants: BASIN-1  held_bytes are those of all trays; used_bytes those of blocks in use.
+ *             BASIN-2  trays of cells with room stand before those without.
+ *             BASIN-3  at most one tray without a block in use is kept, but after a reset.
+ */
+#include "heap/basin.h"
+
+#include "map/meta.h"
+
+#include <string.h>
+
+#define CELLS_MIN    8             // in a tray, where cells are no longer than SINGLE_BYTES
+#define SINGLE_BYTES (64UL * 1024) // a longer block of a basin of any size has a tray of its own
+#define HELD_SHIFT   2             // the next tray is a quarter of all before
+
+static_assert((TRAY_GRANULES - 1) * GRANULE_BYTES >= SINGLE_BYTES, "a new tray has the piece");
+
+static struct {
+    struct lock lock;
+    _Atomic(struct basin *) first; // [atomic] all basins; written under LOCK_BASINS
+    struct basin *unused;          // [lock: LOCK_BASINS]
+} g_basins = {.lock = LOCK_INIT(LOCK_BASINS)};
+
+static void basin_lock(struct basin *basin) UNCHECKED_LOCKS
+{
+    if (basin->is_shared) {
+        lock_acquire(&basin->lock);
+    }
+}
+
+static void basin_unlock(struct basin *basin) UNCHECKED_LOCKS
+{
+    if (basin->is_shared) {
+        lock_release(&basin->lock);
+    }
+}
+
+// ---- trays ----
+
+static void links_insert(struct links *before, struct links *links)
+{
+    links->prev = before;
+    links->next = before->next;
+    links->next->prev = links;
+    before->next = links;
+}
+
+static void links_remove(struct links *links)
+{
+    links->prev->next = links->next;
+    links->next->prev = links->prev;
+}
+
+// BASIN-2: after the first block of a full tray came back, or the last one was taken.
+static void tray_move(struct basin *basin, struct tray *tray)
+{
+    bool has_room = tray->used < tray->units;
+    links_remove(&tray->links);
+    links_insert(has_room ? &basin->trays : basin->trays.prev, &tray->links);
+}
+
+static struct tray *tray_open(struct basin *basin, size_t bytes, bool is_piece)
+{
+    // Few granules at first, more as the basin grows.
+    size_t wish = clamp_size(basin->held_bytes >> (GRANULE_SHIFT + HELD_SHIFT), TRAY_GRANULES,
+                             TRAY_GRANULES_MAX);
+    bool is_single = !is_piece && basin->cell_bytes == 0;
+    size_t least = bytes <= SINGLE_BYTES ? CELLS_MIN : 1;
+    struct tray *tray = tray_take(is_piece ? PIECE_UNIT_BYTES : bytes, least, is_single ? 1 : wish,
+                                  is_piece ? &basin->bins : NULL);
+    if (tray != NULL) {
+        tray->basin = basin;
+        tray->is_single = is_single;
+        links_insert(&basin->trays, &tray->links);
+        basin->held_bytes += tray_bytes(tray);
+        basin->empties++;
+    }
+    return tray;
+}
+
+static void tray_close(struct basin *basin, struct tray *tray)
+{
+    ASSERT(tray->used == 0);
+    links_remove(&tray->links);
+    basin->held_bytes -= tray_bytes(tray);
+    basin->empties--;
+    if (tray->has_pieces) {
+        piece_forget(&basin->bins, tray);
+    }
+    tray_give(tray);
+}
+
+// ---- blocks ----
+
+// From the trays that there are; NULL: another one is needed.
+static void *take(struct basin *basin, size_t bytes, bool is_piece)
+{
+    struct tray *tray = (struct tray *)basin->trays.next;
+    if (is_piece) {
+        return piece_take(&basin->bins, bytes / PIECE_UNIT_BYTES);
+    }
+    bool has_room = basin->cell_bytes != 0 && &tray->links != &basin->trays &&
+                    tray->used < tray->units; // BASIN-2
+    return has_room ? cell_take(tray) : NULL;
+}
+
+void *basin_take(struct basin *basin, size_t bytes)
+{
+    bytes = align_up(max_size(bytes, 1), PIECE_UNIT_BYTES);
+    bytes = basin->cell_bytes != 0 ? basin->cell_bytes : bytes;
+    bool is_piece = basin->cell_bytes == 0 && bytes <= SINGLE_BYTES;
+    basin_lock(basin);
+    void *ptr = take(basin, bytes, is_piece);
+    struct tray *tray = ptr != NULL ? tray_of(ptr) : tray_open(basin, bytes, is_piece);
+    if (tray != NULL) {
+        if (ptr == NULL) {
+            ptr = is_piece ? take(basin, bytes, true) : cell_take(tray);
+        }
+        basin->empties -= tray->used == 1;
+        if (tray->used == tray->units) {
+            tray_move(basin, tray);
+        }
+        basin->used_bytes += bytes; // BASIN-1
+        basin->used_bytes_max = max_size(basin->used_bytes_max, basin->used_bytes);
+    }
+    basin_unlock(basin);
+    return ptr;
+}
+
+static void note_given(struct basin *basin, struct tray *tray, size_t bytes)
+{
+    basin->used_bytes -= bytes; // BASIN-1
+    if (tray->used + 1 == tray->units) {
+        tray_move(basin, tray);
+    }
+    if (tray->used == 0 && (basin->empties++ != 0 || tray->is_single)) {
+        tray_close(basin, tray); // BASIN-3
+    }
+}
+
+enum tray_fault basin_give(struct basin *basin, void *ptr, size_t *bytes)
+{
+    enum tray_fault fault = TRAY_FOREIGN;
+    basin_lock(basin);
+    struct tray *tray = tray_of(ptr);
+    if (tray != NULL && tray->basin == basin) {
+        fault = tray->has_pieces ? piece_give(&basin->bins, tray, ptr, bytes)
+                                 : cell_give(tray, ptr, bytes);
+        if (fault == TRAY_OK) {
+            note_given(basin, tray, *bytes);
+        }
+    }
+    basin_unlock(basin);
+    return fault;
+}
+
+// Every tray as at first, but for those of single blocks; `keeps` false: no tray at all.
+static void empty(struct basin *basin, bool keeps)
+{
+    struct links *next;
+    basin_lock(basin);
+    memset(&basin->bins, 0, sizeof basin->bins);
+    basin->used_bytes = 0;
+    basin->empties = 0;
+    basin->is_alive = keeps;
+    for (struct links *at = basin->trays.next; at != &basin->trays; at = next) {
+        struct tray *tray = (struct tray *)at;
+        next = at->next;
+        tray_reset(tray, &basin->bins);
+        basin->empties++;
+        if (!keeps || tray->is_single) {
+            tray_close(basin, tray);
+        }
+    }
+    basin_unlock(basin);
+}
+
+void basin_reset(struct basin *basin)
+{
+    empty(basin, true);
+}
+
+// ---- basins ----
+
+struct basin *basin_create(size_t cell_bytes, bool is_shared)
+{
+    lock_acquire(&g_basins.lock);
+    struct basin *basin = g_basins.unused;
+    if (basin != NULL) {
+        g_basins.unused = basin->next_unused;
+    } else {
+        basin = meta_take(sizeof *basin);
+        if (basin != NULL) {
+            lock_init(&basin->lock, LOCK_BASIN);
+            basin->next = atomic_load_explicit(&g_basins.first, memory_order_relaxed);
+            atomic_store_explicit(&g_basins.first, basin, memory_order_relaxed);
+        }
+    }
+    if (basin != NULL) {
+        basin->is_shared = is_shared;
+        basin->is_alive = true;
+        basin->cell_bytes = align_up(cell_bytes, PIECE_UNIT_BYTES);
+        basin->trays = (struct links){&basin->trays, &basin->trays};
+        basin->used_bytes_max = 0;
+    }
+    lock_release(&g_basins.lock);
+    return basin;
+}
+
+void basin_destroy(struct basin *basin)
+{
+    empty(basin, false);
+    lock_acquire(&g_basins.lock);
+    basin->next_unused = g_basins.unused;
+    g_basins.unused = basin;
+    lock_release(&g_basins.lock);
+}
+
+static void count_pieces(const struct piece_bins *bins, struct myalloc_pool_stats *stats)
+{
+    for (size_t bin = 0; bin < PIECE_BINS; bin++) {
+        for (const struct piece *piece = bins->heads[bin]; piece != NULL; piece = piece->next) {
+            size_t bytes = piece_units(piece, bin) * PIECE_UNIT_BYTES;
+            stats->free_pieces++;
+            stats->longest_free = max_size(stats->longest_free, bytes);
+        }
+    }
+}
+
+void basin_stats(struct basin *basin, struct myalloc_pool_stats *stats)
+{
+    basin_lock(basin);
+    *stats = (struct myalloc_pool_stats){
+        .block_bytes = basin->cell_bytes,
+        .used = basin->used_bytes,
+        .used_peak = basin->used_bytes_max,
+        .held = basin->held_bytes,
+    };
+    for (const struct links *at = basin->trays.next; at != &basin->trays; at = at->next) {
+        const struct tray *tray = (const struct tray *)at;
+        stats->trays++;
+        stats->blocks += tray->used;
+        if (basin->cell_bytes != 0 && tray->used < tray->units) {
+            stats->free_pieces += tray->units - tray->used;
+            stats->longest_free = basin->cell_bytes;
+        }
+    }
+    count_pieces(&basin->bins, stats);
+    basin_unlock(basin);
+}
+
+// ---- fork ----
+
+static struct basin *first_basin(void)
+{
+    return atomic_load_explicit(&g_basins.first, memory_order_relaxed);
+}
+
+void basin_prefork(void)
+{
+    lock_acquire_for_fork(&g_basins.lock);
+    for (struct basin *basin = first_basin(); basin != NULL; basin = basin->next) {
+        lock_acquire_for_fork(&basin->lock);
+    }
+}
+
+void basin_postfork_parent(void)
+{
+    for (struct basin *basin = first_basin(); basin != NULL; basin = basin->next) {
+        lock_release_after_fork(&basin->lock);
+    }
+    lock_release_after_fork(&g_basins.lock);
+}
+
+void basin_postfork_child(void)
+{
+    for (struct basin *basin = first_basin(); basin != NULL; basin = basin->next) {
+        lock_init(&basin->lock, LOCK_BASIN);
+    }
+    lock_init(&g_basins.lock, LOCK_BASINS);
+}

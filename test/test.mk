@@ -19,6 +19,8 @@ VARIANT_page64k := $(VARIANT_debug) -DMYALLOC_FORCE_PAGE=65536
 VARIANT_clang   := -O2
 VARIANT_asan    := -Og -DCONFIG_DEBUG=1 -fsanitize=address -fno-omit-frame-pointer
 VARIANT_ubsan   := -Og -DCONFIG_DEBUG=1 -fsanitize=undefined -fno-sanitize-recover=all
+VARIANT_fuzz    := -O1 -DCONFIG_DEBUG=1 -fsanitize=fuzzer-no-link,address,undefined \
+        -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 VARIANT_tsan    := -Og -DCONFIG_DEBUG=1 -fsanitize=thread
 
 SUPPORT  := $(wildcard test/support/*.c)
@@ -109,20 +111,22 @@ SUITES_clang    := $(PRELOADED)
 SUITES_asan     := archive
 SUITES_ubsan    := archive
 SUITES_tsan     := archive
+SUITES_fuzz     := fuzz
 SUITES_valgrind := valgrind
 SUITES_glibc    := $(PRELOADED) preload
-ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan
+ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan fuzz
 
 DIR_main     := build
 DIR_brk-off  := build
 DIR_glibc    := build
 DIR_valgrind := build-debug
 CC_clang     := clang
+CC_fuzz      := clang
 CONF_brk-off := MYALLOC_CONF=brk:0
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
-        $(filter unit archive soak cli misuse compat bench,$(1:valgrind=archive))
+        $(filter unit archive fuzz soak cli misuse compat bench,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 
 variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))

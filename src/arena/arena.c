@@ -28,10 +28,17 @@ static struct {
     _Atomic(uint32_t) next;             // [atomic] the place that waits longest
 } g_arena;
 
+// Both, whatever the first gave.
+static bool give_up_caches(void)
+{
+    bool any = arena_give_waiting();
+    return huge_release_cache() != 0 || any;
+}
+
 size_t arena_take(size_t length, size_t alignment, bool *clean)
 {
     size_t index = run_take(length, alignment, true, clean);
-    if (UNLIKELY(index == 0) && (arena_give_waiting() | (huge_release_cache() != 0))) { // ARENA-1
+    if (UNLIKELY(index == 0) && give_up_caches()) { // ARENA-1
         index = run_take(length, alignment, true, clean);
     }
     return index;

@@ -48,6 +48,71 @@ int myalloc_purge(void);
  * Never dereferences ptr: any address may be asked for. */
 int myalloc_owns(const void *ptr);
 
+/* ---- Files as memory ---- */
+
+#define MYALLOC_MAP_WRITE 1U
+
+/* Maps a file whole; NULL and the errno of what failed. In *bytes comes its length.
+ * Flags 0: to read, private to this process; stores to it end the program.
+ * MYALLOC_MAP_WRITE: to read and write, shared: every process that maps the file sees what is
+ * stored, at once, and so does every later reader of the file. A missing file is made (mode 0666
+ * less the umask); one shorter than *bytes on entry is made so long, of zeros that have their room
+ * on the disk. A file that somebody else makes shorter later gives SIGBUS.
+ * EINVAL: bytes is NULL, or an unknown flag. ENODATA: the file is empty. EFBIG: RLIMIT_FSIZE (no
+ * signal). ENOSPC, EDQUOT, EACCES, ENOENT and others: as open(2), fallocate(2) and mmap(2). */
+void *myalloc_map_file(const char *path, size_t *bytes, unsigned flags);
+
+/* Waits until what was stored has reached the disk, as fsync(2) would. 0; -1 and errno: EINVAL when
+ * no such mapping begins at start, EIO. Without it the kernel writes when it sees fit; what was
+ * stored outlives the process, not the machine. */
+int myalloc_map_sync(void *start);
+
+/* Makes a mapping that writes, and its file where that is shorter, `bytes` long: where it is now,
+ * perhaps moved. NULL: it stays as it was; EINVAL when it is none, not to be written to, or longer
+ * already; EBADF when the program closed our descriptor of the file; ENOSPC and others as above.
+ * Nobody else may use the old address meanwhile. */
+void *myalloc_map_grow(void *start, size_t bytes);
+
+/* Ends a mapping; 0, or -1 and EINVAL when none begins at start. What was stored is in the file.
+ * In the child of a fork, mappings are as in the parent: shared ones stay shared. */
+int myalloc_unmap_file(void *start);
+
+/* ---- The heap walk ---- */
+
+enum myalloc_tier {
+    MYALLOC_SMALL = 1,  /* to 1024 bytes: a block of a slab */
+    MYALLOC_MEDIUM = 2, /* to 32 KiB: likewise */
+    MYALLOC_LARGE = 3,  /* a run of the heap; free: a free run, whatever it will be */
+    MYALLOC_HUGE = 4,   /* a mapping of its own */
+    MYALLOC_POOL = 5    /* a tray of a pool, as a whole */
+};
+
+enum myalloc_block_state {
+    MYALLOC_IN_USE = 1, /* in the program's hands */
+    MYALLOC_CACHED = 2, /* free, in the stock of some thread or in the cache of mappings */
+    MYALLOC_FREE = 3    /* free, on its slab, or a free run */
+};
+
+struct myalloc_block {
+    const void *address;
+    size_t bytes; /* what malloc_usable_size tells; of what is free, its length */
+    int tier;     /* enum myalloc_tier */
+    int state;    /* enum myalloc_block_state */
+};
+
+/* Calls callback(block, argument) for every block, in use or free, that was there at one moment,
+ * the addresses of the heap rising, then the mappings; blocks that were never given out yet are
+ * none. Stops when the callback returns something else than 0, and returns that; 0 at the end. -1
+ * and ENOMEM without memory for the list, some 2 % of the heap, mapped apart from it.
+ *
+ * No lock is held while the callback runs: it may allocate, free, and walk; that changes nothing of
+ * this walk. What it is told may be free by then where other threads work: it must not read such
+ * a block. Exact while no other thread allocates or frees, small blocks in the stocks of
+ * threads included. Other threads that allocate meanwhile are never held up for longer than the
+ * list takes, and one of their blocks may be told as it was a moment before or after. */
+int myalloc_walk(int (*callback)(const struct myalloc_block *block, void *argument),
+                 void *argument);
+
 /* ---- Pools: many blocks that end together, or whose number nobody else should feel ----
  *
  * A pool takes runs of the heap (trays: 128 KiB at first, later a quarter of what it has, at most

@@ -12,6 +12,8 @@
  */
 #include "api/fork.h"
 
+#include "api/files.h"
+#include "arena/backing.h"
 #include "arena/huge.h"
 #include "arena/run.h"
 #include "base/lock.h"
@@ -40,7 +42,9 @@ static void prefork(void)
     transfer_prefork();
     medium_prefork();
     basin_prefork();
+    files_prefork();
     huge_prefork();
+    backing_prefork();
     run_prefork();
     meta_prefork();
     lock_open_fork_window(); // FORK-1
@@ -54,7 +58,9 @@ static void postfork_parent(void)
     lock_close_fork_window();
     meta_postfork_parent();
     run_postfork_parent();
+    backing_postfork_parent();
     huge_postfork_parent();
+    files_postfork_parent();
     basin_postfork_parent();
     medium_postfork_parent();
     transfer_postfork_parent();
@@ -74,7 +80,9 @@ static void postfork_child(void)
     lock_close_fork_window();
     meta_postfork_child();
     run_postfork_child();
+    backing_postfork_child();
     huge_postfork_child();
+    files_postfork_child();
     basin_postfork_child();
     medium_postfork_child();
     transfer_postfork_child();

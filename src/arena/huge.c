@@ -16,6 +16,7 @@
  */
 #include "arena/huge.h"
 
+#include "arena/backing.h"
 #include "arena/run.h"
 #include "base/bits.h"
 #include "base/check.h"
@@ -36,6 +37,7 @@
 struct mapping {
     char *start;
     size_t bytes;
+    bool is_backed; // of the file of backing:DIR, since it was made
 };
 
 struct node {
@@ -59,6 +61,11 @@ static struct {
     size_t offset_seed;
     struct huge_stats stats;
 } g_huge = {.lock = LOCK_INIT(LOCK_HUGE), .share_shift = SHARE_SHIFT_MAX};
+
+static enum myalloc_live_region_kind kind_of(const struct mapping *mapping)
+{
+    return mapping->is_backed ? MYALLOC_LIVE_REGION_BACKED : MYALLOC_LIVE_REGION_HUGE;
+}
 
 static _Atomic(struct node *) *bucket_of(const void *ptr)
 {
@@ -97,7 +104,7 @@ static void registry_insert_locked(struct node *node)
     g_huge.stats.live_blocks++;
     g_huge.stats.live_bytes += node->mapping.bytes;
     g_huge.stats.live_bytes_max = max_size(g_huge.stats.live_bytes_max, g_huge.stats.live_bytes);
-    live_add(MYALLOC_LIVE_REGION_HUGE, node->mapping.start, node->mapping.bytes);
+    live_add(kind_of(&node->mapping), node->mapping.start, node->mapping.bytes);
 }
 
 // Takes the node out of its chain; HUGE-1. The node stays the caller's.
@@ -116,7 +123,7 @@ static void registry_remove_locked(struct node *node)
     atomic_store_explicit(link, next, memory_order_release);
     g_huge.stats.live_blocks--;
     g_huge.stats.live_bytes -= node->mapping.bytes;
-    live_cut(MYALLOC_LIVE_REGION_HUGE, node->mapping.start, node->mapping.bytes);
+    live_cut(kind_of(&node->mapping), node->mapping.start, node->mapping.bytes);
 }
 
 static void node_recycle_locked(struct node *node)
@@ -161,7 +168,7 @@ static struct mapping cache_take_locked(size_t bytes)
         }
     }
     if (best == HUGE_CACHE_ENTRIES) {
-        return (struct mapping){NULL, 0};
+        return (struct mapping){NULL, 0, false};
     }
     return cache_remove_locked(best);
 }
@@ -187,6 +194,9 @@ static size_t cache_put_locked(struct mapping mapping, struct mapping *evicted)
 
 static void unmap(struct mapping mapping)
 {
+    if (mapping.is_backed) {
+        backing_give(mapping.start, mapping.bytes);
+    }
     os_unmap(mapping.start, mapping.bytes);
     live_event(MYALLOC_LIVE_EVENT_MUNMAP, mapping.start, mapping.bytes);
 }
@@ -200,9 +210,9 @@ static void unmap_all(const struct mapping *mappings, size_t count)
 
 static void cache_put(struct mapping mapping)
 {
-    struct mapping evicted[HUGE_CACHE_ENTRIES + 1];
+    struct mapping evicted[HUGE_CACHE_ENTRIES + 1] = {mapping}; // a file is for what is in use
     lock_acquire(&g_huge.lock);
-    size_t count = cache_put_locked(mapping, evicted);
+    size_t count = mapping.is_backed ? 1 : cache_put_locked(mapping, evicted);
     g_huge.stats.unmaps += count;
     g_huge.used_ns = os_now_ns();
     if (count != 0) {
@@ -266,7 +276,7 @@ static void adapt_locked(void)
 static struct mapping fit_cached(struct mapping mapping, size_t bytes)
 {
     if (mapping.bytes > bytes + bytes / 4) {
-        cache_put((struct mapping){mapping.start + bytes, mapping.bytes - bytes});
+        cache_put((struct mapping){mapping.start + bytes, mapping.bytes - bytes, false});
         mapping.bytes = bytes;
     } else if (mapping.bytes < bytes) {
         char *moved = os_remap(mapping.start, mapping.bytes, bytes);
@@ -275,18 +285,22 @@ static struct mapping fit_cached(struct mapping mapping, size_t bytes)
         } else {
             live_resize(mapping.bytes, bytes);
         }
-        mapping = (struct mapping){moved, bytes};
+        mapping = (struct mapping){moved, bytes, false};
     }
     return mapping;
 }
 
-static struct mapping map_aligned(size_t bytes, size_t alignment)
+// `reserves`: addresses only.
+static struct mapping map_aligned(size_t bytes, size_t alignment, bool reserves)
 {
     size_t page = os_page_bytes();
     size_t slack = alignment > page ? alignment - page : 0;
-    char *start = bytes + slack < bytes ? NULL : os_map(NULL, bytes + slack);
+    char *start = NULL;
+    if (bytes + slack >= bytes) {
+        start = reserves ? os_map_none(bytes + slack) : os_map(NULL, bytes + slack);
+    }
     if (start == NULL || slack == 0) {
-        return (struct mapping){start, bytes};
+        return (struct mapping){start, bytes, false};
     }
     char *aligned = start + (align_up((uintptr_t)start, alignment) - (uintptr_t)start);
     size_t before = (size_t)(aligned - start);
@@ -296,13 +310,33 @@ static struct mapping map_aligned(size_t bytes, size_t alignment)
     if (slack != before) {
         os_unmap(aligned + bytes, slack - before);
     }
-    return (struct mapping){aligned, bytes};
+    return (struct mapping){aligned, bytes, false};
+}
+
+// A mapping in the file of backing:DIR; start NULL when there is none to be had.
+static struct mapping map_backed(size_t bytes, size_t alignment, bool *clean)
+{
+    struct mapping mapping = map_aligned(bytes, alignment, true);
+    if (mapping.start != NULL && backing_cover(mapping.start, bytes, clean)) {
+        mapping.is_backed = true;
+        live_event(MYALLOC_LIVE_EVENT_MMAP, mapping.start, bytes);
+    } else if (mapping.start != NULL) {
+        os_unmap(mapping.start, bytes);
+        mapping.start = NULL;
+    }
+    return mapping;
 }
 
 // A mapping of `bytes` (whole pages) from the cache or the system.
 static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
 {
-    struct mapping mapping = {NULL, 0};
+    struct mapping mapping = {NULL, 0, false};
+    if (backing_is_on()) {
+        mapping = map_backed(bytes, alignment, clean);
+        if (mapping.start != NULL) {
+            return mapping;
+        }
+    }
     if (alignment <= os_page_bytes()) {
         lock_acquire(&g_huge.lock);
         mapping = cache_take_locked(bytes);
@@ -317,10 +351,10 @@ static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
         mapping = fit_cached(mapping, bytes);
     }
     if (mapping.start == NULL) {
-        mapping = map_aligned(bytes, alignment);
+        mapping = map_aligned(bytes, alignment, false);
         *clean = true;
         if (mapping.start == NULL && huge_release_cache() + run_release_space() != 0) {
-            mapping = map_aligned(bytes, alignment);
+            mapping = map_aligned(bytes, alignment, false);
         }
         if (mapping.start != NULL) {
             live_event(MYALLOC_LIVE_EVENT_MMAP, mapping.start, bytes);
@@ -393,7 +427,7 @@ bool huge_give(void *ptr)
     struct mapping mapping = node->mapping;
     registry_remove_locked(node);
     g_huge.freed[g_huge.freed_next++ % FREED_RING] =
-        (struct mapping){ptr, atomic_load_explicit(&node->usable, memory_order_relaxed)};
+        (struct mapping){ptr, atomic_load_explicit(&node->usable, memory_order_relaxed), false};
     node_recycle_locked(node);
     lock_release(&g_huge.lock);
     cache_put(mapping);
@@ -419,13 +453,14 @@ static bool node_remap(struct node *node, size_t mapped_bytes)
     lock_acquire(&g_huge.lock);
     registry_remove_locked(node);
     lock_release(&g_huge.lock);
-    char *start = os_remap(old.start, old.bytes, mapped_bytes);
+    char *start = old.is_backed ? backing_resize(old.start, old.bytes, mapped_bytes)
+                                : os_remap(old.start, old.bytes, mapped_bytes);
     lock_acquire(&g_huge.lock);
     if (start != NULL) {
         const char *ptr = atomic_load_explicit(&node->ptr, memory_order_relaxed);
         size_t offset = (size_t)(ptr - old.start);
         live_resize(old.bytes, mapped_bytes);
-        node->mapping = (struct mapping){start, mapped_bytes};
+        node->mapping = (struct mapping){start, mapped_bytes, old.is_backed};
         atomic_store_explicit(&node->ptr, start + offset, memory_order_relaxed);
         g_huge.stats.remaps++;
     }
@@ -503,7 +538,7 @@ void huge_show(void)
     for (size_t b = 0; b < BUCKETS; b++) {
         struct node *node = atomic_load_explicit(&g_huge.buckets[b], memory_order_relaxed);
         for (; node != NULL; node = atomic_load_explicit(&node->next, memory_order_relaxed)) {
-            live_add(MYALLOC_LIVE_REGION_HUGE, node->mapping.start, node->mapping.bytes);
+            live_add(kind_of(&node->mapping), node->mapping.start, node->mapping.bytes);
             live_resize(0, node->mapping.bytes);
         }
     }
@@ -511,6 +546,30 @@ void huge_show(void)
         live_add(MYALLOC_LIVE_REGION_CACHED, g_huge.cache[i].start, g_huge.cache[i].bytes);
         live_resize(0, g_huge.cache[i].bytes);
     }
+}
+
+size_t huge_look(struct huge_view *views, size_t most)
+{
+    size_t count = 0;
+    lock_acquire(&g_huge.lock);
+    for (size_t b = 0; b < BUCKETS; b++) {
+        struct node *node = atomic_load_explicit(&g_huge.buckets[b], memory_order_relaxed);
+        for (; node != NULL; node = atomic_load_explicit(&node->next, memory_order_relaxed)) {
+            if (count++ < most) {
+                views[count - 1] = (struct huge_view){
+                    atomic_load_explicit(&node->ptr, memory_order_relaxed),
+                    atomic_load_explicit(&node->usable, memory_order_relaxed), false};
+            }
+        }
+    }
+    for (size_t i = 0; i < g_huge.cache_entries; i++) {
+        if (count++ < most) {
+            views[count - 1] =
+                (struct huge_view){g_huge.cache[i].start, g_huge.cache[i].bytes, true};
+        }
+    }
+    lock_release(&g_huge.lock);
+    return count;
 }
 
 void huge_prefork(void)

@@ -40,6 +40,14 @@ struct huge_stats huge_stats(void);
 // Tells the live page of a child about every mapping.
 void huge_show(void);
 
+struct huge_view {
+    const void *start; // of a block, else of a cached mapping
+    size_t bytes;      // usable, else of the mapping
+    bool is_cached;
+};
+// Tells the blocks and what is cached, at most `most`; how many there are.
+size_t huge_look(struct huge_view *views, size_t most);
+
 void huge_prefork(void);
 void huge_postfork_parent(void);
 void huge_postfork_child(void);

@@ -24,7 +24,9 @@ enum lock_rank {
     LOCK_MEDIUM,   // one per medium class: its slabs
     LOCK_BASINS,   // the list of the pools of include/myalloc.h
     LOCK_BASIN,    // one per such pool that threads share
+    LOCK_FILES,    // the files of myalloc_map_file
     LOCK_HUGE,     // registry and cache of mappings
+    LOCK_BACKING,  // the file of backing:DIR
     LOCK_RUN,      // the region, its free runs and the break
     LOCK_META,     // memory for our own structures; a leaf
     LOCK_LIVE,     // the table of regions in the live page; a leaf

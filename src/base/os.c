@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "base/compiler.h"
+#include "base/line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -80,6 +82,17 @@ static long os_call(long number, long a, long b, long c, long d)
     return result;
 }
 
+// As os_call, but a failure is the negative errno.
+static long call_error(long number, const long arguments[6])
+{
+    int saved = errno;
+    const long *a = arguments;
+    long result = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    result = result == -1 ? -errno : result;
+    errno = saved; // OS-1
+    return result;
+}
+
 static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now = {0};
@@ -118,18 +131,17 @@ void *os_break_move(intptr_t bytes)
     return (intptr_t)old == -1 ? NULL : old;
 }
 
-static void *map_raw(void *hint, size_t bytes)
+static void *map_raw(void *hint, size_t bytes, int protection)
 {
-    long at = os_call(SYS_mmap, (long)hint, (long)bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS);
+    long at = os_call(SYS_mmap, (long)hint, (long)bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS);
     return at == -1 ? NULL : (void *)at;
 }
 
 // MYALLOC_FORCE_PAGE: what a kernel with such pages would give, cut out of a longer mapping.
-static void *map_whole_pages(size_t bytes)
+static void *map_whole_pages(size_t bytes, int protection)
 {
     size_t page = os_page_bytes();
-    char *at = map_raw(NULL, bytes + page);
+    char *at = map_raw(NULL, bytes + page, protection);
     if (at == NULL) {
         return NULL;
     }
@@ -146,7 +158,18 @@ void *os_map(void *hint, size_t bytes)
     if (fail_now()) {
         return NULL;
     }
-    return MYALLOC_FORCE_PAGE != 0 && hint == NULL ? map_whole_pages(bytes) : map_raw(hint, bytes);
+    const int usual = PROT_READ | PROT_WRITE;
+    return MYALLOC_FORCE_PAGE != 0 && hint == NULL ? map_whole_pages(bytes, usual)
+                                                   : map_raw(hint, bytes, usual);
+}
+
+void *os_map_none(size_t bytes)
+{
+    if (fail_now()) {
+        return NULL;
+    }
+    return MYALLOC_FORCE_PAGE != 0 ? map_whole_pages(bytes, PROT_NONE)
+                                   : map_raw(NULL, bytes, PROT_NONE);
 }
 
 void *os_map_at(void *address, size_t bytes)
@@ -177,10 +200,17 @@ void os_unmap(void *start, size_t bytes)
     os_call(SYS_munmap, (long)start, (long)bytes, 0, 0);
 }
 
+void os_move(void *from, void *to, size_t bytes)
+{
+    int saved = errno;
+    syscall(SYS_mremap, from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    errno = saved; // OS-1
+}
+
 // MYALLOC_FORCE_PAGE: moves to a place that such a kernel would have chosen.
 static long remap_whole_pages(void *start, size_t old_bytes, size_t new_bytes)
 {
-    void *target = new_bytes > old_bytes ? map_whole_pages(new_bytes) : start;
+    void *target = new_bytes > old_bytes ? map_whole_pages(new_bytes, PROT_NONE) : start;
     if (target == NULL) {
         return -1;
     }
@@ -277,11 +307,8 @@ bool os_extend(int fd, size_t offset, size_t bytes)
     if (fail_now()) {
         return false;
     }
-    int saved = errno;
-    bool is_done = syscall(SYS_fallocate, fd, 0L, offset, bytes) == 0;
-    bool is_unknown = !is_done && errno == EOPNOTSUPP;
-    errno = saved; // OS-1
-    return is_done || (is_unknown && os_truncate(fd, offset + bytes));
+    long result = call_error(SYS_fallocate, (long[6]){fd, 0, (long)offset, (long)bytes});
+    return result == 0 || (result == -EOPNOTSUPP && os_truncate(fd, offset + bytes));
 }
 
 void *os_map_file(int fd, size_t offset, size_t bytes)
@@ -289,10 +316,10 @@ void *os_map_file(int fd, size_t offset, size_t bytes)
     if (fail_now()) {
         return NULL;
     }
-    int saved = errno;
-    long at = syscall(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
-    errno = saved; // OS-1
-    return at == -1 ? NULL : (void *)at;
+    const long protection = PROT_READ | PROT_WRITE;
+    long at =
+        call_error(SYS_mmap, (long[6]){0, (long)bytes, protection, MAP_SHARED, fd, (long)offset});
+    return at < 0 ? NULL : (void *)at;
 }
 
 bool os_make_directory(const char *path)
@@ -323,6 +350,96 @@ void os_close(int fd)
 void os_unlink(const char *path)
 {
     os_call(SYS_unlink, (long)path, 0, 0, 0);
+}
+
+// A name of its own, gone at once: for file systems without O_TMPFILE.
+static int open_and_unlink(const char *directory)
+{
+    struct line name = {.used = 0};
+    line_add(&name, directory);
+    line_add(&name, "/.myalloc.");
+    line_add_number(&name, os_process_id());
+    line_add(&name, ".");
+    line_add_number(&name, os_now_ns());
+    name.text[name.used] = '\0';
+    const long flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    int fd = (int)call_error(SYS_openat, (long[6]){AT_FDCWD, (long)name.text, flags, 0600});
+    if (fd >= 0) {
+        os_unlink(name.text);
+    }
+    return fd;
+}
+
+int os_open_unnamed(const char *directory)
+{
+    if (fail_now()) {
+        return -EACCES;
+    }
+    const long flags = O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL;
+    int fd = (int)call_error(SYS_openat, (long[6]){AT_FDCWD, (long)directory, flags, 0600});
+    if (fd == -EOPNOTSUPP || fd == -EISDIR) {
+        fd = open_and_unlink(directory);
+    }
+    int kept = fd < 0 ? fd : os_keep_descriptor(fd);
+    if (fd >= 0 && kept < 0) { // few descriptors: then this one
+        return fd;
+    }
+    if (fd >= 0) {
+        os_close(fd);
+    }
+    return kept;
+}
+
+int os_allocate(int fd, size_t offset, size_t bytes)
+{
+    uint64_t limits[2] = {0, 0};
+    if (fail_now()) {
+        return ENOSPC;
+    }
+    // Beyond the limit the call would bring a signal.
+    if (os_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)limits) == 0 &&
+        limits[0] < offset + bytes) {
+        return EFBIG;
+    }
+    return -(int)call_error(SYS_fallocate, (long[6]){fd, 0, (long)offset, (long)bytes});
+}
+
+bool os_map_file_at(void *start, size_t bytes, int fd, size_t offset, bool is_shared)
+{
+    const long flags = MAP_FIXED | (is_shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE);
+    const long protection = PROT_READ | PROT_WRITE;
+    return !fail_now() && call_error(SYS_mmap, (long[6]){(long)start, (long)bytes, protection,
+                                                         flags, fd, (long)offset}) == (long)start;
+}
+
+int os_open_file(const char *path, bool writes)
+{
+    const long flags = O_CLOEXEC | (writes ? O_RDWR | O_CREAT : O_RDONLY);
+    return (int)call_error(SYS_openat, (long[6]){AT_FDCWD, (long)path, flags, 0666});
+}
+
+size_t os_file_bytes(int fd)
+{
+    struct stat status = {0};
+    os_call(SYS_fstat, fd, (long)&status, 0, 0);
+    return (size_t)status.st_size;
+}
+
+long os_map_whole_file(int fd, size_t bytes, bool writes)
+{
+    const long protection = PROT_READ | (writes ? PROT_WRITE : 0);
+    const long flags = writes ? MAP_SHARED : MAP_PRIVATE;
+    return call_error(SYS_mmap, (long[6]){0, (long)bytes, protection, flags, fd});
+}
+
+int os_sync(void *start, size_t bytes)
+{
+    return -(int)call_error(SYS_msync, (long[6]){(long)start, (long)bytes, MS_SYNC});
+}
+
+bool os_remove(void *start, size_t bytes)
+{
+    return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, MADV_REMOVE, 0) == 0;
 }
 
 uint32_t os_process_id(void)

@@ -23,11 +23,15 @@ void *os_break_move(intptr_t bytes); // the old break, NULL when refused
 
 // Fresh zeroed private memory. `hint` NULL: anywhere.
 void *os_map(void *hint, size_t bytes);
+// Addresses without memory; they count for no limit on memory in use.
+void *os_map_none(size_t bytes);
 // As os_map, but exactly at `address`, or NULL.
 void *os_map_at(void *address, size_t bytes);
 // An address in the wide hole between the program and its mappings, different in each process, with
 // room of 2 TiB behind it; `place` 0 to 7 are far from each other.
 void *os_hole_address(unsigned place);
+// Moves a mapping to where another one is, which is gone.
+void os_move(void *from, void *to, size_t bytes);
 void os_unmap(void *start, size_t bytes);
 // Resizes a mapping, moving it when it must; NULL when it cannot be, the old one then stays.
 void *os_remap(void *start, size_t old_bytes, size_t new_bytes);
@@ -60,6 +64,16 @@ bool os_make_directory(const char *path);               // true: it is there and
 int os_keep_descriptor(int fd);                         // a duplicate out of everybody's way
 uint64_t os_file_id(int fd);                            // tells files from each other
 void os_close(int fd);
+int os_open_unnamed(const char *directory); // a file that nobody else can open; negative: the errno
+// Room on the disk for this part of a file, so that no store fails later; the errno, 0 for done.
+int os_allocate(int fd, size_t offset, size_t bytes);
+// Maps a part of a file in place of what is at `start`; private: without a reserve of memory.
+bool os_map_file_at(void *start, size_t bytes, int fd, size_t offset, bool is_shared);
+int os_open_file(const char *path, bool writes); // makes it when it writes; negative: the errno
+size_t os_file_bytes(int fd);                    // 0 also when it cannot be told
+long os_map_whole_file(int fd, size_t bytes, bool writes); // shared, or private to read; -errno
+int os_sync(void *start, size_t bytes);                    // the errno, 0 for done
+bool os_remove(void *start, size_t bytes); // frees the disk behind a shared mapping of a file
 void os_unlink(const char *path);
 
 uint64_t os_boot_ns(void); // since boot, sleep included: comparable between processes

@@ -189,6 +189,10 @@ static bool classify_ours(struct region *region, const struct myalloc_live *page
         } else if (kind == MYALLOC_LIVE_REGION_MMAP) {
             set(region, REGION_HEAP,
                 "A heap of libmyalloc on mmap, in place of the program break.");
+        } else if (kind == MYALLOC_LIVE_REGION_BACKED) {
+            set(region, REGION_SHARED,
+                "A huge block of libmyalloc in a file without a name (backing:DIR): the kernel "
+                "writes it there when memory is short.");
         } else if (kind == MYALLOC_LIVE_REGION_CACHED) {
             set(region, REGION_ANON, "A freed huge block that libmyalloc keeps for the next one.");
         } else {

@@ -35,6 +35,8 @@
     TEXT(stats,                                                                                    \
          "1: numbers on stderr at exit; or the name of a file: %p pid, %e program, %t time")       \
     WORD(stats_format, 0, "text|json", "form of these numbers")                                    \
+    TEXT(backing, "directory on a disk: huge blocks lie in a file there, without a name, and may " \
+                  "outgrow RAM")                                                                   \
     TEXT(record, "name of a file that takes a trace of every call: %p pid, %e program, %t time")
 
 enum foreign_policy { FOREIGN_IGNORE, FOREIGN_FORWARD, FOREIGN_ABORT };

@@ -8,6 +8,11 @@
 #pragma weak myalloc_stats
 #pragma weak myalloc_purge
 #pragma weak myalloc_owns
+#pragma weak myalloc_walk
+#pragma weak myalloc_map_file
+#pragma weak myalloc_map_sync
+#pragma weak myalloc_map_grow
+#pragma weak myalloc_unmap_file
 #pragma weak myalloc_pool_create
 #pragma weak myalloc_pool_alloc
 #pragma weak myalloc_pool_free

@@ -11,7 +11,11 @@
 #include "api/report.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "heap/walk.h"
 #include "thread/block.h"
+#include "thread/start.h"
+
+#include <errno.h>
 
 EXPORT const char *myalloc_version(void)
 {
@@ -28,6 +32,32 @@ EXPORT int myalloc_stats(struct myalloc_stats *stats, size_t size)
 EXPORT int myalloc_purge(void)
 {
     return api_malloc_trim(0);
+}
+
+EXPORT int myalloc_walk(int (*callback)(const struct myalloc_block *block, void *argument),
+                        void *argument)
+{
+    if (start_once() != START_SERVING) {
+        return 0; // nothing is ours
+    }
+    struct heap *heap = thread_enter(CALLER());
+    struct walk *walk = walk_begin(heap, thread_sees_exits());
+    if (heap != NULL) {
+        thread_leave(heap);
+    }
+    if (walk == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    struct myalloc_block block;
+    while (walk_next(walk, &block)) {
+        int result = callback(&block, argument);
+        if (result != 0) {
+            walk_end(walk);
+            return result;
+        }
+    }
+    return 0;
 }
 
 EXPORT int myalloc_owns(const void *ptr)

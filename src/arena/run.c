@@ -474,6 +474,16 @@ void run_check(void)
     lock_release(&g_run.lock);
 }
 
+void run_hold(void) UNCHECKED_LOCKS
+{
+    lock_acquire(&g_run.lock);
+}
+
+void run_let_go(void) UNCHECKED_LOCKS
+{
+    lock_release(&g_run.lock);
+}
+
 void run_prefork(void)
 {
     lock_acquire_for_fork(&g_run.lock);

@@ -55,6 +55,10 @@ struct run_stats run_stats(void);
 // Walks all runs and verifies every invariant; dies otherwise.
 void run_check(void);
 
+// Between the two no memory of the region is taken, given back, or unmapped.
+void run_hold(void);
+void run_let_go(void);
+
 void run_prefork(void);
 void run_postfork_parent(void);
 void run_postfork_child(void);

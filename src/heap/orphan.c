@@ -115,6 +115,16 @@ void orphan_adopt_after_fork(const struct heap *own)
     }
 }
 
+void orphan_hold(void) UNCHECKED_LOCKS
+{
+    lock_acquire(&g_orphan.lock);
+}
+
+void orphan_let_go(void) UNCHECKED_LOCKS
+{
+    lock_release(&g_orphan.lock);
+}
+
 void orphan_prefork(void)
 {
     lock_acquire_for_fork(&g_orphan.lock);

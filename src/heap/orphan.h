@@ -20,6 +20,10 @@ struct heap *orphan_next_heap(const struct heap *heap);
 // not in the middle of a slow path; the others are lost to the child.
 void orphan_adopt_after_fork(const struct heap *own);
 
+// Between the two no heap is parked: a thread that ends waits, and its bins stay readable.
+void orphan_hold(void);
+void orphan_let_go(void);
+
 void orphan_prefork(void);
 void orphan_postfork_parent(void);
 void orphan_postfork_child(void);

@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "base/lock.h"
 
+#include <string.h>
+
 static struct {
     struct ALIGNED(64) pool {
         struct lock lock;
@@ -113,6 +115,15 @@ size_t transfer_count(unsigned class)
         lock_release(&pool->lock);
     }
     return blocks;
+}
+
+void transfer_look(unsigned class, struct batch *batches)
+{
+    struct pool *pool = &g_transfer.pools[class];
+    if (lock_try_acquire(&pool->lock)) {
+        memcpy(batches, pool->batches, pool_depth(pool) * sizeof *batches);
+        lock_release(&pool->lock);
+    }
 }
 
 void transfer_prefork(void)

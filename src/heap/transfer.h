@@ -23,6 +23,9 @@ void transfer_sweep(unsigned class);
 // Blocks of a class in its pool, for statistics.
 size_t transfer_count(unsigned class);
 
+// Copies the batches of a class; those beyond are left as they are. None while it is in use.
+void transfer_look(unsigned class, struct batch *batches);
+
 void transfer_prefork(void);
 void transfer_postfork_parent(void);
 void transfer_postfork_child(void);

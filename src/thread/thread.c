@@ -71,6 +71,11 @@ static bool has_key(void)
     return g_thread.has_key;
 }
 
+bool thread_sees_exits(void)
+{
+    return g_thread.has_key;
+}
+
 // Hides the bins from the fast path and lets no owner match: both fast paths fail at once.
 static void make_checked(struct heap *heap)
 {

@@ -76,6 +76,9 @@ void thread_defer_free(void *ptr);
 // Takes one such block; NULL: no more. Called outside of slow paths.
 void *thread_take_deferred(void);
 
+// False: threads end without a word to us, and their bins with them.
+bool thread_sees_exits(void);
+
 // All requests of this thread take the slow path from now on (M_PERTURB).
 void thread_set_checked(void);
 

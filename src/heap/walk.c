@@ -1,0 +1,230 @@
+/* walk.c - a list of all blocks, drawn up at one moment.
+ *
+ * Owns:       the memory of a walk.
+ * Threads:    any.
+ * Locks:      LOCK_HUGE; then LOCK_ORPHAN, so that no thread ends, LOCK_TRANSFER, tried, and
+ *             LOCK_RUN, so that no memory goes away; none while blocks are told.
+ * Invariants: WALK-1  a link is followed only from a block of a small slab that was seen, and each
+ *                     block is marked once: what others write meanwhile leads nowhere.
+ *
+ * Free small blocks lie in four places: on the list of their slab, in its mail, in bins or foreign
+ * lists, and in batches. The first pass notes the state of every granule, the second marks them.
+ */
+#include "heap/walk.h"
+
+#include "arena/huge.h"
+#include "arena/run.h"
+#include "base/os.h"
+#include "heap/medium.h"
+#include "heap/orphan.h"
+#include "heap/slab.h"
+#include "heap/transfer.h"
+
+#define BITS_WORDS (SMALL_BLOCKS_MAX / 64)
+
+// One granule: the first of whatever it is, else a state that is never told.
+struct seen {
+    uint8_t state;               // enum granule_state
+    uint8_t class;               // of a slab
+    uint16_t blocks;             // of a slab
+    size_t bytes;                // of all else
+    uint64_t free[BITS_WORDS];   // bit set: the block is free
+    uint64_t cached[BITS_WORDS]; // bit set: it is so in some thread's stock
+};
+
+struct walk {
+    size_t mapped_bytes; // of this structure and what follows it
+    size_t granules;
+    size_t at;      // granule that is told
+    unsigned block; // of its slab
+    size_t huge_at;
+    size_t huge_count;
+    struct huge_view *huge;
+    struct batch batches[SMALL_CLASSES * TRANSFER_BATCHES];
+    struct seen seen[];
+};
+
+// ---- looking ----
+
+static void mark(uint64_t *bits, unsigned block)
+{
+    bits[block / 64] |= 1UL << (block % 64);
+}
+
+static bool is_marked(const uint64_t *bits, unsigned block)
+{
+    return ((bits[block / 64] >> (block % 64)) & 1) != 0;
+}
+
+// Marks the blocks of a list, as far as it makes sense.
+RACY_READER static void mark_list(struct walk *walk, const void *block, bool is_cached)
+{
+    while (block != NULL) {
+        size_t at = granule_map_find(block);
+        struct granule *slab = granule_map_entry(at);
+        if (at == 0 || at >= walk->granules || !granule_is_small(slab)) {
+            return;
+        }
+        unsigned index = slab_block_index(slab, block);
+        struct seen *seen = &walk->seen[at];
+        if (index == SMALL_BLOCKS_MAX || is_marked(seen->free, index)) { // WALK-1
+            return;
+        }
+        mark(seen->free, index);
+        if (is_cached) {
+            mark(seen->cached, index);
+        }
+        block = block_next(block);
+    }
+}
+
+RACY_READER static void see_small(struct walk *walk, struct granule *slab, struct seen *seen)
+{
+    const struct remote *remote = granule_map_remote(granule_map_index(slab));
+    seen->blocks = (uint16_t)slab_reached(slab);
+    if (atomic_load_explicit(&remote->count, memory_order_relaxed) != 0) {
+        for (unsigned i = 0; i < BITS_WORDS; i++) {
+            seen->free[i] = remote->bits[i];
+        }
+    }
+    for (unsigned block = 0; slab->purged != 0 && block < seen->blocks; block++) {
+        if (((slab->purged >> block * size_class_bytes(slab->class) / CARVE_BYTES) & 1) != 0) {
+            mark(seen->free, block);
+        }
+    }
+    mark_list(walk, slab->free, false);
+}
+
+static void see_medium(const struct granule *slab, struct seen *seen)
+{
+    seen->blocks = slab->carved;
+    for (unsigned block = 0; block < slab->carved; block++) {
+        enum medium_hold hold = medium_hold(slab_block(slab, block));
+        if (hold != HOLD_USER) {
+            mark(seen->free, block);
+        }
+        if (hold == HOLD_MAGAZINE || hold == HOLD_MAGAZINE_FRESH) {
+            mark(seen->cached, block);
+        }
+    }
+}
+
+RACY_READER static void see_granules(struct walk *walk)
+{
+    for (size_t i = 1; i < walk->granules; i++) {
+        struct granule *entry = granule_map_entry(i);
+        struct seen *seen = &walk->seen[i];
+        enum granule_state state = granule_state(entry);
+        seen->state = (uint8_t)state;
+        seen->class = entry->class;
+        if (granule_is_small(entry)) {
+            see_small(walk, entry, seen);
+        } else if (state == GRANULE_FREE || (state >= GRANULE_MEDIUM && state < GRANULE_BODY)) {
+            seen->bytes = (size_t)entry->length << GRANULE_SHIFT;
+            if (state == GRANULE_MEDIUM) {
+                see_medium(entry, seen);
+            } else if (state == GRANULE_LARGE) {
+                seen->bytes = entry->usable_bytes;
+            }
+            i += max_size(entry->length, 1) - 1; // what is behind its head is no head
+        }
+    }
+}
+
+RACY_READER static void see_stocks(struct walk *walk, const struct heap *own, bool others)
+{
+    for (const struct heap *heap = orphan_next_heap(NULL); heap != NULL;
+         heap = orphan_next_heap(heap)) {
+        void *const *bins = heap == own || (others && !heap->busy) ? heap->bins : NULL;
+        for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
+            mark_list(walk, heap->foreign[class].head, true);
+            if (bins != NULL) {
+                mark_list(walk, bins[class], true);
+            }
+        }
+    }
+    for (unsigned i = 0; i < SMALL_CLASSES * TRANSFER_BATCHES; i++) {
+        mark_list(walk, walk->batches[i].head, true);
+    }
+}
+
+struct walk *walk_begin(const struct heap *own, bool others)
+{
+    size_t granules = granule_map_count();
+    size_t huge_max = huge_look(NULL, 0) + HUGE_CACHE_ENTRIES; // some may come meanwhile
+    size_t bytes = align_up(sizeof(struct walk) + granules * sizeof(struct seen) +
+                                huge_max * sizeof(struct huge_view),
+                            os_page_bytes());
+    struct walk *walk = os_map(NULL, bytes);
+    if (walk == NULL) {
+        return NULL;
+    }
+    walk->mapped_bytes = bytes;
+    walk->granules = granules;
+    walk->huge = (struct huge_view *)&walk->seen[granules];
+    walk->huge_count = min_size(huge_look(walk->huge, huge_max), huge_max);
+    orphan_hold();
+    for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
+        transfer_look(class, &walk->batches[class * TRANSFER_BATCHES]);
+    }
+    run_hold();
+    walk->granules = min_size(granules, granule_map_count());
+    see_granules(walk);
+    see_stocks(walk, own, others);
+    run_let_go();
+    orphan_let_go();
+    return walk;
+}
+
+// ---- telling ----
+
+// The next block of the slab at walk->at; false: no more.
+static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
+{
+    const struct seen *seen = &walk->seen[walk->at];
+    unsigned i = walk->block++;
+    if (i >= seen->blocks) {
+        walk->block = 0;
+        return false;
+    }
+    block->bytes = size_class_bytes(seen->class);
+    block->address = (char *)granule_map_address(walk->at) + i * block->bytes;
+    block->tier = size_class_is_small(seen->class) ? MYALLOC_SMALL : MYALLOC_MEDIUM;
+    block->state = is_marked(seen->cached, i) ? MYALLOC_CACHED
+                   : is_marked(seen->free, i) ? MYALLOC_FREE
+                                              : MYALLOC_IN_USE;
+    return true;
+}
+
+bool walk_next(struct walk *walk, struct myalloc_block *block)
+{
+    for (; walk->at < walk->granules; walk->at++) {
+        const struct seen *seen = &walk->seen[walk->at];
+        if (seen->blocks != 0) {
+            if (next_in_slab(walk, block)) {
+                return true;
+            }
+        } else if (seen->bytes != 0) {
+            *block = (struct myalloc_block){
+                .address = granule_map_address(walk->at++),
+                .bytes = seen->bytes,
+                .tier = seen->state == GRANULE_BASIN ? MYALLOC_POOL : MYALLOC_LARGE,
+                .state = seen->state == GRANULE_FREE ? MYALLOC_FREE : MYALLOC_IN_USE,
+            };
+            return true;
+        }
+    }
+    if (walk->huge_at < walk->huge_count) {
+        const struct huge_view *view = &walk->huge[walk->huge_at++];
+        *block = (struct myalloc_block){view->start, view->bytes, MYALLOC_HUGE,
+                                        view->is_cached ? MYALLOC_CACHED : MYALLOC_IN_USE};
+        return true;
+    }
+    walk_end(walk);
+    return false;
+}
+
+void walk_end(struct walk *walk)
+{
+    os_unmap(walk, walk->mapped_bytes);
+}

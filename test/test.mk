@@ -32,6 +32,7 @@ VICTIMS  := $(call programs,hazards/programs)
 PLUGINS  := $(patsubst test/%.c,$(T)/%.so,$(wildcard test/hazards/plugins/*.c) test/preload/probe.c)
 UNITS    := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
 ARCHIVED := $(addprefix $(B)/archive/,stress/stress api/malloc api/calloc api/realloc api/free \
+        api/pool_model api/pool_threads \
         api/posix_memalign api/aligned_alloc api/memalign api/valloc api/malloc_usable_size)
 
 $(T)/support/%.o: test/support/%.c $(HEADERS)

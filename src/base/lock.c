@@ -4,29 +4,56 @@
  * Threads:    any.
  * Locks:      is them.
  * Invariants: LOCK-1  ranks are taken in rising order (debug).
- *             LOCK-2  the word has LOCK_SLEEPERS whenever somebody may sleep in the kernel.
+ *             LOCK-2  the word has SLEEPERS whenever somebody may sleep in the kernel.
  */
 #include "base/lock.h"
 
 #include "base/os.h"
 
-#define SPINS 100 // some 200 ns: longer than our critical sections, shorter than a futex sleep
+#define SPINS    100 // some 200 ns: longer than our critical sections, shorter than a futex sleep
+#define SLEEPERS 1U
 
-_Atomic(void *) g_lock_fork_owner;
+static _Atomic(void *) g_fork_owner; // [atomic] thread pointer; NULL: no window
 
 static _Thread_local uint32_t t_ranks; // debug: bit r set while a lock of rank r is held
 
-void lock_init(struct lock *lock, enum lock_rank rank)
+// The calling thread in 31 bits, never 0: thread pointers lie at least 64 bytes apart. In the word
+// itself, so that a signal handler sees at every instant whose the lock is.
+static uint32_t self_word(void)
 {
-    lock->rank = (uint16_t)rank;
-    lock->was_own = false;
-    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+    return ((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 5) & ~SLEEPERS) | 2U;
 }
 
-void lock_wait(struct lock *lock)
+static void rank_push(uint32_t rank)
+{
+    VERIFY(t_ranks >> rank == 0); // LOCK-1
+    t_ranks |= 1U << rank;
+}
+
+static void rank_pop(uint32_t rank)
+{
+    t_ranks &= ~(1U << rank);
+}
+
+static void note_taken(const struct lock *lock)
+{
+    if (CONFIG_DEBUG) {
+        rank_push(lock->rank);
+    }
+}
+
+static bool take_free(struct lock *lock)
+{
+    uint32_t expected = 0;
+    // acquire: pairs with the release in let_go
+    return atomic_compare_exchange_strong_explicit(&lock->word, &expected, self_word(),
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+static NOINLINE void wait_for(struct lock *lock)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 && lock_take_free(lock)) {
+        if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 && take_free(lock)) {
             return;
         }
         os_cpu_relax();
@@ -34,12 +61,12 @@ void lock_wait(struct lock *lock)
     // Who has slept takes the lock with the mark: others may sleep still.
     for (;;) {
         uint32_t word = 0;
-        // acquire: pairs with the release in lock_let_go
-        if (atomic_compare_exchange_strong_explicit(&lock->word, &word, lock_self() | LOCK_SLEEPERS,
+        // acquire: pairs with the release in let_go
+        if (atomic_compare_exchange_strong_explicit(&lock->word, &word, self_word() | SLEEPERS,
                                                     memory_order_acquire, memory_order_relaxed)) {
             return;
         }
-        uint32_t marked = word | LOCK_SLEEPERS; // LOCK-2
+        uint32_t marked = word | SLEEPERS; // LOCK-2
         if (word == marked ||
             atomic_compare_exchange_strong_explicit(&lock->word, &word, marked,
                                                     memory_order_relaxed, memory_order_relaxed)) {
@@ -48,50 +75,92 @@ void lock_wait(struct lock *lock)
     }
 }
 
-void lock_wake(struct lock *lock)
+static void let_go(struct lock *lock)
 {
-    os_futex_wake(&lock->word);
+    // release: pairs with the acquire in take_free and wait_for
+    uint32_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
+    if (UNLIKELY((word & SLEEPERS) != 0)) {
+        os_futex_wake(&lock->word);
+    }
 }
+
+bool lock_in_fork_window(void)
+{
+    void *owner = atomic_load_explicit(&g_fork_owner, memory_order_relaxed);
+    return UNLIKELY(owner != NULL) && owner == __builtin_thread_pointer();
+}
+
+void lock_init(struct lock *lock, enum lock_rank rank)
+{
+    lock->rank = (uint16_t)rank;
+    lock->was_own = false;
+    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+}
+
+void lock_acquire(struct lock *lock)
+{
+    if (lock_in_fork_window()) {
+        return;
+    }
+    if (UNLIKELY(!take_free(lock))) {
+        wait_for(lock);
+    }
+    note_taken(lock);
+}
+
+bool lock_try_acquire(struct lock *lock)
+{
+    if (lock_in_fork_window()) {
+        return true;
+    }
+    if (!take_free(lock)) {
+        return false;
+    }
+    note_taken(lock);
+    return true;
+}
+
+void lock_release(struct lock *lock)
+{
+    if (lock_in_fork_window()) {
+        return;
+    }
+    if (CONFIG_DEBUG) {
+        rank_pop(lock->rank);
+    }
+    let_go(lock);
+}
+
+// ---- fork ----
 
 void lock_open_fork_window(void)
 {
-    atomic_store_explicit(&g_lock_fork_owner, __builtin_thread_pointer(), memory_order_relaxed);
+    atomic_store_explicit(&g_fork_owner, __builtin_thread_pointer(), memory_order_relaxed);
 }
 
 void lock_close_fork_window(void)
 {
-    atomic_store_explicit(&g_lock_fork_owner, NULL, memory_order_relaxed);
-}
-
-void lock_rank_push(uint32_t rank)
-{
-    VERIFY(t_ranks >> rank == 0); // LOCK-1
-    t_ranks |= 1U << rank;
-}
-
-void lock_rank_pop(uint32_t rank)
-{
-    t_ranks &= ~(1U << rank);
+    atomic_store_explicit(&g_fork_owner, NULL, memory_order_relaxed);
 }
 
 static bool is_own(const struct lock *lock)
 {
     uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
-    return (word & ~LOCK_SLEEPERS) == lock_self();
+    return (word & ~SLEEPERS) == self_word();
 }
 
 void lock_acquire_for_fork(struct lock *lock)
 {
     lock->was_own = is_own(lock);
-    if (!lock->was_own && !lock_take_free(lock)) {
-        lock_wait(lock);
+    if (!lock->was_own && !take_free(lock)) {
+        wait_for(lock);
     }
 }
 
 void lock_release_after_fork(struct lock *lock)
 {
     if (!lock->was_own) {
-        lock_let_go(lock);
+        let_go(lock);
     }
     lock->was_own = false;
 }

@@ -43,91 +43,18 @@ struct CAPABILITY lock {
     {                                                                                              \
         .word = 0, .rank = (rank_)                                                                 \
     }
-#define LOCK_SLEEPERS 1U
-
-NOINLINE void lock_wait(struct lock *lock) UNCHECKED_LOCKS;
-NOINLINE void lock_wake(struct lock *lock);
-void lock_rank_push(uint32_t rank); // debug builds only
-void lock_rank_pop(uint32_t rank);
 
 void lock_init(struct lock *lock, enum lock_rank rank);
-
-// The calling thread in 31 bits, never 0: thread pointers lie at least 64 bytes apart. In the word
-// itself, so that a signal handler sees at every instant whose the lock is.
-static inline uint32_t lock_self(void)
-{
-    return ((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 5) & ~LOCK_SLEEPERS) | 2U;
-}
 
 // Between the two, the calling thread holds every lock (fork): taking and giving do nothing.
 void lock_open_fork_window(void);
 void lock_close_fork_window(void);
-extern HIDDEN _Atomic(void *) g_lock_fork_owner; // [atomic] thread pointer; NULL: no window
+bool lock_in_fork_window(void); // this thread is between them
 
-static inline bool lock_in_fork_window(void)
-{
-    void *owner = atomic_load_explicit(&g_lock_fork_owner, memory_order_relaxed);
-    return UNLIKELY(owner != NULL) && owner == __builtin_thread_pointer();
-}
-
-static inline bool lock_take_free(struct lock *lock)
-{
-    uint32_t expected = 0;
-    // acquire: pairs with the release in lock_release
-    return atomic_compare_exchange_strong_explicit(&lock->word, &expected, lock_self(),
-                                                   memory_order_acquire, memory_order_relaxed);
-}
-
-static inline void lock_note_taken(const struct lock *lock)
-{
-    if (CONFIG_DEBUG) {
-        lock_rank_push(lock->rank);
-    }
-}
-
-static inline void lock_acquire(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCKS
-{
-    if (lock_in_fork_window()) {
-        return;
-    }
-    if (UNLIKELY(!lock_take_free(lock))) {
-        lock_wait(lock);
-    }
-    lock_note_taken(lock);
-}
-
+void lock_acquire(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCKS;
 // False at once when somebody holds it: nobody waits for a preempted thread.
-static inline bool lock_try_acquire(struct lock *lock) TRY_ACQUIRES(lock) UNCHECKED_LOCKS
-{
-    if (lock_in_fork_window()) {
-        return true;
-    }
-    if (!lock_take_free(lock)) {
-        return false;
-    }
-    lock_note_taken(lock);
-    return true;
-}
-
-static inline void lock_let_go(struct lock *lock)
-{
-    // release: pairs with the acquire in lock_take_free and lock_wait
-    uint32_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
-    if (UNLIKELY((word & LOCK_SLEEPERS) != 0)) {
-        lock_wake(lock);
-    }
-}
-
-static inline void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKS
-{
-    if (lock_in_fork_window()) {
-        return;
-    }
-    if (CONFIG_DEBUG) {
-        lock_rank_pop(lock->rank);
-    }
-    lock_let_go(lock);
-}
+bool lock_try_acquire(struct lock *lock) TRY_ACQUIRES(lock) UNCHECKED_LOCKS;
+void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKS;
 
 // For fork: takes the lock unless this very thread holds it (a signal handler that interrupted
 // us and forks). The child sets locks free again by lock_init().

@@ -56,7 +56,7 @@ size_t tray_bytes(const struct tray *tray)
 // Units of a run of `granules` granules: each takes `map_bits` bits besides.
 static size_t units_of(size_t granules, size_t unit_bytes, size_t map_bits)
 {
-    size_t room = (granules << GRANULE_SHIFT) - sizeof(struct tray) - 2 * CACHE_LINE_BYTES;
+    size_t room = (granules << GRANULE_SHIFT) - sizeof(struct tray) - CACHE_LINE_BYTES * 2UL;
     return room * 8 / (unit_bytes * 8 + map_bits);
 }
 
@@ -165,7 +165,7 @@ static void bin_insert(struct piece_bins *bins, struct piece *piece, size_t unit
         piece->units = units;
     }
     bins->heads[bin] = piece;
-    bins->mask |= 1UL << bin;
+    bins->mask |= 1UL << (bin % 64);
 }
 
 static void bin_remove(struct piece_bins *bins, struct piece *piece, size_t units)
@@ -180,7 +180,7 @@ static void bin_remove(struct piece_bins *bins, struct piece *piece, size_t unit
     }
     bins->heads[bin] = piece->next;
     if (piece->next == NULL) {
-        bins->mask &= ~(1UL << bin);
+        bins->mask &= ~(1UL << (bin % 64));
     }
 }
 
@@ -225,7 +225,7 @@ void *piece_take(struct piece_bins *bins, size_t units)
     size_t bin = bin_of(units);
     struct piece *piece = bin_fit(bins, bin, units);
     if (piece == NULL) {
-        uint64_t longer = bins->mask & (~1UL << bin);
+        uint64_t longer = bins->mask & (~1UL << (bin % 64));
         if (longer == 0) {
             return NULL;
         }

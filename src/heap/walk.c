@@ -165,7 +165,7 @@ struct walk *walk_begin(const struct heap *own, bool others)
     walk->huge_count = min_size(huge_look(walk->huge, huge_max), huge_max);
     orphan_hold();
     for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
-        transfer_look(class, &walk->batches[class * TRANSFER_BATCHES]);
+        transfer_look(class, &walk->batches[(size_t) class * TRANSFER_BATCHES]);
     }
     run_hold();
     walk->granules = min_size(granules, granule_map_count());

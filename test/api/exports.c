@@ -8,11 +8,30 @@
 #include "support/harness.h"
 
 static const char *const g_names[] = {
-    "malloc",        "calloc",     "realloc",        "free",      "reallocarray",
-    "memalign",      "valloc",     "posix_memalign", "pvalloc",   "malloc_usable_size",
-    "aligned_alloc", "free_sized", "malloc_trim",    "mallopt",   "free_aligned_sized",
-    "cfree",         "mallinfo",   "malloc_info",    "mallinfo2", "malloc_stats",
+    "malloc",
+    "calloc",
+    "realloc",
+    "free",
+    "reallocarray",
+    "memalign",
+    "valloc",
+    "posix_memalign",
+    "pvalloc",
+    "malloc_usable_size",
+    "aligned_alloc",
+    "free_sized",
+    "malloc_trim",
+    "mallopt",
+    "free_aligned_sized",
+    "cfree",
+    "mallinfo",
+    "malloc_info",
+    "mallinfo2",
+    "malloc_stats",
     "dlopen",
+    "myalloc_walk",
+    "myalloc_map_file",
+    "myalloc_pool_create",
 };
 
 TEST(every_function_comes_from_the_preloaded_library)

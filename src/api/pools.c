@@ -3,8 +3,8 @@
  * Owns:       nothing; a struct myalloc_pool is a struct basin.
  * Threads:    any, as the flags of the pool say.
  * Locks:      takes none itself; basin.c below takes LOCK_BASIN.
- * Invariants: POOLS-1  the heap of the thread is busy meanwhile, as in every slow path: a signal
- *             handler that allocates then gets a block of the emergency area.
+ * Invariants: POOLS-1  around the arena the heap of the thread is busy, as in every slow path: a
+ *             signal handler that allocates then gets a block of the emergency area.
  */
 #include "myalloc.h"
 
@@ -20,14 +20,12 @@
 
 #define BYTES_MAX (1UL << 46) // more than any region
 
-// The basin, and the heap of the thread marked busy in *heap.
-static struct basin *enter(struct myalloc_pool *pool, struct heap **heap, const void *caller)
+static struct basin *basin_of(struct myalloc_pool *pool, const void *caller)
 {
     struct basin *basin = (struct basin *)pool;
     if (UNLIKELY(basin == NULL || !basin->is_alive)) {
         die_pool_dead(pool, caller);
     }
-    *heap = thread_enter(caller); // POOLS-1
     return basin;
 }
 
@@ -61,53 +59,67 @@ EXPORT struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned fla
     return basin != NULL ? (struct myalloc_pool *)basin : fail_with(ENOMEM);
 }
 
+static void *alloc_anew(struct basin *basin, size_t bytes, const void *caller)
+{
+    struct heap *heap = thread_enter(caller); // POOLS-1
+    void *ptr = basin_take_anew(basin, bytes);
+    leave(heap);
+    return ptr != NULL ? ptr : fail_with(ENOMEM);
+}
+
 EXPORT void *myalloc_pool_alloc(struct myalloc_pool *pool, size_t bytes)
 {
-    struct heap *heap;
-    struct basin *basin = enter(pool, &heap, CALLER());
-    bool is_fixed = basin->cell_bytes != 0;
-    bool fits = bytes <= (is_fixed ? basin->cell_bytes : BYTES_MAX);
-    void *ptr = fits ? basin_take(basin, bytes) : NULL;
-    leave(heap);
-    if (UNLIKELY(ptr == NULL)) {
-        return fail_with(is_fixed && !fits ? EINVAL : ENOMEM);
+    struct basin *basin = basin_of(pool, CALLER());
+    if (UNLIKELY(bytes > (basin->cell_bytes != 0 ? basin->cell_bytes : BYTES_MAX))) {
+        return fail_with(basin->cell_bytes != 0 ? EINVAL : ENOMEM);
     }
-    return ptr;
+    void *ptr = basin_take(basin, bytes);
+    return LIKELY(ptr != NULL) ? ptr : alloc_anew(basin, bytes, CALLER());
+}
+
+static void give_tray(struct tray *tray, const void *caller)
+{
+    view_peak();
+    struct heap *heap = thread_enter(caller); // POOLS-1
+    tray_give(tray);
+    leave(heap);
 }
 
 EXPORT void myalloc_pool_free(struct myalloc_pool *pool, void *block)
 {
-    struct heap *heap;
-    struct basin *basin = enter(pool, &heap, CALLER());
-    if (block != NULL) {
-        size_t bytes = 0;
-        switch (basin_give(basin, block, &bytes)) {
-        case TRAY_OK:
-            break;
-        case TRAY_FREED:
-            die_double_free(block, bytes, CALLER());
-        case TRAY_INTERIOR:
-            die_interior_free(block, bytes, CALLER());
-        case TRAY_FOREIGN:
-            die_pool_foreign(block, CALLER());
-        }
+    struct basin *basin = basin_of(pool, CALLER());
+    struct tray *idle = NULL;
+    size_t bytes = 0;
+    switch (block != NULL ? basin_give(basin, block, &bytes, &idle) : TRAY_OK) {
+    case TRAY_OK:
+        break;
+    case TRAY_FREED:
+        die_double_free(block, bytes, CALLER());
+    case TRAY_INTERIOR:
+        die_interior_free(block, bytes, CALLER());
+    case TRAY_FOREIGN:
+        die_pool_foreign(block, CALLER());
     }
-    leave(heap);
+    if (UNLIKELY(idle != NULL)) {
+        give_tray(idle, CALLER());
+    }
 }
 
 EXPORT void myalloc_pool_reset(struct myalloc_pool *pool)
 {
-    struct heap *heap;
-    basin_reset(enter(pool, &heap, CALLER()));
+    struct basin *basin = basin_of(pool, CALLER());
+    struct heap *heap = thread_enter(CALLER());
+    basin_reset(basin);
     leave(heap);
 }
 
 EXPORT void myalloc_pool_destroy(struct myalloc_pool *pool)
 {
-    struct heap *heap;
     if (pool != NULL) {
+        struct basin *basin = basin_of(pool, CALLER());
         view_peak();
-        basin_destroy(enter(pool, &heap, CALLER()));
+        struct heap *heap = thread_enter(CALLER());
+        basin_destroy(basin);
         leave(heap);
     }
 }
@@ -115,9 +127,7 @@ EXPORT void myalloc_pool_destroy(struct myalloc_pool *pool)
 EXPORT int myalloc_pool_stats(struct myalloc_pool *pool, struct myalloc_pool_stats *stats,
                               size_t size)
 {
-    struct heap *heap;
     struct myalloc_pool_stats full;
-    basin_stats(enter(pool, &heap, CALLER()), &full);
-    leave(heap);
+    basin_stats(basin_of(pool, CALLER()), &full);
     return report_copy(stats, size, &full, sizeof full);
 }

@@ -2,8 +2,8 @@
  *
  * Owns:       all basins; a basin owns its trays.
  * Threads:    any, where a basin is shared.
- * Locks:      LOCK_BASINS for the list of basins; LOCK_BASIN, one a shared basin, also around the
- *             arena. In a fork both are taken, so that the child finds shared basins whole.
+ * Locks:      LOCK_BASINS for the list of basins; LOCK_BASIN, one a shared basin, around
+ *             the arena only in a reset. In a fork both are taken: the child finds basins whole.
  * Invariants: BASIN-1  held_bytes are those of all trays; used_bytes those of blocks in use.
  *             BASIN-2  trays of cells with room stand before those without.
  *             BASIN-3  at most one tray without a block in use is kept, but after a reset.
@@ -64,95 +64,131 @@ static void tray_move(struct basin *basin, struct tray *tray)
     links_insert(has_room ? &basin->trays : basin->trays.prev, &tray->links);
 }
 
-static struct tray *tray_open(struct basin *basin, size_t bytes, bool is_piece)
-{
-    // Few granules at first, more as the basin grows.
-    size_t wish = clamp_size(basin->held_bytes >> (GRANULE_SHIFT + HELD_SHIFT), TRAY_GRANULES,
-                             TRAY_GRANULES_MAX);
-    bool is_single = !is_piece && basin->cell_bytes == 0;
-    size_t least = bytes <= SINGLE_BYTES ? CELLS_MIN : 1;
-    struct tray *tray = tray_take(is_piece ? PIECE_UNIT_BYTES : bytes, least, is_single ? 1 : wish,
-                                  is_piece ? &basin->bins : NULL);
-    if (tray != NULL) {
-        tray->basin = basin;
-        tray->is_single = is_single;
-        links_insert(&basin->trays, &tray->links);
-        basin->held_bytes += tray_bytes(tray);
-        basin->empties++;
-    }
-    return tray;
-}
-
-static void tray_close(struct basin *basin, struct tray *tray)
+// Takes an empty tray out of the basin.
+static void tray_unlink(struct basin *basin, struct tray *tray)
 {
     ASSERT(tray->used == 0);
     links_remove(&tray->links);
+    tray->basin = NULL;
     basin->held_bytes -= tray_bytes(tray);
     basin->empties--;
     if (tray->has_pieces) {
         piece_forget(&basin->bins, tray);
     }
-    tray_give(tray);
 }
 
 // ---- blocks ----
 
-// From the trays that there are; NULL: another one is needed.
-static void *take(struct basin *basin, size_t bytes, bool is_piece)
+static size_t rounded(const struct basin *basin, size_t bytes)
 {
-    struct tray *tray = (struct tray *)basin->trays.next;
-    if (is_piece) {
-        return piece_take(&basin->bins, bytes / PIECE_UNIT_BYTES);
+    return basin->cell_bytes != 0 ? basin->cell_bytes
+                                  : align_up(max_size(bytes, 1), PIECE_UNIT_BYTES);
+}
+
+static bool is_piece(const struct basin *basin, size_t bytes)
+{
+    return basin->cell_bytes == 0 && bytes <= SINGLE_BYTES;
+}
+
+static void note_taken(struct basin *basin, struct tray *tray, size_t bytes)
+{
+    basin->empties -= tray->used == 1;
+    if (tray->used == tray->units) {
+        tray_move(basin, tray);
     }
-    bool has_room = basin->cell_bytes != 0 && &tray->links != &basin->trays &&
-                    tray->used < tray->units; // BASIN-2
-    return has_room ? cell_take(tray) : NULL;
+    basin->used_bytes += bytes; // BASIN-1
+    basin->used_bytes_max = max_size(basin->used_bytes_max, basin->used_bytes);
+}
+
+// From the trays that there are; `bytes` are rounded.
+static void *take_locked(struct basin *basin, size_t bytes)
+{
+    void *ptr = NULL;
+    struct tray *tray = (struct tray *)basin->trays.next;
+    if (is_piece(basin, bytes)) {
+        ptr = piece_take(&basin->bins, bytes / PIECE_UNIT_BYTES, &tray);
+    } else if (&tray->links != &basin->trays && tray->used < tray->units &&
+               tray->unit_bytes == bytes) { // BASIN-2
+        ptr = cell_take(tray);
+    }
+    if (ptr != NULL) {
+        note_taken(basin, tray, bytes);
+    }
+    return ptr;
 }
 
 void *basin_take(struct basin *basin, size_t bytes)
 {
-    bytes = align_up(max_size(bytes, 1), PIECE_UNIT_BYTES);
-    bytes = basin->cell_bytes != 0 ? basin->cell_bytes : bytes;
-    bool is_piece = basin->cell_bytes == 0 && bytes <= SINGLE_BYTES;
     basin_lock(basin);
-    void *ptr = take(basin, bytes, is_piece);
-    struct tray *tray = ptr != NULL ? tray_of(ptr) : tray_open(basin, bytes, is_piece);
-    if (tray != NULL) {
-        if (ptr == NULL) {
-            ptr = is_piece ? take(basin, bytes, true) : cell_take(tray);
-        }
-        basin->empties -= tray->used == 1;
-        if (tray->used == tray->units) {
-            tray_move(basin, tray);
-        }
-        basin->used_bytes += bytes; // BASIN-1
-        basin->used_bytes_max = max_size(basin->used_bytes_max, basin->used_bytes);
-    }
+    void *ptr = take_locked(basin, rounded(basin, bytes));
     basin_unlock(basin);
     return ptr;
 }
 
-static void note_given(struct basin *basin, struct tray *tray, size_t bytes)
+// Granules that a new tray should have: few at first, more as the basin grows.
+static size_t wish(struct basin *basin)
+{
+    basin_lock(basin);
+    size_t granules = basin->held_bytes >> (GRANULE_SHIFT + HELD_SHIFT);
+    basin_unlock(basin);
+    return clamp_size(granules, TRAY_GRANULES, TRAY_GRANULES_MAX);
+}
+
+void *basin_take_anew(struct basin *basin, size_t bytes)
+{
+    bytes = rounded(basin, bytes);
+    bool has_pieces = is_piece(basin, bytes);
+    bool is_single = !has_pieces && basin->cell_bytes == 0;
+    size_t least = bytes <= SINGLE_BYTES ? CELLS_MIN : 1;
+    struct tray *tray = tray_take(has_pieces ? PIECE_UNIT_BYTES : bytes, least,
+                                  is_single ? 1 : wish(basin), has_pieces);
+    if (tray == NULL) {
+        return NULL;
+    }
+    tray->basin = basin;
+    tray->is_single = is_single;
+    basin_lock(basin);
+    void *ptr = take_locked(basin, bytes);
+    bool is_needed = ptr == NULL; // else others gave room meanwhile
+    if (is_needed) {
+        links_insert(&basin->trays, &tray->links);
+        basin->held_bytes += tray_bytes(tray);
+        basin->empties++;
+        tray_reset(tray, &basin->bins);
+        ptr = take_locked(basin, bytes);
+    }
+    basin_unlock(basin);
+    if (!is_needed) {
+        tray_give(tray);
+    }
+    return ptr;
+}
+
+// The tray, out of the basin, when it is to go back.
+static struct tray *note_given(struct basin *basin, struct tray *tray, size_t bytes)
 {
     basin->used_bytes -= bytes; // BASIN-1
     if (tray->used + 1 == tray->units) {
         tray_move(basin, tray);
     }
-    if (tray->used == 0 && (basin->empties++ != 0 || tray->is_single)) {
-        tray_close(basin, tray); // BASIN-3
+    if (tray->used != 0 || (basin->empties++ == 0 && !tray->is_single)) {
+        return NULL;
     }
+    tray_unlink(basin, tray); // BASIN-3
+    return tray;
 }
 
-enum tray_fault basin_give(struct basin *basin, void *ptr, size_t *bytes)
+enum tray_fault basin_give(struct basin *basin, void *ptr, size_t *bytes, struct tray **idle)
 {
     enum tray_fault fault = TRAY_FOREIGN;
+    *idle = NULL;
     basin_lock(basin);
     struct tray *tray = tray_of(ptr);
     if (tray != NULL && tray->basin == basin) {
         fault = tray->has_pieces ? piece_give(&basin->bins, tray, ptr, bytes)
                                  : cell_give(tray, ptr, bytes);
         if (fault == TRAY_OK) {
-            note_given(basin, tray, *bytes);
+            *idle = note_given(basin, tray, *bytes);
         }
     }
     basin_unlock(basin);
@@ -174,7 +210,8 @@ static void empty(struct basin *basin, bool keeps)
         tray_reset(tray, &basin->bins);
         basin->empties++;
         if (!keeps || tray->is_single) {
-            tray_close(basin, tray);
+            tray_unlink(basin, tray);
+            tray_give(tray);
         }
     }
     basin_unlock(basin);

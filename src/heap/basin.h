@@ -29,11 +29,13 @@ struct basin *basin_create(size_t cell_bytes, bool is_shared);
 // All its memory goes back; basin.c keeps the structure for the next one.
 void basin_destroy(struct basin *basin);
 
-// A block of at least `bytes`, at most those of a cell; NULL without memory.
+// A block of at least `bytes`, at most those of a cell; NULL: no tray has room for it.
 void *basin_take(struct basin *basin, size_t bytes);
+// The same from a new tray; NULL without memory.
+void *basin_take_anew(struct basin *basin, size_t bytes);
 // Frees the block at `ptr`, or tells what stands there. *bytes: of the block that begins there or
-// holds it, 0 when that is not known.
-enum tray_fault basin_give(struct basin *basin, void *ptr, size_t *bytes);
+// holds it, 0 when that is not known. *idle: a tray that is the basin's no more, for tray_give.
+enum tray_fault basin_give(struct basin *basin, void *ptr, size_t *bytes, struct tray **idle);
 // Frees all blocks; the trays stay, but for those of single blocks.
 void basin_reset(struct basin *basin);
 

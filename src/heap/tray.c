@@ -60,9 +60,9 @@ static size_t units_of(size_t granules, size_t unit_bytes, size_t map_bits)
     return room * 8 / (unit_bytes * 8 + map_bits);
 }
 
-struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, struct piece_bins *bins)
+struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, bool has_pieces)
 {
-    size_t maps = bins != NULL ? 2 : 1;
+    size_t maps = has_pieces ? 2 : 1;
     size_t units = max_size(units_of(granules, unit_bytes, maps), least);
     size_t words = words_for(units);
     size_t head_bytes =
@@ -82,10 +82,9 @@ struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, struct 
     tray->first = (char *)tray + head_bytes;
     tray->unit_bytes = unit_bytes;
     tray->units = (uint32_t)units;
-    tray->has_pieces = bins != NULL;
+    tray->has_pieces = has_pieces;
     tray->is_single = false;
     tray->start_bits = tray->used_bits + words;
-    tray_reset(tray, bins);
     return tray;
 }
 
@@ -220,7 +219,7 @@ static struct piece *bin_fit(const struct piece_bins *bins, size_t bin, size_t u
     return best;
 }
 
-void *piece_take(struct piece_bins *bins, size_t units)
+void *piece_take(struct piece_bins *bins, size_t units, struct tray **from)
 {
     size_t bin = bin_of(units);
     struct piece *piece = bin_fit(bins, bin, units);
@@ -233,6 +232,7 @@ void *piece_take(struct piece_bins *bins, size_t units)
         piece = bin_fit(bins, bin, units); // all of them fit
     }
     struct tray *tray = tray_of(piece);
+    *from = tray;
     size_t at = (size_t)((char *)piece - tray->first) / PIECE_UNIT_BYTES;
     size_t length = piece_units(piece, bin);
     bin_remove(bins, piece, length);

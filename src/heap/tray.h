@@ -64,10 +64,11 @@ enum tray_fault {
 struct tray *tray_of(const void *ptr);
 size_t tray_bytes(const struct tray *tray);
 
-// A tray of about `granules` granules, more where `least` units need them, all of it free: of
-// cells, or, with the bins of the basin, of one piece. NULL without memory.
-struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, struct piece_bins *bins);
+// A tray of about `granules` granules, more where `least` units need them; NULL without memory. To
+// be reset before its first use. Needs no lock.
+struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, bool has_pieces);
 // Its run goes back to the arena, whatever is in it; pieces are out of their bins already.
+// Likewise.
 void tray_give(struct tray *tray);
 
 // All of it free, as at first; bins were emptied before.
@@ -77,8 +78,8 @@ void *cell_take(struct tray *tray); // it has room
 // TRAY_OK: the block at `ptr` is free now. *bytes: of the block that begins there or holds it.
 enum tray_fault cell_give(struct tray *tray, void *ptr, size_t *bytes);
 
-// A block of `units` from any tray; NULL: no piece is long enough.
-void *piece_take(struct piece_bins *bins, size_t units);
+// A block of `units` from *tray, which is any; NULL: no piece is long enough.
+void *piece_take(struct piece_bins *bins, size_t units, struct tray **tray);
 enum tray_fault piece_give(struct piece_bins *bins, struct tray *tray, void *ptr, size_t *bytes);
 // Takes the one piece of an empty tray out of its bin.
 void piece_forget(struct piece_bins *bins, struct tray *tray);

@@ -197,9 +197,11 @@ int lab_pool(struct lab *lab)
     pool_reset(&pool);
     draw(lab, &pool);
     lab_say(lab, lab->is_korean ? "블록을 하나씩 돌려주지 않아도 된다. 게임의 한 프레임, 서버의 한 "
-                                  "요청처럼 함께 끝나는 것들을 한 번에 비운다."
+                                  "요청처럼 함께 끝나는 것들을 한 번에 비운다. 라이브러리에도 이런 "
+                                  "풀이 있다: myalloc_pool_create, libmyalloc(3)."
                                 : "No block has to be given back on its own: things that end "
                                   "together, such as one frame of a game or one request of a "
-                                  "server, are emptied at once.");
+                                  "server, are emptied at once. The library has such pools for "
+                                  "programs: myalloc_pool_create, see libmyalloc(3).");
     return TOOL_OK;
 }

@@ -32,7 +32,7 @@ static struct {
 } g_files = {.lock = LOCK_INIT(LOCK_FILES)};
 
 // A handler that allocates meanwhile must not meet the locks below.
-static struct heap *enter(const void *caller)
+static struct heap *enter(const void *caller) UNCHECKED_LOCKS
 {
     // A thread that libc's malloc serves gets no heap.
     struct heap *heap = start_once() == START_SERVING ? thread_enter(caller) : NULL;
@@ -40,7 +40,7 @@ static struct heap *enter(const void *caller)
     return heap;
 }
 
-static void leave(struct heap *heap, int error)
+static void leave(struct heap *heap, int error) UNCHECKED_LOCKS
 {
     lock_release(&g_files.lock);
     if (heap != NULL) {

@@ -210,7 +210,8 @@ static void unmap_all(const struct mapping *mappings, size_t count)
 
 static void cache_put(struct mapping mapping)
 {
-    struct mapping evicted[HUGE_CACHE_ENTRIES + 1] = {mapping}; // a file is for what is in use
+    struct mapping evicted[HUGE_CACHE_ENTRIES + 1];
+    evicted[0] = mapping; // a piece of a file is not kept: it is for what is in use
     lock_acquire(&g_huge.lock);
     size_t count = mapping.is_backed ? 1 : cache_put_locked(mapping, evicted);
     g_huge.stats.unmaps += count;

@@ -5,12 +5,14 @@
 set -u
 [ $# -gt 0 ] || { echo "check_style.sh: no files" && exit 1; }
 
-LC_ALL=C.UTF-8 awk '
+# Columns are counted as bytes that begin a character: mawk knows no other characters than bytes.
+LC_ALL=C awk '
+    function columns(text) { gsub(/[\200-\277]/, "", text); return length(text) }
     function fail(text) { print FILENAME ":" FNR ": " text; failed = 1 }
     function in_src() { return FILENAME ~ /(^|\/)src\// }
     FNR == 1 { opened = 0 }
     FNR == 601 { fail("more than 600 lines") }
-    length($0) > 100 { fail("more than 100 columns") }
+    columns($0) > 100 { fail("more than 100 columns") }
     /[ \t]$/ { fail("ends with a blank") }
     /TO[D]O|FIX[M]E|XX[X]|HA[C]K/ { fail("left to do") }
     /^ *# *if/ && in_src() && FILENAME !~ /src\/base\// && !/^#ifndef [A-Z0-9_]+_H$/ {

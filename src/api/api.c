@@ -130,7 +130,7 @@ void *api_calloc(size_t count, size_t bytes)
 static void *realloc_by_copy(void *ptr, size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
-    void *copy = bytes > old_bytes ? block_take_growing(bytes, caller)
+    void *copy = bytes > old_bytes ? block_take_growing(old_bytes, bytes, caller)
                                    : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (copy == NULL) {
         return fail_with(ENOMEM);
@@ -276,7 +276,7 @@ int api_mallopt(int parameter, int value)
         if (bytes > LARGE_BYTES_LIMIT) {
             return 0;
         }
-        g_options.huge_bytes = max_size(bytes, MEDIUM_BYTES_MAX + 1);
+        huge_set_limit(max_size(bytes, 1));
         return 1;
     case M_TRIM_THRESHOLD:
         g_options.trim_bytes = bytes;

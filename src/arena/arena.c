@@ -4,8 +4,7 @@
  * Threads:    any.
  * Locks:      takes none itself.
  * Invariants: ARENA-1  memory is refused only when nothing cached is left to give up.
- *             ARENA-2  what waits is at most WAIT_BYTES_MIN or a thirty-second of the memory in
- * use.
+ *             ARENA-2  what waits is at most WAIT_BYTES_MIN or a 32nd of what is in use.
  */
 #include "arena/arena.h"
 
@@ -20,8 +19,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define WAITING        2                                // runs, at most
-#define WAIT_BYTES_MIN (CONFIG_TINY ? 0 : 512UL * 1024) // of both: what may be dirty as well
+#define WAITING        2              // runs, at most
+#define WAIT_BYTES_MIN (512UL * 1024) // of both: what may be dirty as well
 
 static struct {
     _Atomic(uint64_t) waiting[WAITING]; // [atomic] index << 32 | length; 0 none
@@ -53,7 +52,7 @@ void arena_give(size_t index, size_t length)
 {
     ASSERT(index != 0);
     run_give(index, length);
-    purge_consider();
+    purge_consider(length << GRANULE_SHIFT);
 }
 
 // Puts a run, or 0, in the place of what waits there, and gives that back.

@@ -97,6 +97,7 @@ static size_t find_first(size_t length)
     return lowest;
 }
 
+// Of two runs of the same length the one that is resident, else the lower one.
 static bool is_better(size_t candidate, size_t best)
 {
     if (best == 0) {
@@ -104,7 +105,12 @@ static bool is_better(size_t candidate, size_t best)
     }
     size_t length = granule_map_entry(candidate)->length;
     size_t best_length = granule_map_entry(best)->length;
-    return length < best_length || (length == best_length && candidate < best);
+    if (length != best_length) {
+        return length < best_length;
+    }
+    bool is_dirty = granule_map_is_dirty(candidate);
+    bool best_is_dirty = granule_map_is_dirty(best);
+    return is_dirty != best_is_dirty ? is_dirty : candidate < best;
 }
 
 static size_t find_best(size_t length)

@@ -48,6 +48,11 @@ struct node {
 };
 
 static struct {
+    _Atomic(size_t) limit; // [atomic] bytes from which on blocks are huge
+    bool has_fixed_limit;  // [const] after start, but for mallopt
+} g_limit = {.limit = HUGE_BYTES_MIN};
+
+static struct {
     struct lock lock;
     _Atomic(struct node *) buckets[BUCKETS]; // [atomic] written under LOCK_HUGE, as all below
     struct node *unused;
@@ -61,6 +66,31 @@ static struct {
     size_t offset_seed;
     struct huge_stats stats;
 } g_huge = {.lock = LOCK_INIT(LOCK_HUGE), .share_shift = SHARE_SHIFT_MAX};
+
+// ---- what is huge ----
+
+void huge_set_limit(size_t bytes)
+{
+    g_limit.has_fixed_limit = bytes != 0;
+    size_t limit = bytes != 0 ? max_size(bytes, MEDIUM_BYTES_MAX + 1) : HUGE_BYTES_MIN;
+    atomic_store_explicit(&g_limit.limit, limit, memory_order_relaxed);
+}
+
+size_t huge_limit_bytes(void)
+{
+    return atomic_load_explicit(&g_limit.limit, memory_order_relaxed);
+}
+
+// A block of so many bytes was freed; true when its like are not huge any more.
+static bool raise_limit(size_t bytes)
+{
+    if (!g_limit.has_fixed_limit && bytes < LARGE_BYTES_LIMIT && bytes >= huge_limit_bytes()) {
+        atomic_store_explicit(&g_limit.limit, bytes + 1, memory_order_relaxed);
+    }
+    return bytes < huge_limit_bytes();
+}
+
+// ---- registry ----
 
 static enum myalloc_live_region_kind kind_of(const struct mapping *mapping)
 {
@@ -208,12 +238,14 @@ static void unmap_all(const struct mapping *mappings, size_t count)
     }
 }
 
-static void cache_put(struct mapping mapping)
+// Keeps a mapping that is of use to a later block, or unmaps it.
+static void cache_put(struct mapping mapping, bool is_of_use)
 {
     struct mapping evicted[HUGE_CACHE_ENTRIES + 1];
     evicted[0] = mapping; // a piece of a file is not kept: it is for what is in use
     lock_acquire(&g_huge.lock);
-    size_t count = mapping.is_backed ? 1 : cache_put_locked(mapping, evicted);
+    bool keeps = is_of_use && !mapping.is_backed;
+    size_t count = keeps ? cache_put_locked(mapping, evicted) : 1;
     g_huge.stats.unmaps += count;
     g_huge.used_ns = os_now_ns();
     if (count != 0) {
@@ -277,7 +309,7 @@ static void adapt_locked(void)
 static struct mapping fit_cached(struct mapping mapping, size_t bytes)
 {
     if (mapping.bytes > bytes + bytes / 4) {
-        cache_put((struct mapping){mapping.start + bytes, mapping.bytes - bytes, false});
+        cache_put((struct mapping){mapping.start + bytes, mapping.bytes - bytes, false}, true);
         mapping.bytes = bytes;
     } else if (mapping.bytes < bytes) {
         char *moved = os_remap(mapping.start, mapping.bytes, bytes);
@@ -427,21 +459,23 @@ bool huge_give(void *ptr)
     }
     struct mapping mapping = node->mapping;
     registry_remove_locked(node);
+    bool was_last = raise_limit(mapping.bytes);
     g_huge.freed[g_huge.freed_next++ % FREED_RING] =
         (struct mapping){ptr, atomic_load_explicit(&node->usable, memory_order_relaxed), false};
     node_recycle_locked(node);
     lock_release(&g_huge.lock);
-    cache_put(mapping);
+    cache_put(mapping, !was_last);
     return true;
 }
 
 // Bytes of the mapping for a block that is resized: with an eighth of untouched room behind it
-// when it grows, so that not every step is a system call.
+// when it grows in small steps, so that not every step is a system call.
 static size_t resized_bytes(size_t old_bytes, size_t needed)
 {
     size_t page = os_page_bytes();
     if (needed > old_bytes) {
-        return align_up(needed + needed / 8, page);
+        bool is_step = needed - old_bytes <= old_bytes / 8;
+        return align_up(is_step ? needed + needed / 8 : needed, page);
     }
     return old_bytes - needed <= old_bytes / 8 ? old_bytes : align_up(needed, page);
 }

@@ -12,11 +12,11 @@ struct purge_settings {
 };
 void purge_configure(const struct purge_settings *settings);
 
-// After memory was given back: purges when more than the budget is dirty. Bounded work.
-void purge_consider(void);
+// After `given_bytes` were given back: purges when more than the budget is dirty. Bounded work.
+void purge_consider(size_t given_bytes);
 
 // Now and then, from slow paths of programs that do not free much: what was kept for a load that is
-// over goes back. True when a second had passed since the last look.
+// over goes back. True when a window of a second or more has ended.
 bool purge_tick(void);
 
 // malloc_trim: everything free goes back but `pad_bytes` at the end; true when something did.

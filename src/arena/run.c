@@ -451,8 +451,7 @@ void run_check(void)
     lock_acquire(&g_run.lock);
     size_t end = granule_map_count();
     for (size_t i = 1; i < end; i++) {
-        bool is_dirty = (g_granule_map.dirty[i / 64] >> (i % 64)) & 1;
-        dirty += is_dirty;
+        dirty += granule_map_is_dirty(i);
         if (!is_free(i)) {
             continue;
         }
@@ -462,7 +461,7 @@ void run_check(void)
         VERIFY(is_free(i + length - 1));
         VERIFY(!is_free(i + length)); // RUN-2
         for (size_t k = i + 1; k < i + length; k++) {
-            dirty += (g_granule_map.dirty[k / 64] >> (k % 64)) & 1;
+            dirty += granule_map_is_dirty(k);
         }
         free_granules += length;
         free_runs++;

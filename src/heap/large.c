@@ -12,7 +12,7 @@
 #include "base/os.h"
 #include "side/live.h"
 
-#define GROWTH_SHARE 4 // a block that moved because it grew gets a quarter more room: untouched
+#define SLACK_SHARE 4 // a block that shrinks, or came with room to grow, keeps a quarter
 
 static size_t granules_for(size_t bytes)
 {
@@ -52,10 +52,10 @@ void *large_take(size_t bytes, size_t alignment, bool *clean)
     return take_run(granules_for(bytes), bytes, alignment, clean);
 }
 
-void *large_take_growing(size_t bytes)
+void *large_take_growing(size_t bytes, size_t roomy_bytes)
 {
     bool clean;
-    return take_run(granules_for(bytes + bytes / GROWTH_SHARE), bytes, BLOCK_ALIGN_BYTES, &clean);
+    return take_run(granules_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
 }
 
 void large_give(struct granule *head)
@@ -78,7 +78,7 @@ bool large_resize(struct granule *head, size_t bytes)
     if (length > old_length && !run_extend(index, old_length, length - old_length, &clean)) {
         return false;
     }
-    if (length <= old_length && old_length - length <= old_length / GROWTH_SHARE) {
+    if (length <= old_length && old_length - length <= old_length / SLACK_SHARE) {
         length = old_length; // kept for the next growth
     }
     large_mark(head, length, bytes);

@@ -12,7 +12,7 @@
 void *large_take(size_t bytes, size_t alignment, bool *clean);
 
 // The same for a block that a realloc moves: with room behind it to grow further in place.
-void *large_take_growing(size_t bytes);
+void *large_take_growing(size_t bytes, size_t roomy_bytes);
 
 // Frees the block whose first granule is `head`.
 void large_give(struct granule *head);

@@ -143,6 +143,12 @@ static inline size_t granule_map_find(const void *ptr)
     return index < granule_map_count() ? index : 0;
 }
 
+// True when a granule is free and may be resident. Under LOCK_RUN.
+static inline bool granule_map_is_dirty(size_t index)
+{
+    return ((g_granule_map.dirty[index / 64] >> (index % 64)) & 1) != 0;
+}
+
 static inline enum granule_state granule_state(const struct granule *entry)
 {
     return (enum granule_state)atomic_load_explicit(&entry->state, memory_order_relaxed);

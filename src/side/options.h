@@ -19,8 +19,9 @@
     WORD(fit, 1, "first|best|segregated", "which free run serves a large request or a slab")       \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
     NUMBER(huge_pages, 0, 0, 1, "1: heaps beyond 64 MiB ask for huge pages as they grow")          \
-    NUMBER(huge_bytes, HUGE_BYTES_MIN, 65536, LARGE_BYTES_LIMIT,                                   \
-           "requests from this size on get a mapping of their own (M_MMAP_THRESHOLD)")             \
+    NUMBER(huge_bytes, 0, 0, LARGE_BYTES_LIMIT,                                                    \
+           "requests from this size on get a mapping of their own (M_MMAP_THRESHOLD); 0: above "   \
+           "1 MiB, later above the largest that was freed")                                        \
     NUMBER(                                                                                        \
         trim_bytes, 0, 0, 1UL << 40,                                                               \
         "free bytes at the end that lower the break (M_TRIM_THRESHOLD); 0: a share of the heap")   \

@@ -30,6 +30,11 @@
 
 extern void __libc_free(void *ptr);
 
+// A block that realloc moves because it grew by an eighth at most will grow again: it gets a
+// quarter more room. One that grows by half or doubles needs none: it moves seldom.
+#define GROWTH_STEP 8
+#define GROWTH_ROOM 4
+
 // ---- find ----
 
 static struct block find_small(struct granule *slab, const void *ptr)
@@ -177,6 +182,11 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
 
 // ---- take ----
 
+static bool is_for_region(size_t bytes)
+{
+    return bytes < huge_limit_bytes();
+}
+
 static void *take_small(struct heap *heap, unsigned class)
 {
     void *ptr = heap->bins[class];
@@ -213,7 +223,7 @@ static void *take_from(struct heap *heap, size_t bytes, size_t alignment, bool *
     if (class < CLASSES) {
         return medium_take(heap, class, clean);
     }
-    if (bytes < g_options.huge_bytes && alignment < g_options.huge_bytes) {
+    if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_take(max_size(bytes, 1), alignment, clean);
         if (ptr != NULL) {
             return ptr;
@@ -235,13 +245,17 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
     return ptr;
 }
 
-void *block_take_growing(size_t bytes, const void *caller)
+void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
-    bool is_large = bytes > MEDIUM_BYTES_MAX && bytes < g_options.huge_bytes;
-    struct heap *heap = is_large ? thread_try_enter(caller) : NULL;
+    bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
+    size_t roomy = bytes + bytes / GROWTH_ROOM;
+    roomy = bytes <= MEDIUM_BYTES_MAX ? min_size(roomy, MEDIUM_BYTES_MAX) : roomy;
+    struct heap *heap = is_step && is_for_region(roomy) ? thread_try_enter(caller) : NULL;
     if (heap != NULL) {
-        void *ptr = large_take_growing(bytes);
+        void *ptr = roomy <= MEDIUM_BYTES_MAX
+                        ? medium_take(heap, size_class_of_medium(roomy), &clean)
+                        : large_take_growing(bytes, roomy);
         thread_leave(heap);
         if (ptr != NULL) {
             return ptr;
@@ -358,11 +372,13 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
     case BLOCK_EMERGENCY:
         return NULL;
     case BLOCK_LARGE: {
-        bool stays_large = bytes > MEDIUM_BYTES_MAX && bytes < g_options.huge_bytes;
+        bool stays_large = bytes > MEDIUM_BYTES_MAX && is_for_region(bytes);
         return stays_large && large_resize(block->head, bytes) ? ptr : NULL;
     }
     case BLOCK_HUGE:
-        return bytes >= g_options.huge_bytes ? huge_resize(ptr, bytes) : NULL;
+        // Also below a limit that has risen: moving page tables is cheaper than copying.
+        return bytes >= min_size(huge_limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes)
+                                                                     : NULL;
     case BLOCK_NONE:
         break;
     }

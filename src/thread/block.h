@@ -62,8 +62,8 @@ static inline void *block_take_usual(size_t bytes, const void *caller)
     return ptr;
 }
 
-// As block_take, for a block that a realloc moves because it grew: it will grow again.
-void *block_take_growing(size_t bytes, const void *caller);
+// As block_take, for a block that a realloc moves because it grew: with room to grow again.
+void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller);
 
 // The usual blocks that the fast path does not take: a medium one, or a small one of another
 // thread. False: nothing was done, look closer.

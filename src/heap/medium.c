@@ -5,8 +5,8 @@
  * Locks:      LOCK_MEDIUM of the class for masks and lists, taken once per half magazine; memory
  *             is taken and given back outside of it.
  * Invariants: MEDIUM-1  a slab is on the list of its class exactly while its mask is not 0.
- *             MEDIUM-2  a bit is set exactly when the block's hold is FRESH, FREE or PURGED.
- *             MEDIUM-3  what is in a magazine has hold MAGAZINE or MAGAZINE_FRESH.
+ *             MEDIUM-2  no bit is set of a block in its user's hands; `listed` counts the bits.
+ *             MEDIUM-3  what is in no user's hands and not in the mask is in one magazine.
  *
  * Why not owned by threads, as small slabs are: a mixed load on 20 threads would strand 20 MB in
  * slabs of 64 to 256 KiB; magazines strand a quarter of a megabyte a thread at most. And why no
@@ -103,7 +103,7 @@ static struct granule *shelf_fullest(const struct shelf *shelf)
     uint32_t index = shelf->head;
     for (int i = 0; i < LOOKS && index != 0; i++) {
         struct granule *slab = granule_map_entry(index);
-        int free = __builtin_popcountll(slab->mask);
+        int free = slab->listed;
         if (best == NULL || free < best_free || (free == best_free && slab < best)) {
             best = slab;
             best_free = free;
@@ -126,10 +126,10 @@ static struct granule *slab_create(unsigned class)
     slab->class = (uint8_t) class;
     slab->carved = g_size_classes[class].blocks;
     slab->length = (uint32_t)length;
-    slab->clean = clean;
+    slab->listed = slab->carved;
     slab->mask = full_mask(class);
     for (unsigned block = 0; block < slab->carved; block++) {
-        medium_set_hold(slab_block(slab, block), HOLD_FRESH);
+        medium_set_hold(slab_block(slab, block), clean ? HOLD_FRESH : HOLD_FREE);
     }
     granule_map_mark_body(slab, length);
     granule_set_state(slab, GRANULE_MEDIUM);
@@ -154,18 +154,20 @@ static void slab_destroy(struct granule *slab)
 static void draw_blocks(struct shelf *shelf, struct granule *slab, void **slots, unsigned *count,
                         unsigned wanted)
 {
-    if (slab->mask == full_mask(slab->class)) {
+    if (slab->listed == slab->carved) {
         shelf->empties--;
     }
-    while (*count < wanted && slab->mask != 0) {
-        unsigned block = (unsigned)__builtin_ctzll(slab->mask);
-        slab->mask &= slab->mask - 1;
-        void *ptr = slab_block(slab, block);
-        bool fresh = slab->clean && medium_hold(ptr) == HOLD_FRESH;
-        medium_set_hold(ptr, fresh ? HOLD_MAGAZINE_FRESH : HOLD_MAGAZINE); // MEDIUM-3
-        slots[(*count)++] = ptr;
+    size_t bytes = size_class_bytes(slab->class);
+    char *start = granule_map_address(granule_map_index(slab));
+    unsigned drawn = (unsigned)min_size(wanted - *count, slab->listed);
+    uint64_t mask = slab->mask;
+    for (unsigned i = 0; i < drawn; i++) {
+        slots[(*count)++] = start + (size_t)__builtin_ctzll(mask) * bytes; // MEDIUM-3
+        mask &= mask - 1;
     }
-    if (slab->mask == 0) {
+    slab->mask = mask;
+    slab->listed = (uint16_t)(slab->listed - drawn);
+    if (mask == 0) {
         shelf_remove(shelf, slab); // MEDIUM-1
     }
 }
@@ -214,13 +216,13 @@ unsigned magazine_fill(struct heap *heap, unsigned class)
 static bool put_block(struct shelf *shelf, struct granule *slab, void *ptr)
 {
     uint64_t bit = 1UL << block_of(slab, ptr);
-    ASSERT((slab->mask & bit) == 0); // MEDIUM-2
-    medium_set_hold(ptr, medium_hold(ptr) == HOLD_MAGAZINE_FRESH ? HOLD_FRESH : HOLD_FREE);
+    ASSERT((slab->mask & bit) == 0); // MEDIUM-3
     if (slab->mask == 0) {
         shelf_insert(shelf, slab); // MEDIUM-1
     }
     slab->mask |= bit;
-    if (slab->mask != full_mask(slab->class)) {
+    slab->listed++;
+    if (slab->listed != slab->carved) {
         return false;
     }
     if (shelf->empties == 0) {
@@ -329,7 +331,7 @@ size_t medium_purge(void)
         struct shelf *shelf = shelf_lock(index);
         for (uint32_t i = shelf->head; i != 0; i = granule_map_entry(i)->next) {
             struct granule *slab = granule_map_entry(i);
-            if (slab->mask == full_mask(slab->class)) {
+            if (slab->listed == slab->carved) {
                 empty = slab;
             } else {
                 purged += purge_slab(slab);
@@ -368,11 +370,11 @@ void medium_check(void)
             VERIFY(granule_state(slab) == GRANULE_MEDIUM);
             VERIFY(slab->mask != 0); // MEDIUM-1
             VERIFY((slab->mask & ~full_mask(slab->class)) == 0);
-            empties += slab->mask == full_mask(slab->class);
+            VERIFY(__builtin_popcountll(slab->mask) == slab->listed); // MEDIUM-2
+            empties += slab->listed == slab->carved;
             for (unsigned block = 0; block < slab->carved; block++) {
-                enum medium_hold hold = medium_hold(slab_block(slab, block));
-                bool is_free = hold == HOLD_FRESH || hold >= HOLD_FREE;
-                VERIFY((((slab->mask >> block) & 1) != 0) == is_free); // MEDIUM-2
+                bool is_free = medium_hold(slab_block(slab, block)) != HOLD_USER;
+                VERIFY(is_free || ((slab->mask >> block) & 1) == 0); // MEDIUM-2
             }
         }
         VERIFY(empties == shelf->empties);

@@ -49,12 +49,18 @@ static inline void medium_set_hold(const void *ptr, enum medium_hold hold)
     atomic_store_explicit(medium_hold_byte(ptr), medium_hold_code(ptr, hold), memory_order_relaxed);
 }
 
-// True when a block in the user's hands begins at `ptr`, an address in a medium slab.
-static inline bool medium_is_in_use(const void *ptr)
+// Takes the block that begins at `ptr`, an address in a medium slab, out of its user's hands; false
+// when there is none.
+static inline bool medium_take_back(const void *ptr)
 {
-    uint8_t byte = atomic_load_explicit(medium_hold_byte(ptr), memory_order_relaxed);
+    _Atomic(uint8_t) *byte = medium_hold_byte(ptr);
+    uint8_t in_use = medium_hold_code(ptr, HOLD_USER);
     bool is_place = (uintptr_t)ptr % (1U << HOLD_UNIT_SHIFT) == 0;
-    return is_place && byte == medium_hold_code(ptr, HOLD_USER);
+    if (UNLIKELY(!is_place || atomic_load_explicit(byte, memory_order_relaxed) != in_use)) {
+        return false;
+    }
+    atomic_store_explicit(byte, (uint8_t)(in_use + HOLD_FREE - HOLD_USER), memory_order_relaxed);
+    return true;
 }
 
 // Fills an empty magazine; the number of blocks in it, 0 without memory.
@@ -75,13 +81,15 @@ static inline void *medium_take(struct heap *heap, unsigned class, bool *clean)
     }
     heap->magazine_count[shelf] = (uint8_t)(count - 1);
     void *ptr = heap->magazine[shelf][count - 1];
-    *clean = medium_hold(ptr) == HOLD_MAGAZINE_FRESH;
-    medium_set_hold(ptr, HOLD_USER);
+    _Atomic(uint8_t) *byte = medium_hold_byte(ptr);
+    uint8_t in_use = medium_hold_code(ptr, HOLD_USER);
+    *clean = atomic_load_explicit(byte, memory_order_relaxed) == in_use + HOLD_FRESH - HOLD_USER;
+    atomic_store_explicit(byte, in_use, memory_order_relaxed);
     heap->magazine_handed[shelf]++;
     return ptr;
 }
 
-// Frees a block in use of this class into the magazine: one below its top, so that the next request
+// Puts a block that was taken back into the magazine: one below its top, so that the next request
 // gets another block than the one just freed, which its last user may still write to.
 static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
 {
@@ -90,7 +98,6 @@ static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
     if (UNLIKELY(count == magazine_slots(shelf))) {
         count = magazine_make_room(heap, class);
     }
-    medium_set_hold(ptr, HOLD_MAGAZINE);
     void **top = &heap->magazine[shelf][count];
     if (LIKELY(count != 0)) {
         top[0] = top[-1];
@@ -103,7 +110,7 @@ static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
 // What stands at `ptr`, which lies in the slab that begins at `slab`.
 enum medium_finding medium_find(const struct granule *slab, const void *ptr);
 
-// Frees a block in use without a heap: straight into its slab.
+// The same without a heap: straight into its slab.
 void medium_give_direct(struct granule *slab, void *ptr);
 
 // Empties all magazines.

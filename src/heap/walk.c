@@ -99,11 +99,11 @@ static void see_medium(const struct granule *slab, struct seen *seen)
 {
     seen->blocks = slab->carved;
     for (unsigned block = 0; block < slab->carved; block++) {
-        enum medium_hold hold = medium_hold(slab_block(slab, block));
-        if (hold != HOLD_USER) {
-            mark(seen->free, block);
+        if (medium_hold(slab_block(slab, block)) == HOLD_USER) {
+            continue;
         }
-        if (hold == HOLD_MAGAZINE || hold == HOLD_MAGAZINE_FRESH) {
+        mark(seen->free, block);
+        if (((slab->mask >> block) & 1) == 0) {
             mark(seen->cached, block);
         }
     }

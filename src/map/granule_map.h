@@ -41,10 +41,10 @@ struct ALIGNED(64) granule {
     uint32_t left;                // [owner] small: local frees until the next event
     uint32_t armed;               // [owner] small: what `left` was set to
     uint16_t listed;              // [owner] small: blocks on `free` when `left` was set
+                                  // [lock: LOCK_MEDIUM] medium: blocks in the mask
     uint16_t carved;              // [owner] blocks in circulation: made, and not purged again
     _Atomic(uint8_t) state;       // [atomic] enum granule_state
     uint8_t class;                // [owner] size class of a slab
-    bool clean;                   // [owner] slab or large block: was zero throughout when taken
     uint8_t purged;               // [owner] small: bit p set = page p was purged, carve it anew
     uint32_t prev, next;          // [owner] links of the list this slab or run is on; 0 ends
     union {
@@ -60,17 +60,16 @@ struct ALIGNED(64) granule {
 static_assert(sizeof(struct granule) == CACHE_LINE_BYTES, "one line an entry");
 static_assert(offsetof(struct granule, owner) == 0, "fast path");
 
-// What the user of a medium block and the magazines know of it: one byte for each KiB of a medium
-// slab, which is less than any medium block, so that a byte tells of the block that begins there.
-// Plain stores. Above these three bits stands where in the KiB it begins, in units of 128 bytes.
+// Who holds a medium block: one byte for each KiB of a medium slab, which is less than any medium
+// block, so that a byte tells of the block that begins there. Plain stores, by the user's malloc
+// and free: on its way through magazines and masks a free block is not touched. Above these three
+// bits stands where in the KiB it begins, in units of 128 bytes.
 enum medium_hold {
-    HOLD_NONE,           // no block begins here
-    HOLD_FRESH,          // never given out
-    HOLD_USER,           // in the user's hands
-    HOLD_MAGAZINE,       // in some thread's magazine
-    HOLD_MAGAZINE_FRESH, // there too, and never in the user's hands
-    HOLD_FREE,           // back in the mask
-    HOLD_PURGED,         // there too, and its whole pages were given back since
+    HOLD_NONE,   // no block begins here
+    HOLD_USER,   // in the user's hands
+    HOLD_FREE,   // in a magazine or in the mask
+    HOLD_FRESH,  // there too, and zero: never given out
+    HOLD_PURGED, // in the mask, its whole pages given back since it was last in use
 };
 #define HOLD_SHIFT      10 // one byte a KiB
 #define HOLD_UNIT_SHIFT 7  // medium blocks begin at multiples of 128 bytes

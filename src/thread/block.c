@@ -289,6 +289,9 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
         }
         break;
     case BLOCK_MEDIUM:
+        if (!medium_take_back(ptr)) {
+            die_double_free(ptr, block->bytes, caller); // another thread was faster
+        }
         if (heap == NULL) {
             medium_give_direct(block->head, ptr);
         } else {

@@ -83,7 +83,7 @@ static inline bool block_give_usual(void *ptr, const void *caller)
         if (LIKELY(is_usual)) {
             heap_free_foreign(heap, entry, ptr);
         }
-    } else if ((state == GRANULE_MEDIUM || state == GRANULE_BODY) && medium_is_in_use(ptr)) {
+    } else if ((state == GRANULE_MEDIUM || state == GRANULE_BODY) && medium_take_back(ptr)) {
         is_usual = true;
         medium_give(heap, entry->class, ptr);
     }

@@ -188,7 +188,7 @@ void *api_realloc(void *ptr, size_t bytes)
                           : realloc_block(ptr, bytes, CALLER());
 }
 
-void *api_memalign(size_t alignment, size_t bytes)
+static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *caller)
 {
     // As in glibc: no power of two is rounded up to one.
     if (alignment > SIZE_MAX / 2 + 1) {
@@ -200,12 +200,25 @@ void *api_memalign(size_t alignment, size_t bytes)
     }
     bool clean;
     void *ptr =
-        bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, CALLER());
+        bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, caller);
     perturb_fill(ptr, bytes);
     if (record_is_on()) {
         recorder_take(TRACE_ALIGNED, bytes, rounded, ptr);
     }
     return ptr;
+}
+
+void *api_memalign(size_t alignment, size_t bytes)
+{
+    // CLASS-3: every block of the class of a rounded size lies at a multiple of the alignment
+    if (LIKELY(is_pow2(alignment) && alignment <= SMALL_BYTES_MAX && bytes <= SMALL_BYTES_MAX)) {
+        size_t rounded = align_up(max_size(bytes, 1), alignment);
+        void *block = rounded <= SMALL_BYTES_MAX ? fast_pop(rounded) : NULL;
+        if (LIKELY(block != NULL)) {
+            return block;
+        }
+    }
+    return memalign_slow(alignment, bytes, CALLER());
 }
 
 void *api_aligned_alloc(size_t alignment, size_t bytes)

@@ -14,13 +14,22 @@ NOINLINE void *api_malloc_slow(size_t bytes);
 NOINLINE void api_free_slow(void *ptr);
 NOINLINE void api_free_event(struct granule *slab);
 
+// The block at hand for at most SMALL_BYTES_MAX bytes; NULL when there is none.
+static inline void *fast_pop(size_t bytes)
+{
+    void **bin = &t_cache.bins[g_small_class_of[bytes]];
+    void *block = *bin;
+    if (LIKELY(block != NULL)) {
+        *bin = block_next(block);
+    }
+    return block;
+}
+
 static inline void *fast_malloc(size_t bytes)
 {
     if (LIKELY(bytes <= SMALL_BYTES_MAX)) {
-        void **bin = &t_cache.bins[g_small_class_of[bytes]];
-        void *block = *bin;
+        void *block = fast_pop(bytes);
         if (LIKELY(block != NULL)) {
-            *bin = block_next(block);
             return block;
         }
     }

@@ -84,7 +84,8 @@ size_t huge_limit_bytes(void)
 // A block of so many bytes was freed; true when its like are not huge any more.
 static bool raise_limit(size_t bytes)
 {
-    if (!g_limit.has_fixed_limit && bytes < LARGE_BYTES_LIMIT && bytes >= huge_limit_bytes()) {
+    bool may_rise = !g_limit.has_fixed_limit && !backing_is_on() && bytes < LARGE_BYTES_LIMIT;
+    if (may_rise && bytes >= huge_limit_bytes()) {
         atomic_store_explicit(&g_limit.limit, bytes + 1, memory_order_relaxed);
     }
     return bytes < huge_limit_bytes();

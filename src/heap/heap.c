@@ -158,21 +158,42 @@ static void deactivate(struct heap *heap, struct granule *slab)
     partial_insert(heap, slab);
 }
 
+struct list {
+    void *first, *last;
+    unsigned count;
+};
+
+// Most blocks are linked already, as they were before: those are not written to.
+static void list_append(struct list *list, void *ptr)
+{
+    if (list->last == NULL) {
+        list->first = ptr;
+    } else if (block_next(list->last) != ptr) {
+        block_set_next(list->last, ptr);
+    }
+    list->last = ptr;
+    list->count++;
+}
+
 // Takes the blocks of the active slab out of the bin and puts them on its list again.
 static void unload_bin(struct heap *heap, struct granule *slab)
 {
-    void *rest = NULL;
+    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    struct list own = {NULL, NULL, 0};
+    struct list rest = {NULL, NULL, 0};
     void *next = NULL;
     for (void *ptr = heap->bins[slab->class]; ptr != NULL; ptr = next) {
         next = block_next(ptr);
-        if (granule_map_find(ptr) == granule_map_index(slab)) {
-            slab_put_list(slab, ptr, ptr, 1);
-        } else {
-            block_set_next(ptr, rest);
-            rest = ptr;
-        }
+        list_append((uintptr_t)ptr - start < GRANULE_BYTES ? &own : &rest, ptr);
     }
-    heap->bins[slab->class] = rest;
+    if (own.count != 0) {
+        slab_put_list(slab, own.first, own.last, own.count);
+    }
+    if (rest.count != 0) {
+        block_set_next(rest.last, NULL);
+    }
+    heap->bins[slab->class] = rest.first;
+    heap->handed[slab->class] -= own.count;
 }
 
 // A class of many slabs has come down to a kept one and the active one. The latter, opened last,
@@ -507,6 +528,9 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
 
 static void flush_bin(struct heap *heap, unsigned class)
 {
+    if (heap->active[class] != NULL && heap->bins[class] != NULL) {
+        unload_bin(heap, heap->active[class]);
+    }
     struct batch batch = {heap->bins[class], 0};
     heap->bins[class] = NULL;
     void *next = NULL;

@@ -5,6 +5,8 @@
  * Locks:      none.
  * Invariants: CLASS-1  block bytes rise with the class and are multiples of 16.
  *             CLASS-2  a slab has at most SMALL_BLOCKS_MAX or MEDIUM_BLOCKS_MAX blocks.
+ *             CLASS-3  the small class of a multiple of a power of two has blocks of such a
+ *                      multiple, too.
  */
 #include "map/size_class.h"
 

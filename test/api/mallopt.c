@@ -43,6 +43,31 @@ TEST(mallopt_mmap_threshold_keeps_smaller_blocks_in_the_heap)
     free(block);
 }
 
+TEST(the_mmap_threshold_rises_above_a_block_that_was_freed)
+{
+    free(malloc(3 << 20));
+    struct mallinfo2 before = mallinfo2();
+    void *block = malloc(3 << 20);
+    REQUIRE(block != NULL);
+    REQUIRE_EQUAL(mallinfo2().hblks, before.hblks);
+    void *larger = malloc(5 << 20);
+    REQUIRE(larger != NULL);
+    REQUIRE_EQUAL(mallinfo2().hblks, before.hblks + 1);
+    free(larger);
+    free(block);
+}
+
+TEST(a_threshold_that_was_set_does_not_rise)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 2 << 20), 1);
+    free(malloc(3 << 20));
+    struct mallinfo2 before = mallinfo2();
+    void *block = malloc(3 << 20);
+    REQUIRE(block != NULL);
+    REQUIRE_EQUAL(mallinfo2().hblks, before.hblks + 1);
+    free(block);
+}
+
 TEST(mallopt_perturb_fills_fresh_blocks_but_not_those_of_calloc)
 {
     REQUIRE_EQUAL(mallopt(M_PERTURB, 0x55), 1);

@@ -84,6 +84,7 @@ static size_t size_of(size_t i)
 
 static void allocate(void)
 {
+    mallopt(M_MMAP_THRESHOLD, MIB + 1); // and there it stays, whatever is freed
     for (size_t i = 0; i < COUNT; i++) {
         g_blocks[i] = malloc(size_of(i));
         REQUIRE(g_blocks[i] != NULL);

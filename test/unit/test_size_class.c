@@ -73,3 +73,13 @@ Test(size_class, aligned_classes_have_aligned_blocks)
         }
     }
 }
+
+/* memalign pops a block of the class of the rounded size, whatever slab it comes from. */
+Test(size_class, small_classes_of_rounded_sizes_are_aligned)
+{
+    for (size_t alignment = 1; alignment <= SMALL_BYTES_MAX; alignment *= 2) {
+        for (size_t bytes = alignment; bytes <= SMALL_BYTES_MAX; bytes += alignment) {
+            cr_assert_eq(size_class_bytes(size_class_of_small(bytes)) % alignment, 0);
+        }
+    }
+}

@@ -26,7 +26,7 @@
 #define SMALL_BYTES_MAX   1024UL  // last small class: blocks linked through themselves
 #define MEDIUM_BYTES_MAX  32768UL // last medium class: masks and magazines
 #define SMALL_CLASSES     32      // 16-byte grid to 128, then 8 per doubling
-#define MEDIUM_CLASSES    40      // 8 per doubling, five doublings
+#define MEDIUM_CLASSES    28      // 8 per doubling to 4 KiB, then 4: blocks of whole pages
 #define CLASSES           (SMALL_CLASSES + MEDIUM_CLASSES)
 #define MEDIUM_BLOCKS_MAX 64 // one bit each in a 64-bit mask
 #define SMALL_BLOCKS_MAX  (GRANULE_BYTES / BLOCK_ALIGN_BYTES)

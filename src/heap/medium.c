@@ -9,7 +9,7 @@
  *             MEDIUM-3  what is in no user's hands and not in the mask is in one magazine.
  *
  * Why not owned by threads, as small slabs are: a mixed load on 20 threads would strand 20 MB in
- * slabs of 64 to 256 KiB; magazines strand a quarter of a megabyte a thread at most. And why no
+ * slabs of 64 to 128 KiB; magazines strand a quarter of a megabyte a thread at most. And why no
  * links in the blocks: a block of a page or more would be touched for its link alone.
  */
 #include "heap/medium.h"

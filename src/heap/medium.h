@@ -19,8 +19,8 @@ enum medium_finding {
 // Blocks that a magazine may hold: 32 KiB worth of its class, but 2 to 16.
 static inline unsigned magazine_slots(unsigned shelf)
 {
-    unsigned slots = MAGAZINE_BLOCKS_MAX >> shelf / 8; // half of them in each doubling
-    return slots > MAGAZINE_BLOCKS_MIN ? slots : MAGAZINE_BLOCKS_MIN;
+    unsigned slots = MAGAZINE_BLOCKS_MAX >> shelf / 8; // half of them in each doubling to 4 KiB
+    return shelf < 20 ? slots : MAGAZINE_BLOCKS_MIN;
 }
 
 // The byte of the KiB in which `ptr`, an address in a medium slab, lies.

@@ -34,9 +34,12 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
     {(bytes), (granules), (uint16_t)((granules) * GRANULE_BYTES / (bytes)), RECIPROCAL(bytes)}
 #define SMALL_CLASS(class, below, bytes) [class] = SIZE_CLASS(bytes, 1),
 
-// Eight medium classes between 2^shift and twice that.
+// Medium classes between 2^shift and twice that: eight, or four where a block is pages.
 #define MEDIUM_CLASS(shift, eighths, granules) SIZE_CLASS((eighths##U << ((shift) - 3)), granules)
-#define MEDIUM_DOUBLING(shift, granules)                                                           \
+#define MEDIUM_QUARTERS(shift, granules)                                                           \
+    MEDIUM_CLASS(shift, 10, granules), MEDIUM_CLASS(shift, 12, granules),                          \
+    MEDIUM_CLASS(shift, 14, granules), MEDIUM_CLASS(shift, 16, granules)
+#define MEDIUM_EIGHTHS(shift, granules)                                                            \
     MEDIUM_CLASS(shift, 9, granules),  MEDIUM_CLASS(shift, 10, granules),                          \
     MEDIUM_CLASS(shift, 11, granules), MEDIUM_CLASS(shift, 12, granules),                          \
     MEDIUM_CLASS(shift, 13, granules), MEDIUM_CLASS(shift, 14, granules),                          \
@@ -44,13 +47,12 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
 
 const struct size_class g_size_classes[CLASSES] = {
     SMALL_TABLE(SMALL_CLASS)                         // 1 granule: tail waste below 4 %
-    MEDIUM_DOUBLING(10, 4),  MEDIUM_DOUBLING(11, 8), // 56 to 32 blocks
-    MEDIUM_DOUBLING(12, 16), MEDIUM_DOUBLING(13, 16), // 56 to 16 blocks
-    MEDIUM_DOUBLING(14, 16),                         // 14 to 8 blocks
+    MEDIUM_EIGHTHS(10, 4), MEDIUM_EIGHTHS(11, 4),    // 56 to 16 blocks
+    MEDIUM_QUARTERS(12, 4), MEDIUM_QUARTERS(13, 4),  // 12 to 4
+    MEDIUM_QUARTERS(14, 8),                          // 6 to 4
 };
 // clang-format on
 
-static_assert(16 * GRANULE_BYTES / (9U << 9) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
 static_assert(4 * GRANULE_BYTES / (9U << 7) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
 
 unsigned size_class_of_aligned(size_t bytes, size_t alignment)

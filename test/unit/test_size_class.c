@@ -19,13 +19,16 @@ Test(size_class, every_request_gets_the_smallest_class_that_holds_it)
     }
 }
 
+/* To 4 KiB; behind that by a quarter: blocks there are made of pages, and most of what a request
+ * leaves unused is never touched. */
 Test(size_class, blocks_grow_by_an_eighth_at_most)
 {
     for (unsigned class = 1; class < CLASSES; class ++) {
         size_t smaller = size_class_bytes(class - 1);
         size_t larger = size_class_bytes(class);
+        size_t most = larger <= 4096 ? smaller / 8 : smaller / 4;
         cr_assert_gt(larger, smaller);
-        cr_assert_leq(larger - smaller, smaller / 8 > 16 ? smaller / 8 : 16);
+        cr_assert_leq(larger - smaller, most > 16 ? most : 16);
     }
 }
 

@@ -159,15 +159,14 @@ static void purge_down_to(size_t bytes)
 static void keep_budget(size_t dirty)
 {
     size_t budget = purge_budget_bytes();
-    if (dirty <= budget) {
-        trim_end(); // what is dirty there is little: lowering the break takes no time
-        return;
+    if (dirty > budget) {
+        learn_from_refaults();
+        budget = purge_budget_bytes();
     }
-    learn_from_refaults();
-    budget = purge_budget_bytes();
     if (dirty > budget) {
         purge_down_to(is_breathing() ? budget - budget / 8 : budget / 2);
     }
+    trim_end(); // what is dirty there is little now: lowering the break takes no time
 }
 
 // ---- by need ----

@@ -12,7 +12,7 @@
 
 #include "support/process.h"
 
-enum { SECONDS_DEFAULT = 30 };
+enum { SECONDS_DEFAULT = 100 };
 
 static struct test *g_first;
 static struct test **g_end = &g_first;

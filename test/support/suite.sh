@@ -7,7 +7,7 @@
 #   RESULTS  directory for logs and counts   JOBS  programs at a time   LIMIT  seconds per program
 #   UNDER    a command that is to run the C programs, as valgrind does
 set -u
-export LIB="${LIB-}" LIMIT="${LIMIT:-120}" UNDER="${UNDER-}"
+export LIB="${LIB-}" LIMIT="${LIMIT:-400}" UNDER="${UNDER-}"
 [ -n "$LIB" ] || unset LIB
 name=$1
 shift

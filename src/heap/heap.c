@@ -31,6 +31,18 @@
 #define TICK_PERIOD   64                    // refills between two looks at the clock
 #define SWEEP_PERIOD  64 // retired slabs of a class between two sweeps of its transfer pool
 
+static struct {
+    _Atomic(bool) has_inherited; // [atomic] some heap is_inherited, or was
+} g_heap;
+
+void heap_set_inherited(struct heap *heap, bool is_inherited)
+{
+    heap->is_inherited = is_inherited;
+    if (is_inherited) {
+        atomic_store_explicit(&g_heap.has_inherited, true, memory_order_relaxed);
+    }
+}
+
 void heap_init(struct heap *heap)
 {
     memset(heap, 0, sizeof *heap);
@@ -368,9 +380,19 @@ static void foreign_flush(struct heap *heap, unsigned class, bool wait)
     list->count = batch.count;
 }
 
+static bool is_inherited(const struct granule *slab)
+{
+    const struct heap *owner = granule_owner(slab);
+    return owner != NULL && owner->is_inherited;
+}
+
 void heap_free_foreign(struct heap *heap, struct granule *slab, void *ptr)
 {
     unsigned class = slab->class;
+    if (UNLIKELY(atomic_load_explicit(&g_heap.has_inherited, memory_order_relaxed)) &&
+        is_inherited(slab) && send_home(heap, ptr, false, heap->caller)) {
+        return;
+    }
     struct foreign_list *list = &heap->foreign[class];
     block_set_next(ptr, list->head);
     list->head = ptr;

@@ -3,7 +3,8 @@
  * Owns:       the list of all heaps and the stack of parked ones.
  * Threads:    any.
  * Locks:      LOCK_ORPHAN for the lists; a heap taken off the stack is worked on without it.
- * Invariants: ORPHAN-1  a parked heap has no bins bound and is flushed.
+ * Invariants: ORPHAN-1  a parked heap has no bins bound and is flushed; an inherited one has no
+ *                       bins bound.
  *             ORPHAN-2  heaps are never freed: next_heap, once set, stays.
  *
  * Last in, first out: the next thread gets the heap whose memory is warm, and whose live blocks
@@ -20,6 +21,7 @@ static struct {
     struct lock lock;
     _Atomic(struct heap *) first;   // [atomic] all heaps; written under LOCK_ORPHAN
     _Atomic(struct heap *) orphans; // [atomic] parked heaps; written under LOCK_ORPHAN
+    struct heap *inherited;         // [lock: LOCK_ORPHAN] of forking threads, from before the fork
 } g_orphan = {.lock = LOCK_INIT(LOCK_ORPHAN)};
 
 static struct heap *load(_Atomic(struct heap *) *link)
@@ -75,9 +77,38 @@ void orphan_park(struct heap *heap)
     lock_release(&g_orphan.lock);
 }
 
+void orphan_inherit(struct heap *heap)
+{
+    heap->bins = NULL; // ORPHAN-1
+    heap_set_inherited(heap, true);
+    lock_acquire(&g_orphan.lock);
+    heap->next_orphan = g_orphan.inherited;
+    g_orphan.inherited = heap;
+    lock_release(&g_orphan.lock);
+}
+
+// Flushes the inherited heaps and parks them.
+static void park_inherited(void)
+{
+    lock_acquire(&g_orphan.lock);
+    struct heap *heap = g_orphan.inherited;
+    g_orphan.inherited = NULL;
+    lock_release(&g_orphan.lock);
+    while (heap != NULL) {
+        struct heap *next = heap->next_orphan;
+        heap->bins = heap->checked_bins; // empty
+        heap_flush(heap);
+        medium_flush(heap);
+        heap_set_inherited(heap, false);
+        orphan_park(heap);
+        heap = next;
+    }
+}
+
 bool orphan_dissolve_all(void)
 {
     bool any = false;
+    park_inherited();
     struct heap *done = NULL;
     for (struct heap *heap = orphan_pop(); heap != NULL; heap = orphan_pop()) {
         if (atomic_load_explicit(&heap->slabs, memory_order_relaxed) != 0) {

@@ -51,6 +51,9 @@ static void thread_exit(void *unused)
     struct heap *heap = untag(t_cache.self);
     t_cache.self = THREAD_UNBOUND;
     t_cache.is_dead = true; // THREAD-2
+    if (heap == NULL) {     // the thread of a forked child that needed none
+        return;
+    }
     heap->busy = true;
     heap_empty(heap);
     heap->busy = false;
@@ -176,8 +179,16 @@ void thread_set_checked(void)
     thread_leave(heap);
 }
 
+// The only thread of a child goes on with the bins, but binds another heap when it needs one: the
+// memory of the old one stays shared with the parent until the child is short of its own.
 void thread_postfork_child(void)
 {
+    struct heap *heap = untag(t_cache.self);
     t_cache.record_thread = 0;
-    orphan_adopt_after_fork(untag(t_cache.self));
+    orphan_adopt_after_fork(heap);
+    bool is_plain = heap != NULL && !heap->busy && !heap->is_checked && heap->deferred == NULL;
+    if (is_plain) {
+        t_cache.self = THREAD_UNBOUND;
+        orphan_inherit(heap);
+    }
 }

@@ -31,7 +31,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define CAUTIOUS_SHIFT  5 // 1/32 of the peak
+#define CAUTIOUS_SHIFT  5 // 1/32 of the peak,
+#define USED_SHIFT      3 // and an eighth of what is in use
 #define SLACK_SHIFT     5 // as much again above the peak: what is too scattered to be taken,
 #define SLACK_SHIFT_MIN 1 // and up to half of it where what is purged is taken again all the same
 #define STEPS_MAX       4 // of PURGE_STEP_BYTES each in one call: a third of a millisecond
@@ -87,7 +88,8 @@ size_t purge_peak_bytes(void)
 
 static size_t cautious_bytes(void)
 {
-    return clamp_size(purge_peak_bytes() >> CAUTIOUS_SHIFT, RETAIN_BYTES_MIN, RETAIN_BYTES_MAX);
+    size_t share = min_size(purge_peak_bytes() >> CAUTIOUS_SHIFT, run_used_bytes() >> USED_SHIFT);
+    return clamp_size(share, RETAIN_BYTES_MIN, RETAIN_BYTES_MAX);
 }
 
 size_t purge_budget_bytes(void)

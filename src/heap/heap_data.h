@@ -54,6 +54,8 @@ struct ALIGNED(64) heap {
     struct heap *next_orphan; // [lock: LOCK_ORPHAN] orphan.c: parked heaps
 
     ALIGNED(64) uint8_t magazine_count[MEDIUM_CLASSES];  // [owner] medium.c
+    uint8_t magazine_limit[MEDIUM_CLASSES];              // [owner] medium.c: blocks, at most
+    uint8_t magazine_drains[MEDIUM_CLASSES];             // [owner] medium.c: since the last fill
     uint64_t magazine_handed[MEDIUM_CLASSES];            // [owner] medium.c: blocks given so far
     void *magazine[MEDIUM_CLASSES][MAGAZINE_BLOCKS_MAX]; // [owner] medium.c
 };

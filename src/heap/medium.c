@@ -22,7 +22,8 @@
 
 #include <string.h>
 
-#define LOOKS 8 // slabs compared for the fullest
+#define LOOKS      8  // slabs compared for the fullest
+#define DRAINS_MAX 64 // in a row: from then on the magazine shrinks
 
 static struct {
     struct ALIGNED(64) shelf {
@@ -150,6 +151,13 @@ static void slab_destroy(struct granule *slab)
 
 // ---- magazines ----
 
+void medium_init(struct heap *heap)
+{
+    for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
+        heap->magazine_limit[index] = (uint8_t)magazine_slots(index);
+    }
+}
+
 // Moves free blocks of a slab into the magazine, lowest first.
 static void draw_blocks(struct shelf *shelf, struct granule *slab, void **slots, unsigned *count,
                         unsigned wanted)
@@ -185,7 +193,11 @@ unsigned magazine_fill(struct heap *heap, unsigned class)
 {
     unsigned index = class - SMALL_CLASSES;
     void **slots = heap->magazine[index];
-    unsigned wanted = magazine_slots(index) / 2;
+    if (heap->magazine_limit[index] < magazine_slots(index)) {
+        heap->magazine_limit[index] *= 2;
+    }
+    heap->magazine_drains[index] = 0;
+    unsigned wanted = heap->magazine_limit[index] / 2;
     unsigned count = 0;
     struct granule *created = NULL;
     struct shelf *shelf = shelf_lock(index);
@@ -260,9 +272,14 @@ static void magazine_drain(struct heap *heap, unsigned class, unsigned count)
 
 unsigned magazine_make_room(struct heap *heap, unsigned class)
 {
-    unsigned shelf = class - SMALL_CLASSES;
-    magazine_drain(heap, class, magazine_slots(shelf) / 2);
-    return heap->magazine_count[shelf];
+    unsigned index = class - SMALL_CLASSES;
+    uint8_t *limit = &heap->magazine_limit[index];
+    if (++heap->magazine_drains[index] >= DRAINS_MAX && *limit > MAGAZINE_BLOCKS_MIN) {
+        *limit /= 2;
+        heap->magazine_drains[index] = 0;
+    }
+    magazine_drain(heap, class, heap->magazine_count[index] - *limit / 2U);
+    return heap->magazine_count[index];
 }
 
 void medium_give_direct(struct granule *slab, void *ptr)

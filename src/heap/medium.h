@@ -16,7 +16,10 @@ enum medium_finding {
     MEDIUM_INTERIOR, // no block begins here
 };
 
-// Blocks that a magazine may hold: 32 KiB worth of its class, but 2 to 16.
+// Gives a new heap its magazines, all empty.
+void medium_init(struct heap *heap);
+
+// Blocks that a magazine may ever hold: 32 KiB worth of its class, but 2 to 16.
 static inline unsigned magazine_slots(unsigned shelf)
 {
     unsigned slots = MAGAZINE_BLOCKS_MAX >> shelf / 8; // half of them in each doubling to 4 KiB
@@ -65,7 +68,8 @@ static inline bool medium_take_back(const void *ptr)
 
 // Fills an empty magazine; the number of blocks in it, 0 without memory.
 NOINLINE unsigned magazine_fill(struct heap *heap, unsigned class);
-// Puts the older half of a full magazine back; the number of blocks left in it.
+// Puts the older half of a full magazine back; the number of blocks left in it. A program that only
+// frees gets small ones: what lies in a magazine keeps its slab.
 NOINLINE unsigned magazine_make_room(struct heap *heap, unsigned class);
 
 // A block of a medium class; NULL without memory. *clean: all bytes are zero.
@@ -95,7 +99,7 @@ static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
 {
     unsigned shelf = class - SMALL_CLASSES;
     unsigned count = heap->magazine_count[shelf];
-    if (UNLIKELY(count == magazine_slots(shelf))) {
+    if (UNLIKELY(count >= heap->magazine_limit[shelf])) {
         count = magazine_make_room(heap, class);
     }
     void **top = &heap->magazine[shelf][count];

@@ -61,6 +61,7 @@ struct heap *orphan_adopt(void)
         return NULL;
     }
     heap_init(heap);
+    medium_init(heap);
     lock_acquire(&g_orphan.lock);
     heap->next_heap = load(&g_orphan.first);
     store(&g_orphan.first, heap);

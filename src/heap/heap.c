@@ -297,10 +297,12 @@ static void heap_retire_active(struct heap *heap, unsigned class)
 // ---- blocks of other threads ----
 
 // True when the block is home; false when the owner's mail is busy and we may not wait.
-static bool send_home(struct heap *heap, void *ptr, bool wait, const void *caller)
+static bool send_home(struct mail_round *round, struct heap *heap, void *ptr, bool wait,
+                      const void *caller)
 {
     struct granule *slab = granule_map_entry(granule_map_find(ptr));
     if (heap != NULL && granule_owner(slab) == heap) {
+        mail_round_end(round);
         block_set_next(ptr, slab->free);
         slab->free = ptr;
         if (--slab->left == 0) {
@@ -310,7 +312,7 @@ static bool send_home(struct heap *heap, void *ptr, bool wait, const void *calle
     }
     for (;;) {
         enum pool_result pooled = POOL_FREED;
-        switch (mail_send(slab, ptr, wait)) {
+        switch (mail_send(round, slab, ptr, wait)) {
         case MAIL_SENT:
             return true;
         case MAIL_BUSY:
@@ -333,26 +335,36 @@ static bool send_home(struct heap *heap, void *ptr, bool wait, const void *calle
     }
 }
 
+static bool send_one_home(struct heap *heap, void *ptr, bool wait, const void *caller)
+{
+    struct mail_round round = {NULL};
+    bool is_home = send_home(&round, heap, ptr, wait, caller);
+    mail_round_end(&round);
+    return is_home;
+}
+
 void heap_free_home(struct granule *slab, void *ptr, const void *caller)
 {
     ASSERT(granule_is_small(slab));
     (void)slab;
-    send_home(NULL, ptr, true, caller);
+    send_one_home(NULL, ptr, true, caller);
 }
 
 // Sends linked blocks home; those of busy owners come back, linked, when we may not wait.
 static struct batch send_batch_home(struct heap *heap, struct batch batch, bool wait)
 {
     struct batch kept = {NULL, 0};
+    struct mail_round round = {NULL};
     void *next = NULL;
     for (void *ptr = batch.head; ptr != NULL; ptr = next) {
         next = block_next(ptr);
-        if (!send_home(heap, ptr, wait, heap->caller)) {
+        if (!send_home(&round, heap, ptr, wait, heap->caller)) {
             block_set_next(ptr, kept.head);
             kept.head = ptr;
             kept.count++;
         }
     }
+    mail_round_end(&round);
     return kept;
 }
 
@@ -390,7 +402,7 @@ void heap_free_foreign(struct heap *heap, struct granule *slab, void *ptr)
 {
     unsigned class = slab->class;
     if (UNLIKELY(atomic_load_explicit(&g_heap.has_inherited, memory_order_relaxed)) &&
-        is_inherited(slab) && send_home(heap, ptr, false, heap->caller)) {
+        is_inherited(slab) && send_one_home(heap, ptr, false, heap->caller)) {
         return;
     }
     struct foreign_list *list = &heap->foreign[class];
@@ -553,14 +565,12 @@ static void flush_bin(struct heap *heap, unsigned class)
     if (heap->active[class] != NULL && heap->bins[class] != NULL) {
         unload_bin(heap, heap->active[class]);
     }
-    struct batch batch = {heap->bins[class], 0};
+    void *list = heap->bins[class];
     heap->bins[class] = NULL;
-    void *next = NULL;
-    for (void *ptr = batch.head; ptr != NULL; ptr = next) {
-        next = block_next(ptr);
-        send_home(heap, ptr, true, heap->caller);
+    for (void *ptr = list; ptr != NULL; ptr = block_next(ptr)) {
         heap->handed[class]--;
     }
+    send_batch_home(heap, (struct batch){list, 0}, true);
 }
 
 // The active slab goes where its free blocks put it.

@@ -82,24 +82,49 @@ static enum mail_result send_locked(struct heap *heap, struct granule *slab, con
     return MAIL_SENT;
 }
 
-enum mail_result mail_send(struct granule *slab, const void *ptr, bool wait)
+// Holds the lock of a heap, and of no other; false: it is busy, and we may not wait.
+static bool round_hold(struct mail_round *round, struct heap *heap, bool wait) UNCHECKED_LOCKS
+{
+    if (round->held == heap) {
+        return true;
+    }
+    mail_round_end(round);
+    if (wait) {
+        lock_acquire(&heap->mail_lock);
+    } else if (!lock_try_acquire(&heap->mail_lock)) {
+        return false;
+    }
+    round->held = heap;
+    return true;
+}
+
+enum mail_result mail_send(struct mail_round *round, struct granule *slab, const void *ptr,
+                           bool wait)
 {
     for (;;) {
         struct heap *heap = granule_owner(slab);
         if (heap == NULL) {
+            mail_round_end(round);
             return MAIL_UNOWNED;
         }
-        if (wait) {
-            lock_acquire(&heap->mail_lock);
-        } else if (!lock_try_acquire(&heap->mail_lock)) {
+        if (!round_hold(round, heap, wait)) {
             return MAIL_BUSY;
         }
-        bool is_owner = granule_owner(slab) == heap; // MAIL-2: it may have moved meanwhile
-        enum mail_result result = is_owner ? send_locked(heap, slab, ptr) : MAIL_BUSY;
-        lock_release(&heap->mail_lock);
-        if (is_owner) {
+        if (granule_owner(slab) == heap) { // MAIL-2: else it has moved meanwhile
+            enum mail_result result = send_locked(heap, slab, ptr);
+            if (result != MAIL_SENT) {
+                mail_round_end(round);
+            }
             return result;
         }
+    }
+}
+
+void mail_round_end(struct mail_round *round) UNCHECKED_LOCKS
+{
+    if (round->held != NULL) {
+        lock_release(&round->held->mail_lock);
+        round->held = NULL;
     }
 }
 

@@ -14,9 +14,17 @@ enum mail_result {
     MAIL_DOUBLE,  // this block has come home before: a double free
 };
 
+// Blocks sent one after another: the lock of an owner stays held from one to the next of the same
+// owner. Begins as {NULL}; nothing else that locks may be done before it ends.
+struct mail_round {
+    struct heap *held; // whose LOCK_MAIL this thread holds; NULL: none
+};
+
 // Any thread. Sends one block, which begins at a block start of its slab, home. Without `wait`
-// it gives up at once when the owner's mail is in use.
-enum mail_result mail_send(struct granule *slab, const void *ptr, bool wait);
+// it gives up at once when the owner's mail is in use. All results but MAIL_SENT end the round.
+enum mail_result mail_send(struct mail_round *round, struct granule *slab, const void *ptr,
+                           bool wait);
+void mail_round_end(struct mail_round *round);
 
 // Owner only. True when mail_collect would find something.
 static inline bool mail_has_any(const struct heap *heap)

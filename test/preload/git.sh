@@ -25,7 +25,7 @@ else
 fi
 
 scene() {
-    git clone -q --no-local "$HISTORY" copy && cd copy || return
+    git clone -q --no-local "$HISTORY" copy && cd copy && git checkout -q -B main || return
     git log --stat | sha256sum
     for step in {1..30}; do
         seq "$step" $((step * 700)) >"file$((step % 5))"

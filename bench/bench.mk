@@ -21,6 +21,8 @@ bench-self: bench-build
 	$(BENCH_RUN) self
 bench-smoke: bench-build
 	$(BENCH_RUN) smoke
+bench-scale: bench-build
+	$(PYTHON) bench/scale.py
 bench-setup:
 	sh bench/setup.sh
 bench-build: $(BENCH_WORKLOADS) $(BENCH_TOOLS)
@@ -41,4 +43,4 @@ $(BENCH_B)/%.so: bench/%.c
 	$(BENCH_CC) -fPIC -shared -o $@ $< -ldl
 
 -include $(wildcard $(BENCH_B)/*.d)
-.PHONY: bench bench-real bench-report bench-self bench-smoke bench-setup bench-build
+.PHONY: bench bench-scale bench-real bench-report bench-self bench-smoke bench-setup bench-build

@@ -62,7 +62,8 @@ struct myalloc_live_header {
 
 /* Bytes and counts of the whole process.  Threads keep blocks at hand and tell about them when they
  * refill or return a list, so live and malloc/free counts are approximate: off by what lies in the
- * bins of the threads.  Calls of the system are exact. */
+ * bins of the threads, and as old as counted_ns says: a process that sleeps counts nothing.  Calls
+ * of the system are exact. */
 struct myalloc_live_counters {
     _Atomic uint64_t live_bytes;           // [atomic] in blocks the program holds (block sizes)
     _Atomic uint64_t live_peak_bytes;      // [atomic] the most that live_bytes has been
@@ -90,7 +91,8 @@ struct myalloc_live_counters {
     _Atomic uint64_t reallocs_in_place;    // [atomic] those of them that did not move
     _Atomic uint64_t regions_dropped;      // [atomic] regions that did not fit into regions[]
     _Atomic uint64_t heaps_dropped;        // [atomic] heaps that did not fit into heaps[]
-    _Atomic uint64_t spare_words[6];       // [atomic] 0
+    _Atomic uint64_t counted_ns;           // [atomic] CLOCK_BOOTTIME of the last count of blocks
+    _Atomic uint64_t spare_words[5];       // [atomic] 0
 };
 
 enum myalloc_live_tier { MYALLOC_LIVE_SMALL = 1, MYALLOC_LIVE_MEDIUM = 2 };

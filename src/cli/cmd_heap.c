@@ -37,7 +37,8 @@ static bool find_cells(const struct target *target, struct occupancy *occupancy)
 static void put_text(struct text *out, const struct target *target,
                      const struct occupancy *occupancy, bool coloured)
 {
-    text_printf(out, "%s (pid %d)", target->process.name, (int)target->process.pid);
+    text_printf(out, "%s (pid %d)%s", target->process.name, (int)target->process.pid,
+                target->has_ended ? ", killed: this is the page that it left" : "");
     if (target->page != NULL) {
         const struct myalloc_live_counters *const c = &target->page->counters;
         text_printf(out, ": %s live in %s blocks; %s large in %s, %s huge in %s\n\n",
@@ -65,6 +66,7 @@ static void put_json(struct text *out, const struct target *target,
     json_number(&json, "pid", (uint64_t)target->process.pid);
     json_string(&json, "name", target->process.name);
     json_bool(&json, "has_page", target->page != NULL);
+    json_bool(&json, "has_ended", target->has_ended);
     json_number(&json, "base", occupancy->base);
     json_number(&json, "bytes", occupancy->count * occupancy->cell_bytes);
     json_open(&json, "bytes_by_kind", '{');
@@ -153,7 +155,7 @@ static void write_svg(const struct target *target, const struct occupancy *occup
 int cmd_heap(const struct options *options, char **words)
 {
     struct target target;
-    if (!target_open(&target, words[0])) {
+    if (!target_open_left(&target, words[0])) {
         return TOOL_NO;
     }
     struct occupancy occupancy = {0};

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 
 #include "cli/json.h"
+#include "cli/left_pages.h"
 #include "cli/live_page.h"
 #include "cli/table.h"
 #include "cli/tool.h"
@@ -167,6 +168,7 @@ int cmd_top(const struct options *options, char **words)
         !is_json && !option_is_given(options, OPTION_BATCH) && isatty(fileno(options->out)) != 0;
     struct round before = {0};
     struct text out = {0};
+    left_pages_sweep();
     for (uint64_t n = 1;; n++) {
         const struct round round = read_round(&before);
         free(before.rows);

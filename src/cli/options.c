@@ -26,6 +26,7 @@ static const struct {
     const char *help;
 } g_option_rows[OPTION_COUNT] = {
     [OPTION_HELP] = {"help", 'h', NULL, "show this text"},
+    [OPTION_VERSION] = {"version", 0, NULL, "show the version"},
     [OPTION_JSON] = {"json", 0, NULL, "print JSON, one object per line"},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the data to FILE"},
     [OPTION_COLOUR] = {"color", 0, "WHEN", "auto, always or never"},
@@ -43,12 +44,17 @@ static const struct {
     [OPTION_LANGUAGE] = {"lang", 0, "LANG", "ko or en; default from LANG"},
 };
 
+static bool is_accepted(const struct command *command, int id)
+{
+    return id == OPTION_HELP || id == OPTION_VERSION || (command->accepted >> id & 1) != 0;
+}
+
 void options_put_help(struct text *out, const struct command *command)
 {
     text_printf(out, "Usage: myalloc %s [OPTION...] %s\n%s\n\nOptions:\n", command->name,
                 command->arguments, command->summary);
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if (id != OPTION_HELP && (command->accepted >> id & 1) == 0) {
+        if (!is_accepted(command, id)) {
             continue;
         }
         const char letter = g_option_rows[id].letter;
@@ -135,7 +141,7 @@ static void make_getopt_tables(const struct command *command, struct option *row
     *letters++ = command->takes_program ? '+' : '-'; // '-': words come as option 1, in order
     *letters++ = ':';
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if (id != OPTION_HELP && (command->accepted >> id & 1) == 0) {
+        if (!is_accepted(command, id)) {
             continue;
         }
         const bool has_argument = g_option_rows[id].argument != NULL;
@@ -204,6 +210,10 @@ char **options_parse(const struct command *command, char **argv, struct options 
     words[count] = NULL;
     if (option_is_given(options, OPTION_HELP)) {
         show_help(command);
+    }
+    if (option_is_given(options, OPTION_VERSION)) {
+        puts("myalloc " TOOL_VERSION);
+        exit(TOOL_OK);
     }
     check_values(options);
     if (count < command->words_min || count > command->words_max) {

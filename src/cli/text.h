@@ -18,7 +18,11 @@ void text_put_char(struct text *text, char c);
 void text_put_bytes(struct text *text, const char *bytes, size_t count);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Append a string with the five characters that HTML and SVG reserve replaced. */
+/* Bytes of the UTF-8 character at `string`, or 0 if it is none. */
+size_t text_character_bytes(const char *string);
+
+/* Append a string with the five characters that HTML and SVG reserve replaced, and what is no UTF-8
+ * by '?', since a path may hold anything. */
 void text_put_escaped(struct text *text, const char *string);
 
 /* The string; "" while nothing was put. */

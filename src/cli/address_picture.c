@@ -18,17 +18,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH         900u
-#define BAR_LEFT      124u
-#define BAR_SHORTEST  24.0 // pixels of one page
-#define BAR_LONGEST   430.0
-#define PART_SHORTEST 4.0
-#define ROW_HEIGHT    20u
-#define LEGEND_WIDTH  258u          // three entries to the line
-#define GAP_SHOWN     (64ull << 20) // shorter ones are no news: ASLR leaves them everywhere
-#define KERNEL_HALF   (1ull << 63)
-#define PAGE_BYTES    4096u
-#define NAME_BYTES    38
+#define WIDTH          900u
+#define BAR_LEFT       124u
+#define BAR_SHORTEST   24.0 // pixels of one page
+#define BAR_LONGEST    430.0
+#define PART_SHORTEST  4.0
+#define ROW_HEIGHT     20u
+#define LEGEND_WIDTH   258u          // three entries to the line
+#define GAP_SHOWN      (64ull << 20) // shorter ones are no news: ASLR leaves them everywhere
+#define KERNEL_HALF    (1ull << 63)
+#define PAGE_BYTES     4096u
+#define LETTER_WIDTH   7.0
+#define NUMBERS_WIDTH  200.0 // of the sizes behind a name
+#define NAME_BYTES_MAX 80
 
 /* Neighbours that belong together: the parts of one file with its bss, or one stretch of memory. */
 struct row {
@@ -96,16 +98,17 @@ static const char *row_name(const struct region *region)
     return slash != NULL && slash[1] != 0 ? slash + 1 : region->mapping->path;
 }
 
-/* A long one loses its middle, so that it stays within the picture. */
-static void put_name(struct text *out, const char *name)
+/* A name that would leave the picture loses its middle. */
+static void put_name(struct text *out, const char *name, double x)
 {
-    char cut[NAME_BYTES + 8];
     const size_t bytes = strlen(name);
-    if (bytes > NAME_BYTES) {
-        snprintf(cut, sizeof(cut), "%.*s...%s", NAME_BYTES / 2, name,
-                 name + bytes - NAME_BYTES / 2);
+    const double room = (WIDTH - x - NUMBERS_WIDTH) / LETTER_WIDTH;
+    const size_t most = room < NAME_BYTES_MAX ? (size_t)room : NAME_BYTES_MAX;
+    char cut[NAME_BYTES_MAX + 8];
+    if (bytes > most) {
+        snprintf(cut, sizeof(cut), "%.*s...%s", (int)most / 2, name, name + bytes - most / 2);
     }
-    text_put_escaped(out, bytes > NAME_BYTES ? cut : name);
+    text_put_escaped(out, bytes > most ? cut : name);
 }
 
 /* Pale for its addresses; over that, as far as it is resident, the full colour. */
@@ -147,7 +150,7 @@ static void put_row(struct text *out, const struct region *regions, const struct
         x += part;
     }
     text_printf(out, "<text x='%.1f' y='11'>", x + 8);
-    put_name(out, row_name(first));
+    put_name(out, row_name(first), x);
     text_printf(out, "<tspan class='quiet' dx='8'>%s", units_bytes(row->bytes).chars);
     if (row->rss_bytes != 0) {
         text_printf(out, ", %s resident", units_bytes(row->rss_bytes).chars);

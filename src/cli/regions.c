@@ -134,6 +134,11 @@ static bool is_guard(const struct mapping *m)
     return m->inode == 0 && m->permissions[0] == '-' && m->end - m->start <= GUARD_BYTES_MAX;
 }
 
+static bool is_private_data(const struct mapping *m)
+{
+    return m->inode != 0 && m->permissions[1] == 'w' && m->permissions[3] == 'p';
+}
+
 static void classify_anonymous(struct region *region, const struct mapping *m,
                                const struct mapping *before)
 {
@@ -146,7 +151,7 @@ static void classify_anonymous(struct region *region, const struct mapping *m,
     } else if (m->permissions[2] == 'x') {
         set(region, REGION_ANON,
             "Anonymous memory that may be executed: code made at run time (JIT).");
-    } else if (is_rw && follows && before->inode != 0 && before->permissions[1] == 'w') {
+    } else if (is_rw && follows && is_private_data(before)) {
         set(region, REGION_BSS,
             "Variables that start as zero: not in the file, the kernel gives zeroed pages when "
             "they are touched.");

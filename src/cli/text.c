@@ -130,6 +130,22 @@ void text_write(struct text *text, FILE *file)
     text_clear(text);
 }
 
+int text_read_path(struct text *text, const char *path)
+{
+    FILE *const file = fopen(path, "re");
+    if (file == NULL) {
+        return errno;
+    }
+    char chunk[16384];
+    size_t count = 0;
+    while ((count = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+        text_put_bytes(text, chunk, count);
+    }
+    const int error = ferror(file) != 0 ? errno : 0;
+    fclose(file);
+    return error;
+}
+
 void text_write_path(const struct text *text, const char *path)
 {
     FILE *const file = fopen(path, "we");

@@ -11,8 +11,9 @@
  *            makes the file empty beforehand and holds it open; ftruncate to 0, then to
  *            sizeof(struct myalloc_live); mmap(MAP_SHARED); fill the header; store `magic` last,
  *            with release order.  If any step fails, the process runs on without a page.
- * Ending:    a process that ends by exit() stores `ended_ns` and `state`, then unlinks the file;
- *            one that is killed or calls _exit leaves it behind, and its state says RUNNING.
+ * Ending:    a process that ends by exit() or _exit() counts once more, stores `ended_ns` and
+ *            `state`, and unlinks the file; one that is killed leaves it behind, and its state says
+ *            RUNNING.  `myalloc top` and `myalloc run` remove what is ten minutes old.
  * Forking:   a child makes a page of its own before it writes a number, or keeps none at all.
  * Executing: the next program of the same process id truncates the file and starts again.
  * Writing:   every number is naturally aligned and stored atomically, relaxed; readers never block
@@ -39,7 +40,7 @@
 
 enum myalloc_live_state {
     MYALLOC_LIVE_RUNNING = 1,
-    MYALLOC_LIVE_ENDED = 2, // by exit(); a killed process stays RUNNING
+    MYALLOC_LIVE_ENDED = 2, // by exit() or _exit(); a killed process stays RUNNING
 };
 
 /* Written once, before `magic`, except the last three words. */
@@ -56,7 +57,7 @@ struct myalloc_live_header {
     uint32_t class_count;                  // [const]  used entries of classes[]
     uint32_t spare;                        // [const]  0
     _Atomic uint64_t state;                // [atomic] enum myalloc_live_state
-    _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at exit(), else 0
+    _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at the end, else 0
     _Atomic uint64_t spare_words[8];       // [atomic] 0
 };
 

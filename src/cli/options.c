@@ -67,8 +67,10 @@ void options_put_help(struct text *out, const struct command *command)
     }
 }
 
-static bool is_coloured(const struct options *options)
+/* What `run` says goes to stderr: stdout is the program's. */
+static bool is_coloured(const struct options *options, bool takes_program)
 {
+    const bool is_talk = takes_program && options->out == stdout;
     const char *const when = options->values[OPTION_COLOUR];
     if (when != NULL && strcmp(when, "auto") != 0) {
         return strcmp(when, "always") == 0;
@@ -80,7 +82,8 @@ static bool is_coloured(const struct options *options)
         return true;
     }
     return (no_colour == NULL || no_colour[0] == 0) && terminal != NULL &&
-           strcmp(terminal, "dumb") != 0 && isatty(fileno(options->out)) != 0;
+           strcmp(terminal, "dumb") != 0 &&
+           isatty(is_talk ? STDERR_FILENO : fileno(options->out)) != 0;
 }
 
 static _Noreturn void die_value(enum option_id id, const char *value)
@@ -221,6 +224,6 @@ char **options_parse(const struct command *command, char **argv, struct options 
                  command->name, command->arguments, command->name);
     }
     open_output(options);
-    options->is_coloured = is_coloured(options);
+    options->is_coloured = is_coloured(options, command->takes_program);
     return words;
 }

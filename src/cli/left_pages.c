@@ -18,15 +18,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define KEPT_NS        600000000000ull
-#define NS_PER_SECOND  1000000000ull
-#define START_TICKS_NS 20000000u // start times come in ticks of 10 ms
+#define KEPT_NS       600000000000ull
+#define NS_PER_SECOND 1000000000ull
 
 static uint64_t later(uint64_t a, uint64_t b)
 {
@@ -60,16 +60,13 @@ static bool is_fresh_file(const struct stat *status)
 static bool is_left(int fd, pid_t pid, const struct stat *status)
 {
     const char *why = NULL;
-    struct process process;
-    const int error = procfs_process(pid, &process);
-    struct myalloc_live *const page = live_page_read(fd, &why);
-    bool is_over = error == ESRCH;
-    if (page != NULL) {
-        is_over |= error == 0 && page->header.started_ns + START_TICKS_NS < process.started_ns;
-        is_over &= !is_recent(last_sign_ns(page), tool_now_ns());
+    if (kill(pid, 0) == 0 || errno != ESRCH || is_fresh_file(status)) {
+        return false;
     }
+    struct myalloc_live *const page = live_page_read(fd, &why);
+    const bool is_old = page == NULL || !is_recent(last_sign_ns(page), tool_now_ns());
     free(page);
-    return is_over && !is_fresh_file(status);
+    return is_old;
 }
 
 static void sweep_file(int directory, const char *name)

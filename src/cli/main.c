@@ -32,7 +32,7 @@ static const struct command g_commands[] = {
      COMMON | ROUNDS | BIT(OPTION_BATCH), 0, 0, false, cmd_top},
     {"heap", "PID", "Show size classes and page occupancy: why memory is not given back.",
      COMMON | BIT(OPTION_SVG), 1, 1, false, cmd_heap},
-    {"diff", "A.json B.json", "Compare two files that --json wrote: what grew, what shrank.",
+    {"diff", "A.json B.json", "Compare two JSON files of these commands: what grew, what shrank.",
      COMMON | BIT(OPTION_STATS), 2, 2, false, cmd_diff},
     {"lab", "NAME", "Do an experiment: layout, brk, mmap, pool, heap or fit.",
      COMMON | BIT(OPTION_AUTO) | BIT(OPTION_LANGUAGE), 1, 1, false, cmd_lab},

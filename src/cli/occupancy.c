@@ -142,7 +142,7 @@ void occupancy_put_findings(struct text *out, const struct occupancy *occupancy)
         text_printf(out, " (%u/16 in use)", pin->fill);
     }
     text_printf(out, ": the break can go down by %s", units_bytes(above).chars);
-    if (findings.free_below_pin != 0) {
+    if (findings.free_below_pin != 0 && pin->kind != CELL_RESIDENT) {
         text_printf(out, "; the %s free below it can only be purged",
                     units_bytes(findings.free_below_pin).chars);
     }

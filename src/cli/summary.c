@@ -138,7 +138,8 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, bool
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->live_blocks).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
         table_cell(&table, class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
-                   "%-10s %.*s", units_bytes(bytes).chars, bar, "########################");
+                   bar != 0 ? "%-10s %.*s" : "%s", units_bytes(bytes).chars, bar,
+                   "########################");
     }
     table_print(&table, out, coloured);
 }

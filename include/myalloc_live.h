@@ -129,7 +129,7 @@ enum myalloc_live_region_kind {
     MYALLOC_LIVE_REGION_MMAP = 2,   // a region in place of the break
     MYALLOC_LIVE_REGION_HUGE = 3,   // the mapping of one huge block
     MYALLOC_LIVE_REGION_CACHED = 4, // a freed mapping kept for the next huge block
-    MYALLOC_LIVE_REGION_TABLE = 5,  // bookkeeping of the library, mostly reserved and unused
+    MYALLOC_LIVE_REGION_TABLE = 5,  // bookkeeping of the library
     MYALLOC_LIVE_REGION_BACKED = 6, // a huge block in a file (backing:DIR)
 };
 

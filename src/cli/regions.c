@@ -186,8 +186,8 @@ static bool classify_ours(struct region *region, const struct myalloc_live *page
                 "medium blocks or given out whole.");
         } else if (kind == MYALLOC_LIVE_REGION_TABLE) {
             set(region, m->permissions[0] == '-' ? REGION_RESERVED : REGION_ANON,
-                "libmyalloc's bookkeeping: tables about the heap, kept outside of it, reserved in "
-                "one piece and opened step by step.");
+                "libmyalloc's bookkeeping: tables about the heap, kept outside of it and made "
+                "longer as it grows.");
         } else if (m->permissions[0] == '-') {
             set(region, REGION_RESERVED,
                 "Addresses that libmyalloc keeps for its heap to grow into.");

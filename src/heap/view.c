@@ -255,6 +255,7 @@ void view_start(void)
 {
     if (live_open()) {
         show_constants(g_live_page);
+        granule_map_show();
         live_publish();
     }
 }

@@ -8,7 +8,7 @@
 /* An event, checked and copied. */
 struct live_event {
     uint64_t time_ns;   // [const] CLOCK_BOOTTIME
-    uint64_t number;    // [const] from 1, ascending
+    uint64_t number;    // [const] from 1, ascending; 0: guessed from outside
     uint64_t address;   // [const]
     uint64_t bytes;     // [const]
     uint32_t kind;      // [const] enum myalloc_live_event_kind

@@ -24,7 +24,6 @@ struct level {
 };
 
 struct reader {
-    const char *start;
     const char *at;
     struct text path; // NUMBERS-2
     struct level levels[DEPTH_MAX];
@@ -116,7 +115,7 @@ static bool open_level(struct reader *r, bool is_array)
 static bool take_name(struct reader *r, const char *value)
 {
     struct level *const level = &r->levels[r->depth - 1];
-    if (r->depth == 0 || !level->awaits_name) {
+    if (!level->awaits_name) {
         return false;
     }
     level->awaits_name = false;
@@ -222,13 +221,14 @@ static bool read_object(struct reader *r)
     return *r->at == 0;
 }
 
-/* Commands that go on, such as watch, write a line per round. */
-static const char *last_line(const char *json)
+/* Where the last line begins that begins with an object: watch writes one per round. */
+static size_t last_object(const char *json)
 {
-    const char *last = json;
-    for (const char *line = json; line != NULL; line = strchr(line, '\n')) {
-        line += *line == '\n' ? 1 : 0;
-        last = *line == '{' ? line : last;
+    size_t last = 0;
+    for (size_t at = 0; json[at] != 0; at++) {
+        if (json[at] == '{' && at != 0 && json[at - 1] == '\n') {
+            last = at;
+        }
     }
     return last;
 }
@@ -236,12 +236,11 @@ static const char *last_line(const char *json)
 bool numbers_read(struct numbers *numbers, const char *json, struct text *why)
 {
     *numbers = (struct numbers){0};
-    struct reader reader = {.numbers = numbers, .start = last_line(json)};
-    reader.at = reader.start;
+    const char *const start = json + last_object(json);
+    struct reader reader = {.numbers = numbers, .at = start};
     const bool is_sound = read_object(&reader);
     if (!is_sound) {
-        text_printf(why, "no JSON at byte %zu of its last object",
-                    (size_t)(reader.at - reader.start));
+        text_printf(why, "no JSON at byte %zu of its last object", (size_t)(reader.at - start));
     }
     text_free(&reader.path);
     return is_sound;

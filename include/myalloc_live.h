@@ -11,8 +11,9 @@
  *            makes the file empty beforehand and holds it open; ftruncate to 0, then to
  *            sizeof(struct myalloc_live); mmap(MAP_SHARED); fill the header; store `magic` last,
  *            with release order.  If any step fails, the process runs on without a page.
- * Ending:    a process that ends by exit() stores `ended_ns` and `state`, then unlinks the file;
- *            one that is killed or calls _exit leaves it behind, and its state says RUNNING.
+ * Ending:    a process that ends by exit() or _exit() counts once more, stores `ended_ns` and
+ *            `state`, and unlinks the file; one that is killed leaves it behind, and its state says
+ *            RUNNING.  `myalloc top` and `myalloc run` remove what is ten minutes old.
  * Forking:   a child makes a page of its own before it writes a number, or keeps none at all.
  * Executing: the next program of the same process id truncates the file and starts again.
  * Writing:   every number is naturally aligned and stored atomically, relaxed; readers never block
@@ -39,7 +40,7 @@
 
 enum myalloc_live_state {
     MYALLOC_LIVE_RUNNING = 1,
-    MYALLOC_LIVE_ENDED = 2, // by exit(); a killed process stays RUNNING
+    MYALLOC_LIVE_ENDED = 2, // by exit() or _exit(); a killed process stays RUNNING
 };
 
 /* Written once, before `magic`, except the last three words. */
@@ -56,13 +57,14 @@ struct myalloc_live_header {
     uint32_t class_count;                  // [const]  used entries of classes[]
     uint32_t spare;                        // [const]  0
     _Atomic uint64_t state;                // [atomic] enum myalloc_live_state
-    _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at exit(), else 0
+    _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at the end, else 0
     _Atomic uint64_t spare_words[8];       // [atomic] 0
 };
 
 /* Bytes and counts of the whole process.  Threads keep blocks at hand and tell about them when they
  * refill or return a list, so live and malloc/free counts are approximate: off by what lies in the
- * bins of the threads.  Calls of the system are exact. */
+ * bins of the threads, and as old as counted_ns says: a process that sleeps counts nothing.  Calls
+ * of the system are exact. */
 struct myalloc_live_counters {
     _Atomic uint64_t live_bytes;           // [atomic] in blocks the program holds (block sizes)
     _Atomic uint64_t live_peak_bytes;      // [atomic] the most that live_bytes has been
@@ -90,7 +92,8 @@ struct myalloc_live_counters {
     _Atomic uint64_t reallocs_in_place;    // [atomic] those of them that did not move
     _Atomic uint64_t regions_dropped;      // [atomic] regions that did not fit into regions[]
     _Atomic uint64_t heaps_dropped;        // [atomic] heaps that did not fit into heaps[]
-    _Atomic uint64_t spare_words[6];       // [atomic] 0
+    _Atomic uint64_t counted_ns;           // [atomic] CLOCK_BOOTTIME of the last count of blocks
+    _Atomic uint64_t spare_words[5];       // [atomic] 0
 };
 
 enum myalloc_live_tier { MYALLOC_LIVE_SMALL = 1, MYALLOC_LIVE_MEDIUM = 2 };
@@ -126,7 +129,7 @@ enum myalloc_live_region_kind {
     MYALLOC_LIVE_REGION_MMAP = 2,   // a region in place of the break
     MYALLOC_LIVE_REGION_HUGE = 3,   // the mapping of one huge block
     MYALLOC_LIVE_REGION_CACHED = 4, // a freed mapping kept for the next huge block
-    MYALLOC_LIVE_REGION_TABLE = 5,  // bookkeeping of the library, mostly reserved and unused
+    MYALLOC_LIVE_REGION_TABLE = 5,  // bookkeeping of the library
     MYALLOC_LIVE_REGION_BACKED = 6, // a huge block in a file (backing:DIR)
 };
 

@@ -13,6 +13,7 @@
 #include "api/fork.h"
 
 #include "api/files.h"
+#include "api/statistics.h"
 #include "arena/backing.h"
 #include "arena/huge.h"
 #include "arena/run.h"
@@ -90,6 +91,7 @@ static void postfork_child(void)
     orphan_postfork_child();
     start_postfork_child();
     thread_postfork_child();
+    statistics_postfork_child();
     os_signals_restore(&signals);
 }
 

@@ -268,6 +268,17 @@ EXPORT void *dlopen(const char *file, int flags)
     return next(file, flags);
 }
 
+// ---- the end ----
+
+// exit() ends in libc's own _exit, after our destructor: only who skips destructors comes here.
+EXPORT void _exit(int status)
+{
+    statistics_end();
+    os_exit(status);
+}
+
+EXPORT void _Exit(int status) __attribute__((alias("_exit")));
+
 CONSTRUCTOR static void interpose_start(void)
 {
     fork_register();

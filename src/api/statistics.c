@@ -1,12 +1,15 @@
 /* statistics.c - the numbers at exit (MYALLOC_CONF=stats), and the end of the live page.
  *
  * Owns:       a duplicate of stderr while numbers were asked for.
- * Threads:    the one that runs the destructors; others may still work.
+ * Threads:    the one that ends the process; others may still work.
  * Locks:      none held while it writes.
  * Invariants: STATISTICS-1  nothing goes to a descriptor that is not the stderr of the start.
  *             STATISTICS-2  a file has the process in its name: nobody overwrites another's.
+ *             STATISTICS-3  each process writes once, and only about itself: a vfork child, whose
+ *                           memory is its parent's, writes nothing.
  *
- * Programs that end by _exit or a signal run no destructor: their numbers are in the live page.
+ * Programs that end by _exit run no destructors, but call ours; of those that a signal ends, the
+ * numbers are in the live page.
  */
 #include "api/statistics.h"
 
@@ -28,6 +31,8 @@
 static struct {
     int fd; // [const] 0: none
     uint64_t file_id;
+    uint32_t process;       // [const] whose numbers these are
+    _Atomic(bool) is_ended; // [atomic] STATISTICS-3
 } g_statistics;
 
 static bool goes_to_stderr(void)
@@ -37,7 +42,11 @@ static bool goes_to_stderr(void)
 
 void statistics_start(void)
 {
-    if (start_once() == START_SERVING && g_options.stats[0] != '\0') {
+    if (start_once() != START_SERVING) {
+        return;
+    }
+    g_statistics.process = os_process_id();
+    if (g_options.stats[0] != '\0') {
         g_statistics.fd = os_keep_descriptor(STDERR_FILENO);
         g_statistics.file_id = os_file_id(g_statistics.fd);
     }
@@ -143,11 +152,8 @@ static void write_statistics(const struct census *census)
     }
 }
 
-DESTRUCTOR static void statistics_at_exit(void)
+static void write_all(void)
 {
-    if (start_mode() != START_SERVING) {
-        return;
-    }
     if (g_options.stats[0] != '\0') {
         struct census census;
         struct heap *heap = thread_enter(NULL);
@@ -164,5 +170,37 @@ DESTRUCTOR static void statistics_at_exit(void)
             thread_leave(heap);
         }
         live_close();
+    }
+}
+
+static bool is_asked_for(void)
+{
+    return start_mode() == START_SERVING && (g_options.stats[0] != '\0' || live_is_on());
+}
+
+static bool is_first(void)
+{
+    return !atomic_exchange_explicit(&g_statistics.is_ended, true, memory_order_relaxed);
+}
+
+DESTRUCTOR static void statistics_at_exit(void)
+{
+    if (is_asked_for() && is_first()) {
+        write_all();
+    }
+}
+
+void statistics_end(void)
+{
+    if (UNLIKELY(is_asked_for()) && os_process_id() == g_statistics.process && // STATISTICS-3
+        !thread_is_interrupted() && is_first()) {
+        write_all();
+    }
+}
+
+void statistics_postfork_child(void)
+{
+    if (is_asked_for()) {
+        g_statistics.process = os_process_id();
     }
 }

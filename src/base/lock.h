@@ -28,7 +28,7 @@ enum lock_rank {
     LOCK_HUGE,     // registry and cache of mappings
     LOCK_BACKING,  // the file of backing:DIR
     LOCK_RUN,      // the region, its free runs and the break
-    LOCK_META,     // memory for our own structures; a leaf
+    LOCK_META,     // memory for our own structures
     LOCK_LIVE,     // the table of regions in the live page; a leaf
     LOCK_RECORD,   // the next slot of the trace; a leaf
 };

@@ -447,6 +447,13 @@ uint32_t os_process_id(void)
     return (uint32_t)os_call(SYS_getpid, 0, 0, 0, 0);
 }
 
+void os_exit(int status)
+{
+    for (;;) {
+        os_call(SYS_exit_group, status, 0, 0, 0);
+    }
+}
+
 uint32_t os_thread_id(void)
 {
     return (uint32_t)os_call(SYS_gettid, 0, 0, 0, 0);

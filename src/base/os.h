@@ -79,6 +79,8 @@ void os_unlink(const char *path);
 uint64_t os_boot_ns(void); // since boot, sleep included: comparable between processes
 uint64_t os_seconds(void); // since 1970
 uint32_t os_process_id(void);
+// Ends the process as it is: no handlers.
+_Noreturn void os_exit(int status);
 uint32_t os_thread_id(void);
 uint32_t os_user_id(void); // effective
 

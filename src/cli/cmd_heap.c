@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define SVG_WIDTH 900u
+#define OLD_NS    1000000000u // counts of this age are told
 
 static bool find_cells(const struct target *target, struct occupancy *occupancy)
 {
@@ -34,16 +35,30 @@ static bool find_cells(const struct target *target, struct occupancy *occupancy)
     return false;
 }
 
+/* A process that sleeps counts nothing. */
+static void put_age(struct text *out, const struct target *target)
+{
+    const uint64_t counted = target->page->counters.counted_ns;
+    const uint64_t now = tool_now_ns();
+    if (!target->has_ended && counted != 0 && now > counted + OLD_NS) {
+        text_printf(out, "blocks were counted %s ago; calls of free since then are not seen\n",
+                    units_ns(now - counted).chars);
+    }
+}
+
 static void put_text(struct text *out, const struct target *target,
                      const struct occupancy *occupancy, bool coloured)
 {
-    text_printf(out, "%s (pid %d)", target->process.name, (int)target->process.pid);
+    text_printf(out, "%s (pid %d)%s", target->process.name, (int)target->process.pid,
+                target->has_ended ? ", killed: this is the page that it left" : "");
     if (target->page != NULL) {
         const struct myalloc_live_counters *const c = &target->page->counters;
-        text_printf(out, ": %s live in %s blocks; %s large in %s, %s huge in %s\n\n",
+        text_printf(out, ": %s live in %s blocks; of that %s in %s large, %s in %s huge\n",
                     units_bytes(c->live_bytes).chars, units_count(c->live_blocks).chars,
                     units_bytes(c->large_bytes).chars, units_count(c->large_blocks).chars,
                     units_bytes(c->huge_bytes).chars, units_count(c->huge_blocks).chars);
+        put_age(out, target);
+        text_put_char(out, '\n');
         summary_put_classes(out, target->page, coloured);
         text_put_char(out, '\n');
     } else {
@@ -65,6 +80,10 @@ static void put_json(struct text *out, const struct target *target,
     json_number(&json, "pid", (uint64_t)target->process.pid);
     json_string(&json, "name", target->process.name);
     json_bool(&json, "has_page", target->page != NULL);
+    json_bool(&json, "has_ended", target->has_ended);
+    if (target->page != NULL) {
+        json_number(&json, "counted_ns", target->page->counters.counted_ns);
+    }
     json_number(&json, "base", occupancy->base);
     json_number(&json, "bytes", occupancy->count * occupancy->cell_bytes);
     json_open(&json, "bytes_by_kind", '{');
@@ -92,10 +111,11 @@ static void put_json(struct text *out, const struct target *target,
     text_put_char(out, '\n');
 }
 
-/* One bar per class in use: live bytes full, the rest of its slabs pale. Returns the height. */
+/* One bar per class with live blocks, as long as their bytes. Returns the height. */
 static unsigned put_svg_classes(struct text *out, const struct myalloc_live *page)
 {
     uint64_t most = 1;
+    uint64_t idle_slabs = 0;
     for (uint32_t i = 0; i < page->header.class_count; i++) {
         const uint64_t bytes = page->classes[i].live_blocks * page->classes[i].block_bytes;
         most = bytes > most ? bytes : most;
@@ -103,10 +123,11 @@ static unsigned put_svg_classes(struct text *out, const struct myalloc_live *pag
     unsigned y = 0;
     for (uint32_t i = 0; i < page->header.class_count; i++) {
         const struct myalloc_live_class *const class = &page->classes[i];
-        if (class->slabs == 0 && class->live_blocks == 0) {
+        const uint64_t bytes = class->live_blocks * class->block_bytes;
+        if (bytes == 0) {
+            idle_slabs += class->slabs;
             continue;
         }
-        const uint64_t bytes = class->live_blocks * class->block_bytes;
         const double width = 1.0 + (double)bytes / (double)most * 560.0;
         text_printf(out, "<text x='102' y='%u' text-anchor='end'>%s</text>", y + 11,
                     units_bytes(class->block_bytes).chars);
@@ -115,6 +136,13 @@ static unsigned put_svg_classes(struct text *out, const struct myalloc_live *pag
         text_printf(out, "<text class='quiet' x='%.1f' y='%u'>%s in %s blocks</text>\n",
                     118.0 + width, y + 11, units_bytes(bytes).chars,
                     units_count(class->live_blocks).chars);
+        y += 17;
+    }
+    if (idle_slabs != 0) {
+        text_printf(out,
+                    "<text class='quiet' x='110' y='%u'>%s slabs of other sizes hold no live "
+                    "block</text>\n",
+                    y + 11, units_count(idle_slabs).chars);
         y += 17;
     }
     return y;
@@ -128,9 +156,9 @@ static void write_svg(const struct target *target, const struct occupancy *occup
     struct text body = {0};
     unsigned y = 48;
     text_printf(&body, "<g transform='translate(0 %u)'>\n", y);
-    y += target->page != NULL ? put_svg_classes(&body, target->page) + 20 : 0;
+    y += occupancy_put_svg(&body, occupancy) + 24;
     text_printf(&body, "</g>\n<g transform='translate(0 %u)'>\n", y);
-    y += occupancy_put_svg(&body, occupancy);
+    y += target->page != NULL ? put_svg_classes(&body, target->page) : 0;
     text_put(&body, "</g>\n");
     struct text svg = {0};
     svg_open(&svg, SVG_WIDTH, y + 20, text_string(&title));
@@ -153,7 +181,7 @@ static void write_svg(const struct target *target, const struct occupancy *occup
 int cmd_heap(const struct options *options, char **words)
 {
     struct target target;
-    if (!target_open(&target, words[0])) {
+    if (!target_open_left(&target, words[0])) {
         return TOOL_NO;
     }
     struct occupancy occupancy = {0};

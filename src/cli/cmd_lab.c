@@ -7,6 +7,7 @@
  */
 #include "cli/commands.h"
 
+#include "cli/json.h"
 #include "cli/lab.h"
 #include "cli/table.h"
 #include "cli/tool.h"
@@ -34,8 +35,8 @@ static const struct {
      "text, data, bss, heap, stack은 어디에 있는가"},
     {"brk", lab_brk, "moving the program break", "프로그램 브레이크 옮기기"},
     {"mmap", lab_mmap, "mappings: anonymous and file, private and shared",
-     "매핑: 익명과 파일, 사적과 공유"},
-    {"pool", lab_pool, "a pool of blocks on sbrk", "sbrk 위에 만든 블록 풀"},
+     "매핑: 익명과 파일, 전용(private)과 공유(shared)"},
+    {"pool", lab_pool, "a pool of blocks on sbrk", "sbrk로 만드는 블록 풀"},
     {"heap", lab_heap, "what malloc and free do to the heap", "malloc과 free가 힙에 하는 일"},
     {"fit", lab_fit, "first, best and segregated fit, and coalescing",
      "최초 적합, 최적 적합, 분리 적합, 그리고 병합"},
@@ -56,6 +57,21 @@ static void wait_for_enter(struct lab *lab)
     lab->is_automatic = c == EOF;
 }
 
+/* What text would show, as an object of the step. */
+static void write_json(struct lab *lab, const char *key, const char *string)
+{
+    struct text out = {0};
+    struct json json = {.out = &out};
+    json_open(&json, NULL, '{');
+    json_number(&json, "schema", 1);
+    json_number(&json, "step", lab->step);
+    json_string(&json, key, string);
+    json_close(&json, '}');
+    text_put_char(&out, '\n');
+    text_write(&out, lab->out);
+    text_free(&out);
+}
+
 void lab_step(struct lab *lab, const char *format, ...)
 {
     if (lab->step++ != 0) {
@@ -68,6 +84,10 @@ void lab_step(struct lab *lab, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    if (lab->is_json) {
+        write_json(lab, "title", line);
+        return;
+    }
     text_printf(&head, "%u. %s", lab->step, line);
     text_put_char(&out, '\n');
     table_put_coloured(&out, lab->is_coloured, COLOUR_BOLD, text_string(&head));
@@ -85,6 +105,10 @@ void lab_show(struct lab *lab, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    if (lab->is_json) {
+        write_json(lab, "shown", line);
+        return;
+    }
     text_put(&out, "     ");
     table_put_coloured(&out, lab->is_coloured, COLOUR_CYAN, line);
     text_put_char(&out, '\n');
@@ -99,6 +123,10 @@ void lab_say(struct lab *lab, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(paragraph, sizeof(paragraph), format, arguments);
     va_end(arguments);
+    if (lab->is_json) {
+        write_json(lab, "said", paragraph);
+        return;
+    }
     struct text out = {0};
     size_t column = LINE_COLUMNS;
     char *rest = NULL;
@@ -160,6 +188,16 @@ static bool is_korean(const struct options *options)
     return language != NULL && strncmp(language, "ko", 2) == 0;
 }
 
+static void introduce(struct lab *lab, size_t i)
+{
+    const char *const about = lab->is_korean ? g_labs[i].korean : g_labs[i].english;
+    if (lab->is_json) {
+        write_json(lab, "lab", about);
+    } else {
+        fprintf(lab->out, "myalloc lab %s: %s\n", g_labs[i].name, about);
+    }
+}
+
 int cmd_lab(const struct options *options, char **words)
 {
     if (strcmp(words[0], "heap-subject") == 0) {
@@ -170,13 +208,14 @@ int cmd_lab(const struct options *options, char **words)
         .out = options->out,
         .is_korean = is_korean(options),
         .is_coloured = options->is_coloured,
-        .is_automatic = option_is_given(options, OPTION_AUTO) || isatty(STDIN_FILENO) == 0 ||
+        .is_json = option_is_given(options, OPTION_JSON),
+        .is_automatic = option_is_given(options, OPTION_AUTO) ||
+                        option_is_given(options, OPTION_JSON) || isatty(STDIN_FILENO) == 0 ||
                         isatty(fileno(options->out)) == 0, // LAB-2
     };
     for (size_t i = 0; i < LAB_COUNT; i++) {
         if (strcmp(words[0], g_labs[i].name) == 0) {
-            fprintf(lab.out, "myalloc lab %s: %s\n", g_labs[i].name,
-                    lab.is_korean ? g_labs[i].korean : g_labs[i].english);
+            introduce(&lab, i);
             const int code = g_labs[i].run(&lab);
             procfs_mappings_free(&g_lab.mappings);
             return code;

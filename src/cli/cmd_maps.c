@@ -7,6 +7,7 @@
  */
 #include "cli/commands.h"
 
+#include "cli/address_picture.h"
 #include "cli/json.h"
 #include "cli/occupancy.h"
 #include "cli/regions.h"
@@ -179,6 +180,9 @@ int cmd_maps(const struct options *options, char **words)
         }
     }
     text_write(&out, options->out);
+    if (options->values[OPTION_SVG] != NULL) {
+        address_picture_write(&target, regions, options->values[OPTION_SVG]);
+    }
     text_free(&out);
     free(regions);
     target_close(&target);

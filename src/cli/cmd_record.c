@@ -7,6 +7,7 @@
  */
 #include "cli/commands.h"
 
+#include "cli/json.h"
 #include "cli/launch.h"
 #include "cli/tool.h"
 #include "cli/units.h"
@@ -35,8 +36,26 @@ static void name_trace(const char *file, struct text *name)
     text_put(name, resolved);
 }
 
+static void tell(const char *name, uint64_t bytes, bool is_json)
+{
+    if (!is_json) {
+        tool_warn("%s holds %s; bench/replay repeats it", name, units_bytes(bytes).chars);
+        return;
+    }
+    struct text out = {0};
+    struct json json = {.out = &out};
+    json_open(&json, NULL, '{');
+    json_number(&json, "schema", 1);
+    json_string(&json, "trace", name);
+    json_number(&json, "trace_bytes", bytes);
+    json_close(&json, '}');
+    text_put_char(&out, '\n');
+    text_write(&out, stderr); // stdout is the program's
+    text_free(&out);
+}
+
 /* RECORD-1 */
-static void take_trace(const char *name, pid_t pid)
+static void take_trace(const char *name, pid_t pid, bool is_json)
 {
     struct text own = {0};
     struct stat status;
@@ -45,8 +64,7 @@ static void take_trace(const char *name, pid_t pid)
         tool_warn("no trace was written: %s", strerror(errno));
         unlink(name);
     } else {
-        tool_warn("%s holds %s; bench/replay repeats it", name,
-                  units_bytes((uint64_t)status.st_size).chars);
+        tell(name, (uint64_t)status.st_size, is_json);
     }
     text_free(&own);
 }
@@ -74,7 +92,7 @@ int cmd_record(const struct options *options, char **words)
     if (outcome.error != 0) {
         launch_die_not_started(words[0], outcome.error);
     }
-    take_trace(text_string(&name), outcome.pid);
+    take_trace(text_string(&name), outcome.pid, option_is_given(options, OPTION_JSON));
     free(outcome.page);
     text_free(&library);
     text_free(&name);

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 
 #include "cli/launch.h"
+#include "cli/left_pages.h"
 #include "cli/summary.h"
 #include "cli/tool.h"
 
@@ -79,6 +80,7 @@ int cmd_run(const struct options *options, char **words)
     if (timeline != NULL) {
         series_write_chart(&series, words[0], timeline);
     }
+    left_pages_sweep();
     series_free(&series);
     free(ours.page);
     text_free(&library);

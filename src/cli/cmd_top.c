@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 
 #include "cli/json.h"
+#include "cli/left_pages.h"
 #include "cli/live_page.h"
 #include "cli/table.h"
 #include "cli/tool.h"
@@ -24,7 +25,8 @@ struct row {
     uint64_t mmap_bytes;
     uint64_t returned_bytes;
     uint64_t mallocs;
-    double mallocs_per_second; // since the round before; 0 in the first
+    bool has_rate;             // it was there in the round before
+    double mallocs_per_second; // since then
 };
 
 struct round {
@@ -76,8 +78,9 @@ static void set_rate(struct row *row, const struct round *before, uint64_t time_
 {
     for (size_t i = 0; i < before->count; i++) {
         const struct row *const old = &before->rows[i];
-        if (old->process.pid == row->process.pid && row->mallocs >= old->mallocs &&
-            time_ns > before->time_ns) {
+        if (old->process.pid == row->process.pid && row->has_page && old->has_page &&
+            row->mallocs >= old->mallocs && time_ns > before->time_ns) {
+            row->has_rate = true;
             row->mallocs_per_second =
                 (double)(row->mallocs - old->mallocs) * 1e9 / (double)(time_ns - before->time_ns);
         }
@@ -122,6 +125,8 @@ static void put_json(struct text *out, const struct round *round)
             json_number(&json, "mmap_bytes", row->mmap_bytes);
             json_number(&json, "returned_bytes", row->returned_bytes);
             json_number(&json, "mallocs", row->mallocs);
+        }
+        if (row->has_rate) {
             json_real(&json, "mallocs_per_second", row->mallocs_per_second);
         }
         json_close(&json, '}');
@@ -149,7 +154,7 @@ static void put_table(struct text *out, const struct round *round, bool coloured
                        row->has_page ? units_bytes(columns[column]).chars : "-");
         }
         table_cell(&table, COLOUR_NONE, "%s",
-                   row->has_page ? units_count((uint64_t)row->mallocs_per_second).chars : "-");
+                   row->has_rate ? units_count((uint64_t)row->mallocs_per_second).chars : "-");
         table_cell(&table, COLOUR_NONE, "%llu", (unsigned long long)row->process.threads);
         table_cell(&table, COLOUR_CYAN, "%s", row->process.name);
     }
@@ -167,6 +172,7 @@ int cmd_top(const struct options *options, char **words)
         !is_json && !option_is_given(options, OPTION_BATCH) && isatty(fileno(options->out)) != 0;
     struct round before = {0};
     struct text out = {0};
+    left_pages_sweep();
     for (uint64_t n = 1;; n++) {
         const struct round round = read_round(&before);
         free(before.rows);

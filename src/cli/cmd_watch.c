@@ -127,7 +127,7 @@ static void put_json(struct text *out, const struct watch *watch, const struct s
     if (watch->series.has_page) {
         json_number(&json, "live_bytes", sample->live_bytes);
     }
-    json_number(&json, "events", watch->series.event_last);
+    json_number(&json, "events", watch->series.event_count + watch->series.events_lost);
     json_close(&json, '}');
     text_put_char(out, '\n');
 }

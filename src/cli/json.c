@@ -15,38 +15,20 @@ static void put_separator(struct json *json)
     json->needs_comma = true;
 }
 
-/* Bytes of the UTF-8 character at `s`, or 0 if it is none. */
-static size_t character_bytes(const unsigned char *s)
-{
-    const size_t bytes = s[0] < 0x80                    ? 1
-                         : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
-                         : s[0] >= 0xe0 && s[0] <= 0xef ? 3
-                         : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                                        : 0;
-    for (size_t i = 1; i < bytes; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    const bool is_overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    const bool is_surrogate = s[0] == 0xed && s[1] >= 0xa0;
-    return is_overlong || is_surrogate ? 0 : bytes;
-}
-
 static void put_quoted(struct text *out, const char *string)
 {
-    const unsigned char *s = (const unsigned char *)string;
+    const char *s = string;
     text_put_char(out, '"');
     while (*s != 0) {
-        const size_t bytes = character_bytes(s);
+        const size_t bytes = text_character_bytes(s);
         if (bytes == 0) {
             text_put_char(out, '?'); // JSON-1
         } else if (*s == '"' || *s == '\\') {
             text_printf(out, "\\%c", *s);
-        } else if (*s < 0x20) {
+        } else if ((unsigned char)*s < 0x20) {
             text_printf(out, "\\u%04x", *s);
         } else {
-            text_put_bytes(out, (const char *)s, bytes);
+            text_put_bytes(out, s, bytes);
         }
         s += bytes != 0 ? bytes : 1;
     }

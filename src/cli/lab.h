@@ -9,6 +9,7 @@ struct lab {
     FILE *out;         // [const]
     bool is_korean;    // [const] picks the right side of every `is_korean ? "..." : "..."`
     bool is_coloured;  // [const]
+    bool is_json;      // [const] one object per step, line and paragraph
     bool is_automatic; // [owner] do not wait for the Enter key
     unsigned step;     // [owner] number of the step that was begun last
 };

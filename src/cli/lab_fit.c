@@ -65,7 +65,7 @@ static void show_best_wins(struct lab *lab)
                                            {'b', 0}, {'C', 4}, {'D', 8}, {0, 0}};
     lab_step(lab,
              lab->is_korean
-                 ? "a8 x2 b4 y2를 놓고 a와 b를 free한 뒤 C4, D8을 부탁한다 (16칸 힙)"
+                 ? "a8 x2 b4 y2를 놓고 a와 b를 free한 뒤 C4, D8을 요청한다 (16칸 힙)"
                  : "Place a8 x2 b4 y2, free a and b, then ask for C4 and D8 (a heap of 16 units)");
     tell_story(lab, FIT_FIRST, story, 16);
     tell_story(lab, FIT_BEST, story, 16);
@@ -83,14 +83,14 @@ static void show_first_wins(struct lab *lab)
     static const struct request story[] = {{'a', 8}, {'x', 2}, {'b', 6}, {'y', 2}, {'a', 0},
                                            {'b', 0}, {'C', 4}, {'D', 4}, {'E', 6}, {0, 0}};
     lab_step(lab, lab->is_korean
-                      ? "이번에는 구멍이 8칸과 6칸이고 C4, D4, E6을 부탁한다 (18칸 힙)"
+                      ? "이번에는 구멍이 8칸과 6칸이고 C4, D4, E6을 요청한다 (18칸 힙)"
                       : "Now the holes are 8 and 6, and C4, D4, E6 are asked for (18 units)");
     tell_story(lab, FIT_FIRST, story, 18);
     tell_story(lab, FIT_BEST, story, 18);
     lab_say(lab,
             lab->is_korean
                 ? "이번에는 최적 적합이 진다. 6칸 구멍에 4칸을 놓아 쓸모없는 2칸 조각을 남긴다. "
-                  "어느 쪽도 언제나 이기지는 않는다. 앞으로 무엇을 부탁할지 모르기 때문이다."
+                  "어느 쪽도 언제나 이기지는 않는다. 앞으로 무엇이 요청될지 모르기 때문이다."
                 : "This time best fit loses: it puts 4 units into the hole of 6 and leaves a "
                   "splinter of 2. Neither policy always wins, because nobody knows what will be "
                   "asked for next.");
@@ -109,7 +109,7 @@ static void show_segregated(struct lab *lab)
     tell_story(lab, FIT_SEGREGATED, story, 64);
     lab_say(lab, lab->is_korean
                      ? "3칸은 4칸으로, 7칸은 8칸으로 올려서 같은 크기끼리 나란히 놓는다. free된 "
-                       "자리는 같은 크기에 꼭 맞으므로 찾을 것도, 조각도 없다. 값은 두 가지다: "
+                       "자리는 같은 크기에 꼭 맞으므로 찾을 것도, 조각도 없다. 대가는 두 가지다: "
                        "블록 안의 낭비(+)와, 다른 크기는 쓸 수 없는 slab의 빈 자리(.). 요즘의 "
                        "할당기는 작은 블록에 모두 이것을 쓴다."
                      : "3 units become 4 and 7 become 8, and equal sizes lie side by side. A freed "
@@ -121,7 +121,7 @@ static void show_segregated(struct lab *lab)
 
 static void show_coalescing(struct lab *lab)
 {
-    lab_step(lab, lab->is_korean ? "병합: a4 b4 c4 d4를 놓고 b, c를 free한 뒤 E8을 부탁한다"
+    lab_step(lab, lab->is_korean ? "병합: a4 b4 c4 d4를 놓고 b, c를 free한 뒤 E8을 요청한다"
                                  : "Coalescing: place a4 b4 c4 d4, free b and c, then ask for E8");
     for (int coalesces = 0; coalesces < 2; coalesces++) {
         struct fit_heap *const heap = tool_allocate(sizeof(*heap));
@@ -136,7 +136,7 @@ static void show_coalescing(struct lab *lab)
         const bool is_placed = fit_take(heap, 8, 'E') >= 0;
         fit_draw(heap, line);
         lab_show(lab, "%-10s |%s|  %s",
-                 coalesces != 0 ? (lab->is_korean ? "병합함   " : "coalesced")
+                 coalesces != 0 ? (lab->is_korean ? "병합함    " : "coalesced")
                                 : (lab->is_korean ? "병합 안 함" : "apart"),
                  line,
                  is_placed ? (lab->is_korean ? "E가 들어감" : "E is placed")

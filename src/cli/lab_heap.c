@@ -179,7 +179,10 @@ static void show(struct lab *lab, const struct subject subjects[2], int step)
             row->mmap_bytes > mmap_start ? row->mmap_bytes - mmap_start : 0;
         lab_show(lab, "%-8s [heap] %-10s mmap %-10s RSS %s%s%s", subjects[i].name,
                  units_bytes(row->heap_bytes).chars, units_bytes(mmap_bytes).chars,
-                 units_bytes(row->rss_bytes).chars, row->place[0] != '-' ? "   block in " : "",
+                 units_bytes(row->rss_bytes).chars,
+                 row->place[0] == '-' ? ""
+                 : lab->is_korean     ? "   블록 위치: "
+                                      : "   block in ",
                  row->place[0] != '-' ? row->place : "");
     }
 }
@@ -197,7 +200,8 @@ static const struct {
     {"a = malloc(40 KiB), written", "a = malloc(40 KiB), 그리고 쓰기",
      "The block lies in [heap]. If that had no room, the break went up, by more than was asked "
      "for: one system call serves many mallocs. glibc starts with 132 KiB.",
-     "블록은 [heap]에 있다. 자리가 없으면 브레이크가 올라가는데, 부탁한 것보다 더 올라간다. 시스템 "
+     "블록은 [heap]에 있다. 자리가 없으면 브레이크가 올라가는데, 요청한 것보다 더 많이 올라간다. "
+     "시스템 "
      "콜 한 번으로 여러 malloc을 해결하려는 것이다. glibc는 132 KiB로 시작한다."},
     {"b = malloc(400 KiB), written", "b = malloc(400 KiB), 그리고 쓰기",
      "glibc gives blocks of 128 KiB and more a mapping of their own. myalloc keeps blocks up to "
@@ -213,7 +217,8 @@ static const struct {
      "Under glibc the mapping of b is gone at once (munmap). It also learns: blocks of this size "
      "will come from [heap] from now on. myalloc keeps the run, free but resident, as long as it "
      "is little.",
-     "glibc에서는 b의 매핑이 바로 없어진다(munmap). 그리고 배운다: 앞으로 이만한 블록은 [heap]에서 "
+     "glibc에서는 b의 매핑이 바로 없어진다(munmap). glibc는 또한 학습한다: 앞으로 이만한 크기의 "
+     "블록은 [heap]에서 "
      "준다. myalloc은 빈 자리가 적은 동안은 메모리를 둔 채로 다음을 기다린다."},
     {"c = malloc(40 MiB), written", "c = malloc(40 MiB), 그리고 쓰기",
      "A huge block gets a mapping of its own under both: it may come and go without leaving a hole "
@@ -228,8 +233,8 @@ static const struct {
      "2 MB are asked for. glibc puts 8 bytes of header before each block and rounds up to 16: 112 "
      "bytes. myalloc has no headers: blocks of one class lie side by side in slabs, and 100 "
      "becomes 112, too.",
-     "부탁한 것은 2 MB다. glibc는 블록마다 8바이트 머리말을 두고 16의 배수로 올려 112바이트를 "
-     "쓴다. myalloc은 머리말이 없다. 같은 크기의 블록이 slab 안에 나란히 놓이고, 100은 역시 112가 "
+     "요청한 것은 모두 2 MB다. glibc는 블록마다 8바이트 헤더를 두고 16의 배수로 올려 112바이트를 "
+     "쓴다. myalloc에는 헤더가 없다. 같은 크기의 블록이 slab 안에 나란히 놓이고, 100은 역시 112가 "
      "된다."},
     {"free all but every 64th", "64개에 하나만 남기고 모두 free",
      "98% of the blocks are free, but the heap stays: the survivors are spread over all of it, and "
@@ -240,11 +245,11 @@ static const struct {
      "Nothing is live now. What still is resident is kept for the next malloc: giving back and "
      "taking again costs page faults.",
      "이제 살아 있는 블록이 없다. 아직 남은 RSS는 다음 malloc을 위한 것이다. 돌려주고 다시 받으면 "
-     "페이지 폴트 값을 치른다."},
+     "그만큼 페이지 폴트가 든다."},
     {"malloc_trim(0)", "malloc_trim(0)",
      "The program asks to give everything back: free pages go back by madvise, and the break goes "
      "down over the free top.",
-     "모두 돌려달라고 부탁한다. 빈 페이지는 madvise로 돌아가고, 꼭대기가 비었으면 브레이크가 "
+     "모두 돌려 달라고 요청한다. 빈 페이지는 madvise로 돌아가고, 꼭대기가 비었으면 브레이크가 "
      "내려간다."},
 };
 

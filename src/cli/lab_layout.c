@@ -73,8 +73,8 @@ static void show_rest(struct lab *lab)
     int on_stack = 1;
     lab_step(lab, lab->is_korean ? "나머지: 스택, 공유 라이브러리, 커널이 빌려준 코드"
                                  : "The rest: stack, shared library, code lent by the kernel");
-    show_place(lab, "stack   int in a function", &on_stack);
-    show_place(lab, "libc    stdout points into", stdout);
+    show_place(lab, "stack   int local = 1", &on_stack);
+    show_place(lab, "libc    stdout", stdout);
     show_place(lab, "vdso    getauxval", (const void *)(uintptr_t)getauxval(AT_SYSINFO_EHDR));
     lab_say(
         lab,

@@ -140,7 +140,8 @@ static void share_with_child(struct lab *lab)
     lab_say(
         lab,
         lab->is_korean
-            ? "사적 매핑은 fork 뒤에 복사본이 갈라지고, 공유 매핑은 하나로 남는다. 프로세스끼리 "
+            ? "전용(private) 매핑은 fork 뒤에 복사본으로 갈라지고, 공유(shared) 매핑은 하나로 "
+              "남는다. 프로세스끼리 "
               "메모리를 나누는 가장 간단한 방법이다."
             : "After fork a private mapping splits into two copies, a shared one stays one: the "
               "simplest memory that two processes have in common.");

@@ -80,7 +80,7 @@ static void draw(struct lab *lab, const struct pool *pool)
         block = *(char *const *)(const void *)block;
     }
     lab_show(lab, "%s", blocks);
-    lab_show(lab, "%s %s%s", lab->is_korean ? "빈 목록:" : "free list:", text_string(&list),
+    lab_show(lab, "%s %s%s", lab->is_korean ? "가용 리스트:" : "free list:", text_string(&list),
              block != NULL ? " -> ..." : "");
     text_free(&list);
 }
@@ -103,8 +103,8 @@ static void make(struct lab *lab, struct pool *pool)
         lab,
         lab->is_korean
             ? "빈 블록은 아무도 쓰지 않으므로 그 안의 첫 8바이트에 다음 빈 블록의 주소를 적는다. "
-              "이것이 빈 목록(free list)이다. 따로 드는 메모리가 없다. 블록 크기가 하나뿐이라 "
-              "크기를 적은 머리말도 필요 없다."
+              "이것이 가용 리스트(free list)다. 따로 드는 메모리가 없다. 블록 크기가 하나뿐이라 "
+              "크기를 적을 헤더도 필요 없다."
             : "Nobody uses a free block, so its first 8 bytes hold the address of the next one: "
               "that is the free list, and it costs no memory of its own. All blocks have one size, "
               "so no header has to tell it.");

@@ -96,7 +96,7 @@ static bool is_own_directory(const char *path)
 static int make_page_file(pid_t pid, struct text *path)
 {
     struct text directory = {0};
-    live_page_directory(&directory, geteuid());
+    live_page_directory(&directory, geteuid(), 0);
     if (mkdir(text_string(&directory), 0700) != 0 && errno == ENOENT) {
         text_clear(&directory);
         text_printf(&directory, "/dev/shm/myalloc.%u", (unsigned)geteuid());

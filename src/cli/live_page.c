@@ -156,12 +156,14 @@ struct myalloc_live *live_page_read(int fd, const char **why)
     return page;
 }
 
-void live_page_directory(struct text *path, uid_t uid)
+void live_page_directory(struct text *path, uid_t uid, unsigned place)
 {
     const char *const runtime = getenv("XDG_RUNTIME_DIR");
     text_clear(path);
-    if (runtime != NULL && runtime[0] == '/' && uid == geteuid()) {
+    if (place == 0 && runtime != NULL && runtime[0] == '/' && uid == geteuid()) {
         text_printf(path, "%s/myalloc", runtime);
+    } else if (place == 1) {
+        text_printf(path, "/run/user/%u/myalloc", (unsigned)uid);
     } else {
         text_printf(path, "/dev/shm/myalloc.%u", (unsigned)uid);
     }
@@ -186,16 +188,10 @@ static int open_page(const char *directory, const struct process *process)
 struct myalloc_live *live_page_of(const struct process *process, const char **why)
 {
     struct text directory = {0};
-    live_page_directory(&directory, process->uid);
-    int fd = open_page(text_string(&directory), process);
-    if (fd < 0 && errno == ENOENT) { // its environment may differ from ours
-        text_clear(&directory);
-        text_printf(&directory, "/run/user/%u/myalloc", (unsigned)process->uid);
-        fd = open_page(text_string(&directory), process);
-    }
-    if (fd < 0 && errno == ENOENT) {
-        text_clear(&directory);
-        text_printf(&directory, "/dev/shm/myalloc.%u", (unsigned)process->uid);
+    int fd = -1;
+    errno = ENOENT;
+    for (unsigned place = 0; place < LIVE_PAGE_PLACES && fd < 0 && errno == ENOENT; place++) {
+        live_page_directory(&directory, process->uid, place);
         fd = open_page(text_string(&directory), process);
     }
     const int error = errno;

@@ -8,7 +8,7 @@
 /* An event, checked and copied. */
 struct live_event {
     uint64_t time_ns;   // [const] CLOCK_BOOTTIME
-    uint64_t number;    // [const] from 1, ascending
+    uint64_t number;    // [const] from 1, ascending; 0: guessed from outside
     uint64_t address;   // [const]
     uint64_t bytes;     // [const]
     uint32_t kind;      // [const] enum myalloc_live_event_kind
@@ -19,8 +19,10 @@ struct live_event {
  * copy for free(), in which every count, shift and name is within its bounds. */
 struct myalloc_live *live_page_read(int fd, const char **why);
 
-/* The directory in which the library of user `uid` makes its pages, seen from our environment. */
-void live_page_directory(struct text *path, uid_t uid);
+/* The directories in which the library of user `uid` may have made its pages: the first is that of
+ * our environment, which may differ from the process's. */
+#define LIVE_PAGE_PLACES 3u
+void live_page_directory(struct text *path, uid_t uid, unsigned place);
 
 /* Find and read the page of a process.  NULL and a sentence if there is none that is its own. */
 struct myalloc_live *live_page_of(const struct process *process, const char **why);

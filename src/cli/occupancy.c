@@ -23,20 +23,24 @@
 
 static const struct {
     const char *name;
+    const char *pin; // as what keeps the break up; NULL: does not
     char letter;
     bool is_free;
     enum colour colour;
     const char *id;    // in JSON
     const char *style; // class of the style sheet in svg.c
 } g_kinds[CELL_KINDS] = {
-    [CELL_CLEAN] = {"free, given back", '.', true, COLOUR_DIM, "clean", "clean"},
-    [CELL_DIRTY] = {"free, resident", ':', true, COLOUR_YELLOW, "dirty", "dirty"},
-    [CELL_SMALL] = {"small blocks", 's', false, COLOUR_BLUE, "small", "small"},
-    [CELL_MEDIUM] = {"medium blocks", 'm', false, COLOUR_GREEN, "medium", "medium"},
-    [CELL_LARGE] = {"large block", 'L', false, COLOUR_MAGENTA, "large", "large"},
-    [CELL_FOREIGN] = {"another sbrk", 'x', false, COLOUR_RED, "foreign", "foreign"},
-    [CELL_ABSENT] = {"not resident", '.', true, COLOUR_DIM, "absent", "clean"},
-    [CELL_RESIDENT] = {"resident", '#', false, COLOUR_BLUE, "resident", "small"},
+    [CELL_CLEAN] = {"free, given back", NULL, '.', true, COLOUR_DIM, "clean", "clean"},
+    [CELL_DIRTY] = {"free, resident", NULL, ':', true, COLOUR_YELLOW, "dirty", "dirty"},
+    [CELL_SMALL] = {"small blocks", "a slab of small blocks", 's', false, COLOUR_BLUE, "small",
+                    "small"},
+    [CELL_MEDIUM] = {"medium blocks", "a slab of medium blocks", 'm', false, COLOUR_GREEN, "medium",
+                     "medium"},
+    [CELL_LARGE] = {"large blocks", "a large block", 'L', false, COLOUR_MAGENTA, "large", "large"},
+    [CELL_FOREIGN] = {"another sbrk", "memory of another sbrk", 'x', false, COLOUR_RED, "foreign",
+                      "foreign"},
+    [CELL_ABSENT] = {"not resident", NULL, '.', true, COLOUR_DIM, "absent", "clean"},
+    [CELL_RESIDENT] = {"resident", "a resident page", '#', false, COLOUR_BLUE, "resident", "small"},
 };
 
 const char *cell_kind_id(enum cell_kind kind)
@@ -122,7 +126,7 @@ void occupancy_put_findings(struct text *out, const struct occupancy *occupancy)
         if (findings.bytes[kind] != 0) {
             text_printf(out, "%s%s %s", separator, units_bytes(findings.bytes[kind]).chars,
                         g_kinds[kind].name);
-            separator = ", ";
+            separator = "; ";
         }
     }
     text_printf(out, "\nlongest free run: %s\n", units_bytes(findings.free_run_bytes).chars);
@@ -133,14 +137,16 @@ void occupancy_put_findings(struct text *out, const struct occupancy *occupancy)
     const struct cell *const pin = &occupancy->cells[findings.pin];
     const uint64_t above = (occupancy->count - 1 - findings.pin) * occupancy->cell_bytes;
     const unsigned long long pin_address = occupancy->base + findings.pin * occupancy->cell_bytes;
-    text_printf(out, "the top is pinned by %s at %llx",
-                pin->kind == CELL_RESIDENT ? "a resident page" : g_kinds[pin->kind].name,
-                pin_address);
+    text_printf(out, "the top is pinned by %s at %llx", g_kinds[pin->kind].pin, pin_address);
     if (pin->fill != 0) {
         text_printf(out, " (%u/16 in use)", pin->fill);
     }
-    text_printf(out, ": the break can go down by %s, %s below it cannot go that way\n",
-                units_bytes(above).chars, units_bytes(findings.free_below_pin).chars);
+    text_printf(out, ": the break can go down by %s", units_bytes(above).chars);
+    if (findings.free_below_pin != 0 && pin->kind != CELL_RESIDENT) {
+        text_printf(out, "; the %s free below it can only be purged",
+                    units_bytes(findings.free_below_pin).chars);
+    }
+    text_put_char(out, '\n');
 }
 
 /* OCCUPANCY-2: merge `step` cells into one. */
@@ -223,7 +229,12 @@ static unsigned put_svg_legend(struct text *out, const struct occupancy *occupan
                     units_bytes(findings.bytes[kind]).chars);
         count++;
     }
-    return (count + 3) / 4 * 20;
+    const unsigned y = (count + 3) / 4 * 20;
+    text_printf(out,
+                "<text class='quiet' x='%d' y='%u'>One square is %s; the paler a slab, the less of "
+                "it is in use.</text>\n",
+                SVG_LEFT, y + 11, units_bytes(occupancy->cell_bytes * step_of(occupancy)).chars);
+    return y + 16;
 }
 
 unsigned occupancy_put_svg(struct text *out, const struct occupancy *occupancy)

@@ -26,6 +26,7 @@ static const struct {
     const char *help;
 } g_option_rows[OPTION_COUNT] = {
     [OPTION_HELP] = {"help", 'h', NULL, "show this text"},
+    [OPTION_VERSION] = {"version", 0, NULL, "show the version"},
     [OPTION_JSON] = {"json", 0, NULL, "print JSON, one object per line"},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the data to FILE"},
     [OPTION_COLOUR] = {"color", 0, "WHEN", "auto, always or never"},
@@ -43,12 +44,17 @@ static const struct {
     [OPTION_LANGUAGE] = {"lang", 0, "LANG", "ko or en; default from LANG"},
 };
 
+static bool is_accepted(const struct command *command, int id)
+{
+    return id == OPTION_HELP || id == OPTION_VERSION || (command->accepted >> id & 1) != 0;
+}
+
 void options_put_help(struct text *out, const struct command *command)
 {
     text_printf(out, "Usage: myalloc %s [OPTION...] %s\n%s\n\nOptions:\n", command->name,
                 command->arguments, command->summary);
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if (id != OPTION_HELP && (command->accepted >> id & 1) == 0) {
+        if (!is_accepted(command, id)) {
             continue;
         }
         const char letter = g_option_rows[id].letter;
@@ -61,8 +67,10 @@ void options_put_help(struct text *out, const struct command *command)
     }
 }
 
-static bool is_coloured(const struct options *options)
+/* What `run` says goes to stderr: stdout is the program's. */
+static bool is_coloured(const struct options *options, bool takes_program)
 {
+    const bool is_talk = takes_program && options->out == stdout;
     const char *const when = options->values[OPTION_COLOUR];
     if (when != NULL && strcmp(when, "auto") != 0) {
         return strcmp(when, "always") == 0;
@@ -74,7 +82,8 @@ static bool is_coloured(const struct options *options)
         return true;
     }
     return (no_colour == NULL || no_colour[0] == 0) && terminal != NULL &&
-           strcmp(terminal, "dumb") != 0 && isatty(fileno(options->out)) != 0;
+           strcmp(terminal, "dumb") != 0 &&
+           isatty(is_talk ? STDERR_FILENO : fileno(options->out)) != 0;
 }
 
 static _Noreturn void die_value(enum option_id id, const char *value)
@@ -135,7 +144,7 @@ static void make_getopt_tables(const struct command *command, struct option *row
     *letters++ = command->takes_program ? '+' : '-'; // '-': words come as option 1, in order
     *letters++ = ':';
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if (id != OPTION_HELP && (command->accepted >> id & 1) == 0) {
+        if (!is_accepted(command, id)) {
             continue;
         }
         const bool has_argument = g_option_rows[id].argument != NULL;
@@ -205,12 +214,16 @@ char **options_parse(const struct command *command, char **argv, struct options 
     if (option_is_given(options, OPTION_HELP)) {
         show_help(command);
     }
+    if (option_is_given(options, OPTION_VERSION)) {
+        puts("myalloc " TOOL_VERSION);
+        exit(TOOL_OK);
+    }
     check_values(options);
     if (count < command->words_min || count > command->words_max) {
         tool_die(TOOL_USAGE, "usage: myalloc %s [OPTION...] %s; see myalloc %s --help",
                  command->name, command->arguments, command->name);
     }
     open_output(options);
-    options->is_coloured = is_coloured(options);
+    options->is_coloured = is_coloured(options, command->takes_program);
     return words;
 }

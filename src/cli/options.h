@@ -8,6 +8,7 @@
 
 enum option_id {
     OPTION_HELP,
+    OPTION_VERSION,
     OPTION_JSON,
     OPTION_OUTPUT,
     OPTION_COLOUR,
@@ -41,7 +42,7 @@ struct command {
     const char *name;
     const char *arguments; // as shown by --help: "PID"
     const char *summary;   // one line
-    uint32_t accepted;     // bit per enum option_id; --help is always accepted
+    uint32_t accepted;     // bit per enum option_id; --help and --version always are
     int words_min;         // words that must follow the options
     int words_max;
     bool takes_program; // the first word ends our options: the rest belongs to the program

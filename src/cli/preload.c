@@ -94,6 +94,18 @@ static void remark_allocators(const struct elf_facts *facts, struct verdict *ver
     }
 }
 
+/* Programs whose objects hardly show, since they bring an allocator on top of malloc. */
+static void remark_runtime(const char *path, struct verdict *verdict)
+{
+    const char *const slash = strrchr(path, '/');
+    if (strncmp(slash != NULL ? slash + 1 : path, "python", 6) == 0) {
+        text_put(
+            &verdict->remarks,
+            "It is Python, whose small objects come from an allocator of its own, in pieces of "
+            "a mapping; PYTHONMALLOC=malloc in the environment shows them all.\n");
+    }
+}
+
 static void judge_elf(const char *path, const struct elf_facts *facts, struct verdict *verdict)
 {
     if (facts->is_damaged) {
@@ -128,6 +140,7 @@ static void judge_file(const char *path, struct verdict *verdict)
         verdict->error = error;
     } else if (facts.is_elf) {
         judge_elf(path, &facts, verdict);
+        remark_runtime(path, verdict);
     } else if (facts.script_line[0] != 0 && verdict->interpreter.bytes == 0) {
         text_put_bytes(&verdict->interpreter, facts.script_line, strcspn(facts.script_line, " \t"));
     }

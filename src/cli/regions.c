@@ -134,6 +134,11 @@ static bool is_guard(const struct mapping *m)
     return m->inode == 0 && m->permissions[0] == '-' && m->end - m->start <= GUARD_BYTES_MAX;
 }
 
+static bool is_private_data(const struct mapping *m)
+{
+    return m->inode != 0 && m->permissions[1] == 'w' && m->permissions[3] == 'p';
+}
+
 static void classify_anonymous(struct region *region, const struct mapping *m,
                                const struct mapping *before)
 {
@@ -146,7 +151,7 @@ static void classify_anonymous(struct region *region, const struct mapping *m,
     } else if (m->permissions[2] == 'x') {
         set(region, REGION_ANON,
             "Anonymous memory that may be executed: code made at run time (JIT).");
-    } else if (is_rw && follows && before->inode != 0 && before->permissions[1] == 'w') {
+    } else if (is_rw && follows && is_private_data(before)) {
         set(region, REGION_BSS,
             "Variables that start as zero: not in the file, the kernel gives zeroed pages when "
             "they are touched.");
@@ -181,8 +186,8 @@ static bool classify_ours(struct region *region, const struct myalloc_live *page
                 "medium blocks or given out whole.");
         } else if (kind == MYALLOC_LIVE_REGION_TABLE) {
             set(region, m->permissions[0] == '-' ? REGION_RESERVED : REGION_ANON,
-                "libmyalloc's bookkeeping: tables about the heap, kept outside of it, reserved in "
-                "one piece and opened step by step.");
+                "libmyalloc's bookkeeping: tables about the heap, kept outside of it and made "
+                "longer as it grows.");
         } else if (m->permissions[0] == '-') {
             set(region, REGION_RESERVED,
                 "Addresses that libmyalloc keeps for its heap to grow into.");

@@ -100,12 +100,10 @@ static void derive_event(struct series *series, const struct sample *sample)
     const bool grew = sample->heap_bytes > before;
     const struct live_event event = {
         .time_ns = sample->time_ns,
-        .number = series->event_last + 1,
         .bytes = grew ? sample->heap_bytes - before : before - sample->heap_bytes,
         .kind = grew ? MYALLOC_LIVE_EVENT_BRK_GROW : MYALLOC_LIVE_EVENT_BRK_SHRINK,
     };
-    series->event_last = event.number;
-    keep_event(series, &event);
+    keep_event(series, &event); // without a number: those are the page's
 }
 
 static void keep_sample(struct series *series, const struct sample *sample)

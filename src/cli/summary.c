@@ -76,29 +76,40 @@ static void put_top_sizes(struct text *out, const struct myalloc_live *page)
     text_put(out, all != 0 ? "\n" : "");
 }
 
+static void put_calls(struct text *out, const struct myalloc_live_counters *c)
+{
+    text_printf(out, "  about %s malloc, %s free; %s large realloc", units_count(c->mallocs).chars,
+                units_count(c->frees).chars, units_count(c->reallocs).chars);
+    if (c->reallocs != 0) {
+        text_printf(out, ", %s in place", units_share(c->reallocs_in_place, c->reallocs).chars);
+    }
+    text_printf(out, "\n  brk up %s times, down %s; mmap %s, munmap %s",
+                units_count(c->brk_grows).chars, units_count(c->brk_shrinks).chars,
+                units_count(c->mmaps).chars, units_count(c->munmaps).chars);
+    text_printf(out, "; given back %s in %s purges, %s at the break\n",
+                units_bytes(c->purged_bytes).chars, units_count(c->purges).chars,
+                units_bytes(c->trimmed_bytes).chars);
+}
+
 static void put_heap(struct text *out, const struct myalloc_live *page)
 {
     const struct myalloc_live_counters *const c = &page->counters;
     const uint64_t held = live_page_footprint(page);
+    if (c->footprint_peak_bytes == 0) {
+        text_put(out, "  no heap: the program asked for no memory\n");
+        return;
+    }
     text_printf(out, "  peak heap %s (brk %s, mmap %s)", units_bytes(c->footprint_peak_bytes).chars,
                 units_bytes(c->brk_peak_bytes).chars, units_bytes(c->mmap_peak_bytes).chars);
-    text_printf(out, "   end heap %s (%s of peak)   peak live %s\n", units_bytes(held).chars,
-                units_share(held, c->footprint_peak_bytes).chars,
-                units_bytes(c->live_peak_bytes).chars);
-    text_printf(out, "  %s malloc, %s free, %s large realloc (%s in place)",
-                units_count(c->mallocs).chars, units_count(c->frees).chars,
-                units_count(c->reallocs).chars,
-                units_share(c->reallocs_in_place, c->reallocs).chars);
-    text_printf(out, "; live at exit %s in %s blocks\n", units_bytes(c->live_bytes).chars,
-                units_count(c->live_blocks).chars);
-    text_printf(out, "  brk grew %s times, shrank %s; mmap %s, munmap %s",
-                units_count(c->brk_grows).chars, units_count(c->brk_shrinks).chars,
-                units_count(c->mmaps).chars, units_count(c->munmaps).chars);
-    text_printf(out, "; given back %s in %s purges, %s at the break",
-                units_bytes(c->purged_bytes).chars, units_count(c->purges).chars,
-                units_bytes(c->trimmed_bytes).chars);
-    text_printf(out, "; fragmentation at peak %s\n",
+    text_printf(out, "   peak live %s   fragmentation at peak %s\n",
+                units_bytes(c->live_peak_bytes).chars,
                 units_share(unused_at_peak(c), c->footprint_peak_bytes).chars);
+    text_printf(out, "  end heap %s (%s of peak), of that free but resident %s",
+                units_bytes(held).chars, units_share(held, c->footprint_peak_bytes).chars,
+                units_bytes(c->dirty_free_bytes).chars);
+    text_printf(out, "   live at exit %s in %s blocks\n", units_bytes(c->live_bytes).chars,
+                units_count(c->live_blocks).chars);
+    put_calls(out, c);
     put_top_sizes(out, page);
 }
 
@@ -127,7 +138,8 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, bool
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->live_blocks).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
         table_cell(&table, class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
-                   "%-10s %.*s", units_bytes(bytes).chars, bar, "########################");
+                   bar != 0 ? "%-10s %.*s" : "%s", units_bytes(bytes).chars, bar,
+                   "########################");
     }
     table_print(&table, out, coloured);
 }
@@ -250,6 +262,7 @@ static void json_page(struct json *json, const struct myalloc_live *page)
         {"live_peak_bytes", c->live_peak_bytes},
         {"live_blocks", c->live_blocks},
         {"heap_bytes", live_page_footprint(page)},
+        {"free_resident_bytes", c->dirty_free_bytes},
         {"heap_peak_bytes", c->footprint_peak_bytes},
         {"brk_peak_bytes", c->brk_peak_bytes},
         {"mmap_peak_bytes", c->mmap_peak_bytes},

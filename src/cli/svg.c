@@ -23,6 +23,9 @@ static const char g_style[] =
     ".medium{fill:var(--medium)}.large{fill:var(--large)}.foreign{fill:var(--foreign)}\n"
     ".line{fill:none;stroke-width:2;stroke-linejoin:round}.heap{stroke:var(--small)}"
     ".mmap{stroke:var(--large)}.rss{stroke:var(--rss)}.live{stroke:var(--live)}"
+    ".pale{opacity:.35}.k-text{fill:#3b7dd8}.k-rodata{fill:#63b3c9}.k-data{fill:#d98e32}"
+    ".k-bss{fill:#e3bd4b}.k-heap{fill:#d1493a}.k-anon{fill:#8e5bc0}.k-file{fill:#7d8793}"
+    ".k-shared{fill:#2a9d6f}.k-stack{fill:#c64f8e}.k-reserved{fill:#a3abb5}.k-vdso{fill:#5d6b3f}\n"
     ".purge{stroke:var(--dirty)}.mark{stroke-width:1.5}\n";
 
 void svg_open(struct text *out, unsigned width, unsigned height, const char *title)

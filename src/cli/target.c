@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 pid_t target_pid(const char *word)
 {
@@ -21,17 +22,21 @@ pid_t target_pid(const char *word)
     return word[0] >= '1' && word[0] <= '9' && *end == 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-bool target_open(struct target *target, const char *word)
+/* What the kernel tells. Returns 0 or the errno. */
+static int look(struct target *target, const char *word)
 {
     *target = (struct target){0};
     const pid_t pid = target_pid(word);
     if (pid == 0) {
         tool_die(TOOL_USAGE, "%s is no process id", word);
     }
-    int error = procfs_process(pid, &target->process);
-    if (error == 0) {
-        error = procfs_mappings(pid, &target->mappings);
-    }
+    const int error = procfs_process(pid, &target->process);
+    return error == 0 ? procfs_mappings(pid, &target->mappings) : error;
+}
+
+static bool answer(struct target *target, int error)
+{
+    const pid_t pid = target->process.pid;
     if (error == EACCES || error == EPERM) {
         tool_warn("process %d belongs to another user; its memory may not be read", (int)pid);
     } else if (error != 0) {
@@ -41,6 +46,26 @@ bool target_open(struct target *target, const char *word)
         target->page = live_page_of(&target->process, &target->no_page);
     }
     return error == 0;
+}
+
+bool target_open(struct target *target, const char *word)
+{
+    return answer(target, look(target, word));
+}
+
+bool target_open_left(struct target *target, const char *word)
+{
+    const int error = look(target, word);
+    if (error == ESRCH) {
+        target->process.uid = geteuid();
+        target->page = live_page_of(&target->process, &target->no_page);
+        target->has_ended = target->page != NULL;
+    }
+    if (!target->has_ended) {
+        return answer(target, error);
+    }
+    memcpy(target->process.name, target->page->header.exe, sizeof(target->process.name));
+    return true;
 }
 
 void target_close(struct target *target)

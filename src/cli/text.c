@@ -62,28 +62,53 @@ void text_printf(struct text *text, const char *format, ...)
     va_end(again);
 }
 
+size_t text_character_bytes(const char *string)
+{
+    const unsigned char *const s = (const unsigned char *)string;
+    const size_t bytes = s[0] < 0x80                    ? 1
+                         : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
+                         : s[0] >= 0xe0 && s[0] <= 0xef ? 3
+                         : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+                                                        : 0;
+    for (size_t i = 1; i < bytes; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    const bool is_overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    const bool is_surrogate = s[0] == 0xed && s[1] >= 0xa0;
+    return is_overlong || is_surrogate ? 0 : bytes;
+}
+
+static const char *escape_of(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return NULL;
+    }
+}
+
 void text_put_escaped(struct text *text, const char *string)
 {
-    for (; *string != 0; string++) {
-        switch (*string) {
-        case '&':
-            text_put(text, "&amp;");
-            break;
-        case '<':
-            text_put(text, "&lt;");
-            break;
-        case '>':
-            text_put(text, "&gt;");
-            break;
-        case '"':
-            text_put(text, "&quot;");
-            break;
-        case '\'':
-            text_put(text, "&#39;");
-            break;
-        default:
-            text_put_char(text, *string);
+    while (*string != 0) {
+        const size_t bytes = text_character_bytes(string);
+        const char *const escape = bytes != 0 ? escape_of(*string) : "?";
+        if (escape != NULL) {
+            text_put(text, escape);
+        } else {
+            text_put_bytes(text, string, bytes);
         }
+        string += bytes != 0 ? bytes : 1;
     }
 }
 
@@ -103,6 +128,22 @@ void text_write(struct text *text, FILE *file)
         tool_die(TOOL_FAILED, "cannot write the output: %s", strerror(errno));
     }
     text_clear(text);
+}
+
+int text_read_path(struct text *text, const char *path)
+{
+    FILE *const file = fopen(path, "re");
+    if (file == NULL) {
+        return errno;
+    }
+    char chunk[16384];
+    size_t count = 0;
+    while ((count = fread(chunk, 1, sizeof(chunk), file)) > 0) {
+        text_put_bytes(text, chunk, count);
+    }
+    const int error = ferror(file) != 0 ? errno : 0;
+    fclose(file);
+    return error;
 }
 
 void text_write_path(const struct text *text, const char *path)

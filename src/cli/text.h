@@ -18,7 +18,11 @@ void text_put_char(struct text *text, char c);
 void text_put_bytes(struct text *text, const char *bytes, size_t count);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Append a string with the five characters that HTML and SVG reserve replaced. */
+/* Bytes of the UTF-8 character at `string`, or 0 if it is none. */
+size_t text_character_bytes(const char *string);
+
+/* Append a string with the five characters that HTML and SVG reserve replaced, and what is no UTF-8
+ * by '?', since a path may hold anything. */
 void text_put_escaped(struct text *text, const char *string);
 
 /* The string; "" while nothing was put. */
@@ -26,6 +30,9 @@ const char *text_string(const struct text *text);
 
 /* Write to `file` and empty the text; a failure to write (disk full) ends the command. */
 void text_write(struct text *text, FILE *file);
+
+/* Read the whole file `path` into an empty text. Returns 0 or the errno. */
+int text_read_path(struct text *text, const char *path);
 
 /* Write to the file `path`, or die with its name and the reason. */
 void text_write_path(const struct text *text, const char *path);

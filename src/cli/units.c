@@ -55,6 +55,9 @@ struct units units_share(uint64_t part, uint64_t whole)
 struct units units_ns(uint64_t ns)
 {
     struct units result;
+    if (ns == 0) {
+        return (struct units){"0 s"};
+    }
     if (ns >= 1000000000) {
         snprintf(result.chars, sizeof(result.chars), "%.2f s", (double)ns / 1e9);
     } else if (ns >= 1000000) {

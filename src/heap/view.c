@@ -3,8 +3,8 @@
  * Owns:       counts, classes, heaps and granules of the live page.
  * Threads:    any; one refreshes, the others go on without.
  * Locks:      takes none; run_stats() and huge_stats() below do, so none may be held here.
- * Invariants: VIEW-1  refreshes take half a hundredth of the time at most: the next one waits for
- *                     a multiple of what the last one cost.
+ * Invariants: VIEW-1  refreshes take half a hundredth of the time at most: each one is paid for
+ *                     by a multiple of what it cost, of which the last second may be saved up.
  *
  * Nobody counts blocks one by one, so the page is off by what happened since the last refresh: a
  * few milliseconds for small heaps, five hundred times the walk of the map for large ones.
@@ -18,14 +18,16 @@
 #include "heap/orphan.h"
 #include "heap/slab.h"
 
-#define REST_FACTOR  512      // VIEW-1
-#define REST_NS_MIN  5000000U // no reader looks more often than that
-#define TICK_PERIOD  64       // refills between two looks at the clock
-#define GROWTH_SHARE 16       // a heap that grew by this share is worth a look
+#define REST_FACTOR  512         // VIEW-1
+#define REST_NS_MIN  5000000U    // no reader looks more often than that
+#define CREDIT_NS    1000000000U // quiet time that counts, so that a burst after it is seen
+#define TICK_PERIOD  64          // refills between two looks at the clock
+#define CHANGE_SHARE 16          // a heap that grew or shrank by this share is worth a look
 
 static struct {
     _Atomic(bool) is_busy;
     _Atomic(uint64_t) next_ns;  // no refresh before
+    uint64_t paid_ns;           // [lock: is_busy] the time that pays for those that were made
     _Atomic(size_t) seen_bytes; // in use at the last refresh
 } g_view;
 
@@ -187,27 +189,37 @@ void view_refresh(const struct heap *own)
     show_counts(g_live_page, &census);
     show_granules(&g_live_page->granules); // sums up what show_heaps tells
     show_heaps(g_live_page);
+    live_store(&g_live_page->counters.counted_ns, os_boot_ns());
     uint64_t now = os_now_ns();
-    uint64_t rest = (now - begun) * REST_FACTOR;
-    atomic_store_explicit(&g_view.next_ns, now + max_size(rest, REST_NS_MIN), memory_order_relaxed);
+    uint64_t unpaid = begun - min_size(begun, CREDIT_NS);
+    g_view.paid_ns = max_size(g_view.paid_ns, unpaid) + (now - begun) * REST_FACTOR; // VIEW-1
+    atomic_store_explicit(&g_view.next_ns, max_size(g_view.paid_ns, now + REST_NS_MIN),
+                          memory_order_relaxed);
     atomic_store_explicit(&g_view.is_busy, false, memory_order_release);
+}
+
+static void refresh_in_turn(void)
+{
+    if (os_now_ns() >= atomic_load_explicit(&g_view.next_ns, memory_order_relaxed)) {
+        view_refresh(NULL);
+    }
 }
 
 void view_tick_on(struct heap *heap)
 {
-    if (++heap->ticks % TICK_PERIOD != 0 && !live_is_news()) {
-        return;
-    }
-    if (os_now_ns() >= atomic_load_explicit(&g_view.next_ns, memory_order_relaxed)) {
-        view_refresh(NULL);
+    if (++heap->ticks % TICK_PERIOD == 0 || live_is_news()) {
+        refresh_in_turn();
     }
 }
 
 void view_peak_on(void)
 {
     size_t seen = atomic_load_explicit(&g_view.seen_bytes, memory_order_relaxed);
-    if (run_used_bytes() > seen + seen / GROWTH_SHARE) {
+    size_t used = run_used_bytes();
+    if (used > seen + seen / CHANGE_SHARE) {
         view_refresh(NULL);
+    } else if (used < seen - seen / CHANGE_SHARE) {
+        refresh_in_turn(); // a program that only frees never refills
     }
 }
 
@@ -243,6 +255,7 @@ void view_start(void)
 {
     if (live_open()) {
         show_constants(g_live_page);
+        granule_map_show();
         live_publish();
     }
 }

@@ -23,7 +23,7 @@ static inline void view_tick(struct heap *heap)
     }
 }
 
-// Before memory goes back to the arena: refreshes when more is in use than ever was seen.
+// Before memory goes back to the arena: refreshes when much more or less is in use than was seen.
 static inline void view_peak(void)
 {
     if (live_is_on()) {

@@ -3,15 +3,17 @@
 
 _myalloc_options()
 {
+    local common='--color --help --json --output --version'
     case $1 in
-    run) echo '--compare --color --help --json --limit --output --stats --timeline' ;;
-    record) echo '--help --output' ;;
-    maps) echo '--color --explain --help --json --output' ;;
-    watch) echo '--batch --color --count --delay --help --json --output --timeline' ;;
-    top) echo '--batch --color --count --delay --help --json --output' ;;
-    heap) echo '--color --help --json --output --svg' ;;
-    lab) echo '--auto --color --help --lang --output' ;;
-    check | doctor) echo '--color --help --json --output' ;;
+    run) echo "$common --compare --limit --stats --timeline" ;;
+    record) echo '--help --json --output --version' ;;
+    maps) echo "$common --explain --svg" ;;
+    watch) echo "$common --batch --count --delay --timeline" ;;
+    top) echo "$common --batch --count --delay" ;;
+    heap) echo "$common --svg" ;;
+    diff) echo "$common --stats" ;;
+    lab) echo "$common --auto --lang" ;;
+    check | doctor) echo "$common" ;;
     esac
 }
 
@@ -21,7 +23,7 @@ _myalloc()
     local command=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        words='run record maps watch top heap lab check doctor --help --version'
+        words='run record maps watch top heap diff lab check doctor --help --version'
     elif [[ $command =~ ^(run|record)$ && $before != -* ]] && _myalloc_program_at; then
         return
     else
@@ -46,7 +48,8 @@ _myalloc()
 _myalloc_word()
 {
     case $1 in
-    maps | watch | heap) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2[0-9]*" | grep -x '[0-9]*') ;;
+    maps | watch | heap) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2*" | grep -x '[0-9]*') ;;
+    diff) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     lab) mapfile -t COMPREPLY < <(compgen -W 'layout brk mmap pool heap fit' -- "$2") ;;
     run | record | check) mapfile -t COMPREPLY < <(compgen -c -f -- "$2") ;;
     esac

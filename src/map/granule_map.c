@@ -2,7 +2,7 @@
  *
  * Owns:       the areas of the entries, the remotes and the dirty bits.
  * Threads:    granule_map_start by start_once(); granule_map_open under LOCK_RUN; readers any.
- * Locks:      takes none.
+ * Locks:      takes none; live_add() below takes LOCK_LIVE.
  * Invariants: MAP-1  granules <= opened.
  *             MAP-2  an entry never used is all zero.
  *
@@ -13,6 +13,7 @@
 #include "map/granule_map.h"
 
 #include "base/os.h"
+#include "side/live.h"
 
 #define OPEN_GRANULES_MIN 1024UL // 64 KiB of entries, 16 MiB of heap
 #define OPEN_GRANULES_MAX (64UL * 1024)
@@ -48,6 +49,7 @@ static bool area_grow(struct area *area, size_t bytes)
         if (os_map_at(area->start + area->bytes, bytes - area->bytes) == NULL) {
             return false;
         }
+        live_add(MYALLOC_LIVE_REGION_TABLE, area->start + area->bytes, bytes - area->bytes);
         area->bytes = bytes;
     }
     return true;
@@ -104,6 +106,13 @@ bool granule_map_open(size_t granules)
     map->opened = target;
     ASSERT(granule_map_count() <= map->opened); // MAP-1
     return true;
+}
+
+void granule_map_show(void)
+{
+    for (unsigned i = 0; i < AREAS; i++) {
+        live_add(MYALLOC_LIVE_REGION_TABLE, g_areas[i].start, g_areas[i].bytes);
+    }
 }
 
 void granule_map_mark_body(struct granule *head, size_t length)

@@ -102,6 +102,8 @@ extern HIDDEN struct granule_map g_granule_map;
 bool granule_map_start(uintptr_t base);
 // Makes the tables of the granules below `granules` usable; false without memory.
 bool granule_map_open(size_t granules);
+// Tells a new live page where the tables are.
+void granule_map_show(void);
 
 static inline size_t granule_map_count(void)
 {

@@ -3,7 +3,7 @@
  * Owns:       one chunk at a time, cut from its start; the first is static, so that small
  *             programs need no system call for it.
  * Threads:    any.
- * Locks:      LOCK_META, a leaf.
+ * Locks:      LOCK_META; live_add() below takes LOCK_LIVE.
  * Invariants: META-1  used <= bytes of the chunk.
  */
 #include "map/meta.h"
@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "side/live.h"
 
 #include <stdint.h>
 
@@ -42,6 +43,7 @@ void *meta_take(size_t bytes)
         if (chunk == NULL) {
             goto release_lock;
         }
+        live_add(MYALLOC_LIVE_REGION_TABLE, chunk, CHUNK_BYTES);
         g_meta.chunk = chunk;
         g_meta.bytes = CHUNK_BYTES;
         g_meta.used = 0;

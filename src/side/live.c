@@ -239,7 +239,8 @@ static void count_huge(uint64_t kind, uint64_t blocks, uint64_t bytes)
 void live_add_on(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
 {
     uint64_t base = (uintptr_t)start;
-    bool joins = kind == MYALLOC_LIVE_REGION_BRK || kind == MYALLOC_LIVE_REGION_MMAP;
+    bool joins = kind == MYALLOC_LIVE_REGION_BRK || kind == MYALLOC_LIVE_REGION_MMAP ||
+                 kind == MYALLOC_LIVE_REGION_TABLE;
     lock_acquire(&g_live.lock);
     struct myalloc_live_region *row = joins ? find_row(base, kind) : NULL;
     if (row != NULL) {

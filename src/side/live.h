@@ -45,7 +45,8 @@ static inline void live_event(enum myalloc_live_event_kind kind, const void *sta
     }
 }
 
-// An address range is ours from now on; one of the break or a mapped region joins the one below it.
+// An address range is ours from now on; one of the break, a mapped region or a table joins the one
+// below.
 static inline void live_add(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
 {
     if (live_is_on()) {

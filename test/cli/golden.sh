@@ -1,6 +1,6 @@
 # Golden output of every command on the fixed tree; sourced by run.sh.
 golden help "$myalloc" --help
-for command in run maps watch top heap lab check doctor; do
+for command in run record maps watch top heap diff lab check doctor; do
     golden "help-$command" "$myalloc" "$command" --help
 done
 golden version "$myalloc" --version
@@ -9,6 +9,11 @@ golden maps-explain fake "$myalloc" maps --explain 4242
 golden maps-json fake "$myalloc" maps --json 4242
 golden maps-colour fake "$myalloc" maps --color always 4242
 golden maps-gone fake "$myalloc" maps 99
+golden maps-svg fake "$myalloc" maps --svg /dev/stdout -o /dev/null 4242
+golden diff "$myalloc" diff $here/diff/a.json $here/diff/b.json
+golden diff-stats "$myalloc" diff --stats $here/diff/a.json $here/diff/b.json
+golden diff-json "$myalloc" diff --json $here/diff/a.json $here/diff/b.json
+golden diff-alike "$myalloc" diff $here/diff/a.json $here/diff/a.json
 golden heap-kernel fake "$myalloc" heap 4242
 golden top-none fake "$myalloc" top -b -n 1
 golden doctor sh -c "MYALLOC_PROC_ROOT='$tmp/tree' '$myalloc' doctor |
@@ -21,6 +26,10 @@ golden lab-unknown "$myalloc" lab nothing
 golden maps-page fake "$myalloc" maps --explain 4242
 golden heap fake "$myalloc" heap 4242
 golden heap-json fake "$myalloc" heap --json 4242
+"$tmp/page_writer" good "$tmp/run/myalloc/99" 99
+golden heap-left fake "$myalloc" heap 99
+golden heap-left-json fake "$myalloc" heap --json 99
+rm -f "$tmp/run/myalloc/99"
 golden heap-svg fake "$myalloc" heap --svg /dev/stdout -o /dev/null 4242
 golden top fake "$myalloc" top -b -n 1
 golden top-json fake "$myalloc" top --json -n 1

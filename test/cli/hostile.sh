@@ -17,7 +17,7 @@ fake_in_time() { survives "$1" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim
 read_page() {
     fake_in_time "$1 heap" heap "--svg $tmp/h.html"
     survives "$1 top" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" top --json -n 1
-    fake_in_time "$1 maps" maps --explain
+    fake_in_time "$1 maps" maps "--explain --svg $tmp/m.html"
     fake_in_time "$1 watch" watch "-n 1 --timeline $tmp/w.html"
 }
 for bytes in 0 1 7 8 63 255 256 257 511 512 4095 4096 20000 65536 100000 135000; do
@@ -59,6 +59,22 @@ for file in smaps maps stat statm status; do
     survives "empty $file" MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" maps 4242
     cp "$tmp/keep" "$tmp/tree/proc/4242/$file"
 done
+# What diff reads: cut, spoilt, nested without end, numbers beyond every type.
+for bytes in 0 1 2 10 30 60 90 150 300; do
+    head -c $bytes $here/diff/b.json >"$tmp/cut.json"
+    survives "json cut $bytes" timeout 10 "$victim" diff -s $here/diff/a.json "$tmp/cut.json"
+done
+for text in '{"a":1e999,"b":-5,"c":12345678901234567890123}' '{"a":[[[[[[[[[[[[[[[[[[[[1' '{"a":"' \
+    '{"a":[{},{"k":1},{"k":"x","v":2},[],[3]],"b":{}}' '{"a":1}}' '{,}' '{"a" 1}' '{"\' '[1]'; do
+    printf '%s' "$text" >"$tmp/odd.json"
+    survives "json $text" timeout 10 "$victim" diff -s $here/diff/a.json "$tmp/odd.json"
+    survives "json $text, json" timeout 10 "$victim" diff --json "$tmp/odd.json" "$tmp/odd.json"
+done
+printf '600000-601000 r--p 00000000 08:01 7 /\377\376<&\n' >"$tmp/tree/proc/4242/smaps"
+survives 'a path that is no text' MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$victim" \
+    maps --svg "$tmp/path.svg" 4242
+check 'a path that is no text, picture' "$(grep -c '??&lt;&amp;' "$tmp/path.svg")" -gt 0
+cp "$here/tree/proc/4242/smaps" "$tmp/tree/proc/4242/smaps"
 build -Isrc -I$here -O2 -o "$tmp/torn_events" $here/torn_events.c $here/page_fill.c \
     src/cli/live_page.c src/cli/procfs.c src/cli/text.c src/cli/tool.c
 code torn-events 0 "$tmp/torn_events" "$tmp/torn"

@@ -1,6 +1,8 @@
 /* page_writer.c - writes files for the tests of the readers: good pages and hostile ones.
  *
  * Usage:      page_writer good FILE PID
+ *             page_writer new FILE PID           a good page of a process that has just started
+ *             page_writer old FILE PID           a good page from before the last boot
  *             page_writer cut FILE PID BYTES     a good page, cut to so many bytes
  *             page_writer random FILE PID SEED   random bytes behind a good magic and version
  *             page_writer flip FILE PID SEED     a good page with 64 random bytes changed
@@ -8,7 +10,7 @@
  *
  * Owns:       the file that it writes.
  * Threads:    one.
- * Invariants: WRITER-1  the same arguments make the same file.
+ * Invariants: WRITER-1  the same arguments make the same file, but for `new`.
  */
 #include "page_fill.h"
 
@@ -18,7 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STARTED_NS 11000000000u // process 4242 of the tree started at 10 s
+#define STARTED_NS    11000000000u // process 4242 of the tree started at 10 s
+#define OTHER_BOOT_NS (1ull << 62) // no uptime reaches that
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -83,7 +86,10 @@ int main(int argc, char **argv)
     if (page == NULL) {
         return 1;
     }
-    page_fill(page, (uint32_t)atoi(argv[3]), STARTED_NS);
+    const uint64_t started_ns = strcmp(kind, "new") == 0   ? page_now_ns()
+                                : strcmp(kind, "old") == 0 ? OTHER_BOOT_NS
+                                                           : STARTED_NS;
+    page_fill(page, (uint32_t)atoi(argv[3]), started_ns);
     size_t bytes = sizeof(*page);
     if (strcmp(kind, "cut") == 0) {
         bytes = number < bytes ? (size_t)number : bytes;

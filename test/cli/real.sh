@@ -26,6 +26,9 @@ if [ "$(id -u)" -eq 0 ]; then
     code run-setuid 125 "$myalloc" run "$tmp/setuid"
     says run-setuid 'is setuid'
 fi
+for command in run record maps watch top heap diff lab check doctor; do
+    check "$command --version" "$("$myalloc" $command --version)" = "$("$myalloc" --version)"
+done
 code run-no-library 125 env MYALLOC_LIB=/nonexistent.so "$myalloc" run true
 code run-summary 0 "$myalloc" run "$tmp/dynamic"
 says run-summary '81 000 malloc, 75 970 free'
@@ -61,6 +64,11 @@ if command -v python3 >/dev/null; then
         fi
     }
     json run "$myalloc" run --json true
+    "$myalloc" run --json -o "$tmp/run.json" true
+    json record env -u MYALLOC_LIB "$myalloc" record --json -o "$tmp/trace" true
+    json top "$myalloc" top --json -n 2 -d 0.01
+    json lab "$myalloc" lab layout --json --lang ko
+    json diff "$myalloc" diff --json "$tmp/run.json" "$tmp/run.json"
     json run-compare "$myalloc" run --json --compare true
     json maps "$myalloc" maps --json $$
     json heap "$myalloc" heap --json $$
@@ -107,12 +115,53 @@ code stale 0 "$myalloc" heap --json $$
 check stale-page "$(grep -c '"has_page":false' "$tmp/out")" -eq 1
 rm -f "$tmp/run/myalloc/$$"
 
-# man page, completion and help know the same options.
-for option in $(for command in run maps watch top heap lab check doctor; do
+# The page of a killed process can be read, and goes when it is old; others stay.
+ended=$(sh -c 'echo $$')
+left="$tmp/run/myalloc/$ended"
+sweep() { touch -d "$1" "$left"; "$myalloc" top -b -n 1 >/dev/null; }
+"$tmp/page_writer" new "$left" "$ended"
+code left-read 0 "$myalloc" heap "$ended"
+sweep '20 minutes ago'; check left-new -e "$left"
+"$tmp/page_writer" old "$left" "$ended"
+sweep now; check left-new-file -e "$left"
+sweep '20 minutes ago'; check left-old ! -e "$left"
+echo text >"$left"
+sweep '20 minutes ago'; check left-text ! -e "$left"
+"$tmp/page_writer" old "$tmp/run/myalloc/$$" $$
+echo text >"$tmp/run/myalloc/notes"
+ln -s "$tmp/run/myalloc/notes" "$left"
+touch -d '20 minutes ago' "$tmp/run/myalloc"/*
+"$myalloc" run true 2>/dev/null
+check left-living -e "$tmp/run/myalloc/$$"
+check left-notes -e "$tmp/run/myalloc/notes"
+check left-link -L "$left"
+rm -f "$tmp/run/myalloc"/*
+
+# Colour goes where a person reads: what run says is on stderr.
+if command -v script >/dev/null; then
+    script -qc "'$myalloc' run --compare -- true 2>'$tmp/err'" /dev/null >/dev/null
+    check run-colour-file "$(grep -c "$(printf '\033')" "$tmp/err")" -eq 0
+    script -qc "'$myalloc' run --compare -- true >/dev/null" /dev/null >"$tmp/out"
+    check run-colour-terminal "$(grep -c "$(printf '\033')" "$tmp/out")" -gt 0
+    script -qc "NO_COLOR=1 '$myalloc' run --compare -- true >/dev/null" /dev/null >"$tmp/out"
+    check run-no-colour "$(grep -c "$(printf '\033')" "$tmp/out")" -eq 0
+fi
+
+code diff-missing 1 "$myalloc" diff "$tmp/run.json" /nonexistent
+code diff-usage 2 "$myalloc" diff "$tmp/run.json"
+
+# The man page, the completion and the help know the same options.
+for option in $(for command in run record maps watch top heap diff lab check doctor; do
     "$myalloc" $command --help
 done | grep -o -e '--[a-z]*' | sort -u); do
     word=${option#--}
     in_manual=$(grep -e "\\\\-\\\\-$word" -e "Fl \\\\-$word" -e "Fl -$word" src/man/myalloc.1)
     check "myalloc.1 has $option" -n "$in_manual"
-    check "myalloc.bash has $option" -n "$(grep -e "$option" src/man/myalloc.bash)"
+done
+for command in run record maps watch top heap diff lab check doctor; do
+    helped=$("$myalloc" $command --help | grep -o -e ' --[a-z]\+' | sort | tr -d '\n')
+    completed=$(bash -c '. src/man/myalloc.bash
+        COMP_WORDS=(myalloc '$command' --) COMP_CWORD=2; _myalloc
+        printf " %s\n" "${COMPREPLY[@]}"' | sort | tr -d '\n')
+    check "completion of $command" "$completed" = "$helped"
 done

@@ -32,6 +32,12 @@ int main(int argc, char **argv)
     FIELD("huge", p->counters.huge_blocks);
     FIELD("owned", p->heaps[0].state);
     FIELD("granules", p->granules.count);
+    FIELD("counted", p->counters.counted_ns >= p->header.started_ns);
+    unsigned tables = 0;
+    for (int i = 0; i < MYALLOC_LIVE_REGIONS_MAX; i++) {
+        tables += p->regions[i].kind == MYALLOC_LIVE_REGION_TABLE && p->regions[i].bytes != 0;
+    }
+    FIELD("tables", tables);
     return 0;
 }
 END
@@ -95,12 +101,15 @@ if [ -n "${LIB-}" ]; then
     claim "calls of the system are events" between "$(field events "$killed")" 10 500
     claim "the main thread has a heap" equal "$(field owned "$killed")" 1
     claim "granules are drawn" between "$(field granules "$killed")" 900 3000
+    claim "the time of the count is told" equal "$(field counted "$killed")" 1
+    claim "the tables of the library are told" between "$(field tables "$killed")" 3 9
     rm -f "$pages"/*
     live /usr/bin/perl -e 'my @a = map {"z" x 1000} 1 .. 5000; fork; kill 9, $$; wait'
     sleep 0.3
     claim "a child has a page of its own" equal "$(ls "$pages" | wc -l)" 2
     for page in "$pages"/*; do
         claim "page of parent or child: process" equal "$(field pid "$page")" "$(basename "$page")"
+        claim "page of parent or child: tables" between "$(field tables "$page")" 3 9
         claim "page of parent or child: live" between "$(field live "$page")" 5000000 9000000
     done
     claim "a program that forks before it allocates goes on" forks_first

@@ -40,6 +40,9 @@ int main(int argc, char **argv)
     }
     void *aligned = aligned_alloc(4096, 8192);
     free(calloc(3, 70000));
+    for (int i = 0; i < 100; i++) {
+        free(calloc(7, 8));
+    }
     free(malloc(3000000));
     free(aligned);
     pthread_t threads[4];
@@ -69,7 +72,7 @@ whole() {
 # count LETTERS NUMBER - so many records of an operation.
 operations() {
     "$tool" dump "$private"/whole.* | awk '{ for (i = 1; i <= NF; i++) seen[$i]++ }
-        END { exit !(seen["realloc"] == 64 && seen["aligned"] >= 1 && seen["calloc"] >= 1) }'
+        END { exit !(seen["realloc"] == 64 && seen["aligned"] >= 1 && seen["calloc"] >= 101) }'
 }
 
 of_each_process() {

@@ -41,6 +41,36 @@ names_are_expanded() {
         ls "$private" | grep -Eq '^ls-[0-9]+-[0-9]{10}$'
 }
 
+arrive_without_destructors() {
+    equal "$(stats stats:1 /usr/bin/perl -e 'use POSIX; my @a = map {"z" x 100} 1 .. 50000;
+        POSIX::_exit(3)' 2>&1 >/dev/null | grep -c '^myalloc: statistics of perl at exit')" 1
+}
+
+# _exit in the child of vfork must not speak for the parent, whose memory it is.
+vfork_children_are_silent() {
+    printf '%s\n' '#include <stdio.h>' '#include <stdlib.h>' '#include <sys/wait.h>' \
+        '#include <unistd.h>' 'int main(void) { dprintf(1, "v.%d", (int)getpid());' \
+        'if (vfork() == 0) { _exit(0); } wait(NULL); _Exit(0); }' >"$private/vfork.c"
+    "${CC:-gcc}" -D_GNU_SOURCE -Wno-deprecated-declarations -o "$private/vfork" "$private/vfork.c"
+    local own
+    own=$(stats "stats:$private/v" "$private/vfork")
+    equal "$(cd "$private" && ls -d v.*)" "$own"
+}
+
+# A handler that ends the process while malloc holds its locks must not wait for them.
+end_in_a_handler() {
+    printf '%s\n' '#include <signal.h>' '#include <stdlib.h>' '#include <sys/time.h>' \
+        '#include <unistd.h>' 'static void end(int n) { (void)n; _exit(7); }' \
+        'int main(void) { signal(SIGALRM, end); struct itimerval t = {{0, 0}, {0, 20000}};' \
+        'setitimer(ITIMER_REAL, &t, 0); for (;;) { free(malloc(2000000)); } }' >"$private/handler.c"
+    "${CC:-gcc}" -O0 -D_GNU_SOURCE -o "$private/handler" "$private/handler.c"
+    local i
+    for i in 1 2 3 4 5 6 7 8; do
+        XDG_RUNTIME_DIR=$private stats "stats:$private/h,live:1" timeout 10 "$private/handler"
+        equal $? 7 || return
+    done
+}
+
 another_file_behind_our_descriptor() {
     stats stats:1 /bin/bash -c "exec 200>$private/foreign 201>&200 202>&200 203>&200" 2>/dev/null
     equal "$(cat "$private/foreign")" ""
@@ -62,6 +92,9 @@ if [ -n "${LIB-}" ]; then
     claim "nothing is said unasked" silent ""
     claim "0 is silent" silent stats:0
     claim "the numbers of a program that closes stderr arrive" arrive_at_stderr
+    claim "the numbers of a program that ends by _exit arrive, once" arrive_without_destructors
+    claim "the child of vfork writes nothing" vfork_children_are_silent
+    claim "a handler may end the process at any moment" end_in_a_handler
     claim "stdout stays the program's" stdout_is_the_programs
     claim "JSON is JSON, and adds up" is_json
     claim "parent and child have a file each" file_of_each_process

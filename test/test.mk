@@ -72,7 +72,7 @@ suite-static suite-negative suite-preload suite-injection suite-report suite-mis
 	$(SUITE) $(call scripts,$(@:suite-%=%))
 # The command with hostile input; the workloads, for a moment; the programs that everyone has.
 suite-cli:
-	$(call SUITE,LIMIT=600) test/cli/run.sh
+	$(call SUITE,LIMIT=600 MYALLOC=$(B)/myalloc) test/cli/run.sh
 suite-bench:
 	$(call SUITE,LIMIT=600) test/bench/smoke.sh
 suite-compat:
@@ -93,7 +93,7 @@ suite-valgrind:
 prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
         $(T)/hazards/programs/operator_delete
 prepare-soak: prepare-preload $(SOAK)
-prepare-cli: myalloc libmyalloc.so
+prepare-cli: $(B)/myalloc $(B)/libmyalloc.so
 prepare-bench: bench-build libmyalloc.so
 prepare-compat prepare-misuse: libmyalloc.so
 prepare-archive: $(ARCHIVED)

@@ -66,7 +66,7 @@ endef
 $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d)
--include test/test.mk test/coverage/coverage.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk bench/bench.mk
+-include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk bench/bench.mk
 
 install: all
 	install -D -m 755 libmyalloc.so $(DESTDIR)$(PREFIX)/lib/libmyalloc.so

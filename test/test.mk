@@ -115,7 +115,7 @@ SUITES_tsan     := archive
 SUITES_fuzz     := fuzz
 SUITES_valgrind := valgrind
 SUITES_glibc    := $(PRELOADED) preload
-ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan fuzz
+ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan fuzz model
 
 DIR_main     := build
 DIR_brk-off  := build
@@ -127,7 +127,7 @@ CONF_brk-off := MYALLOC_CONF=brk:0
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
-        $(filter unit archive fuzz soak cli misuse compat bench,$(1:valgrind=archive))
+        $(filter unit archive fuzz model soak cli misuse compat bench,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 
 variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))

@@ -62,13 +62,14 @@ static bool ends_with(const char *text, const char *suffix)
     return text_bytes >= suffix_bytes && strcmp(text + text_bytes - suffix_bytes, suffix) == 0;
 }
 
+/* Not VmRSS of status: since Linux 6.2 that is a sum which may be wrong by 128 KiB for each CPU. */
 size_t process_rss_bytes(void)
 {
     struct line_reader reader;
     size_t rss_kib = 0;
-    if (reader_open(&reader, "/proc/self/status")) {
+    if (reader_open(&reader, "/proc/self/smaps_rollup")) {
         for (char *line = reader_next(&reader); line != NULL; line = reader_next(&reader)) {
-            (void)sscanf(line, "VmRSS: %zu", &rss_kib);
+            (void)sscanf(line, "Rss: %zu", &rss_kib);
         }
     }
     return rss_kib * 1024;

@@ -17,8 +17,8 @@
 #include "side/options.h"
 #include "side/live.h"
 
-#define MAP_TRIES 16 // places to look for room before we give up
-#define GAPS      32 // remembered: the tables cover them, and should not grow for nothing
+#define MAP_TRIES 16  // places to look for room before we give up
+#define GAPS      128 // remembered: the tables cover them, and should not grow for nothing
 
 // Granules that region_punch gave back; none: an empty place in the list.
 struct gap {
@@ -261,17 +261,32 @@ void region_punch(size_t first, size_t granules)
     remember_gap((struct gap){first, granules});
 }
 
-size_t region_fill(size_t need, size_t *got)
+// Maps the first `granules` of a gap.
+static bool fill_gap(struct gap *gap, size_t granules)
 {
-    need = align_up(need, max_size(1, os_page_bytes() >> GRANULE_SHIFT));
+    void *start = granule_map_address(gap->first);
+    if (gap->granules < granules || os_map_at(start, granules << GRANULE_SHIFT) == NULL) {
+        return false;
+    }
+    gap->first += granules;
+    gap->granules -= granules;
+    count_growth(start, granules << GRANULE_SHIFT, REGION_MAPS);
+    return true;
+}
+
+size_t region_fill(size_t need, size_t wish, size_t *got)
+{
+    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
+    need = align_up(need, page_granules);
+    wish = align_up(wish, page_granules);
     for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
         size_t first = gap->first;
-        void *start = granule_map_address(first);
-        if (gap->granules >= need && os_map_at(start, need << GRANULE_SHIFT) != NULL) {
-            gap->first += need;
-            gap->granules -= need;
-            count_growth(start, need << GRANULE_SHIFT, REGION_MAPS);
-            *got = need;
+        *got = min_size(gap->granules, wish);
+        if (*got >= need && fill_gap(gap, *got)) {
+            return first;
+        }
+        *got = need;
+        if (gap->granules >= need && fill_gap(gap, need)) {
             return first;
         }
     }

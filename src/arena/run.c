@@ -215,7 +215,7 @@ static bool grow(size_t need)
 static bool fill(size_t need)
 {
     size_t got = 0;
-    size_t first = region_fill(need, &got);
+    size_t first = region_fill(need, grow_wish(need), &got);
     if (first == 0) {
         return false;
     }
@@ -412,6 +412,7 @@ static size_t punch(size_t run)
     }
     add_atomic(&g_run.dirty_granules, -dirty_exchange(first, end - first, false));
     mark(first, end - first, GRANULE_NONE);
+    granule_map_forget(first, end - first);
     region_punch(first, end - first);
     return (end - first) << GRANULE_SHIFT;
 }

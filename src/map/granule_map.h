@@ -103,6 +103,9 @@ bool granule_map_start(uintptr_t base);
 // Makes the tables of the granules below `granules` usable; false without memory.
 bool granule_map_open(size_t granules);
 
+// Purges what the tables hold of granules that are NONE: whole pages become zero.
+void granule_map_forget(size_t index, size_t length);
+
 static inline size_t granule_map_count(void)
 {
     // acquire: pairs with the release in granule_map_publish

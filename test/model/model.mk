@@ -17,7 +17,7 @@ $(MODEL): $(wildcard test/model/*.[ch]) $(MODEL_FLOORS)
 	$(call MODEL_LINK,$@)
 # For mutants.sh: MUTANT is a source that takes the place of the one in its floor.
 mutant:
-	@$(CC) $(CFLAGS_LIB) -c -o $(MUTANT:.c=.o) $(MUTANT)
+	@$(CC) $(CFLAGS_LIB) -w -c -o $(MUTANT:.c=.o) $(MUTANT)
 	@$(call MODEL_LINK,$(MUTANT:.c=),$(MUTANT:.c=.o))
 endif
 prepare-model: $(MODEL)

@@ -75,6 +75,13 @@ size_t process_rss_bytes(void)
     return rss_kib * 1024;
 }
 
+/* The pages of code and data that reading needs are there from the start, not from the first look.
+ */
+__attribute__((constructor)) static void read_once(void)
+{
+    (void)process_rss_bytes();
+}
+
 size_t process_map_count(void)
 {
     struct line_reader reader;

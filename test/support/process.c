@@ -63,7 +63,7 @@ static bool ends_with(const char *text, const char *suffix)
 }
 
 /* Not VmRSS of status: since Linux 6.2 that is a sum which may be wrong by 128 KiB for each CPU. */
-size_t process_rss_bytes(void)
+static size_t read_rss(void)
 {
     struct line_reader reader;
     size_t rss_kib = 0;
@@ -75,11 +75,11 @@ size_t process_rss_bytes(void)
     return rss_kib * 1024;
 }
 
-/* The pages of code and data that reading needs are there from the start, not from the first look.
- */
-__attribute__((constructor)) static void read_once(void)
+/* The pages of code and data that reading needs are there the second time. */
+size_t process_rss_bytes(void)
 {
-    (void)process_rss_bytes();
+    (void)read_rss();
+    return read_rss();
 }
 
 size_t process_map_count(void)

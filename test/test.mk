@@ -159,6 +159,11 @@ soak: setup
 	@LIB=$(CURDIR)/$(B)/libmyalloc.so LD_PRELOAD=$(CURDIR)/$(B)/libmyalloc.so \
 	        TEST_SECONDS=$$(($(SOAK_SECONDS) + 60)) $(SOAK)
 
+# The faults of the suites for long, with their counts: some ten minutes.
+faults: setup
+	@$(MAKE) --no-print-directory -s prepare-soak
+	@LIB=$(CURDIR)/$(B)/libmyalloc.so TEST_PROGRAMS=$(CURDIR)/$(T) test/faults.sh
+
 setup:
 	@scripts/setup.sh
 	@mkdir -p $(RESULTS)
@@ -169,4 +174,4 @@ format:
 tidy: setup
 	@$(MAKE) --no-print-directory GROUP=alone suite-static
 
-.PHONY: check stress soak setup format tidy
+.PHONY: check stress soak faults setup format tidy

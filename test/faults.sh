@@ -1,7 +1,7 @@
 #!/bin/bash
-# faults.sh - `make faults`: what the suites do for seconds, done for long, as a table of counts; some
-# ten minutes. LIB names the library, TEST_PROGRAMS what the suites run. As root it also switches the
-# system to strict overcommit, for two seconds, when OVERCOMMIT=1 asks for it.
+# faults.sh - `make faults`: what the suites do for seconds, done for long, with counts; some ten
+# minutes. LIB names the library, TEST_PROGRAMS what the suites run. As root it also switches the
+# system to strict overcommit, for a moment, when OVERCOMMIT=1 asks for it.
 . test/support/tap.sh
 export TEST_SECONDS=1200
 directory=$(mktemp -d)
@@ -39,7 +39,8 @@ told "forks with handlers that allocate" under env FORKS=2000 "$TEST_PROGRAMS/ha
 told "threads one after the other" under env THREADS=9000 "$TEST_PROGRAMS/stress/threads"
 told "threads one after the other, many" under env THREADS=100000 "$TEST_PROGRAMS/stress/threads"
 told "signals at 10 kHz" under env SIGNALS=50000 "$TEST_PROGRAMS/hazards/h16_signals"
-told "execs beside threads that allocate" under env EXECS=2000 "$TEST_PROGRAMS/hazards/h7_exec_storm"
+told "execs beside threads that allocate" \
+    under env EXECS=2000 "$TEST_PROGRAMS/hazards/h7_exec_storm"
 told "no memory in any function" under "$TEST_PROGRAMS/hazards/h23_no_memory"
 told "no mappings left" under "$TEST_PROGRAMS/hazards/h10_maps_exhausted"
 told "limits and groups" bash test/hazards/h23_limits.sh

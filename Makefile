@@ -66,7 +66,7 @@ endef
 $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d)
--include test/test.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk bench/bench.mk
+-include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk bench/bench.mk
 
 install: all
 	install -D -m 755 libmyalloc.so $(DESTDIR)$(PREFIX)/lib/libmyalloc.so
@@ -90,6 +90,8 @@ help:
 	@echo '                  $(ALL_GROUPS)'
 	@echo 'make soak         ten minutes of random calls against a model: SOAK_SECONDS, SOAK_SEED'
 	@echo 'make fuzz         libFuzzer on calls, options, traces, live pages: FUZZ_SECONDS each'
+	@echo 'make faults       forks, threads, signals, refusals by the ten thousand, with their counts'
+	@echo 'make coverage     which lines of src the suites reach, which not, and why'
 	@echo 'make stress       threads for a minute; tidy: only the static checks; format: the sources'
 	@echo 'make bench        measure; bench-real bench-report bench-self bench-setup bench-smoke'
 	@echo 'make compat       real programs under every allocator; compat-setup installs them'

@@ -72,7 +72,7 @@ suite-static suite-negative suite-preload suite-injection suite-report suite-mis
 	$(SUITE) $(call scripts,$(@:suite-%=%))
 # The command with hostile input; the workloads, for a moment; the programs that everyone has.
 suite-cli:
-	$(call SUITE,LIMIT=600) test/cli/run.sh
+	$(call SUITE,LIMIT=600 MYALLOC=$(B)/myalloc) test/cli/run.sh
 suite-bench:
 	$(call SUITE,LIMIT=600) test/bench/smoke.sh
 suite-compat:
@@ -93,7 +93,7 @@ suite-valgrind:
 prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
         $(T)/hazards/programs/operator_delete
 prepare-soak: prepare-preload $(SOAK)
-prepare-cli: myalloc libmyalloc.so
+prepare-cli: $(B)/myalloc $(B)/libmyalloc.so
 prepare-bench: bench-build libmyalloc.so
 prepare-compat prepare-misuse: libmyalloc.so
 prepare-archive: $(ARCHIVED)
@@ -115,7 +115,7 @@ SUITES_tsan     := archive
 SUITES_fuzz     := fuzz
 SUITES_valgrind := valgrind
 SUITES_glibc    := $(PRELOADED) preload
-ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan fuzz
+ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan fuzz model
 
 DIR_main     := build
 DIR_brk-off  := build
@@ -127,7 +127,7 @@ CONF_brk-off := MYALLOC_CONF=brk:0
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
-        $(filter unit archive fuzz soak cli misuse compat bench,$(1:valgrind=archive))
+        $(filter unit archive fuzz model soak cli misuse compat bench,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 
 variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))
@@ -159,6 +159,11 @@ soak: setup
 	@LIB=$(CURDIR)/$(B)/libmyalloc.so LD_PRELOAD=$(CURDIR)/$(B)/libmyalloc.so \
 	        TEST_SECONDS=$$(($(SOAK_SECONDS) + 60)) $(SOAK)
 
+# The faults of the suites for long, with their counts: some ten minutes.
+faults: setup
+	@$(MAKE) --no-print-directory -s prepare-soak
+	@LIB=$(CURDIR)/$(B)/libmyalloc.so TEST_PROGRAMS=$(CURDIR)/$(T) test/faults.sh
+
 setup:
 	@scripts/setup.sh
 	@mkdir -p $(RESULTS)
@@ -169,4 +174,4 @@ format:
 tidy: setup
 	@$(MAKE) --no-print-directory GROUP=alone suite-static
 
-.PHONY: check stress soak setup format tidy
+.PHONY: check stress soak faults setup format tidy

@@ -17,6 +17,7 @@
 #include "arena/huge.h"
 
 #include "arena/backing.h"
+#include "arena/purge.h"
 #include "arena/run.h"
 #include "base/bits.h"
 #include "base/check.h"
@@ -135,6 +136,7 @@ static void registry_insert_locked(struct node *node)
     g_huge.stats.live_blocks++;
     g_huge.stats.live_bytes += node->mapping.bytes;
     g_huge.stats.live_bytes_max = max_size(g_huge.stats.live_bytes_max, g_huge.stats.live_bytes);
+    purge_room_for_huge(g_huge.stats.live_bytes, g_huge.stats.cached_bytes);
     live_add(kind_of(&node->mapping), node->mapping.start, node->mapping.bytes);
 }
 
@@ -169,8 +171,10 @@ static void node_recycle_locked(struct node *node)
 static size_t cache_budget_locked(void)
 {
     size_t share = g_huge.stats.live_bytes_max >> g_huge.share_shift;
-    return clamp_size(share, HUGE_CACHE_BYTES_MIN,
-                      HUGE_CACHE_BYTES_MAX << (SHARE_SHIFT_MAX - g_huge.share_shift));
+    size_t room = purge_room_for_huge(g_huge.stats.live_bytes, g_huge.stats.cached_bytes);
+    size_t most = min_size(HUGE_CACHE_BYTES_MAX << (SHARE_SHIFT_MAX - g_huge.share_shift),
+                           g_huge.stats.cached_bytes + room);
+    return clamp_size(share, HUGE_CACHE_BYTES_MIN, max_size(most, HUGE_CACHE_BYTES_MIN));
 }
 
 static struct mapping cache_remove_locked(size_t entry)

@@ -37,13 +37,18 @@
 #define SLACK_SHIFT_MIN 1 // and up to half of it where what is purged is taken again all the same
 #define STEPS_MAX       4 // of PURGE_STEP_BYTES each in one call: a third of a millisecond
 #define WINDOW_NS       1000000000ULL
-#define WINDOW_SHIFTS   3  // windows are 1, 2, 4 or 8 seconds long
-#define GIVES_PER_CLOCK 16 // looks at the clock: one in so many frees
+#define WINDOW_SHIFTS   3                    // windows are 1, 2, 4 or 8 seconds long
+#define GIVES_PER_CLOCK 16                   // looks at the clock: one in so many frees
+#define BESIDE_BYTES    (32UL * 1024 * 1024) // or a quarter, above the peak of all: see room_beside
 
 static struct {
     struct purge_settings settings; // [const] after start, but for mallopt
     _Atomic(size_t) peak_bytes;     // most memory in use, in this window
     _Atomic(size_t) peak_before;    // and in the one before
+    _Atomic(size_t) all_peak;       // the same two, huge blocks included
+    _Atomic(size_t) all_before;     //
+    _Atomic(size_t) huge_bytes;     // of these in use
+    _Atomic(size_t) cached_bytes;   // of these freed and kept
     _Atomic(bool) is_breathing;     // state
     _Atomic(size_t) slack_shift;    // while breathing: share of the peak that is allowed above it
     _Atomic(size_t) purged_mark;    // granules, since when refaults are counted
@@ -92,6 +97,36 @@ static size_t cautious_bytes(void)
     return clamp_size(share, RETAIN_BYTES_MIN, RETAIN_BYTES_MAX);
 }
 
+static size_t all_used_bytes(void)
+{
+    return run_used_bytes() + load(&g_purge.huge_bytes);
+}
+
+static void note_all_used(void)
+{
+    if (all_used_bytes() > load(&g_purge.all_peak)) {
+        store(&g_purge.all_peak, all_used_bytes());
+    }
+}
+
+// What may be kept beside `kept` bytes, so that all that is in use or kept, here and in the cache
+// of huge.c, exceeds what was in use at the recent peak by a part at most: a program whose blocks
+// change from small to huge and back needs a quarter more, not twice as much.
+static size_t room_beside(size_t kept)
+{
+    size_t peak = max_size(load(&g_purge.all_peak), load(&g_purge.all_before));
+    size_t most = peak + max_size(BESIDE_BYTES, peak / 4);
+    return most - min_size(most, all_used_bytes() + kept);
+}
+
+size_t purge_room_for_huge(size_t used_bytes, size_t cached_bytes)
+{
+    store(&g_purge.huge_bytes, used_bytes);
+    store(&g_purge.cached_bytes, cached_bytes);
+    note_all_used();
+    return room_beside(run_dirty_bytes() + cached_bytes);
+}
+
 size_t purge_budget_bytes(void)
 {
     size_t cautious = cautious_bytes();
@@ -100,7 +135,8 @@ size_t purge_budget_bytes(void)
     }
     size_t peak = purge_peak_bytes();
     size_t used = min_size(run_used_bytes(), peak);
-    return cautious + peak - used + (peak >> load(&g_purge.slack_shift));
+    size_t budget = cautious + peak - used + (peak >> load(&g_purge.slack_shift));
+    return clamp_size(room_beside(load(&g_purge.cached_bytes)), cautious, budget);
 }
 
 // ---- by volume ----
@@ -198,6 +234,8 @@ static void set_window(size_t shift, uint64_t now)
     store(&g_purge.least_dirty, run_dirty_bytes());
     store(&g_purge.peak_before, load(&g_purge.peak_bytes));
     store(&g_purge.peak_bytes, run_used_bytes());
+    store(&g_purge.all_before, load(&g_purge.all_peak));
+    store(&g_purge.all_peak, all_used_bytes());
     atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
 }
 
@@ -250,6 +288,7 @@ void purge_consider(size_t given_bytes)
     if (used > load(&g_purge.peak_bytes)) {
         store(&g_purge.peak_bytes, used);
     }
+    note_all_used();
     // Before the free it was the least since the last one: in between, memory was only taken.
     size_t before = dirty - min_size(dirty, given_bytes);
     if (before < load(&g_purge.least_dirty)) {

@@ -24,6 +24,8 @@ bool purge_all(size_t pad_bytes);
 
 // Bytes of dirty free memory that may stay now.
 size_t purge_budget_bytes(void);
+// From huge.c: bytes of huge blocks in use and in its cache; how much that cache may be.
+size_t purge_room_for_huge(size_t used_bytes, size_t cached_bytes);
 // The recent peak of memory in use, as far as frees noticed it.
 size_t purge_peak_bytes(void);
 

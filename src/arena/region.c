@@ -8,6 +8,7 @@
  * Locks:      takes none.
  * Invariants: REGION-1  [1, granules) of the map holds all that is ours; gaps are GRANULE_NONE.
  *             REGION-2  the break is lowered only when it still equals our end.
+ *             REGION-3  a gap in the list lies below our end, and nothing of ours lies in it.
  */
 #include "arena/region.h"
 
@@ -16,11 +17,18 @@
 #include "side/options.h"
 #include "side/live.h"
 
-#define MAP_TRIES 16 // places to look for room before we give up
+#define MAP_TRIES 16  // places to look for room before we give up
+#define GAPS      128 // remembered: the tables cover them, and should not grow for nothing
+
+// Granules that region_punch gave back; none: an empty place in the list.
+struct gap {
+    size_t first, granules;
+};
 
 static struct {
     uintptr_t end;         // [lock: LOCK_RUN] address behind our last granule
     uintptr_t highest_end; // [lock: LOCK_RUN] that it ever was
+    struct gap gaps[GAPS]; // [lock: LOCK_RUN] REGION-3
     struct region_stats stats;
 } g_region;
 
@@ -138,11 +146,10 @@ static void ask_huge_pages(uintptr_t start, size_t bytes)
     }
 }
 
-static void count_growth(size_t bytes)
+static void count_growth(const void *start, size_t bytes, enum region_kind kind)
 {
     struct region_stats *stats = &g_region.stats;
-    const void *start = (const void *)(g_region.end - bytes); // NOLINT: our own memory
-    if (stats->kind == REGION_BREAK) {
+    if (kind == REGION_BREAK) {
         stats->break_bytes += bytes;
         live_event(MYALLOC_LIVE_EVENT_BRK_GROW, start, bytes);
         live_add(MYALLOC_LIVE_REGION_BRK, start, bytes);
@@ -170,7 +177,7 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
             size_t first = grow_exactly(granules, kind);
             if (first != 0) {
                 *got = granules;
-                count_growth(granules << GRANULE_SHIFT);
+                count_growth(granule_map_address(first), granules << GRANULE_SHIFT, kind);
                 ask_huge_pages(g_region.end - (granules << GRANULE_SHIFT),
                                granules << GRANULE_SHIFT);
                 return first;
@@ -181,6 +188,13 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
         }
     }
     return 0;
+}
+
+static void forget_gaps_from(size_t first)
+{
+    for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
+        gap->granules = gap->first < first ? gap->granules : 0; // REGION-3
+    }
 }
 
 bool region_shrink(size_t first)
@@ -213,7 +227,26 @@ bool region_shrink(size_t first)
              granule_map_address(first), bytes);
     g_region.end = start;
     g_region.stats.shrinks++;
+    forget_gaps_from(first);
     return true;
+}
+
+// Files a gap, joined with those beside it; the shortest is forgotten when there are too many.
+static void remember_gap(struct gap new)
+{
+    struct gap *shortest = g_region.gaps;
+    for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
+        bool is_before = gap->first + gap->granules == new.first;
+        if (is_before || new.first + new.granules == gap->first) {
+            new.first = is_before ? gap->first : new.first;
+            new.granules += gap->granules;
+            gap->granules = 0;
+        }
+        shortest = gap->granules < shortest->granules ? gap : shortest;
+    }
+    if (shortest->granules < new.granules) {
+        *shortest = new;
+    }
 }
 
 void region_punch(size_t first, size_t granules)
@@ -225,6 +258,39 @@ void region_punch(size_t first, size_t granules)
     } else {
         g_region.stats.map_bytes -= min_size(bytes, g_region.stats.map_bytes);
     }
+    remember_gap((struct gap){first, granules});
+}
+
+// Maps the first `granules` of a gap.
+static bool fill_gap(struct gap *gap, size_t granules)
+{
+    void *start = granule_map_address(gap->first);
+    if (gap->granules < granules || os_map_at(start, granules << GRANULE_SHIFT) == NULL) {
+        return false;
+    }
+    gap->first += granules;
+    gap->granules -= granules;
+    count_growth(start, granules << GRANULE_SHIFT, REGION_MAPS);
+    return true;
+}
+
+size_t region_fill(size_t need, size_t wish, size_t *got)
+{
+    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
+    need = align_up(need, page_granules);
+    wish = align_up(wish, page_granules);
+    for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
+        size_t first = gap->first;
+        *got = min_size(gap->granules, wish);
+        if (*got >= need && fill_gap(gap, *got)) {
+            return first;
+        }
+        *got = need;
+        if (gap->granules >= need && fill_gap(gap, need)) {
+            return first;
+        }
+    }
+    return 0;
 }
 
 struct region_stats region_stats(void)

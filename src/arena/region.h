@@ -31,8 +31,12 @@ size_t region_grow(size_t need, size_t wish, size_t *got);
 // break moved on, or the range is not at its end).
 bool region_shrink(size_t first);
 
-// Unmaps granules for good: they are GRANULE_NONE already and leave a gap.
+// Unmaps granules, whole pages: they are GRANULE_NONE already and leave a gap.
 void region_punch(size_t first, size_t granules);
+
+// Maps at least `need` granules of a gap anew, at most `wish`: the index of the first and their
+// count in *got; 0 when no gap is long enough, or the system refuses. They are zero.
+size_t region_fill(size_t need, size_t wish, size_t *got);
 
 struct region_stats region_stats(void);
 

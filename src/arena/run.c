@@ -211,6 +211,18 @@ static bool grow(size_t need)
     return true;
 }
 
+// Maps gaps that run_release_space left again, before the heap, and the tables with it, get longer.
+static bool fill(size_t need)
+{
+    size_t got = 0;
+    size_t first = region_fill(need, grow_wish(need), &got);
+    if (first == 0) {
+        return false;
+    }
+    coalesce(first, got);
+    return true;
+}
+
 // The first index at or above `index` whose address is a multiple of `alignment` granules.
 static size_t align_index(size_t index, size_t alignment)
 {
@@ -239,7 +251,7 @@ size_t run_take(size_t length, size_t alignment, bool may_grow, bool *clean)
     size_t index = 0;
     lock_acquire(&g_run.lock);
     size_t run = fit_find(room);
-    if (run == 0 && may_grow && (grow(missing_at_end(room)) || grow(room))) {
+    if (run == 0 && may_grow && (fill(room) || grow(missing_at_end(room)) || grow(room))) {
         run = fit_find(room); // a growth that was not contiguous asks for the whole
         if (run == 0 && grow(room)) {
             run = fit_find(room);
@@ -384,18 +396,33 @@ size_t run_trim(size_t keep_bytes)
     return trimmed;
 }
 
+// Gives the addresses of the whole pages of a free run back.
+static size_t punch(size_t run)
+{
+    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
+    size_t run_end = run + granule_map_entry(run)->length;
+    size_t first = align_index(run, page_granules);
+    size_t end = align_index(run_end + 1 - page_granules, page_granules);
+    free_run_remove(run);
+    if (first > run) {
+        free_run_insert(run, first - run);
+    }
+    if (run_end > end) {
+        free_run_insert(end, run_end - end);
+    }
+    add_atomic(&g_run.dirty_granules, -dirty_exchange(first, end - first, false));
+    mark(first, end - first, GRANULE_NONE);
+    granule_map_forget(first, end - first);
+    region_punch(first, end - first);
+    return (end - first) << GRANULE_SHIFT;
+}
+
 size_t run_release_space(void)
 {
-    size_t released = 0;
+    size_t released = run_trim(0); // what lies at the end leaves no gap
     lock_acquire(&g_run.lock);
     for (size_t run = fit_find(SPACE_GRANULES_MIN); run != 0; run = fit_find(SPACE_GRANULES_MIN)) {
-        size_t length = granule_map_entry(run)->length;
-        free_run_remove(run);
-        size_t dirty = dirty_exchange(run, length, false);
-        add_atomic(&g_run.dirty_granules, -dirty);
-        mark(run, length, GRANULE_NONE);
-        region_punch(run, length);
-        released += length << GRANULE_SHIFT;
+        released += punch(run);
     }
     lock_release(&g_run.lock);
     return released;

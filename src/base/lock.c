@@ -10,7 +10,8 @@
 
 #include "base/os.h"
 
-#define SPINS    100 // some 200 ns: longer than our critical sections, shorter than a futex sleep
+// Some 200 ns: longer than our critical sections, shorter than a futex sleep.
+#define SPINS    (CONFIG_TINY ? 1 : 100)
 #define SLEEPERS 1U
 
 static _Atomic(void *) g_fork_owner; // [atomic] thread pointer; NULL: no window

@@ -115,6 +115,23 @@ void granule_map_show(void)
     }
 }
 
+static void purge_inside(uintptr_t start, uintptr_t end)
+{
+    start = align_up(start, os_page_bytes());
+    end = align_down(end, os_page_bytes());
+    if (start < end) {
+        os_purge((void *)start, end - start); // NOLINT: our own tables
+    }
+}
+
+void granule_map_forget(size_t index, size_t length)
+{
+    uintptr_t entries = (uintptr_t)granule_map_entry(index);
+    uintptr_t remotes = (uintptr_t)granule_map_remote(index);
+    purge_inside(entries, entries + length * sizeof(struct granule)); // MAP-2
+    purge_inside(remotes, remotes + length * sizeof(struct remote));
+}
+
 void granule_map_mark_body(struct granule *head, size_t length)
 {
     for (size_t i = 1; i < length; i++) {

@@ -105,6 +105,9 @@ bool granule_map_open(size_t granules);
 // Tells a new live page where the tables are.
 void granule_map_show(void);
 
+// Purges what the tables hold of granules that are NONE: whole pages become zero.
+void granule_map_forget(size_t index, size_t length);
+
 static inline size_t granule_map_count(void)
 {
     // acquire: pairs with the release in granule_map_publish

@@ -32,6 +32,22 @@ TEST(a_locked_program_stays_within_twice_its_live_bytes)
     }
 }
 
+TEST(a_small_program_that_is_locked_stays_small)
+{
+    const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0) {
+        return;
+    }
+    REQUIRE_EQUAL(mlockall(MCL_CURRENT | MCL_FUTURE), 0);
+    for (size_t i = 0; i < 1000; i++) {
+        char *block = malloc(10 + i * 10);
+        REQUIRE(block != NULL);
+        block[0] = 1;
+        free(i % 2 == 0 ? block : NULL);
+    }
+    REQUIRE(process_rss_bytes() < 80000000);
+}
+
 /* A page that was locked and freed must keep itself only: not what lies around it, nor below. And
  * what calloc hands out later must be zero, though some of it was never given back. */
 TEST(one_locked_page_keeps_no_more_than_its_surroundings)

@@ -1,5 +1,7 @@
 /* h1_deepbind.c - RTLD_DEEPBIND must not split malloc and free; dlopen must keep its caller. */
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,4 +72,59 @@ TEST(a_plugin_can_be_closed_and_opened_again)
         REQUIRE(handle != NULL);
         REQUIRE_EQUAL(dlclose(handle), 0);
     }
+}
+
+enum { LOADS = 300, KEPT = 64 };
+
+typedef char *plugin_make_fn(unsigned seed);
+static atomic_bool g_is_over;
+
+static void *allocate_beside(void *unused)
+{
+    for (size_t i = 0; !atomic_load(&g_is_over); i++) {
+        char *block = malloc(16 + i % 5000);
+        REQUIRE(block != NULL);
+        block[0] = 1;
+        free(block);
+    }
+    return unused;
+}
+
+static char *make_in_plugin(const char *path, int flags, unsigned seed)
+{
+    void *handle = dlopen(path, flags);
+    plugin_make_fn *make = NULL;
+    *(void **)&make = plugin_function(handle, "plugin_make");
+    char *text = make(seed);
+    REQUIRE(text != NULL);
+    REQUIRE_EQUAL(dlclose(handle), 0);
+    return text;
+}
+
+static void require_text(char *text, unsigned seed)
+{
+    char expected[64];
+    snprintf(expected, sizeof expected, "text %u with 5", seed);
+    REQUIRE(strcmp(text, expected) == 0);
+    free(text);
+}
+
+TEST(plugins_that_allocate_come_and_go_beside_threads_that_allocate)
+{
+    char path[2048];
+    char *kept[KEPT] = {NULL};
+    pthread_t thread;
+    plugin_path(path, sizeof path, "keeper.so");
+    REQUIRE_EQUAL(pthread_create(&thread, NULL, allocate_beside, NULL), 0);
+    for (unsigned i = 0; i < LOADS; i++) {
+        if (i >= KEPT) {
+            require_text(kept[i % KEPT], i - KEPT);
+        }
+        kept[i % KEPT] = make_in_plugin(path, RTLD_NOW | (i % 2 != 0 ? RTLD_DEEPBIND : 0), i);
+    }
+    for (unsigned i = LOADS - KEPT; i < LOADS; i++) {
+        require_text(kept[i % KEPT], i);
+    }
+    atomic_store(&g_is_over, true);
+    pthread_join(thread, NULL);
 }

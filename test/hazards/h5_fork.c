@@ -1,4 +1,6 @@
-/* h5_fork.c - fork while threads allocate and other people's fork handlers allocate too. */
+/* h5_fork.c - fork while threads allocate and other people's fork handlers allocate too.
+ *   FORKS  of each kind
+ */
 #include <pthread.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -12,7 +14,6 @@
 #include "support/harness.h"
 
 enum { FORK_COUNT = 300, CHURNING_THREADS = 2 };
-
 extern char **environ;
 static atomic_bool g_stop;
 
@@ -84,8 +85,10 @@ static void require_child_ends_well(pid_t pid)
 static void fork_while_churning(void)
 {
     pthread_t threads[CHURNING_THREADS];
+    const char *forks = getenv("FORKS");
+    int count = forks != NULL ? atoi(forks) : FORK_COUNT;
     start_churning(threads);
-    for (int i = 0; i < FORK_COUNT; i++) {
+    for (int i = 0; i < count; i++) {
         pid_t pid = fork();
         if (pid == 0) {
             live_as_child();

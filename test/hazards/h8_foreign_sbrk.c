@@ -113,3 +113,22 @@ TEST(a_foreign_thread_may_use_the_break)
 {
     take_turns(grow_in_thread);
 }
+
+static void *foreign_turn_up_or_down(void *round)
+{
+    grow_and_shrink((unsigned)(uintptr_t)round);
+    return NULL;
+}
+
+static void grow_and_shrink_in_thread(unsigned round)
+{
+    pthread_t thread;
+    void *argument = (void *)(uintptr_t)round;
+    REQUIRE_EQUAL(pthread_create(&thread, NULL, foreign_turn_up_or_down, argument), 0);
+    pthread_join(thread, NULL);
+}
+
+TEST(a_foreign_thread_may_use_the_break_up_and_down)
+{
+    take_turns(grow_and_shrink_in_thread);
+}

@@ -157,3 +157,43 @@ Test(run, a_refused_mapping_does_not_scatter_the_region, .init = start_without_b
     }
     cr_assert_lt(granule_map_count(), 40 * 20 * 4);
 }
+
+/* Addresses given back come again at their place: else the heap, and the tables with it, would grow
+ * with every shortage for as long as the program runs. */
+static void release_and_take_again(void)
+{
+    size_t low = take(100, 1);
+    take(1, 1); // keeps the gap from lying at the end
+    give(low, 100);
+    cr_assert_geq(run_release_space(), 100 * GRANULE_BYTES);
+    run_check();
+    size_t count = granule_map_count();
+    for (int i = 0; i < 50; i++) {
+        size_t again = take(60 + (size_t)i % 40, 1);
+        cr_assert_lt(again, low + 100);
+        give(again, 60 + (size_t)i % 40);
+        cr_assert_geq(run_release_space(), 60 * GRANULE_BYTES);
+        run_check();
+    }
+    cr_assert_leq(granule_map_count(), count);
+}
+
+Test(run, released_addresses_of_the_break_come_again, .init = start)
+{
+    release_and_take_again();
+}
+
+Test(run, released_addresses_of_mappings_come_again, .init = start_without_break)
+{
+    release_and_take_again();
+}
+
+/* What lies at the end leaves no gap at all. */
+Test(run, released_addresses_at_the_end_shorten_the_heap, .init = start)
+{
+    size_t low = take(1, 1);
+    size_t high = take(200, 1);
+    give(high, 200);
+    cr_assert_geq(run_release_space(), 200 * GRANULE_BYTES);
+    cr_assert_eq(granule_map_count(), low + 1);
+}

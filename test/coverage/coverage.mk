@@ -1,0 +1,26 @@
+# coverage.mk - `make coverage` runs the suites on a build that counts lines, and prints what part of
+# src they reach, file by file, and what they do not reach and why (test/coverage/unreached.txt).
+COVERAGE      := build-coverage
+COVERAGE_FLOOR ?= 90
+VARIANT_coverage := -Og -foptimize-sibling-calls -DCONFIG_DEBUG=1 --coverage
+SUITES_coverage  := unit injection $(PRELOADED) archive soak preload report cli
+DIR_coverage     := $(COVERAGE)
+
+# The library of this build holds flush.o, whose names it exports beside its own.
+ifeq ($(B),$(COVERAGE))
+LDFLAGS_LIB   := $(subst src/api/libmyalloc.map,$(B)/libmyalloc.map,$(LDFLAGS_LIB)) $(B)/flush.o
+LDFLAGS_EXTRA += $(B)/flush.o
+$(B)/libmyalloc.so $(B)/myalloc: $(B)/flush.o $(B)/libmyalloc.map
+$(B)/flush.o: test/coverage/flush.c
+	$(CC_TEST) -fPIC -c -o $@ $<
+$(B)/libmyalloc.map: src/api/libmyalloc.map
+	@mkdir -p $(@D) && sed 's/^  global:/&\n    _exit;\n    abort;/' $< >$@
+endif
+
+# Counts of earlier runs must not speak for this one.
+coverage: setup
+	@find $(COVERAGE) -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory group-coverage
+	@python3 test/coverage/report.py --least $(COVERAGE_FLOOR) $(COVERAGE)
+
+.PHONY: coverage

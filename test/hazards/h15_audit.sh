@@ -1,0 +1,14 @@
+# h15_audit.sh - a program that LD_AUDIT watches still runs on the library.
+. test/support/tap.sh
+programs=$TEST_PROGRAMS/hazards/programs
+auditor=$TEST_PROGRAMS/hazards/plugins/auditor.so
+
+audited() {
+    LD_AUDIT=$auditor under "$@"
+}
+
+claim "all functions under an auditor" audited "$programs/all_functions"
+claim "threads under an auditor" audited "$programs/threads"
+[ -z "${LIB-}" ] || refused "the library is used under an auditor" \
+    audited env MYALLOC_CONF=foreign:abort "$programs/foreign" libc free
+finish

@@ -1,0 +1,488 @@
+/* explore.c - depth first through all states; the runtime of -fsanitize=thread; a futex.
+ *
+ * Where a thread may be interrupted is found out: only atomic accesses to what one thread writes
+ * and another one touches are worth a choice. The first round knows of none; each round adds those
+ * that the last one met, until none is new: then all states were seen.
+ */
+#include "model/explore.h"
+
+#include <link.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum {
+    STACK_BYTES = 64 * 1024,
+    DEPTH_MAX = 4096,
+    TLS_BYTES_MAX = 512,
+    SEEN_SHIFT = 25,
+    TOUCHED = 4096,
+    STATES_MAX = 20000000 // more is a mistake of the scene
+};
+
+struct thread {
+    ucontext_t context;
+    bool is_over;
+    const void *futex; // sleeps on it
+    uintptr_t place;   // of the access before which it stands
+    char tls[TLS_BYTES_MAX];
+};
+
+/* One state on the path. */
+struct node {
+    char *image;       // data, memory words, stacks
+    size_t image_room; // bytes
+    struct thread threads[THREADS_MAX];
+    unsigned next; // thread to go on with
+};
+
+struct touched {
+    uintptr_t address;
+    unsigned readers, writers; // bit t: thread t
+    bool is_point;
+};
+
+/* Apart from .data and .bss, which are a part of the state. */
+struct explorer {
+    const struct scene *scene;
+    struct memory memory;
+    struct thread threads[THREADS_MAX];
+    unsigned thread_count, running;
+    bool is_active; // else accesses are nobody's business
+    ucontext_t main_context;
+    char *tls;
+    size_t tls_bytes;
+    struct touched touched[TOUCHED];
+    struct node path[DEPTH_MAX];
+    size_t depth;
+    uint64_t states, ends;
+    uint64_t seen[1u << SEEN_SHIFT];
+    char stacks[THREADS_MAX][STACK_BYTES];
+    char alternate_stack[STACK_BYTES];
+};
+static struct explorer *g_x;
+
+extern char __data_start[], _end[];
+
+// ---- failing ----
+
+_Noreturn void explore_fail(const char *what)
+{
+    g_x->is_active = false;
+    printf("# %s, on this path (thread, and where it stood then):\n", what);
+    for (size_t i = 0; i + 1 < g_x->depth; i++) {
+        unsigned thread = g_x->path[i].next - 1;
+        char command[128];
+        printf("#   %u ", thread);
+        fflush(stdout);
+        snprintf(command, sizeof command, "addr2line -fsp -e /proc/%d/exe %#lx", getpid(),
+                 (unsigned long)g_x->path[i + 1].threads[thread].place);
+        if (system(command) != 0) {
+            printf("%#lx\n", (unsigned long)g_x->path[i + 1].threads[thread].place);
+        }
+    }
+    printf("not ok - %s\n", g_x->scene->claim);
+    fflush(stdout);
+    _exit(1);
+}
+
+static void on_abort(int signal_number)
+{
+    (void)signal_number;
+    explore_fail("the library ended the program");
+}
+
+// ---- switching ----
+
+unsigned explore_thread(void)
+{
+    return g_x->running;
+}
+
+static void yield(void)
+{
+    struct thread *self = &g_x->threads[g_x->running];
+    swapcontext(&self->context, &g_x->main_context);
+}
+
+static void run_thread(void)
+{
+    g_x->scene->threads[g_x->running]();
+    g_x->threads[g_x->running].is_over = true;
+    yield();
+}
+
+static struct touched *touched_at(uintptr_t address)
+{
+    size_t at = (address >> 2) * 0x9E3779B97F4A7C15u >> 40;
+    for (size_t i = 0; i < TOUCHED; i++) {
+        struct touched *found = &g_x->touched[(at + i) % TOUCHED];
+        if (found->address == address || found->address == 0) {
+            found->address = address;
+            return found;
+        }
+    }
+    explore_fail("too many addresses");
+}
+
+static void point(const volatile void *address, bool writes, void *place)
+{
+    if (!g_x->is_active) {
+        return;
+    }
+    struct touched *touched = touched_at((uintptr_t)address);
+    if (touched->is_point) {
+        g_x->threads[g_x->running].place = (uintptr_t)place;
+        yield();
+    }
+    *(writes ? &touched->writers : &touched->readers) |= 1u << g_x->running;
+}
+
+void explore_step(const volatile void *touched)
+{
+    point(touched, true, __builtin_return_address(0));
+}
+
+// ---- the futex ----
+
+void __wrap_os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
+void __wrap_os_futex_wake(_Atomic(uint32_t) *word);
+
+void __wrap_os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
+{
+    point(word, false, __builtin_return_address(0));
+    if (*word == value) {
+        g_x->threads[g_x->running].futex = word;
+        yield();
+    }
+}
+
+void __wrap_os_futex_wake(_Atomic(uint32_t) *word)
+{
+    point(word, true, __builtin_return_address(0));
+    for (unsigned i = 0; i < g_x->thread_count; i++) {
+        if (g_x->threads[i].futex == word) {
+            g_x->threads[i].futex = NULL;
+            return;
+        }
+    }
+}
+
+// ---- states ----
+
+static size_t put(char *to, const void *from, size_t bytes, bool is_saving)
+{
+    if (is_saving) {
+        memcpy(to, from, bytes);
+    } else {
+        memcpy((void *)(uintptr_t)from, to, bytes);
+    }
+    return bytes;
+}
+
+static char *stack_in_use(unsigned thread)
+{
+    char *top = (char *)g_x->threads[thread].context.uc_mcontext.gregs[REG_RSP];
+    return top < g_x->stacks[thread] ? g_x->stacks[thread] + STACK_BYTES : top;
+}
+
+/* Copies memory and stacks from or to an image; its bytes. */
+static size_t copy_image(char *image, bool is_saving)
+{
+    size_t at = put(image, __data_start, (size_t)(_end - __data_start), is_saving);
+    for (size_t i = 0; i < g_x->memory.words; i++) {
+        char *word = g_x->memory.start + i * g_x->memory.step_bytes;
+        at += put(image + at, word, sizeof(void *), is_saving);
+    }
+    for (unsigned i = 0; i < g_x->thread_count; i++) {
+        char *from = stack_in_use(i);
+        char *end = g_x->stacks[i] + STACK_BYTES;
+        at += g_x->threads[i].is_over ? 0 : put(image + at, from, (size_t)(end - from), is_saving);
+    }
+    return at;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
+{
+    const char *at = bytes;
+    uint64_t word = 0;
+    for (; count >= sizeof word; at += sizeof word, count -= sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
+    }
+    memcpy(&word, at, count);
+    return (hash ^ word) * 0xBF58476D1CE4E5B9u;
+}
+
+/* Files the present state behind the path; true when it is a new one. */
+static bool remember(void)
+{
+    struct node *node = &g_x->path[g_x->depth];
+    size_t room = (size_t)(_end - __data_start) + 8 * g_x->memory.words +
+                  g_x->thread_count * (size_t)STACK_BYTES;
+    if (g_x->depth + 1 == DEPTH_MAX || g_x->states > STATES_MAX) {
+        explore_fail("too deep, or too many states");
+    }
+    if (node->image_room < room) {
+        node->image = realloc(node->image, room);
+        node->image_room = room;
+    }
+    uint64_t hash = hash_bytes(1, node->image, copy_image(node->image, true));
+    memcpy(node->threads, g_x->threads, sizeof node->threads);
+    node->next = 0;
+    for (unsigned i = 0; i < g_x->thread_count; i++) {
+        const struct thread *thread = &g_x->threads[i];
+        hash = hash_bytes(hash, &thread->futex, sizeof thread->futex);
+        hash = hash_bytes(hash, thread->tls, g_x->tls_bytes);
+        if (!thread->is_over) {
+            hash = hash_bytes(hash, &thread->context.uc_mcontext.gregs, sizeof(gregset_t));
+        }
+    }
+    for (uint64_t at = hash >> (64 - SEEN_SHIFT);; at = (at + 1) % (1u << SEEN_SHIFT)) {
+        if (g_x->seen[at] == hash) {
+            return false;
+        }
+        if (g_x->seen[at] == 0) {
+            g_x->seen[at] = hash;
+            g_x->states++;
+            return true;
+        }
+    }
+}
+
+static void go_back_to(struct node *node)
+{
+    memcpy(g_x->threads, node->threads, sizeof node->threads);
+    copy_image(node->image, false);
+}
+
+static void run_step(unsigned thread)
+{
+    g_x->running = thread;
+    memcpy(g_x->tls, g_x->threads[thread].tls, g_x->tls_bytes);
+    g_x->is_active = true;
+    swapcontext(&g_x->main_context, &g_x->threads[thread].context);
+    g_x->is_active = false;
+    memcpy(g_x->threads[thread].tls, g_x->tls, g_x->tls_bytes);
+}
+
+static bool is_able(const struct thread *thread)
+{
+    return !thread->is_over && thread->futex == NULL;
+}
+
+/* No thread can go on: the end, unless one sleeps. */
+static void look_at_end(void)
+{
+    for (unsigned i = 0; i < g_x->thread_count; i++) {
+        if (!g_x->threads[i].is_over) {
+            explore_fail("a thread sleeps for ever");
+        }
+    }
+    g_x->ends++;
+    memset(g_x->tls, 0, g_x->tls_bytes);
+    g_x->scene->check_end();
+}
+
+static void go_through_all(void)
+{
+    g_x->depth = 0;
+    (void)remember();
+    g_x->depth = 1;
+    while (g_x->depth != 0) {
+        struct node *node = &g_x->path[g_x->depth - 1];
+        bool is_stuck = node->next == 0;
+        while (node->next < g_x->thread_count && !is_able(&node->threads[node->next])) {
+            node->next++;
+        }
+        if (node->next < g_x->thread_count) {
+            go_back_to(node);
+            run_step(node->next++);
+            g_x->depth += remember();
+            continue;
+        }
+        if (is_stuck) {
+            go_back_to(node);
+            look_at_end();
+        }
+        g_x->depth--;
+    }
+}
+
+static void start_threads(void)
+{
+    g_x->thread_count = 0;
+    memset(g_x->threads, 0, sizeof g_x->threads);
+    while (g_x->thread_count < THREADS_MAX && g_x->scene->threads[g_x->thread_count] != NULL) {
+        struct thread *thread = &g_x->threads[g_x->thread_count];
+        getcontext(&thread->context);
+        thread->context.uc_stack.ss_sp = g_x->stacks[g_x->thread_count];
+        thread->context.uc_stack.ss_size = STACK_BYTES;
+        makecontext(&thread->context, run_thread, 0);
+        g_x->thread_count++;
+    }
+}
+
+/* True when the last round met accesses that are worth a choice and had none. */
+static bool learn_points(void)
+{
+    bool any = false;
+    for (size_t i = 0; i < TOUCHED; i++) {
+        struct touched *touched = &g_x->touched[i];
+        unsigned all = touched->readers | touched->writers;
+        if (!touched->is_point && touched->writers != 0 && (all & (all - 1)) != 0) {
+            touched->is_point = true;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static int find_tls(struct dl_phdr_info *info, size_t bytes, void *unused)
+{
+    (void)bytes;
+    (void)unused;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_TLS) {
+            g_x->tls = info->dlpi_tls_data;
+            g_x->tls_bytes = info->dlpi_phdr[i].p_memsz;
+        }
+    }
+    return 1; // the program comes first, and only it counts
+}
+
+static void make_explorer(void)
+{
+    g_x = mmap(NULL, sizeof *g_x, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    dl_iterate_phdr(find_tls, NULL);
+    const stack_t stack = {.ss_sp = g_x->alternate_stack, .ss_size = STACK_BYTES};
+    struct sigaction action = {.sa_handler = on_abort, .sa_flags = SA_ONSTACK};
+    sigaltstack(&stack, NULL);
+    sigaction(SIGABRT, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+}
+
+void explore(const struct scene *scene, const struct memory *memory)
+{
+    if (g_x == NULL) {
+        make_explorer();
+    }
+    g_x->scene = scene;
+    g_x->memory = *memory;
+    size_t data_bytes = (size_t)(_end - __data_start);
+    char *fresh = malloc(data_bytes);
+    memcpy(fresh, __data_start, data_bytes);
+    memset(g_x->touched, 0, sizeof g_x->touched);
+    unsigned rounds = 0;
+    do {
+        memcpy(__data_start, fresh, data_bytes);
+        memset(g_x->tls, 0, g_x->tls_bytes);
+        memset(g_x->seen, 0, sizeof g_x->seen);
+        g_x->states = 0;
+        g_x->ends = 0;
+        scene->set_up();
+        start_threads();
+        go_through_all();
+        rounds++;
+    } while (learn_points());
+    memcpy(__data_start, fresh, data_bytes);
+    free(fresh);
+    printf("# %lu states, %lu ends, %u rounds\n", g_x->states, g_x->ends, rounds);
+    printf("ok - %s\n", scene->claim);
+    fflush(stdout);
+}
+
+// ---- what gcc calls for -fsanitize=thread ----
+
+#define ACCESS(ptr, writes) point(ptr, writes, __builtin_return_address(0))
+#define ATOMICS(bits)                                                                              \
+    uint##bits##_t __tsan_atomic##bits##_load(const volatile uint##bits##_t *ptr, int order)       \
+    {                                                                                              \
+        ACCESS(ptr, false);                                                                        \
+        return *ptr + 0 * (unsigned)order;                                                         \
+    }                                                                                              \
+    void __tsan_atomic##bits##_store(volatile uint##bits##_t *ptr, uint##bits##_t new, int order)  \
+    {                                                                                              \
+        (void)order;                                                                               \
+        ACCESS(ptr, true);                                                                         \
+        *ptr = new;                                                                                \
+    }                                                                                              \
+    uint##bits##_t __tsan_atomic##bits##_exchange(volatile uint##bits##_t *ptr,                    \
+                                                  uint##bits##_t new, int order)                   \
+    {                                                                                              \
+        (void)order;                                                                               \
+        ACCESS(ptr, true);                                                                         \
+        uint##bits##_t old = *ptr;                                                                 \
+        *ptr = new;                                                                                \
+        return old;                                                                                \
+    }                                                                                              \
+    uint##bits##_t __tsan_atomic##bits##_fetch_add(volatile uint##bits##_t *ptr,                   \
+                                                   uint##bits##_t more, int order)                 \
+    {                                                                                              \
+        (void)order;                                                                               \
+        ACCESS(ptr, true);                                                                         \
+        uint##bits##_t old = *ptr;                                                                 \
+        *ptr = (uint##bits##_t)(old + more);                                                       \
+        return old;                                                                                \
+    }                                                                                              \
+    uint##bits##_t __tsan_atomic##bits##_fetch_sub(volatile uint##bits##_t *ptr,                   \
+                                                   uint##bits##_t less, int order)                 \
+    {                                                                                              \
+        (void)order;                                                                               \
+        ACCESS(ptr, true);                                                                         \
+        uint##bits##_t old = *ptr;                                                                 \
+        *ptr = (uint##bits##_t)(old - less);                                                       \
+        return old;                                                                                \
+    }                                                                                              \
+    int __tsan_atomic##bits##_compare_exchange_strong(                                             \
+        volatile uint##bits##_t *ptr, uint##bits##_t *expected, uint##bits##_t new, int order,     \
+        int failure_order)                                                                         \
+    {                                                                                              \
+        (void)order;                                                                               \
+        (void)failure_order;                                                                       \
+        ACCESS(ptr, true);                                                                         \
+        uint##bits##_t old = *ptr;                                                                 \
+        bool is_equal = old == *expected;                                                          \
+        *ptr = is_equal ? new : old;                                                               \
+        *expected = old;                                                                           \
+        return is_equal;                                                                           \
+    }
+
+// clang-format off
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+ATOMICS(8)
+ATOMICS(32)
+ATOMICS(64)
+// clang-format on
+
+#define NOTHING(name)                                                                              \
+    void __tsan_##name(void)                                                                       \
+    {                                                                                              \
+    }
+
+/* Plain accesses are no choice: see explore.h. The arguments are left where they are. */
+NOTHING(init)
+NOTHING(func_entry)
+NOTHING(func_exit)
+NOTHING(read1)
+NOTHING(read2)
+NOTHING(read4)
+NOTHING(read8)
+NOTHING(read16)
+NOTHING(unaligned_read8)
+NOTHING(write1)
+NOTHING(write2)
+NOTHING(write4)
+NOTHING(write8)
+NOTHING(write16)
+NOTHING(unaligned_write8)
+NOTHING(read_range)
+NOTHING(write_range)
+NOTHING(atomic_thread_fence)
+NOTHING(atomic_signal_fence)

@@ -10,6 +10,7 @@ from harness.measure import Command
 
 TRACES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "traces")
 FOUR = (1, 2, 8, 32)
+REPLAYS = 100  # of a trace in one process, at full size: the traces are short
 
 # workload, variant, thread counts
 WORKLOADS = [
@@ -71,20 +72,22 @@ def _unpacked(packed, directory):
     return path
 
 
-def _replay_rows(build):
+def _replay_rows(build, scale):
     """A row "replay-NAME" for each recorded program NAME.trace.xz in bench/traces."""
     found = []
+    repeat = max(1, round(REPLAYS * scale))
     for packed in sorted(glob.glob(os.path.join(TRACES, "*.trace.xz"))):
         name = "replay-" + os.path.basename(packed).removesuffix(".trace.xz")
         trace = _unpacked(packed, os.path.join(build, "traces"))
-        found.append(Row(name, name, 1, Command([os.path.join(build, "replay"), trace])))
+        found.append(Row(name, name, 1, Command(
+            [os.path.join(build, "replay"), "--repeat", str(repeat), trace])))
     return found
 
 
 def rows(build, scale=1.0, extra=()):
-    """All rows. Recorded programs are replayed whole: `scale` and `extra` do not concern them."""
+    """All rows. Recorded programs are replayed whole; `scale` only says how often."""
     return [_row(build, workload, variant, threads, scale, extra)
-            for workload, variant, counts in WORKLOADS for threads in counts] + _replay_rows(build)
+            for workload, variant, counts in WORKLOADS for threads in counts] + _replay_rows(build, scale)
 
 
 def chosen(candidates, names):

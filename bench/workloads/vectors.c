@@ -21,7 +21,7 @@ static struct growth pick_growth(void)
     if (bench_is_variant("geometric")) {
         return (struct growth){4 * MIB, bench_scaled(20, 1), 0};
     }
-    return bench_is_variant("steps") ? (struct growth){MIB, bench_scaled(60, 1), 4 * KIB}
+    return bench_is_variant("steps") ? (struct growth){MIB, bench_scaled(40, 1), 4 * KIB}
                                      : (struct growth){64 * KIB, bench_scaled(60, 1), 16};
 }
 

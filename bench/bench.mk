@@ -15,6 +15,9 @@ bench: bench-build
 	$(BENCH_RUN) workloads
 bench-real: bench-build
 	$(BENCH_RUN) real
+# TRACE="program.trace ..." as written by `myalloc record`; REPEAT=20 runs of it in one process
+bench-replay: bench-build
+	$(BENCH_RUN) $(if $(TRACE),--trace "$(TRACE)") $(if $(REPEAT),--repeat $(REPEAT)) replay
 bench-report: bench-build
 	$(BENCH_RUN) report
 bench-self: bench-build
@@ -41,4 +44,4 @@ $(BENCH_B)/%.so: bench/%.c
 	$(BENCH_CC) -fPIC -shared -o $@ $< -ldl
 
 -include $(wildcard $(BENCH_B)/*.d)
-.PHONY: bench bench-real bench-report bench-self bench-smoke bench-setup bench-build
+.PHONY: bench bench-real bench-replay bench-report bench-self bench-smoke bench-setup bench-build

@@ -14,12 +14,14 @@ RESULTS = os.path.join(ROOT, "bench", "results")
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=["workloads", "real", "report", "self", "smoke"])
+    parser.add_argument("mode", choices=["workloads", "real", "replay", "report", "self", "smoke"])
     parser.add_argument("--build", required=True, help="directory of the built workloads")
     parser.add_argument("--bench", default="", help='words: "tree server@8 batches-*"')
     parser.add_argument("--alloc", default="", help='words: "glibc myalloc /path/x.so"')
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="1 is full size")
+    parser.add_argument("--trace", default="", help="words: traces to replay")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of a trace in one process")
     options = parser.parse_args()
     if options.runs < 1:
         parser.error("--runs must be at least 1")
@@ -77,6 +79,20 @@ def run_real(options):
     return finish(current, "real-selection" if options.bench else "real")
 
 
+def run_replay(options):
+    """Recorded programs of the user's under every allocator, and under each of our fit policies."""
+    traces = options.trace.split()
+    unreadable = [path for path in traces if not os.access(path, os.R_OK)]
+    if not traces or unreadable:
+        sys.exit(f"cannot read {' '.join(unreadable)}" if traces else
+                 "which traces? make bench-replay TRACE=\"program.trace\"")
+    if not options.alloc:
+        options.alloc = " ".join([*allocators.KNOWN, *allocators.FIT_POLICIES])
+    current = start_session(options)
+    measure_all(current, options, suite.trace_rows(options.build, traces, options.repeat))
+    return finish(current, "replay")
+
+
 def run_report(options):
     """Draws the last results; measures first when there are none."""
     if shutil.which("gnuplot") is None:
@@ -107,8 +123,8 @@ def run_self(options):
 
 def main():
     options = parse_arguments()
-    modes = {"workloads": run_workloads, "real": run_real, "report": run_report, "self": run_self,
-             "smoke": run_smoke}
+    modes = {"workloads": run_workloads, "real": run_real, "replay": run_replay,
+             "report": run_report, "self": run_self, "smoke": run_smoke}
     return modes[options.mode](options)
 
 

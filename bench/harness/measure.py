@@ -47,6 +47,8 @@ def parse_pairs(text):
 def _environment(command, allocator, probe):
     env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "BENCH_PROBE")}
     env.update(command.env)
+    if allocator.conf:
+        env["MYALLOC_CONF"] = allocator.conf
     preload = [allocator.preload_for(command.brings_own)]
     if probe:
         preload.insert(0, probe[0])

@@ -88,13 +88,12 @@ def _bars(current):
 
 def _means(current):
     lines = []
-    for label, threads in table.GROUPS:
-        for key, what in ((table.TIME, "time"), (table.PEAK, "peak RSS")):
-            means = [current.mean(name, key, threads) for name in current.names()]
-            if any(count for _, _, count in means):
-                lines.append([f"{what}, {label}"] + [
-                    f"{mean:.2f}" + (f" ±{noise:.0%}" if noise is not None else "")
-                    if mean else "–" for mean, noise, _ in means])
+    for key, what in ((table.TIME, "time"), (table.PEAK, "peak RSS")):
+        for label, counted, means in table.mean_lines(current, key):
+            lines.append([f"{what}, {label} ({counted})"] + [
+                f"{mean:.2f}" + (f" ±{noise:.0%}" if noise is not None else "")
+                + (f" of {count}" if count != counted else "")
+                if mean else "–" for mean, noise, count in means])
     return _grid(["geometric mean", *current.names()], lines)
 
 

@@ -84,6 +84,13 @@ def _replay_rows(build, scale):
     return found
 
 
+def trace_rows(build, paths, repeat):
+    """A row for each trace file that a user recorded, with RSS / live bytes over time."""
+    replay = [os.path.join(build, "replay"), "--over-time", "/dev/null", "--repeat", str(repeat)]
+    return [Row(os.path.basename(path), path, 1, Command([*replay, os.path.abspath(path)]))
+            for path in paths]
+
+
 def rows(build, scale=1.0, extra=()):
     """All rows. Recorded programs are replayed whole; `scale` only says how often."""
     return [_row(build, workload, variant, threads, scale, extra)

@@ -48,18 +48,30 @@ def _print_ratios(session, title, key, unit_name, unit):
     lines = [[row.name, _span(row.cells[GLIBC], key, unit),
               *(_ratio_text(row, name, key) for name in names)]
              for row in session.rows if any(c.values(key) for c in row.cells.values())]
-    for label, threads in GROUPS:
-        means = [session.mean(name, key, threads) for name in names]
-        if any(count for _, _, count in means):
-            lines.append([f"= geometric mean, {label}", ""]
-                         + [_mean_text(*mean) for mean in means])
+    for label, counted, means in mean_lines(session, key):
+        lines.append([f"= geometric mean, {label} ({counted})", "",
+                      *(_mean_text(*mean, counted) for mean in means)])
     _print_grid(title, head, lines)
 
 
-def _mean_text(mean, spread, count):
+def mean_lines(session, key):
+    """[(group of rows, how many, [Session.mean for each allocator])]: of those that say more."""
+    lines, told = [], {1}
+    for label, threads in GROUPS:
+        means = [session.mean(name, key, threads) for name in session.names()]
+        counted = max(count for _, _, count in means)
+        if counted and counted not in told:
+            lines.append((label, counted, means))
+            told.add(counted)
+    return lines
+
+
+def _mean_text(mean, spread, count, counted):
+    """A mean with its noise, and of how many rows when an allocator has failed in some."""
     if mean is None:
         return "-"
-    return f"{mean:.3f}" + (f" ±{spread:.1%}" if spread is not None else "") + f" n={count}"
+    return (f"{mean:.3f}" + (f" ±{spread:.1%}" if spread is not None else "")
+            + (f" of {count}" if count != counted else ""))
 
 
 def _print_absolute(session, title, key, unit):
@@ -68,6 +80,18 @@ def _print_absolute(session, title, key, unit):
              for row in session.rows if any(c.values(key) for c in row.cells.values())]
     if lines:
         _print_grid(title, head, lines)
+
+
+def _print_seconds(session):
+    """The whole process as seen from outside, its start and end included."""
+    lines = []
+    for row in session.rows:
+        figures = [[row.cells[name].median(key) for key in ("wall", "user", "sys")]
+                   for name in session.names()]
+        lines.append([row.name] + ["-" if None in three else "{:.2f} {:.2f}+{:.2f}".format(*three)
+                                   for three in figures])
+    _print_grid("Wall seconds, user + system seconds of the whole process, medians",
+                ["", *session.names()], lines)
 
 
 def _print_extras(session):
@@ -89,7 +113,7 @@ def losses(session, key):
         worst = []
         for name in session.names():
             ratio = row.ratio(MYALLOC, key, base=name)
-            if name != MYALLOC and ratio is not None and ratio > LOSS:
+            if not name.startswith(MYALLOC) and ratio is not None and ratio > LOSS:
                 worst.append((ratio, row.name, name, row.noisy(MYALLOC, key, base=name)))
         found += sorted(worst, reverse=True)[:1]
     return sorted(found, reverse=True)
@@ -125,6 +149,7 @@ def print_all(session):
     _print_absolute(session, "RSS after the work, MiB: median [min, max]", AFTER, 1024)
     _print_absolute(session, "Million operations a second: median [min, max]", "mops", 1)
     _print_absolute(session, "Minor faults, thousands: median [min, max]", "minor_faults", 1000)
+    _print_seconds(session)
     _print_extras(session)
     _print_losses(session)
     for row, name, why in session.failures():

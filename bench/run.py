@@ -6,23 +6,27 @@ import os
 import shutil
 import sys
 
-from harness import allocators, machine, real, report, selftest, session, smoke, suite, table
+from harness import allocators, machine, memory, real, report, selftest, session, smoke, suite, table
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RUNS = 5
 RESULTS = os.path.join(ROOT, "bench", "results")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=["workloads", "real", "replay", "report", "self", "smoke"])
+    parser.add_argument("mode", choices=["workloads", "real", "replay", "memory", "report", "self",
+                                             "smoke"])
     parser.add_argument("--build", required=True, help="directory of the built workloads")
     parser.add_argument("--bench", default="", help='words: "tree server@8 batches-*"')
     parser.add_argument("--alloc", default="", help='words: "glibc myalloc /path/x.so"')
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, help="5 when not given; 3 for memory")
     parser.add_argument("--scale", type=float, default=1.0, help="1 is full size")
     parser.add_argument("--trace", default="", help="words: traces to replay")
     parser.add_argument("--repeat", type=int, default=1, help="runs of a trace in one process")
     options = parser.parse_args()
+    if options.runs is None:
+        options.runs = memory.RUNS if options.mode == "memory" else RUNS
     if options.runs < 1:
         parser.error("--runs must be at least 1")
     options.build = os.path.abspath(options.build)
@@ -93,6 +97,23 @@ def run_replay(options):
     return finish(current, "replay")
 
 
+def run_memory(options):
+    rows, unknown = memory.rows(options.build, options.scale, options.bench.split())
+    if unknown:
+        sys.exit(f"no probe is called {' or '.join(unknown)}")
+    if not options.alloc:
+        options.alloc = " ".join([*allocators.KNOWN, memory.OURS_UNPURGED])
+    current = start_session(options)
+    measure_all(current, options, rows)
+    for row in current.rows:
+        for cell in row.cells.values():
+            for sample in cell.samples:
+                memory.add_derived(sample)
+    memory.report(current, RESULTS)
+    print("written: bench/results/memory.json and memory.csv")
+    return 1 if current.failures() else 0
+
+
 def run_report(options):
     """Draws the last results; measures first when there are none."""
     if shutil.which("gnuplot") is None:
@@ -124,7 +145,7 @@ def run_self(options):
 def main():
     options = parse_arguments()
     modes = {"workloads": run_workloads, "real": run_real, "replay": run_replay,
-             "report": run_report, "self": run_self, "smoke": run_smoke}
+             "memory": run_memory, "report": run_report, "self": run_self, "smoke": run_smoke}
     return modes[options.mode](options)
 
 

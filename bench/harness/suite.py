@@ -84,6 +84,17 @@ def _replay_rows(build, scale):
     return found
 
 
+# What bench/memory.c probes; these and some workloads make the table of `make bench-memory`.
+PROBES = ["small", "large", "threads", "spawned", "attack", "phases", "sleeper", "freeonly",
+          "growth", "append4k", "append16", "pause"]
+PROBING_WORKLOADS = ["spike", "sawtooth"]
+
+
+def memory_rows(build, scale=1.0, extra=()):
+    """A row "memory-NAME" for each probe of bench/memory.c."""
+    return [_row(build, "memory", probe, 1, scale, extra) for probe in PROBES]
+
+
 def trace_rows(build, paths, repeat):
     """A row for each trace file that a user recorded, with RSS / live bytes over time."""
     replay = [os.path.join(build, "replay"), "--over-time", "/dev/null", "--repeat", str(repeat)]

@@ -118,10 +118,10 @@ def run_report(options):
     """Draws the last results; measures first when there are none."""
     if shutil.which("gnuplot") is None:
         sys.exit("bench-report needs gnuplot (make bench-setup)")
-    results, real_results = (os.path.join(RESULTS, name) for name in ("results.json", "real.json"))
-    status = 0 if os.path.exists(results) else run_workloads(options)
-    of_real = report.load(real_results) if os.path.exists(real_results) else None
-    text = report.page(report.load(results), of_real, options.build, options.scale)
+    paths = {stem: os.path.join(RESULTS, stem + ".json") for stem in ("results", "real", "memory")}
+    status = 0 if os.path.exists(paths["results"]) else run_workloads(options)
+    loaded = {stem: report.load(path) for stem, path in paths.items() if os.path.exists(path)}
+    text = report.page(loaded.pop("results"), loaded, options.build, options.scale)
     with open(os.path.join(RESULTS, "report.html"), "w", encoding="utf-8") as file:
         file.write(text)
     print("written: bench/results/report.html")

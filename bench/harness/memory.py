@@ -45,23 +45,23 @@ def add_derived(sample):
     sample["rss_after_mib"] = sample["rss_after_kib"] / 1024
 
 
-def _lines(session):
+def lines_of(session):
     """[[title, a median for each allocator]] of the figures whose rows were measured."""
     measured = {row.name: row for row in session.rows}
     return [[title, *(measured[name].cells[a].median(key) for a in session.names())]
             for name, key, title in FIGURES if name in measured]
 
 
-def _text(value):
+def text_of(value):
     return "-" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def report(session, directory):
     """Prints the table and writes memory.json and memory.csv."""
     table.print_surroundings(session)
-    head, lines = ["", *session.names()], _lines(session)
+    head, lines = ["", *session.names()], lines_of(session)
     table.print_grid("What is kept and what growing costs; medians, lower is better", head,
-                     [[title, *map(_text, values)] for title, *values in lines])
+                     [[title, *map(text_of, values)] for title, *values in lines])
     table.print_failures(session)
     table.write_json(session, directory, "memory")
     with open(os.path.join(directory, "memory.csv"), "w", encoding="utf-8", newline="") as file:

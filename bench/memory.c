@@ -154,7 +154,7 @@ static void probe_threads(void)
 // 10,000 such threads, one after the other: growth of the resident bytes since the 100th.
 static void probe_spawned(void)
 {
-    size_t count = bench_scaled(SPAWNED, 2 * SPAWNED_FIRST);
+    size_t count = bench_scaled(SPAWNED, (size_t)2 * SPAWNED_FIRST);
     for (size_t i = 0; i < count; i++) {
         if (i == SPAWNED_FIRST) {
             begin();

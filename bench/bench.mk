@@ -48,4 +48,5 @@ $(BENCH_B)/%.so: bench/%.c
 	$(BENCH_CC) -fPIC -shared -o $@ $< -ldl
 
 -include $(wildcard $(BENCH_B)/*.d)
-.PHONY: bench bench-real bench-memory bench-replay bench-report bench-self bench-smoke bench-setup bench-build
+.PHONY: bench bench-real bench-memory bench-replay bench-report bench-self bench-smoke bench-setup \
+        bench-build

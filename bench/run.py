@@ -6,7 +6,8 @@ import os
 import shutil
 import sys
 
-from harness import allocators, machine, memory, real, report, selftest, session, smoke, suite, table
+from harness import (allocators, machine, memory, real, report, selftest, session, smoke, suite,
+                     table)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RUNS = 5

@@ -104,8 +104,9 @@ def trace_rows(build, paths, repeat):
 
 def rows(build, scale=1.0, extra=()):
     """All rows. Recorded programs are replayed whole; `scale` only says how often."""
-    return [_row(build, workload, variant, threads, scale, extra)
-            for workload, variant, counts in WORKLOADS for threads in counts] + _replay_rows(build, scale)
+    own = [_row(build, workload, variant, threads, scale, extra)
+           for workload, variant, counts in WORKLOADS for threads in counts]
+    return own + _replay_rows(build, scale)
 
 
 def chosen(candidates, names):

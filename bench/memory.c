@@ -332,25 +332,37 @@ static void probe_freeonly(void)
 
 // ---- growth by realloc ----
 
-static void grow(size_t goal, size_t step)
+enum { GROWN_FROM = 64, APPENDED = 7 };
+
+// The growing alone; returns the block of `goal` bytes. Growth by steps writes each step, as an
+// append does; growth by half (step 0) touches nothing but the zeroed first bytes.
+static char *grow_block(size_t goal, size_t step)
 {
-    static const char k_mark[] = "kept";
-    char *at = malloc(64);
-    double start = bench_now();
-    for (size_t bytes = 64; at != NULL && bytes < goal;) {
-        if (bytes == 64) {
-            memcpy(at, k_mark, sizeof k_mark);
-        }
+    char *at = calloc(1, GROWN_FROM);
+    for (size_t bytes = GROWN_FROM; at != NULL && bytes < goal;) {
         size_t next = step == 0 ? bytes + bytes / 2 : bytes + step;
-        at = realloc(at, next < goal ? next : goal);
+        next = next < goal ? next : goal;
+        at = realloc(at, next);
         if (at != NULL && step != 0) {
-            memset(at + bytes, 1, step); // an append writes what it appends
+            memset(at + bytes, APPENDED, next - bytes);
         }
         bytes = next;
     }
+    if (at == NULL) {
+        bench_fail("no memory to grow to %zu bytes", goal);
+    }
+    return at;
+}
+
+static void grow(size_t goal, size_t step)
+{
+    double start = bench_now();
+    char *at = grow_block(goal, step);
     double seconds = bench_now() - start;
-    if (at == NULL || memcmp(at, k_mark, sizeof k_mark) != 0) {
-        bench_fail("realloc lost the contents");
+    for (size_t i = 0; i < (step == 0 ? GROWN_FROM : goal); i++) {
+        if (at[i] != (i < GROWN_FROM ? 0 : APPENDED)) {
+            bench_fail("realloc lost byte %zu of %zu", i, goal);
+        }
     }
     free(at);
     bench_metric("ms", seconds * 1e3);
@@ -365,13 +377,13 @@ static void probe_growth(void)
 // 4 KiB after the other, up to 32 MB: a file read in blocks.
 static void probe_append4k(void)
 {
-    grow(bench_scaled(32, 1) * MIB + 64, 4 * KIB);
+    grow(bench_scaled(32, 1) * MIB, 4 * KIB);
 }
 
 // 16 bytes after the other, up to 2 MB: a string builder.
 static void probe_append16(void)
 {
-    grow(bench_scaled(2048, 64) * KIB + 64, 16);
+    grow(bench_scaled(2048, 64) * KIB, 16);
 }
 
 // ---- pauses ----

@@ -23,7 +23,7 @@ static struct growth pick_growth(void)
     }
     // Where every byte is checked at each step, the way to the full size would take seconds.
     size_t part = g_bench.check_all ? 8 : 1;
-    return bench_is_variant("steps") ? (struct growth){MIB / part, bench_scaled(40, 1), 4 * KIB}
+    return bench_is_variant("steps") ? (struct growth){MIB / part, bench_scaled(12, 1), 4 * KIB}
                                      : (struct growth){64 * KIB / part, bench_scaled(60, 1), 16};
 }
 

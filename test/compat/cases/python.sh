@@ -2,6 +2,7 @@
 # needs: /usr/bin/python3
 # packages: python3
 # serves: python3
+# timeout: 180
 # quick: yes
 export PYTHONMALLOC=malloc PYTHONHASHSEED=1
 cat >work.py <<'SOURCE'

@@ -426,6 +426,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "replay: %s: %s\n", argv[optind], trace.error);
         return 1;
     }
+    if (trace.is_cut) {
+        fprintf(stderr, "replay: %s is cut off: its first %zu records are repeated\n", argv[optind],
+                trace.record_count);
+    }
     trace_close(&trace);
     g_replay.table_bytes = prepare_tables();
     report(run_plan(samples_file != NULL), samples_file);

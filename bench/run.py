@@ -59,8 +59,8 @@ def measure_all(current, options, rows):
 
 
 def finish(current, stem):
+    table.write_files(current, RESULTS, stem)  # first: whoever reads the table may stop reading
     table.print_all(current)
-    table.write_files(current, RESULTS, stem)
     print(f"written: bench/results/{stem}.json and {stem}.csv")
     return 1 if current.failures() else 0
 

@@ -57,12 +57,12 @@ def text_of(value):
 
 
 def report(session, directory):
-    """Prints the table and writes memory.json and memory.csv."""
-    table.print_surroundings(session)
+    """Writes memory.json and memory.csv and prints the table."""
     head, lines = ["", *session.names()], lines_of(session)
-    table.print_grid("What is kept and what growing costs; medians, lower is better", head,
-                     [[title, *map(text_of, values)] for title, *values in lines])
-    table.print_failures(session)
     table.write_json(session, directory, "memory")
     with open(os.path.join(directory, "memory.csv"), "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([head, *lines])
+    table.print_surroundings(session)
+    table.print_grid("What is kept and what growing costs; medians, lower is better", head,
+                     [[title, *map(text_of, values)] for title, *values in lines])
+    table.print_failures(session)

@@ -110,8 +110,9 @@ def run_memory(options):
         for cell in row.cells.values():
             for sample in cell.samples:
                 memory.add_derived(sample)
-    memory.report(current, RESULTS)
-    print("written: bench/results/memory.json and memory.csv")
+    stem = "memory-selection" if options.bench else "memory"
+    memory.report(current, RESULTS, stem)
+    print(f"written: bench/results/{stem}.json and {stem}.csv")
     return 1 if current.failures() else 0
 
 

@@ -56,11 +56,11 @@ def text_of(value):
     return "-" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.2f}"
 
 
-def report(session, directory):
-    """Writes memory.json and memory.csv and prints the table."""
+def report(session, directory, stem):
+    """Writes STEM.json and STEM.csv and prints the table."""
     head, lines = ["", *session.names()], lines_of(session)
-    table.write_json(session, directory, "memory")
-    with open(os.path.join(directory, "memory.csv"), "w", encoding="utf-8", newline="") as file:
+    table.write_json(session, directory, stem)
+    with open(os.path.join(directory, stem + ".csv"), "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([head, *lines])
     table.print_surroundings(session)
     table.print_grid("What is kept and what growing costs; medians, lower is better", head,

@@ -9,12 +9,17 @@ BENCH_RUN    = $(PYTHON) bench/run.py --build $(BENCH_B) $(if $(BENCH),--bench "
         $(if $(ALLOC),--alloc "$(ALLOC)") $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE))
 
 BENCH_WORKLOADS := $(patsubst bench/workloads/%.c,$(BENCH_B)/%,$(wildcard bench/workloads/*.c))
-BENCH_TOOLS     := $(addprefix $(BENCH_B)/,measure replay trace_tool probe.so crippled.so)
+BENCH_TOOLS     := $(addprefix $(BENCH_B)/,measure memory replay trace_tool probe.so crippled.so)
 
 bench: bench-build
 	$(BENCH_RUN) workloads
 bench-real: bench-build
 	$(BENCH_RUN) real
+bench-memory: bench-build
+	$(BENCH_RUN) memory
+# TRACE="program.trace ..." as written by `myalloc record`; REPEAT=20 runs of it in one process
+bench-replay: bench-build
+	$(BENCH_RUN) $(if $(TRACE),--trace "$(TRACE)") $(if $(REPEAT),--repeat $(REPEAT)) replay
 bench-report: bench-build
 	$(BENCH_RUN) report
 bench-self: bench-build
@@ -34,6 +39,8 @@ $(BENCH_B)/%.o: bench/%.c
 # Static: LD_PRELOAD then concerns only the command that it starts, and its own memory is small.
 $(BENCH_B)/measure: bench/measure.c
 	$(BENCH_CC) -static -o $@ $<
+$(BENCH_B)/memory: $(addprefix $(BENCH_B)/,memory.o common.o)
+	$(BENCH_CC) -o $@ $^ -ldl
 $(BENCH_B)/replay: $(addprefix $(BENCH_B)/,replay.o trace_plan.o trace_read.o common.o)
 	$(BENCH_CC) -o $@ $^ -ldl
 $(BENCH_B)/trace_tool: $(addprefix $(BENCH_B)/,trace_tool.o trace_plan.o trace_write.o \
@@ -43,4 +50,5 @@ $(BENCH_B)/%.so: bench/%.c
 	$(BENCH_CC) -fPIC -shared -o $@ $< -ldl
 
 -include $(wildcard $(BENCH_B)/*.d)
-.PHONY: bench bench-scale bench-real bench-report bench-self bench-smoke bench-setup bench-build
+.PHONY: bench bench-real bench-memory bench-replay bench-report bench-scale bench-self bench-smoke \
+        bench-setup bench-build

@@ -1,12 +1,15 @@
 /*
  * replay: repeats a recorded trace under the allocator that serves this process.
- *     LD_PRELOAD=./libmyalloc.so replay [--touch none|first|pages|all] [--over-time FILE] TRACE
+ *     LD_PRELOAD=./libmyalloc.so replay [--touch none|first|pages|all] [--over-time FILE]
+ *                                       [--repeat N] TRACE
  * Each recorded thread is a thread here. A thread that frees (or reallocates) another's block waits
  * until that block was allocated; otherwise threads run as fast as they can. Reported are the time,
  * the peak RSS without the replayer's own tables, and RSS / live bytes over time.
  *
  * --touch: what is written into a new block: nothing, its first word, one word per page (the
  * default), or every byte. Unless it is "none", the first word is checked when the block ends.
+ * --repeat: how often the program runs, one run after the other in this process; what a run leaves
+ * is freed before the next one, outside of the measured time.
  */
 #include "common.h"
 #include "trace_plan.h"
@@ -26,7 +29,7 @@ enum { PAGE_BYTES = 4096, SPINS = 200, SAMPLE_LIMIT = 1 << 16, SAMPLE_NS = 50000
 enum touch { TOUCH_NONE, TOUCH_FIRST, TOUCH_PAGES, TOUCH_ALL };
 
 struct replay_slot {             // one block of the plan
-    _Atomic(unsigned char *) at; // NULL until it was allocated
+    _Atomic(unsigned char *) at; // NULL before it is allocated and after it has ended
     uint64_t size;               // [the thread that ends the block reads it after `at`]
 };
 
@@ -45,6 +48,7 @@ static struct {
     struct replay_slot *slots;
     struct replay_thread *threads;
     enum touch touch;
+    size_t repeat_count;
     sem_t ended; // posted by each thread at its end
     struct sample *samples;
     size_t sample_count;
@@ -125,6 +129,7 @@ static unsigned char *end_block(struct replay_thread *self, uint32_t block)
     uint64_t size = g_replay.slots[block].size;
     check_block(at, size, block);
     add_live(self, -(int64_t)size);
+    atomic_store_explicit(&g_replay.slots[block].at, NULL, memory_order_relaxed);
     return at;
 }
 
@@ -307,6 +312,29 @@ static size_t prepare_tables(void)
     return slot_bytes + thread_bytes + sample_bytes + plan_table_bytes(plan);
 }
 
+// One run of the recorded program; returns its seconds.
+static double run_once(void)
+{
+    double started = bench_now();
+    if (g_replay.plan.thread_count > 0) { // the program's main thread is ours
+        run_thread(&g_replay.threads[0]);
+    }
+    for (uint32_t i = 0; i < g_replay.plan.thread_count; i++) {
+        sem_wait(&g_replay.ended);
+    }
+    return bench_now() - started;
+}
+
+// Frees what the program still had when it ended.
+static void free_rest(void)
+{
+    for (uint32_t i = 0; i < g_replay.plan.block_count; i++) {
+        if (atomic_load_explicit(&g_replay.slots[i].at, memory_order_relaxed) != NULL) {
+            free(end_block(&g_replay.threads[0], i));
+        }
+    }
+}
+
 static double run_plan(bool sampling)
 {
     pthread_t sampler;
@@ -316,13 +344,11 @@ static double run_plan(bool sampling)
     if (sampling && pthread_create(&sampler, NULL, run_sampler, NULL) != 0) {
         bench_fail("cannot create the sampling thread");
     }
-    if (g_replay.plan.thread_count > 0) { // the program's main thread is ours
-        run_thread(&g_replay.threads[0]);
+    double seconds = run_once();
+    for (size_t i = 1; i < g_replay.repeat_count; i++) {
+        free_rest();
+        seconds += run_once();
     }
-    for (uint32_t i = 0; i < g_replay.plan.thread_count; i++) {
-        sem_wait(&g_replay.ended);
-    }
-    double seconds = bench_now() - g_replay.started;
     atomic_store_explicit(&g_replay.stop_sampling, true, memory_order_relaxed);
     if (sampling) {
         pthread_join(sampler, NULL);
@@ -342,7 +368,7 @@ static void report(double seconds, const char *samples_file)
         write_samples(samples_file);
     }
     g_bench.thread_count = plan->thread_count;
-    size_t operations = plan->op_count;
+    size_t operations = plan->op_count * g_replay.repeat_count;
     munmap(g_replay.slots, (plan->block_count + 1) * sizeof *g_replay.slots);
     munmap(g_replay.samples, SAMPLE_LIMIT * sizeof *g_replay.samples);
     plan_drop(&g_replay.plan);
@@ -351,7 +377,8 @@ static void report(double seconds, const char *samples_file)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: replay [--touch none|first|pages|all] [--over-time FILE] TRACE\n");
+    fprintf(stderr, "usage: replay [--touch none|first|pages|all] [--over-time FILE] "
+                    "[--repeat N] TRACE\n");
     exit(2);
 }
 
@@ -370,9 +397,11 @@ int main(int argc, char **argv)
 {
     static const struct option k_options[] = {{"touch", required_argument, NULL, 't'},
                                               {"over-time", required_argument, NULL, 'o'},
+                                              {"repeat", required_argument, NULL, 'r'},
                                               {NULL, 0, NULL, 0}};
     g_bench.name = "replay";
     g_replay.touch = TOUCH_PAGES;
+    g_replay.repeat_count = 1;
     const char *samples_file = NULL;
     for (int option; (option = getopt_long(argc, argv, "", k_options, NULL)) != -1;) {
         switch (option) {
@@ -382,17 +411,24 @@ int main(int argc, char **argv)
         case 'o':
             samples_file = optarg;
             break;
+        case 'r':
+            g_replay.repeat_count = strtoul(optarg, NULL, 10);
+            break;
         default:
             usage();
         }
     }
-    if (optind + 1 != argc) {
+    if (optind + 1 != argc || g_replay.repeat_count < 1) {
         usage();
     }
     struct trace trace;
     if (!trace_read(&trace, argv[optind]) || !plan_make(&g_replay.plan, &trace)) {
         fprintf(stderr, "replay: %s: %s\n", argv[optind], trace.error);
         return 1;
+    }
+    if (trace.is_cut) {
+        fprintf(stderr, "replay: %s is cut off: its first %zu records are repeated\n", argv[optind],
+                trace.record_count);
     }
     trace_close(&trace);
     g_replay.table_bytes = prepare_tables();

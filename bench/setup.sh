@@ -9,13 +9,20 @@ ghostscript z3 xz-utils"
 
 as_root=
 [ "$(id -u)" -eq 0 ] || as_root=sudo
+# Another apt-get may be at work: wait for it.
+wait_option=DPkg::Lock::Timeout=600
 $as_root apt-get update -q || exit 1
 
-missing=
-for package in $packages; do
+install() {
     $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends "$package" >/dev/null || \
-        missing="$missing $package"
-done
+        apt-get install -q -y -o "$wait_option" --no-install-recommends "$@" >/dev/null </dev/null
+}
+
+missing=
+if ! install $packages; then
+    for package in $packages; do
+        install "$package" || missing="$missing $package"
+    done
+fi
 [ -z "$missing" ] || echo "not installed:$missing" >&2
 [ -z "$missing" ]

@@ -49,7 +49,8 @@ fi
 echo "setup.sh: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq &&
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null </dev/null || exit 1
+    apt-get install -y -qq -o DPkg::Lock::Timeout=600 --no-install-recommends "${missing[@]}" \
+        >/dev/null </dev/null || exit 1
 [ -z "$(missing_packages)" ] || {
     echo "setup.sh: still missing: $(missing_packages | tr '\n' ' ')" >&2
     exit 1

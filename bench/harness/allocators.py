@@ -16,6 +16,8 @@ RIVALS = {
     "tbb": ["libtbbmalloc_proxy.so.2"],
     "scudo": ["llvm-*/lib/clang/*/lib/linux/libclang_rt.scudo_standalone-x86_64.so"],
 }
+KNOWN = [GLIBC, MYALLOC, *RIVALS]
+FIT_POLICIES = [f"{MYALLOC}:fit:{policy}" for policy in ("first", "best", "segregated")]
 LIBRARY_DIRS = ["/usr/lib/x86_64-linux-gnu", "/usr/lib", "/usr/local/lib"]
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 
@@ -27,6 +29,7 @@ class Allocator:
     name: str
     preload: str
     version: str
+    conf: str = ""  # MYALLOC_CONF, for a row of our own library with options
 
     def serves(self, provider):
         """Whether `provider`, the file that a process calls malloc in, is this allocator."""
@@ -71,10 +74,10 @@ def _find_one(name, root):
     """An Allocator, or the reason (a string) why there is none."""
     if name == GLIBC:
         return Allocator(name, "", os.confstr("CS_GNU_LIBC_VERSION") or "glibc")
-    if name == MYALLOC:
+    if name == MYALLOC or name.startswith(MYALLOC + ":"):
         path = os.path.join(root, "libmyalloc.so")
         if os.path.exists(path):
-            return Allocator(name, path, commit(root))
+            return Allocator(name, path, commit(root), name[len(MYALLOC) + 1:])
         return "libmyalloc.so is not built"
     if name in RIVALS:
         path = _find_rival(name)
@@ -87,11 +90,17 @@ def _find_one(name, root):
 
 
 def find(names, root):
-    """Returns (allocators found, {name: why it is skipped}). No names: everything known."""
+    """Returns (allocators found, {name: why it is skipped}). No names: everything known.
+
+    A name is glibc, myalloc, a rival's, the path of a library, or "myalloc:OPTIONS": ours with
+    these options, such as "myalloc:fit:best,purge:0".
+    """
     found, skipped = [], {}
-    for name in names or [GLIBC, MYALLOC, *RIVALS]:
+    for name in dict.fromkeys(names or KNOWN):
         one = _find_one(name, root)
         if isinstance(one, Allocator):
+            if one.name in (other.name for other in found):  # two files of one name
+                one = dataclasses.replace(one, name=one.preload)
             found.append(one)
         else:
             skipped[name] = one

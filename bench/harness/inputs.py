@@ -5,10 +5,10 @@ import random
 import subprocess
 
 SEED = 20240601
-C_FUNCTIONS = 180
-JSON_RECORDS = 400_000
-COMMITS = 4000
-XZ_MIB = 24
+C_FUNCTIONS = 120
+JSON_RECORDS = 300_000  # of seven values each: two million objects
+COMMITS = 3000
+XZ_MIB = 12
 PAGES = 30
 LINES_PER_PAGE = 60
 HOLES = 9
@@ -144,7 +144,7 @@ print(len(by_name), len(json.dumps(records)))
 
 PERL = """\
 my (%h, $sum);
-for my $i (1 .. 400_000) { $h{"key-" . ($i * 7919 % 1_000_003)} = "value $i " . "x" x ($i % 40) }
+for my $i (1 .. 300_000) { $h{"key-" . ($i * 7919 % 1_000_003)} = "value $i " . "x" x ($i % 40) }
 for my $k (keys %h) { $sum += length $h{$k}; delete $h{$k} if $sum % 3 }
 my @sorted = sort { $h{$a} cmp $h{$b} } keys %h;
 print scalar(@sorted), " $sum\\n";

@@ -47,6 +47,8 @@ def parse_pairs(text):
 def _environment(command, allocator, probe):
     env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "BENCH_PROBE")}
     env.update(command.env)
+    if allocator.conf:
+        env["MYALLOC_CONF"] = allocator.conf
     preload = [allocator.preload_for(command.brings_own)]
     if probe:
         preload.insert(0, probe[0])
@@ -117,6 +119,8 @@ def run(tool, command, allocator, probe=None, sampling=None):
         sample["output"] = hashlib.sha256(stdout).hexdigest()[:16]
     if own:
         sample.update(parse_pairs(own.group(1).decode()))
+        # The kernel counts the peak in steps, up to 100 KiB too low; the end's RSS is exact.
+        sample["peak_kib"] = max(sample["peak_kib"], sample["rss_after_kib"])
         if not allocator.serves(sample["malloc"]):
             raise Failed(f"malloc was served by {sample['malloc']}")
     return sample

@@ -66,7 +66,7 @@ def ratio_bars(rows, names, key, title):
                      f"$d{i} using 1:3:(0):($4-$3) with vectors nohead lw 0.8 lc rgb '#000000'"]
     tics = ", ".join(f"{_quoted(row.name)} {x}" for x, row in enumerate(rows))
     script += "\n".join(labels) + f"""
-set title {_quoted(title)} left offset 0,-0.5
+set title {_quoted(title)} offset 0,-0.5
 set xtics ({tics}) rotate by -28 left
 set xrange [-0.6:{len(rows) - 0.4}]
 set yrange [0:{CLIP + 0.3}]
@@ -76,20 +76,42 @@ plot {', '.join(bars)}
     return _gnuplot(script, 1100, 330)
 
 
+# How a label may lie beside its point, and where its box begins, in label widths and heights.
+PLACES = [("left offset 1,0", 0.1, -0.5), ("right offset -1,0", -1.1, -0.5),
+          ("center offset 0,1", -0.5, 0.5), ("center offset 0,-1", -0.5, -1.5),
+          ("left offset 0.8,0.8", 0.1, 0.3), ("left offset 0.8,-0.8", 0.1, -1.3)]
+LETTER_WIDTH, LABEL_HEIGHT = 0.0085, 0.055  # shares of the picture
+
+
+def _label_places(points):
+    """{name: place}, so that no label lies on another point or label. Coordinates are 0 to 1."""
+    boxes = [(x - 0.008, y - 0.02, x + 0.008, y + 0.02) for x, y in points.values()]
+    chosen = {}
+    for name, (x, y) in sorted(points.items(), key=lambda item: item[1]):
+        width = LETTER_WIDTH * len(name)
+        candidates = [(place, (x + dx * width, y + dy * LABEL_HEIGHT,
+                               x + (dx + 1) * width, y + (dy + 1) * LABEL_HEIGHT))
+                      for place, dx, dy in PLACES]
+        chosen[name], box = min(candidates, key=lambda c: sum(
+            c[1][0] < b[2] and b[0] < c[1][2] and c[1][1] < b[3] and b[1] < c[1][3]
+            for b in boxes))
+        boxes.append(box)
+    return chosen
+
+
 def scatter(points, names):
     """points: {name: (time, rss)}. The line joins those that nobody beats in both."""
     front = sorted(p for p in points.values()
                    if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points.values()))
     script = _block("front", [f"{t} {r}" for t, r in front])
     drawn = ["$front with lines lw 1.5 dt 2 lc rgb '#000000'"]
-    by_height = sorted(points.items(), key=lambda item: item[1][1])
-    for i, (name, (time, rss)) in enumerate(by_height):  # labels in turn above and below
-        script += _block(f"p{i}", [f"{time} {rss} {name}"])
-        drawn += [f"$p{i} using 1:2 with points pt 7 ps 1.3 lc rgb '{colour(name, names)}'",
-                  f"$p{i} using 1:2:3 with labels left offset 0.9,{0.5 if i % 2 else -0.5} "
-                  "tc rgb '#000000'"]
     high_t = max(t for t, _ in points.values())
     high_r = max(r for _, r in points.values())
+    places = _label_places({n: (t / high_t, r / high_r) for n, (t, r) in points.items()})
+    for i, (name, (time, rss)) in enumerate(points.items()):
+        script += _block(f"p{i}", [f"{time} {rss} {name}"])
+        drawn += [f"$p{i} using 1:2 with points pt 7 ps 1.3 lc rgb '{colour(name, names)}'",
+                  f"$p{i} using 1:2:3 with labels {places[name]} tc rgb '#000000'"]
     script += f"""
 set xlabel 'time, geometric mean, glibc = 1'
 set ylabel 'peak RSS, geometric mean, glibc = 1'
@@ -98,7 +120,7 @@ set xrange [0:{high_t * 1.2}]
 set yrange [0:{high_r * 1.15}]
 plot {', '.join(drawn)}
 """
-    return _gnuplot(script, 700, 420)
+    return _gnuplot(script, 1100, 440)
 
 
 def memory_over_time(curves, live, names, title):
@@ -111,7 +133,7 @@ def memory_over_time(curves, live, names, title):
     script += _block("live", [f"{t} {m}" for t, m in live])
     drawn.append("$live with lines lw 1.6 dt 2 lc rgb '#000000'")
     script += f"""
-set title {_quoted(title)} left offset 0,-0.5
+set title {_quoted(title)} offset 0,-0.5
 set xlabel 'seconds'
 set ylabel 'RSS, MiB'
 set xrange [0:*]

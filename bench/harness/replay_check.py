@@ -58,6 +58,10 @@ class Checks:
             expected = SOUND if length >= 184 else CORRUPT
             self.expect(status == expected, f"cut at {length}, sound or refused",
                         f"status {status}, {err.decode()}")
+        self._write_damaged(content[:CHUNK_BYTES + CHUNK_BYTES // 2])
+        status, _, err = _status(self.replay, self.damaged)
+        self.expect(status == SOUND and b"is cut off" in err, "replay says that a trace is cut off",
+                    f"status {status}, {err.decode()}")
 
     def flipped(self, content, rng):
         """A changed bit is noticed in a closed chunk; in the others it must not crash anything."""

@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 
-from harness import measure, plots, session, suite, table
+from harness import measure, memory, plots, session, suite, table
 from harness.allocators import GLIBC, MYALLOC, Allocator
 
 ROWS_PER_PICTURE = 11
@@ -88,13 +88,12 @@ def _bars(current):
 
 def _means(current):
     lines = []
-    for label, threads in table.GROUPS:
-        for key, what in ((table.TIME, "time"), (table.PEAK, "peak RSS")):
-            means = [current.mean(name, key, threads) for name in current.names()]
-            if any(count for _, _, count in means):
-                lines.append([f"{what}, {label}"] + [
-                    f"{mean:.2f}" + (f" ±{noise:.0%}" if noise is not None else "")
-                    if mean else "–" for mean, noise, _ in means])
+    for key, what in ((table.TIME, "time"), (table.PEAK, "peak RSS")):
+        for label, counted, means in table.mean_lines(current, key):
+            lines.append([f"{what}, {label} ({counted})"] + [
+                f"{mean:.2f}" + (f" ±{noise:.0%}" if noise is not None else "")
+                + (f" of {count}" if count != counted else "")
+                if mean else "–" for mean, noise, count in means])
     return _grid(["geometric mean", *current.names()], lines)
 
 
@@ -132,7 +131,7 @@ def _sample_memory(build, row, allocator):
                     sampling=measure.Sampling(resident))
         rss, notes = _read_points(resident), _read_points(live)
     start = rss[0][0]
-    return ([(t - start, kib / 1024) for t, kib in rss],
+    return ([(t - start, kib / 1024) for t, kib in rss if kib > 0],  # 0: it was ending
             [(t - start, size / 1024 ** 2) for t, size in notes])
 
 
@@ -180,7 +179,13 @@ def _failures(current):
     return "<h3>Failed</h3>" + _grid(["row", "allocator", "why"], lines) if lines else ""
 
 
-def page(current, real, build, scale):
+def _kept(session):
+    return _grid(["", *session.names()], [[title, *map(memory.text_of, values)]
+                                          for title, *values in memory.lines_of(session)])
+
+
+def page(current, others, build, scale):
+    """`others`: {"real": Session, "memory": Session}, as far as they were measured."""
     names = current.names()
     latency = [plots.latency(row, names) for row in current.rows if row.family == "latency"]
     parts = [
@@ -197,7 +202,11 @@ def page(current, real, build, scale):
         _section("The slowest calls", "Single calls of malloc and free, logarithmic. With more "
                  "threads than processors the maximum shows the scheduler.", *latency),
     ]
-    if real is not None:
+    if "memory" in others:
+        parts.append(_section("What is kept, and what growing costs", "Medians, lower is better.",
+                              _kept(others["memory"]), _failures(others["memory"])))
+    if "real" in others:
+        real = others["real"]
         parts.append(_section("Real programs", "Debian's, on generated inputs.", *_bars(real),
                               _means(real), _all_figures(real), _failures(real)))
     parts.append(_section("Where a rival beats libmyalloc by more than 5 %",

@@ -16,7 +16,9 @@ def _check(tool, row, allocator):
 
 def run(build, allocators, names):
     """Returns the exit status; prints a line for each claim and, last, "N passed, N failed"."""
-    rows, unknown = suite.chosen(suite.rows(build, SCALE, extra=["-f"]), names)
+    every_byte = ["-f"]
+    rows, unknown = suite.chosen(suite.rows(build, SCALE, every_byte)
+                                 + suite.memory_rows(build, SCALE, every_byte), names)
     outcomes = [(f"a workload is called {word}", "unknown") for word in unknown]
     tool = os.path.join(build, "measure")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -10,6 +10,7 @@ from harness.measure import Command
 
 TRACES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "traces")
 FOUR = (1, 2, 8, 32)
+REPLAYS = 100  # of a trace in one process, at full size: the traces are short
 
 # workload, variant, thread counts
 WORKLOADS = [
@@ -71,20 +72,41 @@ def _unpacked(packed, directory):
     return path
 
 
-def _replay_rows(build):
+def _replay_rows(build, scale):
     """A row "replay-NAME" for each recorded program NAME.trace.xz in bench/traces."""
     found = []
+    repeat = max(1, round(REPLAYS * scale))
     for packed in sorted(glob.glob(os.path.join(TRACES, "*.trace.xz"))):
         name = "replay-" + os.path.basename(packed).removesuffix(".trace.xz")
         trace = _unpacked(packed, os.path.join(build, "traces"))
-        found.append(Row(name, name, 1, Command([os.path.join(build, "replay"), trace])))
+        found.append(Row(name, name, 1, Command(
+            [os.path.join(build, "replay"), "--repeat", str(repeat), trace])))
     return found
 
 
+# What bench/memory.c probes; these and some workloads make the table of `make bench-memory`.
+PROBES = ["small", "large", "threads", "spawned", "attack", "phases", "sleeper", "freeonly",
+          "growth", "append4k", "append16", "pause"]
+PROBING_WORKLOADS = ["spike", "sawtooth"]
+
+
+def memory_rows(build, scale=1.0, extra=()):
+    """A row "memory-NAME" for each probe of bench/memory.c."""
+    return [_row(build, "memory", probe, 1, scale, extra) for probe in PROBES]
+
+
+def trace_rows(build, paths, repeat):
+    """A row for each trace file that a user recorded, with RSS / live bytes over time."""
+    replay = [os.path.join(build, "replay"), "--over-time", "/dev/null", "--repeat", str(repeat)]
+    return [Row(os.path.basename(path), path, 1, Command([*replay, os.path.abspath(path)]))
+            for path in paths]
+
+
 def rows(build, scale=1.0, extra=()):
-    """All rows. Recorded programs are replayed whole: `scale` and `extra` do not concern them."""
-    return [_row(build, workload, variant, threads, scale, extra)
-            for workload, variant, counts in WORKLOADS for threads in counts] + _replay_rows(build)
+    """All rows. Recorded programs are replayed whole; `scale` only says how often."""
+    own = [_row(build, workload, variant, threads, scale, extra)
+           for workload, variant, counts in WORKLOADS for threads in counts]
+    return own + _replay_rows(build, scale)
 
 
 def chosen(candidates, names):

@@ -12,7 +12,7 @@ TIME, PEAK, AFTER = "seconds", "peak_kib", "rss_after_kib"
 GROUPS = [("all rows", None), ("1 and 2 threads", (1, 2)), ("8 and 32 threads", (8, 32))]
 
 
-def _print_grid(title, head, lines):
+def print_grid(title, head, lines):
     widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
     print(f"\n{title}")
     for line in [head, ["-" * w for w in widths], *lines]:
@@ -48,18 +48,30 @@ def _print_ratios(session, title, key, unit_name, unit):
     lines = [[row.name, _span(row.cells[GLIBC], key, unit),
               *(_ratio_text(row, name, key) for name in names)]
              for row in session.rows if any(c.values(key) for c in row.cells.values())]
+    for label, counted, means in mean_lines(session, key):
+        lines.append([f"= geometric mean, {label} ({counted})", "",
+                      *(_mean_text(*mean, counted) for mean in means)])
+    print_grid(title, head, lines)
+
+
+def mean_lines(session, key):
+    """[(group of rows, how many, [Session.mean for each allocator])]: of those that say more."""
+    lines, told = [], {1}
     for label, threads in GROUPS:
-        means = [session.mean(name, key, threads) for name in names]
-        if any(count for _, _, count in means):
-            lines.append([f"= geometric mean, {label}", ""]
-                         + [_mean_text(*mean) for mean in means])
-    _print_grid(title, head, lines)
+        means = [session.mean(name, key, threads) for name in session.names()]
+        counted = max(count for _, _, count in means)
+        if counted and counted not in told:
+            lines.append((label, counted, means))
+            told.add(counted)
+    return lines
 
 
-def _mean_text(mean, spread, count):
+def _mean_text(mean, spread, count, counted):
+    """A mean with its noise, and of how many rows when an allocator has failed in some."""
     if mean is None:
         return "-"
-    return f"{mean:.3f}" + (f" ±{spread:.1%}" if spread is not None else "") + f" n={count}"
+    return (f"{mean:.3f}" + (f" ±{spread:.1%}" if spread is not None else "")
+            + (f" of {count}" if count != counted else ""))
 
 
 def _print_absolute(session, title, key, unit):
@@ -67,7 +79,19 @@ def _print_absolute(session, title, key, unit):
     lines = [[row.name, *(_span(row.cells[name], key, unit) for name in session.names())]
              for row in session.rows if any(c.values(key) for c in row.cells.values())]
     if lines:
-        _print_grid(title, head, lines)
+        print_grid(title, head, lines)
+
+
+def _print_seconds(session):
+    """The whole process as seen from outside, its start and end included."""
+    lines = []
+    for row in session.rows:
+        figures = [[row.cells[name].median(key) for key in ("wall", "user", "sys")]
+                   for name in session.names()]
+        lines.append([row.name] + ["-" if None in three else "{:.2f} {:.2f}+{:.2f}".format(*three)
+                                   for three in figures])
+    print_grid("Wall seconds, user + system seconds of the whole process, medians",
+                ["", *session.names()], lines)
 
 
 def _print_extras(session):
@@ -79,7 +103,7 @@ def _print_extras(session):
             texts = ["-" if m is None else _number(m) for m in medians]
             lines.append([f"{row.name} {key}", *texts])
     if lines:
-        _print_grid("Other figures, medians", ["", *session.names()], lines)
+        print_grid("Other figures, medians", ["", *session.names()], lines)
 
 
 def losses(session, key):
@@ -89,7 +113,7 @@ def losses(session, key):
         worst = []
         for name in session.names():
             ratio = row.ratio(MYALLOC, key, base=name)
-            if name != MYALLOC and ratio is not None and ratio > LOSS:
+            if not name.startswith(MYALLOC) and ratio is not None and ratio > LOSS:
                 worst.append((ratio, row.name, name, row.noisy(MYALLOC, key, base=name)))
         found += sorted(worst, reverse=True)[:1]
     return sorted(found, reverse=True)
@@ -102,11 +126,12 @@ def _print_losses(session):
         lines = [[name, f"{ratio:.2f}", rival, "within the noise" if noisy else ""]
                  for ratio, name, rival, noisy in losses(session, key)]
         if lines:
-            _print_grid(f"Rows where a rival beats myalloc by more than 5 %: {what}",
+            print_grid(f"Rows where a rival beats myalloc by more than 5 %: {what}",
                         ["", "ours / best", "best rival", ""], lines)
 
 
-def print_all(session):
+def print_surroundings(session):
+    """The machine, the allocators, and what was skipped."""
     machine = session.machine
     print(f"\n{machine['cpu']}, {machine['cpus']} processors, {machine['memory_mib']} MiB, "
           f"Linux {machine['kernel']}, THP {machine['thp']}, commit {machine['commit']}, "
@@ -115,6 +140,15 @@ def print_all(session):
         print(f"  {a.name}: {a.version or 'version unknown'}")
     for name, why in session.skipped.items():
         print(f"  {name}: skipped, {why}")
+
+
+def print_failures(session):
+    for row, name, why in session.failures():
+        print(f"FAILED: {row} under {name}: {why}")
+
+
+def print_all(session):
+    print_surroundings(session)
     print("Ratios of medians, glibc = 1.00, lower is better; ~ within the noise (Mann-Whitney,"
           " p > 0.05)")
     if session.runs < 4:
@@ -125,10 +159,10 @@ def print_all(session):
     _print_absolute(session, "RSS after the work, MiB: median [min, max]", AFTER, 1024)
     _print_absolute(session, "Million operations a second: median [min, max]", "mops", 1)
     _print_absolute(session, "Minor faults, thousands: median [min, max]", "minor_faults", 1000)
+    _print_seconds(session)
     _print_extras(session)
     _print_losses(session)
-    for row, name, why in session.failures():
-        print(f"FAILED: {row} under {name}: {why}")
+    print_failures(session)
 
 
 KNOWN_KEYS = {TIME, PEAK, AFTER, "wall", "user", "sys", "minor_faults", "major_faults", "name",
@@ -145,11 +179,15 @@ CSV_KEYS = [("time", TIME), ("rss", PEAK), ("user", "user"), ("sys", "sys"),
             ("wall", "wall"), ("rss-after", AFTER), ("mops", "mops")]
 
 
-def write_files(session, directory, stem="results"):
-    """results.json (everything) and results.csv (medians, minima, maxima)."""
+def write_json(session, directory, stem):
     os.makedirs(directory, exist_ok=True)
     with open(os.path.join(directory, stem + ".json"), "w", encoding="utf-8") as file:
         json.dump({"schema": 1, **dataclasses.asdict(session)}, file, indent=1)
+
+
+def write_files(session, directory, stem="results"):
+    """results.json (everything) and results.csv (medians, minima, maxima)."""
+    write_json(session, directory, stem)
     with open(os.path.join(directory, stem + ".csv"), "w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(["test", "alloc", *(name for name, _ in CSV_KEYS),

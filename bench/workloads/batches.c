@@ -7,7 +7,13 @@
  */
 #include "common.h"
 
-enum { BLOCKS = 8000000, SMALL_BATCH = 1000, LARGE_BATCH = 20000, WORKING_SET = 60000 };
+enum {
+    BLOCKS = 8000000,
+    SET_STEPS = 3000000,
+    SMALL_BATCH = 1000,
+    LARGE_BATCH = 20000,
+    WORKING_SET = 60000
+};
 
 static struct block make_block(struct rng *r)
 {
@@ -57,7 +63,7 @@ static void run_working_set(size_t block_count, size_t set_size)
 int main(int argc, char **argv)
 {
     bench_init(argc, argv, "batches", "fifo lifo random random20k set60k");
-    size_t block_count = bench_scaled(BLOCKS, SMALL_BATCH);
+    size_t block_count = bench_scaled(bench_is_variant("set60k") ? SET_STEPS : BLOCKS, SMALL_BATCH);
     double start = bench_now();
     if (bench_is_variant("set60k")) {
         run_working_set(block_count, bench_scaled(WORKING_SET, SMALL_BATCH));

@@ -2,9 +2,9 @@
  * latency: how long single calls take, not how many fit into a second. Stands for: games, audio,
  * trading, request handlers with deadlines. Each thread replaces random slots; sizes are mostly
  * small, one in 1,000 reaches 1 MiB; each malloc and each free is timed by itself, the clock's own
- * cost subtracted. The percentiles are of all threads together, the maximum is the worst call.
- * With more threads than processors the maximum shows the scheduler more than the allocator.
- * Live floor: 5,000 blocks, 700 bytes on average: 3.5 MB, split over the threads.
+ * cost subtracted (its step may be 10 ns). The percentiles are of all threads together, the maximum
+ * is the worst call. With more threads than processors the maximum shows the scheduler more than
+ * the allocator. Live floor: 5,000 blocks, 700 bytes on average: 3.5 MB, split over the threads.
  */
 #include "common.h"
 

@@ -11,7 +11,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { OWN = 1000, SHARED_PER_THREAD = 2000, ROUNDS = 10, STEPS = 20000000 };
+enum { OWN = 1000, SHARED_PER_THREAD = 2000, ROUNDS = 10, STEPS = 12000000 };
 
 struct shared_slot {
     atomic_flag busy; // held for the few instructions of a swap

@@ -1,14 +1,14 @@
 /*
  * phases: a program whose sizes change from phase to phase. Stands for: long-running servers and
- * browsers whose memory grows without a leak. 1.5 million blocks; then, four times, nine in ten are
+ * browsers whose memory grows without a leak. 500,000 blocks; then, four times, nine in ten are
  * freed at random and their places are filled with blocks of the next range of sizes, so the holes
  * of one phase are too small for the next unless neighbours coalesce and empty pages go back.
- * Live floor: 60 MB in the first phase, 250 MB at the last peak, 25 MB at the end; the tables of
- * the workload itself are 29 MB more.
+ * Live floor: 20 MB in the first phase, 84 MB at the last peak, 8 MB at the end; the tables of
+ * the workload itself are 10 MB more.
  */
 #include "common.h"
 
-enum { BLOCKS = 1500000, ROUNDS = 4, KEEP_ONE_IN = 10 };
+enum { BLOCKS = 500000, ROUNDS = 4, KEEP_ONE_IN = 10 };
 
 static const struct {
     size_t low, high;

@@ -312,6 +312,18 @@ class Matrix:
         if notes:
             print("\nNotes", *notes, sep="\n")
 
+    def print_only_ours(self):
+        """What runs under the library and fails under others; "every" when nobody else runs it."""
+        lines = []
+        for name, row in self.results.items():
+            ours = row.get(allocators.MYALLOC)
+            failing = [other for other, result in row.items() if result.outcome == FAIL]
+            if ours and ours.outcome in (PASS, OWN) and failing:
+                every = len(failing) == len(self.found) - 1
+                lines.append(f"  {name:<22}{'every other: ' if every else ''}{' '.join(failing)}")
+        if lines:
+            print("\nRun under myalloc, fail under", *lines, sep="\n")
+
     def count(self, allocator, outcome):
         return sum(row.get(allocator) is not None and row[allocator].outcome == outcome
                    for row in self.results.values())
@@ -388,6 +400,7 @@ def main():
             matrix.run(case)
             matrix.print_row(case)
         matrix.print_reasons()
+        matrix.print_only_ours()
         matrix.print_counts()
         if options.json:
             matrix.write(options.json)

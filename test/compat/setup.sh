@@ -22,7 +22,8 @@ if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT
 fi
 export DEBIAN_FRONTEND=noninteractive
-install=(apt-get install -y -qq --no-install-recommends)
+# Another apt-get may be at work: wait for it.
+install=(apt-get install -y -qq -o DPkg::Lock::Timeout=600 --no-install-recommends)
 apt-get update -qq
 if ! "${install[@]}" "${missing[@]}" >/dev/null </dev/null; then
     for package in "${missing[@]}"; do

@@ -2,6 +2,7 @@
 # needs: /usr/bin/python3
 # packages: python3
 # serves: python3
+# timeout: 180
 # quick: yes
 export PYTHONMALLOC=malloc PYTHONHASHSEED=1
 cat >work.py <<'SOURCE'
@@ -26,7 +27,9 @@ if __name__ == "__main__":
     print(subprocess.run([sys.executable, "-c", "print(3 ** 50)"], capture_output=True).stdout)
     print(zlib.crc32(zlib.compress(bytes(range(256)) * 4000)))
     try:
-        b"x" * (1 << 46)
+        # More than the addresses there are: for less, some allocators promise memory that the
+        # system does not have, and the machine runs out of it.
+        b"x" * (1 << 47)
     except MemoryError:
         print("MemoryError")
 SOURCE

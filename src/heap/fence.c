@@ -22,13 +22,12 @@
 #include "heap/canary.h"
 #include "heap/protect.h"
 #include "side/live.h"
-#include "side/options.h"
 
 #define FRONT_MAX      65536UL // a block at multiples of more has no hidden page before it
 #define ROWS           2       // hidden before a run and behind it
 #define NEWEST         2       // FENCE-1
 #define WAITING_MAX    128
-#define WAIT_BYTES_MIN (8UL << 20)
+#define WAIT_BYTES_MIN (16UL << 20)
 #define WAIT_BYTES_MAX (128UL << 20)
 #define RESIDENT_MAX   (4UL << 20) // a longer block waits without memory
 #define WAIT_SHARE     8           // of the memory in use
@@ -470,7 +469,7 @@ void *fence_take(size_t bytes, size_t room, size_t alignment)
     room = max_size(room, bytes);
     char *block = NULL;
     bool is_aligned = alignment > os_page_bytes();
-    if (bytes < g_options.huge_bytes || (is_aligned && has_guards())) {
+    if (bytes < huge_limit_bytes() || (is_aligned && has_guards())) {
         block = take_run(bytes, room, alignment);
     } // no room in the region: a mapping may still be had
     if (block == NULL && !(is_aligned && has_guards())) {
@@ -490,7 +489,7 @@ bool fence_give(struct granule *head, void *ptr, const void *caller)
 
 void *fence_resize(struct granule *head, void *ptr, size_t bytes, const void *caller)
 {
-    bool is_huge = bytes >= g_options.huge_bytes;
+    bool is_huge = bytes >= huge_limit_bytes();
     if (head == NULL) {
         return is_huge ? resize_huge(ptr, bytes) : NULL;
     }

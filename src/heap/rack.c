@@ -21,9 +21,9 @@
 #include "side/live.h"
 
 #define GRANULES_MIN   2
-#define GRANULES_SMALL 8  // 128 KiB between two guard pages
+#define GRANULES_SMALL 4  // 64 KiB between two guard pages
 #define GRANULES_MAX   16 // 256 KiB, for medium blocks
-#define OPEN_BYTES     8192UL
+#define OPEN_BYTES     4096UL
 #define OPEN_SLOTS_MIN 8U
 #define PICKED_AT_ONCE 4
 #define EMPTIES_MAX    3   // racks of a class that are kept

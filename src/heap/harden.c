@@ -25,6 +25,7 @@
 
 #define STOCK_MAX       32U
 #define STOCK_BYTES     (8UL * 1024) // of a class in a stock, but for two slots
+#define DELAY_MIN       4            // slots wait in any class
 #define DEFERRED_MAX    64
 #define NEIGHBOUR_BYTES 32U  // looked at on either side of a block that is freed
 #define LAST_BYTES      16U  // looked at of the slot freed last, with each request
@@ -85,7 +86,7 @@ static unsigned room_for(unsigned class)
 
 static unsigned delay_for(unsigned class)
 {
-    return (unsigned)clamp_size(g_harden.delay_bytes / rack_slot_bytes(class), 1,
+    return (unsigned)clamp_size(g_harden.delay_bytes / rack_slot_bytes(class), DELAY_MIN,
                                 g_harden.delay_max);
 }
 

@@ -18,13 +18,13 @@
 #define RACK_EMPTY_CLASS CLASSES // of blocks of no bytes
 #define RACK_CLASSES     (CLASSES + 1)
 #define RACK_SLOTS_MAX   1024
-#define RACK_SLACK_MAX   4095U // bytes of a slot behind its block, as far as a record can tell
+#define RACK_SLACK_MAX   8191U // bytes of a slot behind its block, as far as a record can tell
 
 // A record: whether a block is in use there, how many bytes of the slot lie behind it, and how
-// often, modulo eight, it was freed.
+// often, modulo four, it was freed.
 #define RECORD_USED       0x8000U
-#define RECORD_FREES_STEP 0x1000U
-#define RECORD_FREES      0x7000U
+#define RECORD_FREES_STEP 0x2000U
+#define RECORD_FREES      0x6000U
 
 struct rack {
     char *start;         // [const] while it is a rack; as all up to `first`

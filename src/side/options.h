@@ -30,11 +30,10 @@
     NUMBER(perturb, 0, 0, 255,                                                                     \
            "fill new blocks with the complement of this byte, freed ones with it (M_PERTURB)")     \
     NUMBER(harden, 0, 0, 3,                                                                        \
-           "catch misuse: 1: canaries, guard pages, quarantine; 2: every byte looked at, longer "  \
-           "quarantine; 3: blocks from 2 KiB on alone between guard pages, realloc moves")         \
+           "catch misuse; 0: what costs nothing; 1, 2, 3: more and slower, see below")             \
     NUMBER(guard, 0, 0, 1UL << 32,                                                                 \
-           "one in so many blocks of up to a page lies between guard pages, with stacks of its "   \
-           "allocation and its free; 5000 costs next to nothing; 0: none")                         \
+           "one in so many blocks of up to a page lies between guard pages, say 5000, see below; " \
+           "0: none")                                                                              \
     WORD(foreign, 0, "ignore|forward|abort",                                                       \
          "free of a pointer that is not ours: leak it with one warning, hand it to libc, or die")  \
     WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")                    \

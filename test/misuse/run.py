@@ -143,8 +143,8 @@ def print_reasons(results):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--allocators", type=lambda text: text.split(","), default=[],
-                        help="comma-separated: glibc, myalloc, a rival's name, or a path; "
-                             "default: all")
+                        help="comma-separated: glibc, myalloc, a rival's name, or a path, each "
+                             "perhaps with options, as myalloc:harden=1+guard=100; default: all")
     parser.add_argument("--build", default=f"{ROOT}/build/misuse", help="where programs go")
     parser.add_argument("--repeat", type=int, default=5, metavar="N",
                         help="run each N times and count the worst (default 5)")
@@ -155,8 +155,9 @@ def parse_arguments():
                              "built by `make bench-build`, at this scale")
     parser.add_argument("--bench", type=lambda text: text.split(","), default=[],
                         help="with --cost: only these workloads, as server@8,batches-*")
-    parser.add_argument("--at-least", type=int, metavar="N",
-                        help="fail unless libmyalloc.so catches N")
+    parser.add_argument("--at-least", type=lambda text: [int(word) for word in text.split(",")],
+                        metavar="N,N", default=[],
+                        help="fail unless the allocators, in this order, catch so many")
     return parser.parse_args()
 
 
@@ -178,10 +179,10 @@ def main():
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"sizes": SIZES, "results": results}, file, indent=1)
-    ours = results.get(allocators.MYALLOC)
-    if options.at_least is None:
-        return 0
-    return 0 if ours is not None and count(ours, CAUGHT) >= options.at_least else 1
+    caught = [count(by_case, CAUGHT) for by_case in results.values()]
+    is_enough = len(caught) >= len(options.at_least) and all(
+        one >= least for one, least in zip(caught, options.at_least))
+    return 0 if is_enough else 1
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@
 #define DEFERRED_MAX    64
 #define NEIGHBOUR_BYTES 32U  // looked at on either side of a block that is freed
 #define LAST_BYTES      16U  // looked at of the slot freed last, with each request
-#define ENDS_BYTES      64U  // looked at on both ends of a long slot that is used again
+#define ENDS_BYTES      64UL // looked at on both ends of a long slot that is used again
 #define SHORT_BYTES     256U // a slot that is cleared without a call
 #define LOOKS           3
 

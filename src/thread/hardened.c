@@ -103,13 +103,13 @@ void hardened_give(struct heap *heap, const struct block *block, void *ptr, cons
 
 void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const void *caller)
 {
+    if (block->kind == BLOCK_SLOT) {
+        bool fits = !g_harden.moves_always && bytes < g_harden.alone_bytes &&
+                    harden_resize(rack_of(block->head), ptr, bytes, caller);
+        return fits ? ptr : NULL;
+    }
     if (g_harden.moves_always && block->head != NULL) { // huge ones would be copied in vain
         return NULL;
-    }
-    if (block->kind == BLOCK_SLOT) {
-        bool fits =
-            bytes < g_harden.alone_bytes && harden_resize(rack_of(block->head), ptr, bytes, caller);
-        return fits ? ptr : NULL;
     }
     return bytes >= g_harden.alone_bytes ? fence_resize(block->head, ptr, bytes, caller) : NULL;
 }

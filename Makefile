@@ -52,12 +52,18 @@ SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c \
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Os) \
         -fno-asynchronous-unwind-tables
 
+# What only an option runs lies behind all other code, where no process maps it unasked.
+OPTIONAL := $(addprefix $(B)/heap/,harden.o rack.o fence.o guard.o protect.o) \
+        $(addprefix $(B)/thread/,hardened.o sampled.o)
+
 $(B)/cli/%.o: src/cli/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
 $(B)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_LIB) -MMD -MP -c -o $@ $<
+	$(if $(filter $@,$(OPTIONAL)),objcopy --rename-section .text=option_text \
+	        --rename-section .text.unlikely=option_text $@)
 
 define floor_archive
 $(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/api/interpose.c,$(wildcard src/$(1)/*.c)))

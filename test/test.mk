@@ -109,21 +109,24 @@ SUITES_tiny     := api corruption stress
 SUITES_page16k  := $(PRELOADED)
 SUITES_page64k  := $(PRELOADED)
 SUITES_clang    := $(PRELOADED)
+SUITES_harden   := api corruption stress
 SUITES_asan     := archive
 SUITES_ubsan    := archive
 SUITES_tsan     := archive
 SUITES_fuzz     := fuzz
 SUITES_valgrind := valgrind
 SUITES_glibc    := $(PRELOADED) preload
-ALL_GROUPS      := main debug brk-off tiny page16k page64k clang asan ubsan tsan fuzz model
+ALL_GROUPS      := main debug harden brk-off tiny page16k page64k clang asan ubsan tsan fuzz model
 
 DIR_main     := build
 DIR_brk-off  := build
+DIR_harden   := build
 DIR_glibc    := build
 DIR_valgrind := build-debug
 CC_clang     := clang
 CC_fuzz      := clang
 CONF_brk-off := MYALLOC_CONF=brk:0
+CONF_harden  := MYALLOC_CONF=harden:1 TEST_EXCEPT=test/support/harden.except
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \

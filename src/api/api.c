@@ -13,6 +13,9 @@
 #include "base/os.h"
 #include "side/options.h"
 #include "thread/block.h"
+#include "heap/guard.h"
+#include "thread/hardened.h"
+#include "thread/sampled.h"
 #include "thread/start.h"
 
 #include <errno.h>
@@ -58,6 +61,18 @@ static void perturb_fill(void *ptr, size_t bytes)
 
 static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 {
+    if (g_harden.is_quick) {
+        void *usual = hardened_take_usual(bytes, caller);
+        if (LIKELY(usual != NULL)) {
+            return usual;
+        }
+    }
+    if (g_guard.every != 0) {
+        void *usual = sampled_take_usual(bytes, caller);
+        if (LIKELY(usual != NULL)) {
+            return usual;
+        }
+    }
     bool clean;
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     perturb_fill(ptr, bytes);
@@ -79,6 +94,12 @@ void api_free_slow(void *ptr)
         return;
     }
     if (UNLIKELY(!block_give_usual(ptr, CALLER()))) {
+        if (g_harden.is_quick && LIKELY(hardened_give_usual(ptr, CALLER()))) {
+            return;
+        }
+        if (g_guard.every != 0 && LIKELY(sampled_give_usual(ptr, CALLER()))) {
+            return;
+        }
         if (record_is_on()) {
             recorder_give(ptr);
         }
@@ -314,6 +335,7 @@ int api_mallopt(int parameter, int value)
     case M_PERTURB:
         g_options.perturb = (unsigned)value & 0xff;
         if (g_options.perturb != 0) {
+            g_harden.is_quick = false;
             thread_set_checked();
         }
         return 1;

@@ -20,7 +20,11 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/basin.h"
+#include "heap/fence.h"
+#include "heap/guard.h"
+#include "heap/harden.h"
 #include "heap/medium.h"
+#include "heap/rack.h"
 #include "heap/orphan.h"
 #include "heap/pool.h"
 #include "heap/transfer.h"
@@ -42,8 +46,17 @@ static void prefork(void)
     pool_prefork();
     transfer_prefork();
     medium_prefork();
+    if (g_guard.every != 0) {
+        guard_prefork();
+    }
+    if (g_harden.is_on) {
+        rack_prefork();
+    }
     basin_prefork();
     files_prefork();
+    if (g_harden.is_on) {
+        fence_prefork();
+    }
     huge_prefork();
     backing_prefork();
     run_prefork();
@@ -61,8 +74,17 @@ static void postfork_parent(void)
     run_postfork_parent();
     backing_postfork_parent();
     huge_postfork_parent();
+    if (g_harden.is_on) {
+        fence_postfork_parent();
+    }
     files_postfork_parent();
     basin_postfork_parent();
+    if (g_harden.is_on) {
+        rack_postfork_parent();
+    }
+    if (g_guard.every != 0) {
+        guard_postfork_parent();
+    }
     medium_postfork_parent();
     transfer_postfork_parent();
     pool_postfork_parent();
@@ -83,8 +105,17 @@ static void postfork_child(void)
     run_postfork_child();
     backing_postfork_child();
     huge_postfork_child();
+    if (g_harden.is_on) {
+        fence_postfork_child();
+    }
     files_postfork_child();
     basin_postfork_child();
+    if (g_harden.is_on) {
+        rack_postfork_child();
+    }
+    if (g_guard.every != 0) {
+        guard_postfork_child();
+    }
     medium_postfork_child();
     transfer_postfork_child();
     pool_postfork_child();

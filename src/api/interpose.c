@@ -17,6 +17,7 @@
 #include "base/line.h"
 #include "base/die.h"
 #include "base/os.h"
+#include "heap/guard.h"
 #include "side/options.h"
 #include "thread/start.h"
 
@@ -284,5 +285,8 @@ CONSTRUCTOR static void interpose_start(void)
     fork_register();
     if (os_env("MYALLOC_CONF") != NULL && !is_shadowed()) {
         statistics_start(); // starts the allocator: only where options may ask for numbers
+        if (g_guard.every != 0) {
+            guard_arm();
+        }
     }
 }

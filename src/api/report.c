@@ -11,6 +11,8 @@
 #include "arena/run.h"
 #include "base/config.h"
 #include "heap/census.h"
+#include "heap/fence.h"
+#include "heap/harden.h"
 #include "map/size_class.h"
 #include "myalloc.h"
 #include "thread/start.h"
@@ -42,6 +44,14 @@ static void take_snapshot(struct snapshot *snapshot)
     }
     snapshot->run = run_stats();
     snapshot->huge = huge_stats();
+    if (g_harden.is_on) {
+        size_t blocks = 0;
+        size_t bytes = 0;
+        fence_huge_waiting(&blocks, &bytes);
+        snapshot->huge.live_blocks -= blocks;
+        snapshot->huge.live_bytes -= bytes;
+        snapshot->huge.cached_bytes += bytes;
+    }
     snapshot->system_bytes = snapshot->run.region.break_bytes + snapshot->run.region.map_bytes;
     snapshot->live_bytes = census_live_bytes(&snapshot->census) + snapshot->census.tray_bytes;
     snapshot->end_bytes = run_end_free_bytes();

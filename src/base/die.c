@@ -3,13 +3,14 @@
  * Owns:       the wording of every fatal message.
  * Threads:    any, in any state.
  * Locks:      none.
- * Invariants: DIE-1  one line, one write, then abort.
+ * Invariants: DIE-1  one line, one write, then abort; the stacks of a sampled block between them.
  */
 #include "base/die.h"
 
 #include "base/line.h"
 #include "base/maps.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,7 +28,8 @@ void die_add_place(struct line *line, const void *address)
     }
 }
 
-NORETURN static void die(const char *what, const void *ptr, size_t block_bytes, const void *caller)
+static void tell(const char *what, const void *ptr, size_t block_bytes, const char *before_place,
+                 const void *caller)
 {
     struct line line = {.used = 0};
     line_add(&line, "myalloc: fatal: ");
@@ -40,10 +42,15 @@ NORETURN static void die(const char *what, const void *ptr, size_t block_bytes, 
         line_add(&line, "-byte block)");
     }
     if (caller != NULL) {
-        line_add(&line, ", called from ");
+        line_add(&line, before_place);
         die_add_place(&line, caller);
     }
     line_write(&line, STDERR_FILENO); // DIE-1
+}
+
+NORETURN static void die(const char *what, const void *ptr, size_t block_bytes, const void *caller)
+{
+    tell(what, ptr, block_bytes, ", called from ", caller);
     abort();
 }
 
@@ -82,6 +89,23 @@ void die_overwritten_block(const void *ptr, size_t block_bytes, const void *call
     die("write to a free block behind", ptr, block_bytes, caller);
 }
 
+// Hardened mode: found when the block is used again, or its memory given back.
+void die_write_after_free(const void *ptr, size_t block_bytes, const void *caller)
+{
+    die("write to a freed block:", ptr, block_bytes, caller);
+}
+
+// Hardened mode: found when the block is freed or resized.
+void die_overflow(const void *ptr, size_t block_bytes, const void *caller)
+{
+    die("write behind the end of", ptr, block_bytes, caller);
+}
+
+void die_underflow(const void *ptr, size_t block_bytes, const void *caller)
+{
+    die("write before the beginning of", ptr, block_bytes, caller);
+}
+
 void die_excess_free(const void *ptr, size_t block_bytes, const void *caller)
 {
     die("more frees than blocks beside", ptr, block_bytes, caller);
@@ -101,6 +125,41 @@ void die_pool_foreign(const void *ptr, const void *caller)
 void die_pool_dead(const void *pool, const void *caller)
 {
     die("use of a destroyed pool:", pool, 0, caller);
+}
+
+static void tell_stack(const char *what, const struct die_stack *stack)
+{
+    for (uint32_t i = 0; i < stack->count; i++) {
+        struct line line = {.used = 0};
+        line_add(&line, "myalloc: ");
+        line_add(&line, i == 0 ? what : "  from ");
+        if (i == 0) {
+            line_add(&line, " by thread ");
+            line_add_number(&line, stack->thread_id);
+            line_add(&line, " at ");
+        }
+        die_add_place(&line, stack->frames[i]);
+        line_write(&line, STDERR_FILENO);
+    }
+}
+
+void die_sampled(enum die_sampled_kind kind, const struct die_story *story, const void *caller)
+{
+    static const char *const what[] = {
+        [DIE_ACCESS_FREED] = "access to a freed block:",
+        [DIE_ACCESS_BEFORE] = "access before the beginning of",
+        [DIE_ACCESS_BEHIND] = "access behind the end of",
+        [DIE_SAMPLED_DOUBLE] = "double free of",
+        [DIE_SAMPLED_OVERFLOW] = "write behind the end of",
+    };
+    bool is_access = kind <= DIE_ACCESS_BEHIND;
+    tell(what[kind], story->ptr, story->block_bytes, is_access ? ", at " : ", called from ",
+         caller);
+    tell_stack("allocated", story->taken);
+    if (story->freed != NULL) {
+        tell_stack("freed", story->freed);
+    }
+    abort();
 }
 
 void die_bug(const char *condition, const char *file, int line_number)

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 NORETURN COLD void die_double_free(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void die_interior_free(const void *ptr, size_t block_bytes, const void *caller);
@@ -19,10 +20,37 @@ NORETURN COLD void die_invalid_free(const void *ptr, const void *caller);
 NORETURN COLD void die_foreign_free(const void *ptr, const void *caller);
 NORETURN COLD void die_realloc_freed(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void die_overwritten_block(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_write_after_free(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_overflow(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void die_underflow(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void die_excess_free(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void die_pool_block(const void *ptr, const void *caller);
 NORETURN COLD void die_pool_foreign(const void *ptr, const void *caller);
 NORETURN COLD void die_pool_dead(const void *pool, const void *caller);
+
+// What guard:N tells of a sampled block. The line about it is followed by more: where it was
+// allocated and, when it is freed, where that was, one frame a line.
+#define DIE_FRAMES_MAX 16
+struct die_stack {
+    uint32_t thread_id;
+    uint32_t count;
+    const void *frames[DIE_FRAMES_MAX];
+};
+struct die_story {
+    const void *ptr;
+    size_t block_bytes;
+    const struct die_stack *taken, *freed; // freed NULL: it is in use
+};
+enum die_sampled_kind {
+    DIE_ACCESS_FREED,
+    DIE_ACCESS_BEFORE,
+    DIE_ACCESS_BEHIND,
+    DIE_SAMPLED_DOUBLE,
+    DIE_SAMPLED_OVERFLOW,
+};
+NORETURN COLD void die_sampled(enum die_sampled_kind kind, const struct die_story *story,
+                               const void *caller);
+
 NORETURN COLD void die_bug(const char *condition, const char *file, int line);
 
 struct line;

@@ -22,9 +22,12 @@ enum lock_rank {
     LOCK_POOL,     // slabs without an owner
     LOCK_TRANSFER, // one per small class: batches between threads
     LOCK_MEDIUM,   // one per medium class: its slabs
+    LOCK_GUARD,    // the records of sampled blocks, of guard:N
+    LOCK_RACK,     // one per class: its slots, in hardened mode
     LOCK_BASINS,   // the list of the pools of include/myalloc.h
     LOCK_BASIN,    // one per such pool that threads share
     LOCK_FILES,    // the files of myalloc_map_file
+    LOCK_FENCE,    // freed large blocks that wait, in hardened mode
     LOCK_HUGE,     // registry and cache of mappings
     LOCK_BACKING,  // the file of backing:DIR
     LOCK_RUN,      // the region, its free runs and the break

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 // Of 47 bits of addresses, programs lie below 2^44 or from 0x55 2^40 on, mappings from 0x7f 2^40
@@ -237,6 +238,29 @@ bool os_purge(void *start, size_t bytes)
     return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, MADV_DONTNEED, 0) == 0;
 }
 
+bool os_protect(void *start, size_t bytes, bool is_usable)
+{
+    long protection = is_usable ? PROT_READ | PROT_WRITE : PROT_NONE;
+    return !fail_now() && os_call(SYS_mprotect, (long)start, (long)bytes, protection, 0) == 0;
+}
+
+uint64_t os_random(void)
+{
+    static _Atomic(uint64_t) g_calls;
+    uint64_t random[2] = {0, 0};
+    const void *seed = (const void *)getauxval(AT_RANDOM); // NOLINT: the kernel's pointer
+    if (seed != NULL) {
+        memcpy(random, seed, sizeof random);
+    }
+    uint64_t calls = atomic_fetch_add_explicit(&g_calls, 1, memory_order_relaxed) + 1;
+    uint64_t x = random[0] ^ (random[1] + calls * 0x9e3779b97f4a7c15ULL);
+    for (int i = 0; i < 3; i++) { // so that nobody can tell the seed from what it gave
+        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL + random[1];
+        x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL + random[0];
+    }
+    return x ^ (x >> 31);
+}
+
 void os_huge_pages(void *start, size_t bytes)
 {
     os_call(SYS_madvise, (long)start, (long)bytes, MADV_HUGEPAGE, 0);
@@ -251,6 +275,35 @@ void os_signals_block(uint64_t *old)
 void os_signals_restore(const uint64_t *old)
 {
     os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, sizeof *old);
+}
+
+void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struct sigaction *before)
+{
+    struct sigaction action = {.sa_sigaction = handler,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    int saved = errno;
+    sigaction(signal, &action, before);
+    errno = saved; // OS-1
+}
+
+void os_signal_default(int signal_number)
+{
+    int saved = errno;
+    signal(signal_number, SIG_DFL);
+    errno = saved; // OS-1
+}
+
+const void *os_context_code(const void *context)
+{
+    const ucontext_t *of_fault = context;
+#if defined(__x86_64__)
+    return (const void *)of_fault->uc_mcontext.gregs[REG_RIP]; // NOLINT: an address of code
+#elif defined(__aarch64__)
+    return (const void *)of_fault->uc_mcontext.pc; // NOLINT: an address of code
+#else
+    (void)of_fault;
+    return NULL;
+#endif
 }
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)

@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,12 +39,21 @@ void *os_remap(void *start, size_t old_bytes, size_t new_bytes);
 
 // Gives the pages back, keeps the addresses; they read as zero afterwards. False: still there.
 bool os_purge(void *start, size_t bytes);
+// Makes pages unreadable, or usable again; what they hold stays. False: refused.
+bool os_protect(void *start, size_t bytes, bool is_usable);
+uint64_t os_random(void); // each time another; made from the secret that a process starts with
 // Asks for huge pages where the system gives them on request; whether it does is its affair.
 void os_huge_pages(void *start, size_t bytes);
 
 // Holds back all signals of this thread; *old is what os_signals_restore needs.
 void os_signals_block(uint64_t *old);
 void os_signals_restore(const uint64_t *old);
+
+// A handler of a fault: for this signal, on its own stack when there is one; *before: the last one.
+void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *),
+                    struct sigaction *before);
+void os_signal_default(int signal);
+const void *os_context_code(const void *context); // where the fault happened; NULL: unknown
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
 void os_futex_wake(_Atomic(uint32_t) *word);

@@ -9,6 +9,7 @@
 
 #include "heap/medium.h"
 #include "heap/orphan.h"
+#include "heap/rack.h"
 #include "heap/slab.h"
 #include "heap/transfer.h"
 
@@ -33,6 +34,17 @@ static void count_medium(struct census *census, const struct granule *slab)
     class->cached_blocks += slab->carved - live - (size_t)__builtin_popcountll(slab->mask);
 }
 
+static void count_rack(struct census *census, const struct granule *entry)
+{
+    const struct rack *rack = rack_of(entry);
+    // Once, where it begins; none of blocks of no bytes.
+    if (granule_map_find(rack->start) == granule_map_index(entry) && rack->class < CLASSES) {
+        struct census_class *class = &census->classes[rack->class];
+        class->slabs++;
+        class->live_blocks += rack_live_count(rack, &census->slack_bytes);
+    }
+}
+
 RACY_READER static void count_granules(struct census *census)
 {
     for (size_t i = 1; i < granule_map_count(); i++) { // CENSUS-1
@@ -42,7 +54,9 @@ RACY_READER static void count_granules(struct census *census)
             count_small(census, entry);
         } else if (state == GRANULE_MEDIUM) {
             count_medium(census, entry);
-        } else if (state == GRANULE_LARGE) {
+        } else if (state == GRANULE_RACK) {
+            count_rack(census, entry);
+        } else if (state == GRANULE_LARGE || state == GRANULE_FENCE) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;
         } else if (state == GRANULE_BASIN) {
@@ -102,5 +116,5 @@ size_t census_live_bytes(const struct census *census)
     for (unsigned i = 0; i < CLASSES; i++) {
         bytes += census->classes[i].live_blocks * size_class_bytes(i);
     }
-    return bytes;
+    return bytes - census->slack_bytes;
 }

@@ -15,6 +15,7 @@ struct census {
         size_t cached_blocks; // free, in bins, magazines, foreign lists and transfer pools
         uint64_t handed;      // given since the start, and what lies in bins of others
     } classes[CLASSES];
+    size_t slack_bytes; // hardened mode: of live blocks as their class counts them, but not theirs
     size_t large_blocks, large_bytes;
     size_t tray_count, tray_bytes; // of the pools of include/myalloc.h, whole
     size_t heaps, heaps_bound;

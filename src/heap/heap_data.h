@@ -17,18 +17,28 @@ struct foreign_list {
     uint32_t count; // blocks
 };
 
+// `busy`: inside of a slow path; and, with guard:N, always BUSY_SAMPLED, so that the usual slow
+// paths are left for those that count.
+#define BUSY_INSIDE  1
+#define BUSY_SAMPLED 2
+
 struct ALIGNED(64) heap {
-    void **bins;           // [owner] thread.c: the free lists at hand, one per small class
-    bool busy;             // [owner] thread.c: inside a slow path; signal handlers look
-    bool is_checked;       // [owner] thread.c: bins are checked_bins, hidden from the fast path
-    uint8_t watched_slabs; // [owner] watch.c: slabs opened while it looked at the lists
-    bool is_borrowed;      // [owner] thread.c: by a dead thread, for the time of one call
-    bool is_inherited;     // [const] while the child of a fork has threads; orphan.c changes it
-    uint32_t empties;      // [owner] heap.c: slabs kept though empty
-    uint32_t had_many;     // [owner] heap.c: bit c set: class c had many slabs not long ago
-    uint32_t refills;      // [owner] heap.c: that took the long way
-    const void *caller;    // [owner] thread.c: who called the slow path, for messages
-    void *deferred;        // [owner] thread.c: frees by signal handlers while busy
+    void **bins;            // [owner] thread.c: the free lists at hand, one per small class
+    uint8_t busy;           // [owner] thread.c: see below; signal handlers look
+    bool is_checked;        // [owner] thread.c: bins are checked_bins, hidden from the fast path
+    uint8_t watched_slabs;  // [owner] watch.c: slabs opened while it looked at the lists
+    bool leaves_slowly;     // [owner] thread.c: borrowed by a dead thread for one call, or sampled
+    bool is_inherited;      // [const] while the child of a fork has threads; orphan.c changes it
+    uint32_t empties;       // [owner] heap.c: slabs kept though empty
+    uint32_t had_many;      // [owner] heap.c: bit c set: class c had many slabs not long ago
+    uint32_t refills;       // [owner] heap.c: that took the long way
+    const void *caller;     // [owner] thread.c: who called the slow path, for messages
+    void *deferred;         // [owner] thread.c: frees by signal handlers while busy
+    int64_t sample_left;    // [owner] sampled.c: blocks until the next one that is sampled
+    uint64_t sample_random; // [owner] sampled.c
+    uint32_t sample_next;   // [owner] sampled.c: bit c set: the next block of class c is it
+    bool is_borrowed;       // [owner] thread.c: by a dead thread, for the time of one call
+    struct harden *harden;  // [owner] harden.c: NULL, or what it has at hand in hardened mode
 
     struct granule *active[SMALL_CLASSES];      // [owner] heap.c: slab that each bin comes from
     struct foreign_list foreign[SMALL_CLASSES]; // [owner] heap.c

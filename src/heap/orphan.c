@@ -12,6 +12,7 @@
  */
 #include "heap/orphan.h"
 
+#include "heap/harden.h"
 #include "heap/heap.h"
 #include "heap/mail.h"
 #include "heap/medium.h"
@@ -136,13 +137,14 @@ void orphan_adopt_after_fork(const struct heap *own)
 {
     for (struct heap *heap = load(&g_orphan.first); heap != NULL; heap = heap->next_heap) {
         lock_init(&heap->mail_lock, LOCK_MAIL);
-        if (heap == own || heap->bins == NULL || heap->busy) {
+        if (heap == own || heap->bins == NULL || (heap->busy & BUSY_INSIDE) != 0) {
             continue;
         }
-        heap->busy = true;
+        heap->busy = BUSY_INSIDE;
         heap_flush(heap);
         medium_flush(heap);
-        heap->busy = false;
+        harden_flush(heap);
+        heap->busy = 0;
         orphan_park(heap);
     }
 }

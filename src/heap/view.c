@@ -74,9 +74,9 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *run)
         *run = 1;
         return MYALLOC_LIVE_GRANULE_LARGE;
     }
-    return state == GRANULE_LARGE || state == GRANULE_BASIN ? MYALLOC_LIVE_GRANULE_LARGE
-           : state == GRANULE_NONE                          ? MYALLOC_LIVE_GRANULE_FOREIGN
-                                                            : MYALLOC_LIVE_GRANULE_CLEAN;
+    return state == GRANULE_NONE   ? MYALLOC_LIVE_GRANULE_FOREIGN
+           : state == GRANULE_FREE ? MYALLOC_LIVE_GRANULE_CLEAN
+                                   : MYALLOC_LIVE_GRANULE_LARGE;
 }
 
 RACY_READER static bool is_dirty(size_t i)

@@ -15,6 +15,9 @@
 #include "arena/huge.h"
 #include "arena/run.h"
 #include "base/os.h"
+#include "heap/fence.h"
+#include "heap/guard.h"
+#include "heap/harden.h"
 #include "heap/medium.h"
 #include "heap/orphan.h"
 #include "heap/slab.h"
@@ -28,6 +31,8 @@ struct seen {
     uint8_t class;               // of a slab
     uint16_t blocks;             // of a slab
     size_t bytes;                // of all else
+    const struct rack *rack;     // of a rack
+    const char *start;           // of a block between guard pages
     uint64_t free[BITS_WORDS];   // bit set: the block is free
     uint64_t cached[BITS_WORDS]; // bit set: it is so in some thread's stock
 };
@@ -39,6 +44,7 @@ struct walk {
     unsigned block; // of its slab
     size_t huge_at;
     size_t huge_count;
+    unsigned guard_at; // place of the pool of guard:N
     struct huge_view *huge;
     struct batch batches[SMALL_CLASSES * TRANSFER_BATCHES];
     struct seen seen[];
@@ -109,6 +115,17 @@ static void see_medium(const struct granule *slab, struct seen *seen)
     }
 }
 
+static void see_rack(const struct rack *rack, struct seen *seen)
+{
+    seen->rack = rack;
+    seen->blocks = rack->opened;
+    for (unsigned slot = 0; slot < rack->opened; slot++) {
+        if ((rack_record(rack, slot) & RECORD_USED) == 0) {
+            mark(seen->free, slot);
+        }
+    }
+}
+
 RACY_READER static void see_granules(struct walk *walk)
 {
     for (size_t i = 1; i < walk->granules; i++) {
@@ -123,8 +140,11 @@ RACY_READER static void see_granules(struct walk *walk)
             seen->bytes = (size_t)entry->length << GRANULE_SHIFT;
             if (state == GRANULE_MEDIUM) {
                 see_medium(entry, seen);
-            } else if (state == GRANULE_LARGE) {
+            } else if (state == GRANULE_RACK) {
+                see_rack(rack_of(entry), seen);
+            } else if (state == GRANULE_LARGE || state == GRANULE_FENCE) {
                 seen->bytes = entry->usable_bytes;
+                seen->start = state == GRANULE_FENCE ? fence_block(entry) : NULL;
             }
             i += max_size(entry->length, 1) - 1; // what is behind its head is no head
         }
@@ -135,7 +155,8 @@ RACY_READER static void see_stocks(struct walk *walk, const struct heap *own, bo
 {
     for (const struct heap *heap = orphan_next_heap(NULL); heap != NULL;
          heap = orphan_next_heap(heap)) {
-        void *const *bins = heap == own || (others && !heap->busy) ? heap->bins : NULL;
+        void *const *bins =
+            heap == own || (others && (heap->busy & BUSY_INSIDE) == 0) ? heap->bins : NULL;
         for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
             mark_list(walk, heap->foreign[class].head, true);
             if (bins != NULL) {
@@ -187,12 +208,30 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
         walk->block = 0;
         return false;
     }
-    block->bytes = size_class_bytes(seen->class);
-    block->address = (char *)granule_map_address(walk->at) + i * block->bytes;
-    block->tier = size_class_is_small(seen->class) ? MYALLOC_SMALL : MYALLOC_MEDIUM;
+    size_t bytes = rack_slot_bytes(seen->class);
+    block->address = (char *)granule_map_address(walk->at) + i * bytes;
+    block->bytes =
+        seen->rack == NULL ? bytes : rack_bytes_in(seen->rack, rack_record(seen->rack, i));
+    bool is_medium = seen->class < CLASSES && !size_class_is_small(seen->class);
+    block->tier = is_medium ? MYALLOC_MEDIUM : MYALLOC_SMALL;
     block->state = is_marked(seen->cached, i) ? MYALLOC_CACHED
                    : is_marked(seen->free, i) ? MYALLOC_FREE
                                               : MYALLOC_IN_USE;
+    return true;
+}
+
+// Sampled blocks: those in use now.
+static bool next_in_pool(struct walk *walk, struct myalloc_block *block)
+{
+    const void *ptr = NULL;
+    size_t bytes = 0;
+    while (ptr == NULL) {
+        if (!guard_look(walk->guard_at++, &ptr, &bytes)) {
+            return false;
+        }
+    }
+    *block = (struct myalloc_block){
+        ptr, bytes, bytes <= SMALL_BYTES_MAX ? MYALLOC_SMALL : MYALLOC_MEDIUM, MYALLOC_IN_USE};
     return true;
 }
 
@@ -206,18 +245,25 @@ bool walk_next(struct walk *walk, struct myalloc_block *block)
             }
         } else if (seen->bytes != 0) {
             *block = (struct myalloc_block){
-                .address = granule_map_address(walk->at++),
+                .address = seen->start != NULL ? seen->start : granule_map_address(walk->at),
                 .bytes = seen->bytes,
                 .tier = seen->state == GRANULE_BASIN ? MYALLOC_POOL : MYALLOC_LARGE,
                 .state = seen->state == GRANULE_FREE ? MYALLOC_FREE : MYALLOC_IN_USE,
             };
+            walk->at++;
             return true;
         }
     }
     if (walk->huge_at < walk->huge_count) {
-        const struct huge_view *view = &walk->huge[walk->huge_at++];
+        struct huge_view *view = &walk->huge[walk->huge_at++];
+        if (g_harden.is_on) {
+            fence_see_huge(view);
+        }
         *block = (struct myalloc_block){view->start, view->bytes, MYALLOC_HUGE,
                                         view->is_cached ? MYALLOC_CACHED : MYALLOC_IN_USE};
+        return true;
+    }
+    if (next_in_pool(walk, block)) {
         return true;
     }
     walk_end(walk);

@@ -30,6 +30,8 @@ enum granule_state {
     GRANULE_MEDIUM,  // first granule of a medium slab
     GRANULE_LARGE,   // first granule of a large block
     GRANULE_BASIN,   // first granule of a tray: memory of a pool of include/myalloc.h
+    GRANULE_RACK,    // first granule of slots, in hardened mode
+    GRANULE_FENCE,   // first granule of a large block between guard pages, in hardened mode
     GRANULE_BODY,    // a further granule of a medium slab, large block or tray: see head_distance
 };
 
@@ -38,6 +40,7 @@ struct heap;
 struct ALIGNED(64) granule {
     _Atomic(struct heap *) owner; // [atomic] heap of a small slab; NULL for all else
     void *free;                   // [owner] small: blocks that came back, linked
+                                  // RACK: its structure; FENCE: its block
     uint32_t left;                // [owner] small: local frees until the next event
     uint32_t armed;               // [owner] small: what `left` was set to
     uint16_t listed;              // [owner] small: blocks on `free` when `left` was set
@@ -54,7 +57,7 @@ struct ALIGNED(64) granule {
     uint32_t length; // [owner] granules of the run; FREE: also in the last entry
     union {
         uint64_t mask;       // [lock: LOCK_MEDIUM] medium: bit set = free and in no magazine
-        size_t usable_bytes; // [owner] large: whole pages; afterwards: of the block that was here
+        size_t usable_bytes; // [owner] large, fence; afterwards: of the block that was here
     };
 };
 static_assert(sizeof(struct granule) == CACHE_LINE_BYTES, "one line an entry");

@@ -13,6 +13,7 @@
 #include "arena/run.h"
 #include "base/line.h"
 #include "base/maps.h"
+#include "heap/guard.h"
 #include "heap/heap.h"
 #include "heap/large.h"
 #include "heap/medium.h"
@@ -22,6 +23,7 @@
 #include "heap/tray.h"
 #include "side/options.h"
 #include "thread/emergency.h"
+#include "thread/hardened.h"
 #include "thread/start.h"
 #include "thread/thread.h"
 
@@ -71,6 +73,9 @@ static struct block find_in_region(size_t index, const void *ptr)
         return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
                               head->usable_bytes};
     }
+    case GRANULE_RACK:
+    case GRANULE_FENCE:
+        return hardened_find(head, ptr);
     case GRANULE_BASIN:
         if (tray_of(ptr) != NULL) {
             return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
@@ -99,6 +104,15 @@ struct block block_find(const void *ptr)
     // Before the registry, which may lock: a signal handler frees such blocks.
     if (emergency_is_inside(ptr)) {
         return (struct block){BLOCK_EMERGENCY, BLOCK_OK, NULL, emergency_usable_bytes(ptr)};
+    }
+    if (UNLIKELY(g_harden.is_on)) {
+        return hardened_find_huge(ptr);
+    }
+    if (UNLIKELY(guard_is_inside(ptr))) {
+        struct block block = {BLOCK_GUARD, BLOCK_OK, NULL, 0};
+        bool is_block = guard_find(ptr, &block.bytes) != GUARD_INTERIOR;
+        block.fault = is_block ? BLOCK_OK : BLOCK_INTERIOR; // a freed one: see guard_give
+        return block;
     }
     size_t bytes = huge_usable_bytes(ptr);
     if (bytes != 0) {
@@ -171,8 +185,10 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
     if (huge_freed_bytes(ptr) != 0) {
         die_double_free(ptr, huge_freed_bytes(ptr), caller);
     }
-    if (huge_holder_bytes(ptr) != 0) {
-        die_interior_free(ptr, huge_holder_bytes(ptr), caller);
+    size_t holder_bytes = huge_holder_bytes(ptr);
+    if (holder_bytes != 0) {
+        holder_bytes = g_harden.is_on ? fence_huge_bytes_of(holder_bytes) : holder_bytes;
+        die_interior_free(ptr, holder_bytes, caller);
     }
     if (is_on_own_stack(ptr)) {
         die_invalid_free(ptr, caller);
@@ -215,6 +231,10 @@ static unsigned class_for(size_t bytes, size_t alignment)
 
 static void *take_from(struct heap *heap, size_t bytes, size_t alignment, bool *clean)
 {
+    if (UNLIKELY(g_harden.is_on)) {
+        *clean = true;
+        return hardened_take(heap, bytes, bytes, alignment);
+    }
     unsigned class = class_for(bytes, alignment);
     *clean = false;
     if (size_class_is_small(class)) {
@@ -245,11 +265,26 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
     return ptr;
 }
 
+static void *take_growing_hardened(size_t bytes, size_t room, const void *caller)
+{
+    bool clean;
+    struct heap *heap = thread_enter(caller);
+    if (heap == NULL) {
+        return block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    }
+    void *ptr = hardened_take(heap, bytes, room, BLOCK_ALIGN_BYTES);
+    thread_leave(heap);
+    return ptr;
+}
+
 void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
     size_t roomy = bytes + bytes / GROWTH_ROOM;
+    if (UNLIKELY(g_harden.is_on)) {
+        return take_growing_hardened(bytes, is_step ? roomy : bytes, caller);
+    }
     roomy = bytes <= MEDIUM_BYTES_MAX ? min_size(roomy, MEDIUM_BYTES_MAX) : roomy;
     struct heap *heap = is_step && is_for_region(roomy) ? thread_try_enter(caller) : NULL;
     if (heap != NULL) {
@@ -306,6 +341,13 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
         if (!huge_give(ptr)) {
             die_double_free(ptr, block->bytes, caller);
         }
+        break;
+    case BLOCK_SLOT:
+    case BLOCK_FENCE:
+        hardened_give(heap, block, ptr, caller);
+        break;
+    case BLOCK_GUARD:
+        guard_give(ptr, caller);
         break;
     case BLOCK_EMERGENCY:
     case BLOCK_NONE:
@@ -382,6 +424,9 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
         // Also below a limit that has risen: moving page tables is cheaper than copying.
         return bytes >= min_size(huge_limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes)
                                                                      : NULL;
+    case BLOCK_SLOT:
+    case BLOCK_FENCE: // see block_resize
+    case BLOCK_GUARD:
     case BLOCK_NONE:
         break;
     }
@@ -390,19 +435,21 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
 
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
-    bool fits = bytes <= block->bytes;
+    bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE;
+    bool fits = bytes <= block->bytes && !is_hardened;
     bool is_run = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
     if (fits && !is_run && bytes >= block->bytes / 2) {
         return ptr;
     }
-    if (!is_run || thread_is_interrupted()) {
+    if (!(is_run || is_hardened) || thread_is_interrupted()) {
         return NULL;
     }
     struct heap *heap = thread_enter(caller);
     if (heap == NULL) {
         return NULL;
     }
-    void *resized = resize_in(ptr, block, bytes);
+    void *resized =
+        is_hardened ? hardened_resize(block, ptr, bytes, caller) : resize_in(ptr, block, bytes);
     live_realloc(resized == ptr);
     thread_leave(heap);
     return resized;
@@ -421,7 +468,8 @@ bool block_trim(size_t pad_bytes, const void *caller)
     heap_flush(heap);
     medium_flush(heap);
     orphan_dissolve_all();
-    size_t purged = heap_purge_pages(heap) + pool_purge_pages() + medium_purge();
+    size_t given = g_harden.is_on ? hardened_trim(heap, caller) : 0;
+    size_t purged = given + heap_purge_pages(heap) + pool_purge_pages() + medium_purge();
     live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
     purged += huge_release_cache();
     arena_give_waiting();

@@ -7,34 +7,11 @@
 #include "heap/slab.h"
 #include "heap/view.h"
 #include "map/size_class.h"
+#include "thread/finding.h"
 #include "thread/thread.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum block_kind {
-    BLOCK_NONE, // not in our memory
-    BLOCK_SMALL,
-    BLOCK_MEDIUM,
-    BLOCK_LARGE,
-    BLOCK_HUGE,
-    BLOCK_EMERGENCY,
-};
-
-enum block_fault {
-    BLOCK_OK,       // a block in use begins here, as far as we can know
-    BLOCK_FREED,    // one began here, or would, but is free
-    BLOCK_INTERIOR, // inside a block in use
-    BLOCK_OF_POOL,  // in the memory of a pool of include/myalloc.h
-    BLOCK_UNKNOWN,  // nothing of ours
-};
-
-struct block {
-    enum block_kind kind;
-    enum block_fault fault;
-    struct granule *head; // NULL for huge and emergency blocks
-    size_t bytes;         // usable; of the freed or holding block after a fault, 0 unknown
-};
 
 // What stands at `ptr`; never dereferences it.
 struct block block_find(const void *ptr);
@@ -67,14 +44,8 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller);
 
 // The usual blocks that the fast path does not take: a medium one, or a small one of another
 // thread. False: nothing was done, look closer.
-static inline bool block_give_usual(void *ptr, const void *caller)
+static inline bool block_give_here(struct heap *heap, struct granule *entry, void *ptr)
 {
-    size_t index = granule_map_find(ptr);
-    struct heap *heap = index != 0 ? thread_try_enter(caller) : NULL;
-    if (UNLIKELY(heap == NULL)) {
-        return false;
-    }
-    struct granule *entry = granule_map_entry(index);
     enum granule_state state = granule_state(entry);
     bool is_usual = false;
     if (granule_is_small(entry)) {
@@ -87,6 +58,18 @@ static inline bool block_give_usual(void *ptr, const void *caller)
         is_usual = true;
         medium_give(heap, entry->class, ptr);
     }
+    return is_usual;
+}
+
+// The same of a heap that is bound, not checked, not busy.
+static inline bool block_give_usual(void *ptr, const void *caller)
+{
+    size_t index = granule_map_find(ptr);
+    struct heap *heap = index != 0 ? thread_try_enter(caller) : NULL;
+    if (UNLIKELY(heap == NULL)) {
+        return false;
+    }
+    bool is_usual = block_give_here(heap, granule_map_entry(index), ptr);
     thread_leave_own(heap);
     return is_usual;
 }

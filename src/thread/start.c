@@ -13,6 +13,8 @@
 #include "arena/run.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "heap/guard.h"
+#include "heap/harden.h"
 #include "heap/view.h"
 #include "side/options.h"
 #include "side/record.h"
@@ -64,6 +66,10 @@ static enum start_mode start(void)
     if (g_options.record[0] != '\0') {
         record_start(g_options.record);
     }
+    if (g_options.guard != 0 && g_options.harden == 0) { // hardened blocks need no samples
+        guard_start(g_options.guard);
+    }
+    harden_start((unsigned)g_options.harden, g_options.perturb == 0 && !record_is_on());
     if (g_options.live != 0) {
         view_start();
     }

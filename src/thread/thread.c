@@ -9,6 +9,8 @@
 #include "thread/thread.h"
 
 #include "base/os.h"
+#include "heap/guard.h"
+#include "heap/harden.h"
 #include "heap/heap.h"
 #include "heap/medium.h"
 #include "heap/orphan.h"
@@ -39,6 +41,7 @@ static void heap_empty(struct heap *heap)
 {
     heap_flush(heap);
     medium_flush(heap);
+    harden_flush(heap);
 }
 
 static void thread_exit(void *unused)
@@ -54,9 +57,9 @@ static void thread_exit(void *unused)
     if (heap == NULL) {     // the thread of a forked child that needed none
         return;
     }
-    heap->busy = true;
+    heap->busy = BUSY_INSIDE;
     heap_empty(heap);
-    heap->busy = false;
+    heap->busy = 0;
     orphan_park(heap);
 }
 
@@ -101,14 +104,19 @@ static struct heap *thread_bind(void)
     }
     heap->bins = t_cache.bins; // THREAD-1
     heap->is_checked = false;
+    heap->busy = 0;
     heap->is_borrowed = t_cache.is_dead;
+    heap->leaves_slowly = t_cache.is_dead || g_guard.every != 0;
     if (t_cache.is_dead) {
         return heap;
+    }
+    if (g_guard.every != 0) {
+        heap->busy = BUSY_SAMPLED;
     }
     t_cache.self = heap;
     atomic_store_explicit(&heap->thread_id, g_options.live != 0 ? os_thread_id() : 0,
                           memory_order_relaxed);
-    if (g_options.perturb != 0 || record_is_on()) {
+    if (g_options.perturb != 0 || record_is_on() || g_harden.is_on) {
         make_checked(heap);
     }
     // The heap is bound: should these allocate, they find it.
@@ -127,31 +135,40 @@ struct heap *thread_enter_slow(const void *caller)
             return NULL;
         }
     }
-    if (heap->busy) {
+    if ((heap->busy & BUSY_INSIDE) != 0) {
         return NULL;
     }
-    heap->busy = true;
+    heap->busy |= BUSY_INSIDE;
     heap->caller = caller;
     atomic_signal_fence(memory_order_seq_cst); // signal handlers see `busy` first
     return heap;
 }
 
-void thread_leave_borrowed(struct heap *heap)
+void thread_leave_slow(struct heap *heap)
 {
+    atomic_signal_fence(memory_order_seq_cst);
+    if (!heap->is_borrowed) {
+        heap->busy &= BUSY_SAMPLED;
+        return;
+    }
     heap_empty(heap);
-    heap->busy = false;
+    heap->busy = 0;
     orphan_park(heap); // THREAD-2
 }
 
 bool thread_is_interrupted(void)
 {
     struct heap *heap = untag(t_cache.self);
-    return heap != NULL && heap->busy;
+    return heap != NULL && (heap->busy & BUSY_INSIDE) != 0;
 }
 
 void thread_defer_free(void *ptr)
 {
     struct heap *heap = untag(t_cache.self);
+    if (g_harden.is_on) { // nothing is written into the block
+        harden_defer(heap, ptr);
+        return;
+    }
     *(void **)ptr = heap->deferred;
     heap->deferred = ptr;
 }
@@ -161,6 +178,9 @@ void *thread_take_deferred(void)
     struct heap *heap = untag(t_cache.self);
     if (heap == NULL || heap->deferred == NULL) {
         return NULL;
+    }
+    if (g_harden.is_on) {
+        return harden_take_deferred(heap);
     }
     void *ptr = heap->deferred;
     heap->deferred = *(void **)ptr;

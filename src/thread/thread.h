@@ -31,7 +31,7 @@ extern HIDDEN _Thread_local struct thread_cache t_cache;
 // The heap to work with in a slow path, marked busy; NULL: the thread has none (no memory), or was
 // interrupted in the middle of a slow path by the signal handler that now calls.
 NOINLINE COLD struct heap *thread_enter_slow(const void *caller);
-NOINLINE COLD void thread_leave_borrowed(struct heap *heap);
+NOINLINE COLD void thread_leave_slow(struct heap *heap);
 
 // The usual case of thread_enter: a heap that is bound, not checked, not busy; else NULL.
 static inline struct heap *thread_try_enter(const void *caller)
@@ -40,7 +40,7 @@ static inline struct heap *thread_try_enter(const void *caller)
     if (UNLIKELY(((uintptr_t)heap & 1) != 0) || UNLIKELY(heap->busy)) {
         return NULL;
     }
-    heap->busy = true;
+    heap->busy = BUSY_INSIDE;
     heap->caller = caller;
     atomic_signal_fence(memory_order_seq_cst); // signal handlers see `busy` first
     return heap;
@@ -56,14 +56,14 @@ static inline struct heap *thread_enter(const void *caller)
 static inline void thread_leave_own(struct heap *heap)
 {
     atomic_signal_fence(memory_order_seq_cst);
-    heap->busy = false;
+    heap->busy = 0;
 }
 
 // Ends what thread_enter began.
 static inline void thread_leave(struct heap *heap)
 {
-    if (UNLIKELY(heap->is_borrowed)) { // by a dead thread, for one call
-        thread_leave_borrowed(heap);
+    if (UNLIKELY(heap->leaves_slowly)) {
+        thread_leave_slow(heap);
     } else {
         thread_leave_own(heap);
     }

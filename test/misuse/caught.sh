@@ -5,22 +5,31 @@ table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 
 catalogue() {
-    python3 test/misuse/run.py --allocators myalloc --repeat 3 --reasons --at-least 77 \
-        >"$table" 2>&1 || { cat "$table" && false; }
+    python3 test/misuse/run.py --allocators myalloc,myalloc:harden=1 --repeat 3 --reasons \
+        --at-least 77,105 >"$table" 2>&1 || { cat "$table" && false; }
 }
 
 all_run() {
     grep -q '^caught of ' "$table" && ! grep '^not run' "$table"
 }
 
-# told CASE SIZE MESSAGE - each run of the case with a block of the size ended by the message.
+# told CASE SIZE MESSAGE - by default each run of the case with a block of the size ended by the
+# message.
 told() {
     local ended
-    ended=$(grep -E "^  . $1 $2: " "$table")
+    ended=$(sed -n '/^myalloc$/,/^$/p' "$table" | grep -E "^  . $1 $2: ")
     [[ $ended == "  + $1 $2: signal 6 myalloc: fatal: $3 "* ]] || { echo "$ended" && false; }
 }
 
-claim "the catalogue runs, 77 of its 116 runs are caught" catalogue
+# hardened CASE MESSAGE - so it is with harden:1, for small and medium blocks.
+hardened() {
+    local ended
+    ended=$(sed -n '/^myalloc:harden=1$/,/^$/p' "$table" | grep -cE \
+        "^  [+] $1 (small|medium): signal 6 myalloc: fatal: $2 ")
+    equal "$ended" 2
+}
+
+claim "the catalogue runs: 77 of its 116 runs are caught, 105 with harden:1" catalogue
 claim "every case of it runs" all_run
 for size in small medium large; do
     claim "invalid_free, $size" told invalid_free $size "free of an invalid pointer:"
@@ -35,4 +44,9 @@ for size in medium large; do
         "free of a misaligned pointer:"
     claim "invalid_free_close, $size" told invalid_free_close $size "free of a pointer inside"
 done
+claim "harden:1: one_byte_overflow" hardened one_byte_overflow "write behind the end of"
+claim "harden:1: one_byte_underflow" hardened one_byte_underflow "write before the beginning of"
+claim "harden:1: write_after_free" hardened write_after_free "write to a freed block:"
+claim "harden:1: double_free_reuse" hardened double_free_reuse "double free of"
+claim "harden:1: invalid_free_close" hardened invalid_free_close "free of a pointer inside a block:"
 finish

@@ -9,6 +9,7 @@ run is repeated, and the worst counts: addresses are random.
 """
 
 import argparse
+import dataclasses
 import concurrent.futures
 import json
 import os
@@ -20,12 +21,14 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 
 from harness import allocators  # noqa: E402 (the path to it is set above)
+import cost  # noqa: E402
 
 SIZES = {"small": 16, "medium": 4096, "large": 256 * 1024}
 FLAGS = ["-O0", "-g", "-w", "-fno-builtin", "-fcf-protection=none", "-U_FORTIFY_SOURCE"]
 CAUGHT, MISSED, LATE, HUNG, BROKEN = "+", ".", "L", "T", "?"
 WORST_FIRST = [BROKEN, MISSED, LATE, HUNG, CAUGHT]
 TIMEOUT_SECONDS = 10
+COLUMN = 18  # of an allocator and its options
 
 
 def build(directory):
@@ -46,12 +49,40 @@ def ended_by(status):
     return f"signal {-status}" if status < 0 else f"status {status}"
 
 
-def run_once(program, arguments, preload):
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """An allocator, with the options that it is run with."""
+
+    name: str
+    preload: str
+    options: str
+
+    def environment(self):
+        result = dict(os.environ, LC_ALL="C.UTF-8")
+        for key, value in (("LD_PRELOAD", self.preload), ("MYALLOC_CONF", self.options)):
+            result.pop(key, None)
+            if value:
+                result[key] = value
+        return result
+
+
+def find_subjects(names):
+    """(subjects, {name: why there is none}); a name may be followed by options: myalloc:harden=1."""
+    if not names:
+        names = [None, *(f"{allocators.MYALLOC}:harden={level}" for level in (1, 2, 3))]
+    found, lacking = [], {}
+    for name in names:
+        base, _, options = (name or "").partition(":")
+        ones, reasons = allocators.find([base] if base else [], ROOT)
+        lacking.update(reasons)
+        found += [Subject(f"{one.name}:{options}" if options else one.name, one.preload,
+                          options.replace("=", ":").replace("+", ",")) for one in ones]
+    return found, lacking
+
+
+def run_once(program, arguments, subject):
     """(mark, why) of one run."""
-    environment = dict(os.environ, LC_ALL="C.UTF-8")
-    environment.pop("LD_PRELOAD", None)
-    if preload:
-        environment["LD_PRELOAD"] = preload
+    environment = subject.environment()
     try:
         done = subprocess.run([program, *arguments], env=environment, capture_output=True,
                               stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS, check=False)
@@ -69,15 +100,15 @@ def run_once(program, arguments, preload):
     return BROKEN, why
 
 
-def run_often(program, arguments, preload, times):
+def run_often(program, arguments, subject, times):
     """The worst of several runs: what depends on where the kernel puts the heap is no catch."""
-    return min((run_once(program, arguments, preload) for _ in range(times)),
+    return min((run_once(program, arguments, subject) for _ in range(times)),
                key=lambda run: WORST_FIRST.index(run[0]))
 
 
-def run_all(cases, allocator, pool, times):
+def run_all(cases, subject, pool, times):
     """{case: [(mark, why) for each size]}"""
-    runs = {(name, index): pool.submit(run_often, program, arguments, allocator.preload, times)
+    runs = {(name, index): pool.submit(run_often, program, arguments, subject, times)
             for name, program, sizes in cases for index, arguments in enumerate(sizes)}
     return {name: [runs[name, index].result() for index in range(len(sizes))]
             for name, _, sizes in cases}
@@ -89,16 +120,16 @@ def count(results, mark):
 
 def print_table(cases, results):
     width = max(len(name) for name, _, _ in cases)
-    print(f"{'':<{width}}" + "".join(f"{name:>10}" for name in results))
+    print(f"{'':<{width}}" + "".join(f"{name:>{COLUMN}}" for name in results))
     for name, _, _ in cases:
         marks = ["".join(mark for mark, _ in by_case[name]) for by_case in results.values()]
-        print(f"{name:<{width}}" + "".join(f"{mark:>10}" for mark in marks))
+        print(f"{name:<{width}}" + "".join(f"{mark:>{COLUMN}}" for mark in marks))
     total = sum(len(sizes) for _, _, sizes in cases)
     for mark, meaning in ((CAUGHT, f"caught of {total}"), (LATE, "late"), (HUNG, "hung"),
                           (BROKEN, "not run")):
         if mark == CAUGHT or any(count(by_case, mark) for by_case in results.values()):
             print(f"{meaning:<{width}}"
-                  + "".join(f"{count(by_case, mark):>10}" for by_case in results.values()))
+                  + "".join(f"{count(by_case, mark):>{COLUMN}}" for by_case in results.values()))
 
 
 def print_reasons(results):
@@ -112,22 +143,32 @@ def print_reasons(results):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--allocators", type=lambda text: text.split(","), default=[],
-                        help="comma-separated: glibc, myalloc, a rival's name, or a path; "
-                             "default: all")
+                        help="comma-separated: glibc, myalloc, a rival's name, or a path, each "
+                             "perhaps with options, as myalloc:harden=1+guard=100; default: all")
     parser.add_argument("--build", default=f"{ROOT}/build/misuse", help="where programs go")
     parser.add_argument("--repeat", type=int, default=5, metavar="N",
                         help="run each N times and count the worst (default 5)")
     parser.add_argument("--json", help="also write the results to this file")
     parser.add_argument("--reasons", action="store_true", help="print how each run ended")
-    parser.add_argument("--at-least", type=int, metavar="N",
-                        help="fail unless libmyalloc.so catches N")
+    parser.add_argument("--cost", type=float, metavar="SCALE",
+                        help="in place of the catalogue: CPU time on the workloads of bench/, "
+                             "built by `make bench-build`, at this scale")
+    parser.add_argument("--bench", type=lambda text: text.split(","), default=[],
+                        help="with --cost: only these workloads, as server@8,batches-*")
+    parser.add_argument("--at-least", type=lambda text: [int(word) for word in text.split(",")],
+                        metavar="N,N", default=[],
+                        help="fail unless the allocators, in this order, catch so many")
     return parser.parse_args()
 
 
 def main():
     options = parse_arguments()
+    found, lacking = find_subjects(options.allocators)
+    if options.cost is not None:
+        table = cost.measure(ROOT, found, options.cost, options.repeat, options.bench)
+        cost.print_all(table, found, COLUMN)
+        return 0
     cases = build(options.build)
-    found, lacking = allocators.find(options.allocators, ROOT)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         results = {one.name: run_all(cases, one, pool, options.repeat) for one in found}
     print_table(cases, results)
@@ -138,10 +179,10 @@ def main():
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"sizes": SIZES, "results": results}, file, indent=1)
-    ours = results.get(allocators.MYALLOC)
-    if options.at_least is None:
-        return 0
-    return 0 if ours is not None and count(ours, CAUGHT) >= options.at_least else 1
+    caught = [count(by_case, CAUGHT) for by_case in results.values()]
+    is_enough = len(caught) >= len(options.at_least) and all(
+        one >= least for one, least in zip(caught, options.at_least))
+    return 0 if is_enough else 1
 
 
 if __name__ == "__main__":

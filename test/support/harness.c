@@ -1,6 +1,7 @@
 /* harness.c - main() of every C test program: runs the registered claims, one process each. */
 #include "support/harness.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,10 +104,41 @@ static bool test_passes(const struct test *test)
     return status == 0;
 }
 
+/* The file that TEST_EXCEPT names has a claim that this group does not make at the start of some
+ * lines, and why behind it. */
+static bool is_left_out(const char *name)
+{
+    static char text[8192];
+    const char *path = getenv("TEST_EXCEPT");
+    if (path != NULL && text[0] == '\0') {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0 || read(file, text, sizeof text - 1) <= 0) {
+            dprintf(STDOUT_FILENO, "not ok - %s can be read\n", path);
+            _exit(1);
+        }
+        close(file);
+    }
+    size_t bytes = strlen(name);
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, bytes) == 0 && (line[bytes] == ':')) {
+            return true;
+        }
+        if (*line == '\0') {
+            break;
+        }
+    }
+    return false;
+}
+
 static int run_all(void)
 {
     int failed_count = 0;
     for (const struct test *test = g_first; test != NULL; test = test->next) {
+        if (is_left_out(test->name)) {
+            dprintf(STDOUT_FILENO, "# left out: %s\n", test->name);
+            continue;
+        }
         bool passed = test_passes(test);
         dprintf(STDOUT_FILENO, "%s - %s\n", passed ? "ok" : "not ok", test->name);
         failed_count += passed ? 0 : 1;

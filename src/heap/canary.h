@@ -1,0 +1,80 @@
+/* canary.h - what lies behind a block in hardened mode, so that a write there is seen.
+ *
+ * A canary is a word of its own for each address of a block, made with a secret of the process.
+ * Its bytes repeat by address, so that it may begin anywhere. The top bit of each is set: no text
+ * and no zero that was written over a byte can pass for it.
+ */
+#ifndef HEAP_CANARY_H
+#define HEAP_CANARY_H
+
+#include "base/bits.h"
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define CANARY_BYTES 8 // at least, and those at the end of what holds the block
+
+extern HIDDEN uint64_t g_canary_secret; // [const] once hardened mode has begun
+
+static inline uint64_t canary_word(const void *ptr)
+{
+    uint64_t x = ((uintptr_t)ptr ^ g_canary_secret) * 0x9e3779b97f4a7c15ULL;
+    return (x ^ (x >> 32)) | 0x8080808080808080ULL;
+}
+
+static inline uint64_t canary_load(const char *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+// The eight bytes of the canary that belong at `at`.
+static inline uint64_t canary_turned(uint64_t word, const char *at)
+{
+    unsigned turn = ((uintptr_t)at & 7) * 8;
+    return word >> turn | word << ((64 - turn) & 63);
+}
+
+// Writes it to `bytes` from `end` on, at least CANARY_BYTES; of them to the first `most` (a
+// multiple of 8) and the last eight, which end at a multiple of 8.
+static inline void canary_write(uint64_t word, char *end, size_t bytes, size_t most)
+{
+    uint64_t turned = canary_turned(word, end);
+    memcpy(end, &turned, sizeof turned);
+    for (size_t i = 8; UNLIKELY(i < most) && i + 8 <= bytes; i += 8) {
+        memcpy(end + i, &turned, sizeof turned);
+    }
+    memcpy(end + bytes - 8, &word, sizeof word);
+}
+
+// True when all that canary_write wrote is there still.
+static inline bool canary_is_whole(uint64_t word, const char *end, size_t bytes, size_t most)
+{
+    uint64_t turned = canary_turned(word, end);
+    uint64_t wrong = (canary_load(end + bytes - 8) ^ word) | (canary_load(end) ^ turned);
+    for (size_t i = 8; UNLIKELY(i < most) && i + 8 <= bytes; i += 8) {
+        wrong |= canary_load(end + i) ^ turned;
+    }
+    return wrong == 0;
+}
+
+// Two words that are compared at once.
+typedef uint64_t canary_pair __attribute__((vector_size(16), may_alias));
+
+// Both are multiples of 16.
+static inline bool is_all_zero(const char *at, size_t bytes)
+{
+    const canary_pair *pair = (const canary_pair *)(const void *)at;
+    const canary_pair *end = (const canary_pair *)(const void *)(at + bytes);
+    canary_pair any = *pair++;
+    for (; pair != end; pair++) {
+        any |= *pair;
+    }
+    return (any[0] | any[1]) == 0;
+}
+
+#endif

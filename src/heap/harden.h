@@ -1,0 +1,60 @@
+/* harden.h - hardened mode (harden:1 to 3): blocks up to MEDIUM_BYTES_MAX in slots of racks, each
+ * with a canary behind it; freed ones are zero and wait before they are used again.
+ *
+ * Functions with a heap are for its owner, with heap->busy set; the others for any thread.
+ */
+#ifndef HEAP_HARDEN_H
+#define HEAP_HARDEN_H
+
+#include "heap/heap_data.h"
+#include "heap/rack.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// What the levels do. All zero while hardened mode is off.
+struct harden_policy {
+    bool is_on;
+    bool is_quick;       // and nothing else wants to see every block
+    bool checks_all;     // whole slots and canaries, not only their ends
+    bool moves_always;   // a realloc never stays where it is
+    uint32_t delay_max;  // blocks of a class that wait in a thread before they are used again
+    size_t delay_bytes;  // as above, at most so many bytes of them
+    size_t canary_bytes; // behind a block, besides the last eight of its slot
+    size_t canary_bytes_medium;
+    size_t alone_bytes; // blocks from here on lie alone between guard pages
+};
+extern HIDDEN struct harden_policy g_harden; // [const] after harden_start, but for is_quick
+
+// Once, before the first request; 0 is off.
+void harden_start(unsigned level, bool is_quick);
+
+// A block of `bytes`, less than g_harden.alone_bytes, zero throughout; NULL without memory.
+void *harden_take(struct heap *heap, size_t bytes, size_t alignment);
+
+enum harden_finding { HARDEN_IN_USE, HARDEN_FREED, HARDEN_INTERIOR };
+// What stands at `ptr`, which lies in the rack; *bytes: of the block that is
+// in the slot, or was, 0 unknown.
+enum harden_finding harden_find(const struct rack *rack, const void *ptr, size_t *bytes);
+
+// Dies when the slot that this thread freed last was written to since.
+void harden_check_last(const struct heap *heap);
+
+// Frees the block in use in the slot; dies when it, or what is beside it, was written over.
+// heap NULL: of a thread that has none any more.
+void harden_give(struct heap *heap, struct rack *rack, unsigned slot, const void *caller);
+
+// Changes the size of a block within its slot; false: it needs another. A small block that shrinks
+// always does: who goes on with the old pointer then meets a freed one.
+bool harden_resize(struct rack *rack, void *ptr, size_t bytes, const void *caller);
+
+// Puts all that the thread holds back into the racks.
+void harden_flush(struct heap *heap);
+
+// Keeps a block that a signal handler frees in the middle of a slow path, or forgets it when there
+// are too many; takes it out again, when heap->deferred says so: NULL, no more.
+void harden_defer(struct heap *heap, void *ptr);
+void *harden_take_deferred(struct heap *heap);
+
+#endif

@@ -1,0 +1,50 @@
+/* protect.c - pages that nobody can read or write.
+ *
+ * Owns:       the count of them in a row.
+ * Threads:    any.
+ * Locks:      none.
+ * Invariants: PROTECT-1  what reserves its rows takes at most half of the mappings that a process
+ *                        may have.
+ *
+ * Each row of hidden pages makes two mappings more. A process has 65,530 unless its system says
+ * otherwise; the rest is for the program.
+ */
+#include "heap/protect.h"
+
+#include "base/compiler.h"
+#include "base/config.h"
+#include "base/os.h"
+
+#define ROWS_MAX 16384 // PROTECT-1
+
+static struct {
+    _Atomic(unsigned) rows; // [atomic] reserved
+} g_protect;
+
+bool protect_reserve(unsigned rows)
+{
+    if (os_page_bytes() > GRANULE_BYTES) {
+        return false;
+    }
+    unsigned before = atomic_fetch_add_explicit(&g_protect.rows, rows, memory_order_relaxed);
+    if (UNLIKELY(before + rows > ROWS_MAX)) {
+        protect_unreserve(rows);
+        return false;
+    }
+    return true;
+}
+
+void protect_unreserve(unsigned rows)
+{
+    atomic_fetch_sub_explicit(&g_protect.rows, rows, memory_order_relaxed);
+}
+
+bool protect_hide(void *start, size_t bytes)
+{
+    return bytes == 0 || os_protect(start, bytes, false);
+}
+
+bool protect_show(void *start, size_t bytes)
+{
+    return bytes == 0 || os_protect(start, bytes, true);
+}

@@ -1,0 +1,19 @@
+/* protect.h - pages that nobody can read or write, as far as the kernel has mappings for them. Any
+ * thread. */
+#ifndef HEAP_PROTECT_H
+#define HEAP_PROTECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Asks for `rows` of hidden pages in a row; false: what a process may have of them is in use, or
+// its pages are longer than granules.
+bool protect_reserve(unsigned rows);
+void protect_unreserve(unsigned rows);
+
+// Whole pages. False: refused, they are as they were. Nothing to do for no bytes.
+bool protect_hide(void *start, size_t bytes);
+// Undoes protect_hide; false: refused, the memory cannot be used.
+bool protect_show(void *start, size_t bytes);
+
+#endif

@@ -1,0 +1,31 @@
+/* hardened.h - hardened mode: which of its two tiers serves a block. Functions with a heap are for
+ * its owner, with heap->busy set. */
+#ifndef THREAD_HARDENED_H
+#define THREAD_HARDENED_H
+
+#include "heap/fence.h"
+#include "heap/harden.h"
+#include "thread/finding.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// What stands at `ptr` in the run of `head`, a RACK or FENCE.
+struct block hardened_find(struct granule *head, const void *ptr);
+// As huge_usable_bytes, for a block of this mode.
+struct block hardened_find_huge(const void *ptr);
+
+// Zero throughout; NULL without memory. `room`: see fence_take.
+void *hardened_take(struct heap *heap, size_t bytes, size_t room, size_t alignment);
+// heap NULL: a thread that has none any more.
+void hardened_give(struct heap *heap, const struct block *block, void *ptr, const void *caller);
+// The block, perhaps moved; NULL when a copy is needed.
+void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const void *caller);
+// malloc_trim; bytes given back.
+size_t hardened_trim(struct heap *heap, const void *caller);
+
+// The usual malloc and free of this mode; NULL and false: take the long way.
+void *hardened_take_usual(size_t bytes, const void *caller);
+bool hardened_give_usual(void *ptr, const void *caller);
+
+#endif

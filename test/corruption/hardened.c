@@ -1,0 +1,200 @@
+/* hardened.c - harden:1: what is written behind, before and into freed blocks, and what cannot be
+ * read at all. The program starts itself anew with the option, unless it has it. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "corruption/messages.h"
+#include "support/death.h"
+#include "support/harness.h"
+
+enum { SMALL = 40, MEDIUM = 5000, LARGE = 200000, HUGE = 5000000 };
+
+__attribute__((constructor)) static void ask_for_it(void)
+{
+    const char *options = getenv("MYALLOC_CONF");
+    if (options == NULL || strstr(options, "harden:") == NULL) {
+        setenv("MYALLOC_CONF", "harden:1", 1);
+        char *const arguments[] = {(char *)"hardened", NULL};
+        execv("/proc/self/exe", arguments);
+        _exit(99);
+    }
+}
+
+/* Known when the block is freed. */
+#define WRITTEN_AT(tier, where, offset, message)                                                   \
+    VICTIM write_##where##_##tier(struct misuse *misuse)                                           \
+    {                                                                                              \
+        char *block = misused_block(misuse, tier);                                                 \
+        block[offset] = 'x';                                                                       \
+        free(block);                                                                               \
+    }                                                                                              \
+    TEST(one_byte_written_##where##_a_block_of_tier_##tier)                                        \
+    {                                                                                              \
+        expect_death(write_##where##_##tier, message);                                             \
+    }
+
+WRITTEN_AT(SMALL, behind, SMALL, WRITE_BEHIND)
+WRITTEN_AT(MEDIUM, behind, MEDIUM, WRITE_BEHIND)
+WRITTEN_AT(LARGE, behind, LARGE, WRITE_BEHIND)
+WRITTEN_AT(SMALL, before, -1, WRITE_BEFORE)
+WRITTEN_AT(MEDIUM, before, -1, WRITE_BEFORE)
+
+VICTIM write_behind_and_grow(struct misuse *misuse)
+{
+    char *block = misused_block(misuse, SMALL);
+    block[SMALL] = 'x';
+    block = realloc(block, SMALL + 1);
+    REQUIRE(block != NULL);
+}
+
+TEST(one_byte_written_behind_a_block_is_known_at_its_realloc)
+{
+    expect_death(write_behind_and_grow, WRITE_BEHIND);
+}
+
+/* The size of the message is that of the slot: told with what holds the block. */
+#define WRITTEN_AFTER_FREE(tier)                                                                   \
+    VICTIM write_after_free_##tier(struct misuse *misuse)                                          \
+    {                                                                                              \
+        char *block = misused_block(misuse, tier);                                                 \
+        free(block);                                                                               \
+        block[1] = 'x';                                                                            \
+        REQUIRE(malloc(LARGE) != NULL);                                                            \
+    }                                                                                              \
+    TEST(write_to_a_freed_block_is_known_at_the_next_request_##tier)                               \
+    {                                                                                              \
+        expect_death(write_after_free_##tier, WRITE_FREED);                                        \
+    }
+
+WRITTEN_AFTER_FREE(SMALL)
+WRITTEN_AFTER_FREE(MEDIUM)
+
+/* Beyond what the next request looks at: found when the slot is used again. */
+VICTIM write_after_free_far(struct misuse *misuse)
+{
+    char *block = misused_block(misuse, 200);
+    free(block);
+    block[150] = 'x';
+    for (int i = 0; i < 1000; i++) {
+        free(malloc(200));
+    }
+}
+
+TEST(write_to_a_freed_block_is_known_when_it_is_used_again)
+{
+    expect_death(write_after_free_far, WRITE_FREED);
+}
+
+/* Found before its memory goes back. */
+VICTIM write_after_free_and_trim(struct misuse *misuse)
+{
+    char *block = misused_block(misuse, 200);
+    free(block);
+    block[150] = 'x';
+    extern int malloc_trim(size_t pad);
+    malloc_trim(0);
+}
+
+TEST(write_to_a_freed_block_is_known_before_its_memory_goes_back)
+{
+    expect_death(write_after_free_and_trim, WRITE_FREED);
+}
+
+static void require_fault(void (*touch)(void))
+{
+    ONLY_LIBRARY();
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        touch();
+        _exit(0);
+    }
+    int status = 0;
+    REQUIRE_EQUAL(waitpid(pid, &status, 0), pid);
+    REQUIRE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+static void read_at(const char *block)
+{
+    (void)*(const volatile char *)block;
+}
+
+#define UNREADABLE(name, statements)                                                               \
+    static void touch_##name(void){statements} TEST(name##_cannot_be_read)                         \
+    {                                                                                              \
+        require_fault(touch_##name);                                                               \
+    }
+
+UNREADABLE(a_block_of_no_bytes, read_at(malloc(0));)
+UNREADABLE(the_page_behind_a_large_block,
+           read_at((char *)malloc(LARGE / 4096 * 4096) + LARGE / 4096 * 4096);)
+UNREADABLE(the_page_before_a_large_block, read_at((char *)malloc(LARGE) - 1);)
+UNREADABLE(the_page_before_a_huge_block, read_at((char *)malloc(HUGE) - 1);)
+UNREADABLE(a_freed_large_block, char *block = malloc(LARGE); free(block); read_at(block);)
+UNREADABLE(a_freed_huge_block, char *block = malloc(HUGE); free(block); read_at(block);)
+
+static bool is_zero(const char *block, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (((const volatile char *)block)[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+TEST(a_freed_block_is_zero_and_waits)
+{
+    ONLY_LIBRARY();
+    for (size_t bytes = 1; bytes < 30000; bytes = bytes * 3 / 2 + 1) {
+        char *block = malloc(bytes);
+        memset(block, 'x', bytes);
+        free(block);
+        REQUIRE(is_zero(block, bytes));
+        char *next = malloc(bytes);
+        REQUIRE(next != block);
+        free(next);
+    }
+}
+
+TEST(a_new_block_is_zero_whatever_was_there)
+{
+    ONLY_LIBRARY();
+    for (int round = 0; round < 20; round++) {
+        for (size_t bytes = 1; bytes < 3 * MIB; bytes = bytes * 2 + 5) {
+            char *block = malloc(bytes);
+            REQUIRE(is_zero(block, bytes));
+            memset(block, 'x', bytes);
+            free(block);
+        }
+    }
+}
+
+TEST(neighbours_in_a_row_of_requests_are_not_neighbours_in_memory)
+{
+    ONLY_LIBRARY();
+    enum { COUNT = 64 };
+    int in_order = 0;
+    char *before = malloc(SMALL);
+    for (int i = 0; i < COUNT; i++) {
+        char *block = malloc(SMALL);
+        in_order += block > before && block - before <= 2 * SMALL;
+        before = block;
+    }
+    REQUIRE(in_order < COUNT / 4);
+}
+
+TEST(usable_size_is_what_was_asked_for)
+{
+    ONLY_LIBRARY();
+    extern size_t malloc_usable_size(void *block);
+    for (size_t bytes = 0; bytes < MIB; bytes = bytes * 2 + 1) {
+        void *block = malloc(bytes);
+        REQUIRE_EQUAL(malloc_usable_size(block), bytes);
+        free(block);
+    }
+}

@@ -43,7 +43,7 @@ void heap_set_inherited(struct heap *heap, bool is_inherited)
     }
 }
 
-void heap_init(struct heap *heap)
+COLD void heap_init(struct heap *heap)
 {
     memset(heap, 0, sizeof *heap);
     lock_init(&heap->mail_lock, LOCK_MAIL);
@@ -605,7 +605,7 @@ void heap_flush(struct heap *heap)
     }
 }
 
-size_t heap_purge_pages(struct heap *heap)
+COLD size_t heap_purge_pages(struct heap *heap)
 {
     size_t purged = 0;
     for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
@@ -618,7 +618,7 @@ size_t heap_purge_pages(struct heap *heap)
     return purged;
 }
 
-void heap_drain_transfer(struct heap *heap)
+COLD void heap_drain_transfer(struct heap *heap)
 {
     for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
         for (struct batch batch = transfer_take(class); batch.head != NULL;
@@ -628,7 +628,7 @@ void heap_drain_transfer(struct heap *heap)
     }
 }
 
-void heap_dissolve(struct heap *heap)
+COLD void heap_dissolve(struct heap *heap)
 {
     collect_mail(heap, true);
     memset(heap->opened, 0, sizeof heap->opened);

@@ -151,7 +151,7 @@ static void slab_destroy(struct granule *slab)
 
 // ---- magazines ----
 
-void medium_init(struct heap *heap)
+COLD void medium_init(struct heap *heap)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         heap->magazine_limit[index] = (uint8_t)magazine_slots(index);
@@ -306,7 +306,7 @@ void medium_flush(struct heap *heap)
 
 // The end of the row of free blocks that begins at `from`; *is_dirty: one of them was in use since
 // the row was last purged.
-static unsigned free_row_end(const struct granule *slab, unsigned from, bool *is_dirty)
+static COLD unsigned free_row_end(const struct granule *slab, unsigned from, bool *is_dirty)
 {
     unsigned end = from;
     *is_dirty = false;
@@ -318,7 +318,7 @@ static unsigned free_row_end(const struct granule *slab, unsigned from, bool *is
 }
 
 // Purges the whole pages inside rows of free blocks of a slab.
-static size_t purge_slab(struct granule *slab)
+static COLD size_t purge_slab(struct granule *slab)
 {
     size_t page = os_page_bytes();
     size_t purged = 0;
@@ -340,7 +340,7 @@ static size_t purge_slab(struct granule *slab)
     return purged;
 }
 
-size_t medium_purge(void)
+COLD size_t medium_purge(void)
 {
     size_t purged = 0;
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
@@ -368,7 +368,7 @@ size_t medium_purge(void)
 
 // ---- looks ----
 
-unsigned medium_live_count(const struct granule *slab)
+COLD unsigned medium_live_count(const struct granule *slab)
 {
     unsigned live = 0;
     for (unsigned block = 0; block < slab->carved; block++) {
@@ -377,7 +377,7 @@ unsigned medium_live_count(const struct granule *slab)
     return live;
 }
 
-void medium_check(void)
+COLD void medium_check(void)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         unsigned empties = 0;
@@ -399,21 +399,21 @@ void medium_check(void)
     }
 }
 
-void medium_prefork(void)
+COLD void medium_prefork(void)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         lock_acquire_for_fork(&g_medium.shelves[index].lock);
     }
 }
 
-void medium_postfork_parent(void)
+COLD void medium_postfork_parent(void)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         lock_release_after_fork(&g_medium.shelves[index].lock);
     }
 }
 
-void medium_postfork_child(void)
+COLD void medium_postfork_child(void)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         lock_init(&g_medium.shelves[index].lock, LOCK_MEDIUM);

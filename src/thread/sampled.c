@@ -123,6 +123,9 @@ bool sampled_give_usual(void *ptr, const void *caller)
     if (UNLIKELY(guard_is_inside(ptr))) {
         size_t bytes;
         bool is_block = guard_find(ptr, &bytes) != GUARD_INTERIOR;
+        if (UNLIKELY(thread_is_interrupted())) { // it waits, linked; too short for that: lost
+            return is_block && bytes < sizeof(void *);
+        }
         if (is_block) {
             guard_give(ptr, caller);
         }

@@ -10,6 +10,7 @@
 #include "api/fast.h"
 #include "api/recorder.h"
 #include "arena/huge.h"
+#include "arena/limit.h"
 #include "base/os.h"
 #include "side/options.h"
 #include "thread/block.h"
@@ -322,7 +323,7 @@ int api_mallopt(int parameter, int value)
         if (bytes > LARGE_BYTES_LIMIT) {
             return 0;
         }
-        huge_set_limit(max_size(bytes, 1));
+        limit_set(max_size(bytes, 1));
         return 1;
     case M_TRIM_THRESHOLD:
         g_options.trim_bytes = bytes;

@@ -17,6 +17,7 @@
 #include "arena/huge.h"
 
 #include "arena/backing.h"
+#include "arena/limit.h"
 #include "arena/purge.h"
 #include "arena/run.h"
 #include "base/bits.h"
@@ -49,11 +50,6 @@ struct node {
 };
 
 static struct {
-    _Atomic(size_t) limit; // [atomic] bytes from which on blocks are huge
-    bool has_fixed_limit;  // [const] after start, but for mallopt
-} g_limit = {.limit = HUGE_BYTES_MIN};
-
-static struct {
     struct lock lock;
     _Atomic(struct node *) buckets[BUCKETS]; // [atomic] written under LOCK_HUGE, as all below
     struct node *unused;
@@ -67,30 +63,6 @@ static struct {
     size_t offset_seed;
     struct huge_stats stats;
 } g_huge = {.lock = LOCK_INIT(LOCK_HUGE), .share_shift = SHARE_SHIFT_MAX};
-
-// ---- what is huge ----
-
-void huge_set_limit(size_t bytes)
-{
-    g_limit.has_fixed_limit = bytes != 0;
-    size_t limit = bytes != 0 ? max_size(bytes, MEDIUM_BYTES_MAX + 1) : HUGE_BYTES_MIN;
-    atomic_store_explicit(&g_limit.limit, limit, memory_order_relaxed);
-}
-
-size_t huge_limit_bytes(void)
-{
-    return atomic_load_explicit(&g_limit.limit, memory_order_relaxed);
-}
-
-// A block of so many bytes was freed; true when its like are not huge any more.
-static bool raise_limit(size_t bytes)
-{
-    bool may_rise = !g_limit.has_fixed_limit && !backing_is_on() && bytes < LARGE_BYTES_LIMIT;
-    if (may_rise && bytes >= huge_limit_bytes()) {
-        atomic_store_explicit(&g_limit.limit, bytes + 1, memory_order_relaxed);
-    }
-    return bytes < huge_limit_bytes();
-}
 
 // ---- registry ----
 
@@ -464,7 +436,7 @@ bool huge_give(void *ptr)
     }
     struct mapping mapping = node->mapping;
     registry_remove_locked(node);
-    bool was_last = raise_limit(mapping.bytes);
+    bool was_last = limit_raise(mapping.bytes);
     g_huge.freed[g_huge.freed_next++ % FREED_RING] =
         (struct mapping){ptr, atomic_load_explicit(&node->usable, memory_order_relaxed), false};
     node_recycle_locked(node);

@@ -11,13 +11,6 @@ struct huge_stats {
     size_t maps, unmaps, reuses, remaps; // times
 };
 
-// From how many bytes on a block is huge: a fixed number, or, with 0, HUGE_BYTES_MIN at first; then
-// it rises above each huge block that is freed, to LARGE_BYTES_LIMIT at most: a program that frees
-// such blocks will ask for more of them, and memory of the region is used again without a fault.
-// [glibc: dynamic mmap threshold]
-void huge_set_limit(size_t bytes);
-size_t huge_limit_bytes(void);
-
 // A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
 // *clean: all bytes are zero.
 void *huge_take(size_t bytes, size_t alignment, bool *clean);

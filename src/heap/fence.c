@@ -16,6 +16,7 @@
 
 #include "arena/arena.h"
 #include "arena/backing.h"
+#include "arena/limit.h"
 #include "arena/run.h"
 #include "base/lock.h"
 #include "base/os.h"
@@ -469,7 +470,7 @@ void *fence_take(size_t bytes, size_t room, size_t alignment)
     room = max_size(room, bytes);
     char *block = NULL;
     bool is_aligned = alignment > os_page_bytes();
-    if (bytes < huge_limit_bytes() || (is_aligned && has_guards())) {
+    if (bytes < limit_bytes() || (is_aligned && has_guards())) {
         block = take_run(bytes, room, alignment);
     } // no room in the region: a mapping may still be had
     if (block == NULL && !(is_aligned && has_guards())) {
@@ -489,7 +490,7 @@ bool fence_give(struct granule *head, void *ptr, const void *caller)
 
 void *fence_resize(struct granule *head, void *ptr, size_t bytes, const void *caller)
 {
-    bool is_huge = bytes >= huge_limit_bytes();
+    bool is_huge = bytes >= limit_bytes();
     if (head == NULL) {
         return is_huge ? resize_huge(ptr, bytes) : NULL;
     }

@@ -1,11 +1,9 @@
-/* heap.c - refill, slab events, partial lists, foreign lists of one thread.
+/* heap.c - refill, slab events, foreign lists of one thread.
  *
  * Owns:       the small slabs whose owner is this heap, and the bins bound to it.
  * Threads:    the owner, with heap->busy set.
  * Locks:      takes none itself; mail, pool, transfer and arena below take theirs.
- * Invariants: HEAP-1  a slab is on the partial list of its class exactly while PARTIAL.
- *             HEAP-2  only a wholly carved slab with an empty list becomes FULL.
- *             HEAP-3  empties is the number of classes with a kept empty slab.
+ * Invariants: HEAP-1  only a wholly carved slab with an empty list becomes FULL.
  * States:     FREE -> ACTIVE (fresh);  ACTIVE -> FULL (retire);  FULL -> PARTIAL (an eighth is
  *             back);  PARTIAL -> ACTIVE (chosen);  PARTIAL -> FREE (all back);
  *             PARTIAL -> POOLED (dissolve);  POOLED -> ACTIVE;
@@ -15,6 +13,7 @@
 
 #include "arena/arena.h"
 #include "heap/mail.h"
+#include "heap/partial.h"
 #include "heap/pool.h"
 #include "heap/slab.h"
 #include "heap/transfer.h"
@@ -22,7 +21,6 @@
 
 #include <string.h>
 
-#define LOOKS         8  // partial slabs compared for the fullest
 #define EMPTIES_MAX   2  // empty slabs a heap keeps, one per class at most
 #define MANY_SLABS    8  // of a class: from here on an idle active slab is worth giving back
 #define CARVE_BLOCKS  16 // at least, in one go, where a class has many slabs
@@ -47,61 +45,6 @@ COLD void heap_init(struct heap *heap)
 {
     memset(heap, 0, sizeof *heap);
     lock_init(&heap->mail_lock, LOCK_MAIL);
-}
-
-// ---- partial lists ----
-
-static void partial_insert(struct heap *heap, struct granule *slab)
-{
-    uint32_t index = granule_map_index(slab);
-    uint32_t *head = &heap->partial[slab->class];
-    slab->prev = 0;
-    slab->next = *head;
-    if (*head != 0) {
-        granule_map_entry(*head)->prev = index;
-    }
-    *head = index;
-    granule_set_state(slab, GRANULE_PARTIAL); // HEAP-1
-}
-
-static void partial_remove(struct heap *heap, struct granule *slab)
-{
-    ASSERT(granule_state(slab) == GRANULE_PARTIAL);
-    if (slab->next != 0) {
-        granule_map_entry(slab->next)->prev = slab->prev;
-    }
-    if (slab->prev != 0) {
-        granule_map_entry(slab->prev)->next = slab->next;
-    } else {
-        heap->partial[slab->class] = slab->next;
-    }
-    if (heap->empty[slab->class] == granule_map_index(slab)) {
-        heap->empty[slab->class] = 0;
-        heap->empties--; // HEAP-3
-    }
-}
-
-// The fullest of the first few, the lowest among equals: what is nearly empty gets the chance to
-// empty. NULL when there is none.
-static struct granule *partial_take(struct heap *heap, unsigned class)
-{
-    struct granule *best = NULL;
-    unsigned best_free = 0;
-    uint32_t index = heap->partial[class];
-    for (int i = 0; i < LOOKS && index != 0; i++) {
-        struct granule *slab = granule_map_entry(index);
-        unsigned free = slab_free_count(slab);
-        if (best == NULL || free < best_free || (free == best_free && slab < best)) {
-            best = slab;
-            best_free = free;
-        }
-        index = slab->next;
-    }
-    if (best != NULL) {
-        partial_remove(heap, best);
-        granule_set_state(best, GRANULE_ACTIVE);
-    }
-    return best;
 }
 
 // ---- slabs that change state ----
@@ -137,7 +80,7 @@ static void slab_emptied(struct heap *heap, struct granule *slab)
     }
     slab_arm(slab, slab->carved, SLAB_ARM_NEVER);
     heap->empty[class] = index;
-    heap->empties++; // HEAP-3
+    heap->empties++; // PARTIAL-2
 }
 
 static unsigned wake_count(const struct granule *slab)
@@ -282,7 +225,7 @@ static void heap_retire_active(struct heap *heap, unsigned class)
 {
     struct granule *slab = heap->active[class];
     struct remote *remote = granule_map_remote(granule_map_index(slab));
-    ASSERT(slab->carved == slab_capacity(slab)); // HEAP-2
+    ASSERT(slab->carved == slab_capacity(slab)); // HEAP-1
     ASSERT(slab_free_count(slab) == 0);
     heap->active[class] = NULL;
     slab_arm(slab, 0, wake_count(slab));

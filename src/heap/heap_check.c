@@ -3,7 +3,7 @@
  * Owns:       nothing.
  * Threads:    the owner of the heap.
  * Locks:      none.
- * Invariants: checks SLAB-1 to SLAB-2 and HEAP-1 to HEAP-3.
+ * Invariants: checks SLAB-1, SLAB-2, PARTIAL-1 and PARTIAL-2.
  */
 #include "heap/heap_check.h"
 
@@ -44,8 +44,8 @@ void heap_check(const struct heap *heap)
         for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
             partial[class]--;
         }
-        VERIFY(partial[class] == 0); // HEAP-1
+        VERIFY(partial[class] == 0); // PARTIAL-1
         empties += heap->empty[class] != 0;
     }
-    VERIFY(empties == heap->empties); // HEAP-3
+    VERIFY(empties == heap->empties); // PARTIAL-2
 }

@@ -9,6 +9,7 @@
 
 #include "arena/arena.h"
 #include "arena/huge.h"
+#include "arena/limit.h"
 #include "arena/purge.h"
 #include "arena/run.h"
 #include "base/line.h"
@@ -200,7 +201,7 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
 
 static bool is_for_region(size_t bytes)
 {
-    return bytes < huge_limit_bytes();
+    return bytes < limit_bytes();
 }
 
 static void *take_small(struct heap *heap, unsigned class)
@@ -422,8 +423,7 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
     }
     case BLOCK_HUGE:
         // Also below a limit that has risen: moving page tables is cheaper than copying.
-        return bytes >= min_size(huge_limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes)
-                                                                     : NULL;
+        return bytes >= min_size(limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes) : NULL;
     case BLOCK_SLOT:
     case BLOCK_FENCE: // see block_resize
     case BLOCK_GUARD:

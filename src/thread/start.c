@@ -8,7 +8,7 @@
 #include "thread/start.h"
 
 #include "arena/fit.h"
-#include "arena/huge.h"
+#include "arena/limit.h"
 #include "arena/purge.h"
 #include "arena/run.h"
 #include "base/lock.h"
@@ -58,7 +58,7 @@ static enum start_mode start(void)
     }
     options_read();
     fit_set_policy((enum fit_policy)g_options.fit);
-    huge_set_limit(g_options.huge_bytes);
+    limit_set(g_options.huge_bytes);
     start_configure_purge();
     if (!run_start(g_options.brk != 0)) {
         return START_NOT_YET;

@@ -28,6 +28,7 @@ struct ALIGNED(64) heap {
     bool is_checked;        // [owner] thread.c: bins are checked_bins, hidden from the fast path
     uint8_t watched_slabs;  // [owner] watch.c: slabs opened while it looked at the lists
     bool leaves_slowly;     // [owner] thread.c: borrowed by a dead thread for one call, or sampled
+    uint8_t borrowed;       // [owner] heap.c: blocks taken from larger classes while young
     bool is_inherited;      // [const] while the child of a fork has threads; orphan.c changes it
     uint32_t empties;       // [owner] heap.c: slabs kept though empty
     uint32_t had_many;      // [owner] heap.c: bit c set: class c had many slabs not long ago

@@ -31,7 +31,16 @@ static inline void *block_take_usual(size_t bytes, const void *caller)
     void *ptr = NULL;
     bool clean;
     if (bytes <= SMALL_BYTES_MAX) {
-        ptr = heap_refill(heap, size_class_of_small(bytes), false);
+        unsigned class = size_class_of_small(bytes);
+        if (UNLIKELY(heap->borrowed < BORROWED_MAX)) {
+            class = heap_borrow_from(heap, class);
+        }
+        ptr = heap->bins[class]; // empty, unless it was borrowed from
+        if (LIKELY(ptr == NULL)) {
+            ptr = heap_refill(heap, class, false);
+        } else {
+            heap->bins[class] = block_next(ptr);
+        }
     } else if (bytes <= MEDIUM_BYTES_MAX) {
         ptr = medium_take(heap, size_class_of_medium(bytes), &clean);
     }

@@ -39,7 +39,7 @@
 #define WINDOW_NS       1000000000ULL
 #define WINDOW_SHIFTS   3                    // windows are 1, 2, 4 or 8 seconds long
 #define GIVES_PER_CLOCK 16                   // looks at the clock: one in so many frees
-#define BESIDE_BYTES    (32UL * 1024 * 1024) // or a quarter, above the peak of all: see room_beside
+#define BESIDE_BYTES    (32UL * 1024 * 1024) // or a third, above the peak of all: see room_beside
 
 static struct {
     struct purge_settings settings; // [const] after start, but for mallopt
@@ -111,11 +111,11 @@ static void note_all_used(void)
 
 // What may be kept beside `kept` bytes, so that all that is in use or kept, here and in the cache
 // of huge.c, exceeds what was in use at the recent peak by a part at most: a program whose blocks
-// change from small to huge and back needs a quarter more, not twice as much.
+// change from small to huge and back needs a third more, not twice as much.
 static size_t room_beside(size_t kept)
 {
     size_t peak = max_size(load(&g_purge.all_peak), load(&g_purge.all_before));
-    size_t most = peak + max_size(BESIDE_BYTES, peak / 4);
+    size_t most = peak + max_size(BESIDE_BYTES, peak / 3);
     return most - min_size(most, all_used_bytes() + kept);
 }
 

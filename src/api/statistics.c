@@ -40,9 +40,14 @@ static bool goes_to_stderr(void)
     return strcmp(g_options.stats, "1") == 0;
 }
 
+static bool is_asked_for(void)
+{
+    return start_mode() == START_SERVING && (g_options.stats[0] != '\0' || live_is_on());
+}
+
 void statistics_start(void)
 {
-    if (start_once() != START_SERVING) {
+    if (start_once() != START_SERVING || !is_asked_for()) {
         return;
     }
     g_statistics.process = os_process_id();
@@ -171,11 +176,6 @@ static void write_all(void)
         }
         live_close();
     }
-}
-
-static bool is_asked_for(void)
-{
-    return start_mode() == START_SERVING && (g_options.stats[0] != '\0' || live_is_on());
 }
 
 static bool is_first(void)

@@ -439,8 +439,9 @@ void explore(const struct scene *scene, const struct memory *memory)
         uint##bits##_t old = *ptr;                                                                 \
         *ptr = (uint##bits##_t)(old - less);                                                       \
         return old;                                                                                \
-    }                                                                                              \
-    int __tsan_atomic##bits##_compare_exchange_strong(                                             \
+    }
+#define COMPARE_EXCHANGE(bits, kind)                                                               \
+    int __tsan_atomic##bits##_compare_exchange_##kind(                                             \
         volatile uint##bits##_t *ptr, uint##bits##_t *expected, uint##bits##_t new, int order,     \
         int failure_order)                                                                         \
     {                                                                                              \
@@ -457,8 +458,14 @@ void explore(const struct scene *scene, const struct memory *memory)
 // clang-format off
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 ATOMICS(8)
+ATOMICS(16)
 ATOMICS(32)
 ATOMICS(64)
+COMPARE_EXCHANGE(8, strong)
+COMPARE_EXCHANGE(16, strong)
+COMPARE_EXCHANGE(32, strong)
+COMPARE_EXCHANGE(64, strong)
+COMPARE_EXCHANGE(64, weak)
 // clang-format on
 
 #define NOTHING(name)                                                                              \

@@ -32,6 +32,15 @@ static unsigned g_taken[GRANULES], g_given[GRANULES];
 const struct size_class g_size_classes[CLASSES] = {
     [CLASS] = {BLOCK_BYTES, 1, BLOCKS, ((1ULL << 40) + BLOCK_BYTES - 1) / BLOCK_BYTES}};
 
+const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {[0 ... SMALL_BYTES_MAX] = CLASS};
+
+unsigned size_class_of_aligned(size_t bytes, size_t alignment)
+{
+    (void)bytes;
+    (void)alignment;
+    return CLASS;
+}
+
 // ---- where blocks are ----
 
 static void *block_at(unsigned index)

@@ -479,9 +479,6 @@ static inline void *load_bin(struct heap *heap, unsigned class, void *list, unsi
 static NOINLINE void *refill_long(struct heap *heap, unsigned class, bool may_grow)
 {
     unsigned count = 0;
-    if (UNLIKELY(++heap->refills % TICK_PERIOD == 0)) {
-        arena_tick();
-    }
     void *list = refill_list(heap, class, may_grow, &count);
     return list != NULL ? load_bin(heap, class, list, count) : NULL;
 }
@@ -489,6 +486,9 @@ static NOINLINE void *refill_long(struct heap *heap, unsigned class, bool may_gr
 void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
 {
     ASSERT(heap->bins[class] == NULL);
+    if (UNLIKELY(++heap->refills % TICK_PERIOD == 0)) {
+        arena_tick(); // light activity is enough for memory to go back
+    }
     struct granule *slab = heap->active[class];
     if (UNLIKELY(slab == NULL) || UNLIKELY(slab->free == NULL)) {
         return refill_long(heap, class, may_grow);

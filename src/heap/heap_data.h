@@ -32,7 +32,7 @@ struct ALIGNED(64) heap {
     bool is_inherited;      // [const] while the child of a fork has threads; orphan.c changes it
     uint32_t empties;       // [owner] heap.c: slabs kept though empty
     uint32_t had_many;      // [owner] heap.c: bit c set: class c had many slabs not long ago
-    uint32_t refills;       // [owner] heap.c: that took the long way
+    uint32_t refills;       // [owner] heap.c: so far, for the clock
     const void *caller;     // [owner] thread.c: who called the slow path, for messages
     void *deferred;         // [owner] thread.c: frees by signal handlers while busy
     int64_t sample_left;    // [owner] sampled.c: blocks until the next one that is sampled

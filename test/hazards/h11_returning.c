@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/harness.h"
 #include "support/process.h"
@@ -66,6 +67,38 @@ TEST(half_a_gibibyte_of_small_blocks_goes_back)
     free_all(MANY_COUNT);
     size_t peak = (size_t)MANY_COUNT * BYTES;
     REQUIRE(grown_since(rss_before) <= peak * 6 / 100 + MIB);
+}
+
+/* Small blocks in and out, some thousand a second. */
+static void work_lightly(void)
+{
+    for (size_t i = 0; i < 20; i++) {
+        void *blocks[40];
+        for (size_t k = 0; k < COUNT_OF(blocks); k++) {
+            blocks[k] = malloc(16 + (i * 40 + k) % 800);
+        }
+        for (size_t k = 0; k < COUNT_OF(blocks); k++) {
+            free(blocks[k]);
+        }
+    }
+    usleep(5000);
+}
+
+/* A heap that fell and rose again keeps its memory for the next time; not when that does not come.
+ */
+TEST(memory_kept_for_the_next_rise_goes_back_when_it_does_not_come)
+{
+    enum { RISES = 4, CALM_STEPS = 2000 };
+    memset(g_blocks, 0, sizeof g_blocks);
+    size_t rss_before = process_rss_bytes();
+    for (size_t i = 0; i < RISES; i++) {
+        allocate(SMALL_COUNT * 2, SMALL_BYTES);
+        free_all(SMALL_COUNT * 2);
+    }
+    for (size_t i = 0; i < CALM_STEPS && grown_since(rss_before) > 4 * MIB; i++) {
+        work_lightly();
+    }
+    REQUIRE(grown_since(rss_before) <= 4 * MIB);
 }
 
 TEST(malloc_trim_gives_back_nine_tenths_of_the_free_pages)

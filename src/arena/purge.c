@@ -45,8 +45,8 @@ static struct {
     struct purge_settings settings; // [const] after start, but for mallopt
     _Atomic(size_t) peak_bytes;     // most memory in use, in this window
     _Atomic(size_t) peak_before;    // and in the one before
-    _Atomic(size_t) all_peak;       // the same two, huge blocks included
-    _Atomic(size_t) all_before;     //
+    _Atomic(size_t) all_peak;       // the same with huge blocks, in this window
+    _Atomic(size_t) all_before;     // in the window before
     _Atomic(size_t) huge_bytes;     // of these in use
     _Atomic(size_t) cached_bytes;   // of these freed and kept
     _Atomic(bool) is_breathing;     // state

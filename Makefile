@@ -99,7 +99,7 @@ help:
 	@echo 'make faults       forks, threads, signals, refusals by the ten thousand, with their counts'
 	@echo 'make coverage     which lines of src the suites reach, which not, and why'
 	@echo 'make stress       threads for a minute; tidy: only the static checks; format: the sources'
-	@echo 'make bench        measure; bench-real bench-memory bench-replay bench-report bench-self'
+	@echo 'make bench        measure; bench-real bench-memory bench-replay bench-scale bench-report bench-self'
 	@echo '                  bench-setup bench-smoke'
 	@echo 'make compat       real programs under every allocator; compat-setup installs them'
 	@echo 'make misuse       which misuse every allocator catches'

@@ -152,13 +152,8 @@ void *api_calloc(size_t count, size_t bytes)
     if (total > SMALL_BYTES_MAX) {
         return calloc_slow(total, CALLER());
     }
-    void **bin = &t_cache.bins[g_small_class_of[total]];
-    void *block = *bin;
-    if (UNLIKELY(block == NULL)) {
-        return calloc_missed(total, CALLER());
-    }
-    *bin = block_next(block);
-    return memset(block, 0, total);
+    void *block = fast_pop(total);
+    return LIKELY(block != NULL) ? memset(block, 0, total) : calloc_missed(total, CALLER());
 }
 
 static void *realloc_by_copy(void *ptr, size_t old_bytes, size_t bytes, const void *caller)

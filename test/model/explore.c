@@ -421,23 +421,15 @@ void explore(const struct scene *scene, const struct memory *memory)
         uint##bits##_t old = *ptr;                                                                 \
         *ptr = new;                                                                                \
         return old;                                                                                \
-    }                                                                                              \
-    uint##bits##_t __tsan_atomic##bits##_fetch_add(volatile uint##bits##_t *ptr,                   \
-                                                   uint##bits##_t more, int order)                 \
+    }
+#define FETCH(bits, name, op)                                                                      \
+    uint##bits##_t __tsan_atomic##bits##_fetch_##name(volatile uint##bits##_t *ptr,                \
+                                                      uint##bits##_t more, int order)              \
     {                                                                                              \
         (void)order;                                                                               \
         ACCESS(ptr, true);                                                                         \
         uint##bits##_t old = *ptr;                                                                 \
-        *ptr = (uint##bits##_t)(old + more);                                                       \
-        return old;                                                                                \
-    }                                                                                              \
-    uint##bits##_t __tsan_atomic##bits##_fetch_sub(volatile uint##bits##_t *ptr,                   \
-                                                   uint##bits##_t less, int order)                 \
-    {                                                                                              \
-        (void)order;                                                                               \
-        ACCESS(ptr, true);                                                                         \
-        uint##bits##_t old = *ptr;                                                                 \
-        *ptr = (uint##bits##_t)(old - less);                                                       \
+        *ptr = (uint##bits##_t)(old op more);                                                      \
         return old;                                                                                \
     }
 #define COMPARE_EXCHANGE(bits, kind)                                                               \
@@ -461,6 +453,14 @@ ATOMICS(8)
 ATOMICS(16)
 ATOMICS(32)
 ATOMICS(64)
+FETCH(8, add, +)
+FETCH(16, add, +)
+FETCH(32, add, +)
+FETCH(64, add, +)
+FETCH(8, sub, -)
+FETCH(16, sub, -)
+FETCH(32, sub, -)
+FETCH(64, sub, -)
 COMPARE_EXCHANGE(8, strong)
 COMPARE_EXCHANGE(16, strong)
 COMPARE_EXCHANGE(32, strong)

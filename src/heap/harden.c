@@ -442,28 +442,32 @@ bool harden_resize(struct rack *rack, void *ptr, size_t bytes, const void *calle
 
 // ---- signal handlers ----
 
-void harden_defer(struct heap *heap, void *ptr)
+bool harden_defer(struct heap *heap, void *ptr)
 {
     struct harden *harden = heap->harden;
     uint32_t at = DEFERRED_MAX;
     if (harden != NULL) {
         at = atomic_load_explicit(&harden->deferred_count, memory_order_relaxed);
     }
-    if (at < DEFERRED_MAX) {
-        atomic_store_explicit(&harden->deferred_count, at + 1, memory_order_relaxed);
-        harden->deferred[at] = ptr;
-        heap->deferred = harden; // there is something
+    if (at == DEFERRED_MAX) {
+        return false;
     }
+    atomic_store_explicit(&harden->deferred_count, at + 1, memory_order_relaxed);
+    harden->deferred[at] = ptr;
+    return true;
 }
 
 void *harden_take_deferred(struct heap *heap)
 {
     struct harden *harden = heap->harden;
     uint32_t count = atomic_load_explicit(&harden->deferred_count, memory_order_relaxed);
-    if (count == 0) {
-        heap->deferred = NULL;
-        return NULL;
-    }
-    atomic_store_explicit(&harden->deferred_count, count - 1, memory_order_relaxed);
-    return harden->deferred[count - 1];
+    void *ptr = NULL;
+    do { // a handler that comes now takes them all
+        if (count == 0) {
+            return NULL;
+        }
+        ptr = harden->deferred[count - 1];
+    } while (!atomic_compare_exchange_strong_explicit(&harden->deferred_count, &count, count - 1,
+                                                      memory_order_relaxed, memory_order_relaxed));
+    return ptr;
 }

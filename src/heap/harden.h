@@ -52,9 +52,9 @@ bool harden_resize(struct rack *rack, void *ptr, size_t bytes, const void *calle
 // Puts all that the thread holds back into the racks.
 void harden_flush(struct heap *heap);
 
-// Keeps a block that a signal handler frees in the middle of a slow path, or forgets it when there
-// are too many; takes it out again, when heap->deferred says so: NULL, no more.
-void harden_defer(struct heap *heap, void *ptr);
+// Keeps a block that a signal handler frees in the middle of a slow path; false: there are too
+// many, it is forgotten. Takes one out again; NULL: no more.
+bool harden_defer(struct heap *heap, void *ptr);
 void *harden_take_deferred(struct heap *heap);
 
 #endif

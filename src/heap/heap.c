@@ -501,15 +501,6 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
     return load_bin(heap, class, list, count);
 }
 
-unsigned heap_borrow_from(struct heap *heap, unsigned class)
-{
-    if (heap->active[class] != NULL) {
-        return class;
-    }
-    heap->borrowed++;
-    return size_class_of_small(1UL << (log2_floor(size_class_bytes(class) - 1) + 1));
-}
-
 // ---- flush and dissolve ----
 
 static void flush_bin(struct heap *heap, unsigned class)

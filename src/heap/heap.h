@@ -14,11 +14,6 @@ void heap_init(struct heap *heap);
 // `may_grow`, none that we have already.
 void *heap_refill(struct heap *heap, unsigned class, bool may_grow);
 
-// A heap is young until it has borrowed so many blocks: a class of which it has no slab borrows
-// from that of the next power of two. A thread with few blocks of many sizes touches fewer pages.
-#define BORROWED_MAX 64
-unsigned heap_borrow_from(struct heap *heap, unsigned class);
-
 // A countdown of one of our slabs ran down: enough of its blocks came back.
 void heap_slab_event(struct heap *heap, struct granule *slab);
 

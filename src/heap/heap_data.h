@@ -28,13 +28,12 @@ struct ALIGNED(64) heap {
     bool is_checked;        // [owner] thread.c: bins are checked_bins, hidden from the fast path
     uint8_t watched_slabs;  // [owner] watch.c: slabs opened while it looked at the lists
     bool leaves_slowly;     // [owner] thread.c: borrowed by a dead thread for one call, or sampled
-    uint8_t borrowed;       // [owner] heap.c: blocks taken from larger classes while young
+    uint8_t borrowed;       // [owner] young.c: blocks taken from larger classes
     bool is_inherited;      // [const] while the child of a fork has threads; orphan.c changes it
     uint32_t empties;       // [owner] heap.c: slabs kept though empty
     uint32_t had_many;      // [owner] heap.c: bit c set: class c had many slabs not long ago
     uint32_t refills;       // [owner] heap.c: so far, for the clock
     const void *caller;     // [owner] thread.c: who called the slow path, for messages
-    void *deferred;         // [owner] thread.c: frees by signal handlers while busy
     int64_t sample_left;    // [owner] sampled.c: blocks until the next one that is sampled
     uint64_t sample_random; // [owner] sampled.c
     uint32_t sample_next;   // [owner] sampled.c: bit c set: the next block of class c is it

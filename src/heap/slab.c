@@ -103,6 +103,17 @@ void *slab_carve(struct granule *slab, unsigned least, unsigned *count)
     return link_blocks(slab, from, to);
 }
 
+void *slab_carve_one(struct granule *slab)
+{
+    unsigned block = slab_reached(slab);
+    if (slab->purged != 0 || block == slab_capacity(slab)) {
+        return NULL;
+    }
+    atomic_store_explicit(&slab->reached, block + 1, memory_order_relaxed);
+    slab->carved++; // SLAB-2
+    return slab_block(slab, block);
+}
+
 void slab_put_list(struct granule *slab, void *first, void *last, unsigned count)
 {
     block_set_next(last, slab->free);

@@ -80,6 +80,9 @@ static inline void *slab_take_list(struct granule *slab, uint32_t left, unsigned
 // all are carved.
 void *slab_carve(struct granule *slab, unsigned least, unsigned *count);
 
+// Carves a single block; NULL: there is none.
+void *slab_carve_one(struct granule *slab);
+
 // Puts `count` linked blocks back; adjusts the countdown to what is still out.
 void slab_put_list(struct granule *slab, void *first, void *last, unsigned count);
 

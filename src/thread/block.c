@@ -370,12 +370,17 @@ static void give_one(void *ptr, const void *caller)
         return;
     }
     struct heap *heap = t_cache.is_dead ? NULL : thread_enter(caller);
+    if (UNLIKELY(heap == NULL)) {
+        thread_enter_bare();
+    }
     if (UNLIKELY(g_options.perturb != 0)) {
         memset(ptr, (int)g_options.perturb, block.bytes);
     }
     give_to(heap, &block, ptr, caller);
-    if (heap != NULL) {
+    if (LIKELY(heap != NULL)) {
         thread_leave(heap);
+    } else {
+        thread_leave_bare();
     }
 }
 

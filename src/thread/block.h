@@ -6,6 +6,7 @@
 #include "heap/medium.h"
 #include "heap/slab.h"
 #include "heap/view.h"
+#include "heap/young.h"
 #include "map/size_class.h"
 #include "thread/finding.h"
 #include "thread/thread.h"
@@ -32,14 +33,11 @@ static inline void *block_take_usual(size_t bytes, const void *caller)
     bool clean;
     if (bytes <= SMALL_BYTES_MAX) {
         unsigned class = size_class_of_small(bytes);
-        if (UNLIKELY(heap->borrowed < BORROWED_MAX)) {
-            class = heap_borrow_from(heap, class);
+        if (UNLIKELY(young_is(heap))) {
+            ptr = young_borrow(heap, class);
         }
-        ptr = heap->bins[class]; // empty, unless it was borrowed from
         if (LIKELY(ptr == NULL)) {
             ptr = heap_refill(heap, class, false);
-        } else {
-            heap->bins[class] = block_next(ptr);
         }
     } else if (bytes <= MEDIUM_BYTES_MAX) {
         ptr = medium_take(heap, size_class_of_medium(bytes), &clean);

@@ -51,7 +51,7 @@ void *hardened_take(struct heap *heap, size_t bytes, size_t room, size_t alignme
 static inline struct heap *enter_usual(const void *caller)
 {
     struct heap *heap = (struct heap *)((uintptr_t)t_cache.self & ~(uintptr_t)1); // NOLINT: tag
-    if (UNLIKELY(heap == NULL) || UNLIKELY(heap->busy != 0) || UNLIKELY(heap->deferred != NULL)) {
+    if (UNLIKELY(heap == NULL) || UNLIKELY(heap->busy != 0) || UNLIKELY(thread_has_deferred())) {
         return NULL;
     }
     heap->busy = BUSY_INSIDE;

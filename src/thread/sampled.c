@@ -126,10 +126,13 @@ bool sampled_give_usual(void *ptr, const void *caller)
         if (UNLIKELY(thread_is_interrupted())) { // it waits, linked; too short for that: lost
             return is_block && bytes < sizeof(void *);
         }
-        if (is_block) {
-            guard_give(ptr, caller);
+        struct heap *heap = is_block ? enter(caller) : NULL;
+        if (heap == NULL) {
+            return false;
         }
-        return is_block;
+        guard_give(ptr, caller);
+        leave(heap);
+        return true;
     }
     size_t index = granule_map_find(ptr);
     struct heap *heap = index != 0 ? enter(caller) : NULL;

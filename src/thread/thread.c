@@ -5,6 +5,7 @@
  * Locks:      takes none; orphan.c below takes LOCK_ORPHAN.
  * Invariants: THREAD-1  heap->bins are t_cache.bins of exactly one thread, or checked_bins.
  *             THREAD-2  a dead thread binds no heap again; it borrows one for the time of a call.
+ *             THREAD-3  while locks may be held, a signal handler sees is_inside, or the busy heap.
  */
 #include "thread/thread.h"
 
@@ -37,11 +38,21 @@ static struct heap *untag(struct heap *self)
     return (struct heap *)((uintptr_t)self & ~(uintptr_t)1); // NOLINT: the tag is ours
 }
 
-static void heap_empty(struct heap *heap)
+static void set_inside(bool is_inside)
 {
+    atomic_signal_fence(memory_order_seq_cst);
+    t_cache.is_inside = is_inside; // THREAD-3
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void empty_and_park(struct heap *heap)
+{
+    heap->busy = BUSY_INSIDE;
     heap_flush(heap);
     medium_flush(heap);
     harden_flush(heap);
+    heap->busy = 0;
+    orphan_park(heap);
 }
 
 static void thread_exit(void *unused)
@@ -51,16 +62,14 @@ static void thread_exit(void *unused)
         pthread_setspecific(g_thread.key, &t_cache);
         return;
     }
+    set_inside(true);
     struct heap *heap = untag(t_cache.self);
     t_cache.self = THREAD_UNBOUND;
     t_cache.is_dead = true; // THREAD-2
-    if (heap == NULL) {     // the thread of a forked child that needed none
-        return;
+    if (heap != NULL) {     // else: the thread of a forked child that needed none
+        empty_and_park(heap);
     }
-    heap->busy = BUSY_INSIDE;
-    heap_empty(heap);
-    heap->busy = 0;
-    orphan_park(heap);
+    set_inside(false);
 }
 
 // Makes the key at the first call; false: no keys left, exits go unnoticed.
@@ -92,33 +101,32 @@ static void make_checked(struct heap *heap)
     t_cache.self = (struct heap *)((uintptr_t)heap | 1); // NOLINT: the tag is ours
 }
 
+// A heap for this thread, which is_inside until it has one; a dead thread stays so.
 static struct heap *thread_bind(void)
 {
-    struct heap *heap = orphan_adopt();
-    if (heap == NULL) {
-        return NULL;
-    }
-    if (untag(t_cache.self) != NULL) { // a signal handler bound one meanwhile
-        orphan_park(heap);
-        return untag(t_cache.self);
+    set_inside(true);
+    struct heap *heap = untag(t_cache.self);
+    bool is_bound = heap != NULL; // by a signal handler, meanwhile
+    heap = is_bound ? heap : orphan_adopt();
+    if (heap == NULL || is_bound) {
+        set_inside(false);
+        return heap;
     }
     heap->bins = t_cache.bins; // THREAD-1
     heap->is_checked = false;
-    heap->busy = 0;
+    heap->busy = g_guard.every != 0 ? BUSY_SAMPLED : 0;
     heap->is_borrowed = t_cache.is_dead;
     heap->leaves_slowly = t_cache.is_dead || g_guard.every != 0;
     if (t_cache.is_dead) {
         return heap;
     }
-    if (g_guard.every != 0) {
-        heap->busy = BUSY_SAMPLED;
-    }
-    t_cache.self = heap;
     atomic_store_explicit(&heap->thread_id, g_options.live != 0 ? os_thread_id() : 0,
                           memory_order_relaxed);
+    t_cache.self = heap;
     if (g_options.perturb != 0 || record_is_on() || g_harden.is_on) {
         make_checked(heap);
     }
+    set_inside(false);
     // The heap is bound: should these allocate, they find it.
     if (has_key()) {
         pthread_setspecific(g_thread.key, &t_cache);
@@ -128,14 +136,12 @@ static struct heap *thread_bind(void)
 
 struct heap *thread_enter_slow(const void *caller)
 {
-    struct heap *heap = untag(t_cache.self);
-    if (heap == NULL) {
-        heap = thread_bind();
-        if (heap == NULL) {
-            return NULL;
-        }
+    if (UNLIKELY(t_cache.is_inside)) {
+        return NULL;
     }
-    if ((heap->busy & BUSY_INSIDE) != 0) {
+    struct heap *heap = untag(t_cache.self);
+    heap = heap != NULL ? heap : thread_bind();
+    if (heap == NULL || (heap->busy & BUSY_INSIDE) != 0) {
         return NULL;
     }
     heap->busy |= BUSY_INSIDE;
@@ -146,44 +152,60 @@ struct heap *thread_enter_slow(const void *caller)
 
 void thread_leave_slow(struct heap *heap)
 {
-    atomic_signal_fence(memory_order_seq_cst);
-    if (!heap->is_borrowed) {
-        heap->busy &= BUSY_SAMPLED;
+    if (heap->is_borrowed) {
+        empty_and_park(heap); // THREAD-2
+        set_inside(false);
         return;
     }
-    heap_empty(heap);
-    heap->busy = 0;
-    orphan_park(heap); // THREAD-2
+    atomic_signal_fence(memory_order_seq_cst);
+    heap->busy &= BUSY_SAMPLED;
+}
+
+void thread_enter_bare(void)
+{
+    set_inside(true);
+}
+
+void thread_leave_bare(void)
+{
+    set_inside(false);
 }
 
 bool thread_is_interrupted(void)
 {
     struct heap *heap = untag(t_cache.self);
-    return heap != NULL && (heap->busy & BUSY_INSIDE) != 0;
+    return t_cache.is_inside || (heap != NULL && (heap->busy & BUSY_INSIDE) != 0);
 }
 
 void thread_defer_free(void *ptr)
 {
-    struct heap *heap = untag(t_cache.self);
     if (g_harden.is_on) { // nothing is written into the block
-        harden_defer(heap, ptr);
+        struct heap *heap = untag(t_cache.self);
+        if (heap != NULL && harden_defer(heap, ptr)) {
+            atomic_store_explicit(&t_cache.deferred, ptr, memory_order_relaxed); // something
+        }
         return;
     }
-    *(void **)ptr = heap->deferred;
-    heap->deferred = ptr;
+    *(void **)ptr = atomic_load_explicit(&t_cache.deferred, memory_order_relaxed);
+    atomic_store_explicit(&t_cache.deferred, ptr, memory_order_relaxed);
 }
 
 void *thread_take_deferred(void)
 {
-    struct heap *heap = untag(t_cache.self);
-    if (heap == NULL || heap->deferred == NULL) {
-        return NULL;
+    void *ptr = atomic_load_explicit(&t_cache.deferred, memory_order_relaxed);
+    if (UNLIKELY(g_harden.is_on) && ptr != NULL) {
+        struct heap *heap = untag(t_cache.self);
+        ptr = heap != NULL ? harden_take_deferred(heap) : NULL;
+        if (ptr == NULL) {
+            atomic_store_explicit(&t_cache.deferred, NULL, memory_order_relaxed);
+        }
+        return ptr;
     }
-    if (g_harden.is_on) {
-        return harden_take_deferred(heap);
+    // A handler that comes now takes them all.
+    while (ptr != NULL &&
+           !atomic_compare_exchange_strong_explicit(&t_cache.deferred, &ptr, *(void **)ptr,
+                                                    memory_order_relaxed, memory_order_relaxed)) {
     }
-    void *ptr = heap->deferred;
-    heap->deferred = *(void **)ptr;
     return ptr;
 }
 
@@ -206,7 +228,7 @@ void thread_postfork_child(void)
     struct heap *heap = untag(t_cache.self);
     t_cache.record_thread = 0;
     orphan_adopt_after_fork(heap);
-    bool is_plain = heap != NULL && !heap->busy && !heap->is_checked && heap->deferred == NULL;
+    bool is_plain = heap != NULL && !heap->busy && !heap->is_checked;
     if (is_plain) {
         t_cache.self = THREAD_UNBOUND;
         orphan_inherit(heap);

@@ -20,7 +20,9 @@
 struct thread_cache {
     struct heap *self;         // what the owner of a slab is compared with
     void *bins[SMALL_CLASSES]; // free lists at hand
+    _Atomic(void *) deferred;  // frees by signal handlers inside of a slow path
     bool is_dead;              // the heap was parked at the thread's exit
+    bool is_inside;            // of a slow path without a bound heap: binding one, or dead
     uint32_t record_thread;    // its number in the trace; 0: none yet
     uint8_t exit_rounds;       // destructor rounds that we let pass
 };
@@ -69,10 +71,18 @@ static inline void thread_leave(struct heap *heap)
     }
 }
 
+// For what takes locks without a heap: signal handlers are told.
+void thread_enter_bare(void);
+void thread_leave_bare(void);
+
 // True in a signal handler that interrupted a slow path of this thread.
 bool thread_is_interrupted(void);
 // Keeps a block that such a handler frees until the slow path is over.
 void thread_defer_free(void *ptr);
+static inline bool thread_has_deferred(void)
+{
+    return atomic_load_explicit(&t_cache.deferred, memory_order_relaxed) != NULL;
+}
 // Takes one such block; NULL: no more. Called outside of slow paths.
 void *thread_take_deferred(void);
 

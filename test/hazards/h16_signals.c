@@ -80,6 +80,40 @@ TEST(handlers_may_allocate_while_threads_allocate)
     }
 }
 
+static void mask(int how)
+{
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    REQUIRE_EQUAL(pthread_sigmask(how, &alarm, NULL), 0);
+}
+
+static void *allocate_once(void *unused)
+{
+    mask(SIG_UNBLOCK);
+    void *block = malloc(100);
+    REQUIRE(block != NULL);
+    free(block);
+    return unused;
+}
+
+/* Half of a short thread's time is binding its heap and giving it back. */
+TEST(handlers_may_allocate_while_threads_begin_and_end)
+{
+    ONLY_LIBRARY();
+    mask(SIG_BLOCK); // in this thread, which waits
+    start_timer();
+    while (atomic_load(&g_handled_count) < g_handled_wanted) {
+        pthread_t threads[2];
+        for (size_t i = 0; i < COUNT_OF(threads); i++) {
+            REQUIRE_EQUAL(pthread_create(&threads[i], NULL, allocate_once, NULL), 0);
+        }
+        for (size_t i = 0; i < COUNT_OF(threads); i++) {
+            pthread_join(threads[i], NULL);
+        }
+    }
+}
+
 static void *_Atomic g_passed; // to the handler, which frees it
 
 static void free_in_handler(int signal_number)

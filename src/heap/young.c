@@ -1,0 +1,31 @@
+/* young.c - a heap's first blocks.
+ *
+ * Owns:       heap->borrowed.
+ * Threads:    the owner, with heap->busy set.
+ * Locks:      takes none itself; heap.c beside it does.
+ * Invariants: YOUNG-1  the bin and the list of a slab that lends stay as they are: a signal handler
+ *                      that borrows may have interrupted the fast path in that class.
+ */
+#include "heap/young.h"
+
+#include "base/bits.h"
+#include "heap/heap.h"
+#include "heap/slab.h"
+
+void *young_borrow(struct heap *heap, unsigned class)
+{
+    unsigned from = size_class_of_small(1UL << (log2_floor(size_class_bytes(class) - 1) + 1));
+    struct granule *lender = heap->active[from];
+    void *ptr = NULL;
+    if (heap->active[class] != NULL) {
+        return NULL;
+    }
+    if (lender != NULL) {
+        ptr = slab_carve_one(lender); // YOUNG-1
+        heap->handed[from] += ptr != NULL;
+    } else if (heap->bins[from] == NULL) {
+        ptr = heap_refill(heap, from, false);
+    }
+    heap->borrowed = (uint8_t)(heap->borrowed + (ptr != NULL));
+    return ptr;
+}

@@ -40,12 +40,13 @@ static struct {
     _Atomic(void *) dlopen; // [atomic] the next dlopen in lookup order
 } g_interpose;
 
-EXPORT void *malloc(size_t bytes)
+// The two begin a cache line each.
+EXPORT ALIGNED(64) void *malloc(size_t bytes)
 {
     return fast_malloc(bytes);
 }
 
-EXPORT void free(void *ptr)
+EXPORT ALIGNED(64) void free(void *ptr)
 {
     fast_free(ptr);
 }

@@ -419,9 +419,9 @@ size_t huge_usable_bytes(const void *ptr)
 {
     struct node *node = chain_find(ptr);
     if (UNLIKELY(node == NULL)) { // led astray, or not ours
-        lock_acquire(&g_huge.lock);
+        bool was_taken = lock_acquire_to_look(&g_huge.lock);
         node = chain_find(ptr);
-        lock_release(&g_huge.lock);
+        lock_release_after_look(&g_huge.lock, was_taken);
     }
     return node == NULL ? 0 : atomic_load_explicit(&node->usable, memory_order_relaxed);
 }
@@ -510,20 +510,20 @@ void *huge_resize(void *ptr, size_t bytes)
 size_t huge_freed_bytes(const void *ptr)
 {
     size_t bytes = 0;
-    lock_acquire(&g_huge.lock);
+    bool was_taken = lock_acquire_to_look(&g_huge.lock);
     for (size_t i = 0; i < FREED_RING; i++) {
         if (g_huge.freed[i].start == ptr) {
             bytes = g_huge.freed[i].bytes;
         }
     }
-    lock_release(&g_huge.lock);
+    lock_release_after_look(&g_huge.lock, was_taken);
     return bytes;
 }
 
 size_t huge_holder_bytes(const void *ptr)
 {
     size_t bytes = 0;
-    lock_acquire(&g_huge.lock);
+    bool was_taken = lock_acquire_to_look(&g_huge.lock);
     for (size_t b = 0; b < BUCKETS; b++) {
         struct node *node = atomic_load_explicit(&g_huge.buckets[b], memory_order_relaxed);
         for (; node != NULL; node = atomic_load_explicit(&node->next, memory_order_relaxed)) {
@@ -532,7 +532,7 @@ size_t huge_holder_bytes(const void *ptr)
             }
         }
     }
-    lock_release(&g_huge.lock);
+    lock_release_after_look(&g_huge.lock, was_taken);
     return bytes;
 }
 

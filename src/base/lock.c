@@ -25,6 +25,12 @@ static uint32_t self_word(void)
     return ((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 5) & ~SLEEPERS) | 2U;
 }
 
+static bool is_own(const struct lock *lock)
+{
+    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    return (word & ~SLEEPERS) == self_word();
+}
+
 static void rank_push(uint32_t rank)
 {
     VERIFY(t_ranks >> rank == 0); // LOCK-1
@@ -132,6 +138,22 @@ void lock_release(struct lock *lock)
     let_go(lock);
 }
 
+bool lock_acquire_to_look(struct lock *lock)
+{
+    bool takes = !is_own(lock);
+    if (takes) {
+        lock_acquire(lock);
+    }
+    return takes;
+}
+
+void lock_release_after_look(struct lock *lock, bool was_taken)
+{
+    if (was_taken) {
+        lock_release(lock);
+    }
+}
+
 // ---- fork ----
 
 void lock_open_fork_window(void)
@@ -142,12 +164,6 @@ void lock_open_fork_window(void)
 void lock_close_fork_window(void)
 {
     atomic_store_explicit(&g_fork_owner, NULL, memory_order_relaxed);
-}
-
-static bool is_own(const struct lock *lock)
-{
-    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
-    return (word & ~SLEEPERS) == self_word();
 }
 
 void lock_acquire_for_fork(struct lock *lock)

@@ -59,6 +59,10 @@ void lock_acquire(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCKS;
 bool lock_try_acquire(struct lock *lock) TRY_ACQUIRES(lock) UNCHECKED_LOCKS;
 void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKS;
 
+// For what only looks, in a signal handler too: takes the lock unless this very thread holds it.
+bool lock_acquire_to_look(struct lock *lock) UNCHECKED_LOCKS;
+void lock_release_after_look(struct lock *lock, bool was_taken) UNCHECKED_LOCKS;
+
 // For fork: takes the lock unless this very thread holds it (a signal handler that interrupted
 // us and forks). The child sets locks free again by lock_init().
 void lock_acquire_for_fork(struct lock *lock) UNCHECKED_LOCKS;

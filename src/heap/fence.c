@@ -173,11 +173,11 @@ static struct waiting take_waiting(size_t bytes, bool is_huge)
 static bool is_waiting(const char *start)
 {
     bool waits = false;
-    lock_acquire(&g_fence.lock);
+    bool was_taken = lock_acquire_to_look(&g_fence.lock);
     for (unsigned i = 0; i < g_fence.count; i++) {
         waits |= g_fence.waiting[i].start == start;
     }
-    lock_release(&g_fence.lock);
+    lock_release_after_look(&g_fence.lock, was_taken);
     return waits;
 }
 

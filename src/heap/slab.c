@@ -140,7 +140,7 @@ static unsigned page_of(const struct granule *slab, unsigned block)
 }
 
 // The free blocks: on the list, or beginning in a purged page.
-static void set_of_free(const struct granule *slab, struct block_set *set)
+static COLD void set_of_free(const struct granule *slab, struct block_set *set)
 {
     memset(set, 0, sizeof *set);
     for (void *block = slab->free; block != NULL; block = block_next(block)) {
@@ -158,7 +158,8 @@ static void set_of_free(const struct granule *slab, struct block_set *set)
 }
 
 // True when some block begins in the page and all that reach into it are free.
-static bool page_is_free(const struct granule *slab, const struct block_set *free, unsigned page)
+static COLD bool page_is_free(const struct granule *slab, const struct block_set *free,
+                              unsigned page)
 {
     unsigned from = first_block_in(slab, page);
     unsigned to = first_block_in(slab, page + 1);
@@ -177,7 +178,7 @@ static bool page_is_free(const struct granule *slab, const struct block_set *fre
 
 // Purges `pages` in the books: only the free blocks that begin in pages that stay are listed, in
 // address order.
-static void relist(struct granule *slab, const struct block_set *free, unsigned pages)
+static COLD void relist(struct granule *slab, const struct block_set *free, unsigned pages)
 {
     unsigned purged_before = slab->purged;
     void *list = NULL;
@@ -202,7 +203,7 @@ static void relist(struct granule *slab, const struct block_set *free, unsigned 
     slab_arm(slab, count, slab->left);
 }
 
-size_t slab_purge_pages(struct granule *slab)
+COLD size_t slab_purge_pages(struct granule *slab)
 {
     struct block_set free;
     unsigned pages = 0;

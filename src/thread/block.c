@@ -96,6 +96,18 @@ static struct block find_in_region(size_t index, const void *ptr)
     return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
 }
 
+static struct block find_huge(const void *ptr)
+{
+    if (UNLIKELY(g_harden.is_on)) {
+        return hardened_find_huge(ptr);
+    }
+    size_t bytes = huge_usable_bytes(ptr);
+    if (bytes != 0) {
+        return (struct block){BLOCK_HUGE, BLOCK_OK, NULL, bytes};
+    }
+    return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
+}
+
 struct block block_find(const void *ptr)
 {
     size_t index = granule_map_find(ptr);
@@ -106,20 +118,16 @@ struct block block_find(const void *ptr)
     if (emergency_is_inside(ptr)) {
         return (struct block){BLOCK_EMERGENCY, BLOCK_OK, NULL, emergency_usable_bytes(ptr)};
     }
-    if (UNLIKELY(g_harden.is_on)) {
-        return hardened_find_huge(ptr);
-    }
     if (UNLIKELY(guard_is_inside(ptr))) {
         struct block block = {BLOCK_GUARD, BLOCK_OK, NULL, 0};
         bool is_block = guard_find(ptr, &block.bytes) != GUARD_INTERIOR;
         block.fault = is_block ? BLOCK_OK : BLOCK_INTERIOR; // a freed one: see guard_give
         return block;
     }
-    size_t bytes = huge_usable_bytes(ptr);
-    if (bytes != 0) {
-        return (struct block){BLOCK_HUGE, BLOCK_OK, NULL, bytes};
-    }
-    return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
+    bool was_inside = thread_enter_bare();
+    struct block block = find_huge(ptr);
+    thread_leave_bare(was_inside);
+    return block;
 }
 
 // ---- complaints ----
@@ -370,9 +378,7 @@ static void give_one(void *ptr, const void *caller)
         return;
     }
     struct heap *heap = t_cache.is_dead ? NULL : thread_enter(caller);
-    if (UNLIKELY(heap == NULL)) {
-        thread_enter_bare();
-    }
+    bool was_inside = heap == NULL && thread_enter_bare();
     if (UNLIKELY(g_options.perturb != 0)) {
         memset(ptr, (int)g_options.perturb, block.bytes);
     }
@@ -380,7 +386,7 @@ static void give_one(void *ptr, const void *caller)
     if (LIKELY(heap != NULL)) {
         thread_leave(heap);
     } else {
-        thread_leave_bare();
+        thread_leave_bare(was_inside);
     }
 }
 

@@ -161,14 +161,16 @@ void thread_leave_slow(struct heap *heap)
     heap->busy &= BUSY_SAMPLED;
 }
 
-void thread_enter_bare(void)
+bool thread_enter_bare(void)
 {
+    bool was_inside = t_cache.is_inside;
     set_inside(true);
+    return was_inside;
 }
 
-void thread_leave_bare(void)
+void thread_leave_bare(bool was_inside)
 {
-    set_inside(false);
+    set_inside(was_inside);
 }
 
 bool thread_is_interrupted(void)

@@ -71,9 +71,9 @@ static inline void thread_leave(struct heap *heap)
     }
 }
 
-// For what takes locks without a heap: signal handlers are told.
-void thread_enter_bare(void);
-void thread_leave_bare(void);
+// Around what takes locks without a heap: signal handlers are told. They may be nested.
+bool thread_enter_bare(void);
+void thread_leave_bare(bool was_inside);
 
 // True in a signal handler that interrupted a slow path of this thread.
 bool thread_is_interrupted(void);

@@ -34,9 +34,9 @@
 extern void __libc_free(void *ptr);
 
 // A block that realloc moves because it grew by an eighth at most will grow again: it gets a
-// quarter more room. One that grows by half or doubles needs none: it moves seldom.
+// half more room. One that grows by half or doubles needs none: it moves seldom.
 #define GROWTH_STEP 8
-#define GROWTH_ROOM 4
+#define GROWTH_ROOM 2
 
 // ---- find ----
 
@@ -290,12 +290,12 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
-    size_t roomy = bytes + bytes / GROWTH_ROOM;
+    size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
+    size_t roomy = min_size(bytes + bytes / GROWTH_ROOM, most);
     if (UNLIKELY(g_harden.is_on)) {
         return take_growing_hardened(bytes, is_step ? roomy : bytes, caller);
     }
-    roomy = bytes <= MEDIUM_BYTES_MAX ? min_size(roomy, MEDIUM_BYTES_MAX) : roomy;
-    struct heap *heap = is_step && is_for_region(roomy) ? thread_try_enter(caller) : NULL;
+    struct heap *heap = is_step && bytes <= roomy ? thread_try_enter(caller) : NULL;
     if (heap != NULL) {
         void *ptr = roomy <= MEDIUM_BYTES_MAX
                         ? medium_take(heap, size_class_of_medium(roomy), &clean)

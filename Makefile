@@ -21,7 +21,7 @@ CFLAGS_LIB = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fsemantic-interpo
         -gdwarf-4 $(DENSE) -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
 # One code and one data segment, and no relro: each would cost every process a system call.
 LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
-        -Wl,--hash-style=gnu,--as-needed -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
+        -Wl,--hash-style=gnu,--as-needed,--gc-sections -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
 FLOORS   := base side map arena heap thread api
@@ -46,15 +46,17 @@ $(B)/myalloc: $(OBJ_CLI)
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
 SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c \
-        $(addprefix src/heap/,orphan.c census.c view.c pool.c mail.c transfer.c large.c partial.c heap_check.c watch.c tray.c basin.c walk.c young.c) \
+        $(addprefix src/heap/,orphan.c census.c view.c pool.c mail.c transfer.c large.c partial.c heap_check.c watch.c tray.c basin.c walk.c young.c settle.c) \
         $(addprefix src/thread/,start.c thread.c emergency.c block.c) \
         $(addprefix src/api/,report.c recorder.c statistics.c fork.c shadow.c extensions.c pools.c files.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
 
-# What only an option runs lies behind all other code, where no process maps it unasked.
+# What only an option runs lies behind all other code, where no process maps it unasked. Of the rest
+# the linker drops what only the unit tests call.
 OPTIONAL := $(addprefix $(B)/heap/,harden.o rack.o fence.o guard.o protect.o) \
         $(addprefix $(B)/thread/,hardened.o sampled.o)
+$(filter-out $(OPTIONAL),$(OBJ_LIB)): CFLAGS_EXTRA += -ffunction-sections
 
 $(B)/cli/%.o: src/cli/%.c
 	@mkdir -p $(@D)

@@ -14,14 +14,17 @@ NOINLINE void *api_malloc_slow(size_t bytes);
 NOINLINE void api_free_slow(void *ptr);
 NOINLINE void api_free_event(struct granule *slab);
 
-// The block at hand for at most SMALL_BYTES_MAX bytes; NULL when there is none.
+// The block at hand for at most SMALL_BYTES_MAX bytes; NULL when there is none, or when it was
+// freed twice in a row: what links to itself is one or the other.
 static inline void *fast_pop(size_t bytes)
 {
     void **bin = &t_cache.bins[g_small_class_of[bytes]];
     void *block = *bin;
-    if (LIKELY(block != NULL)) {
-        *bin = block_next(block);
+    void *link = block_link(block);
+    if (UNLIKELY(link == block)) {
+        return NULL;
     }
+    *bin = link;
     return block;
 }
 
@@ -39,16 +42,22 @@ static inline void *fast_malloc(size_t bytes)
 static inline void fast_free(void *ptr)
 {
     // relaxed: a block that reached its user was published before; see granule_map_publish
-    size_t granules = atomic_load_explicit(&g_granule_map.granules, memory_order_relaxed);
     size_t index = ((uintptr_t)ptr - g_granule_map.base) >> GRANULE_SHIFT;
-    if (UNLIKELY(index >= granules)) {
+    if (UNLIKELY(granule_map_is_beyond(index))) {
         return api_free_slow(ptr); // NULL, huge, foreign, wild
     }
     struct granule *slab = &g_granule_map.entries[index];
-    if (UNLIKELY(granule_owner(slab) != t_cache.self)) {
+    struct heap *heap = granule_owner(slab);
+    if (UNLIKELY(heap != t_cache.self)) {
         return api_free_slow(ptr); // another thread's, medium, large, or already free
     }
-    block_set_next(ptr, slab->free);
+    size_t class = slab->class;
+    if (LIKELY(--heap->room[class] >= 0)) { // for the next malloc, while it is warm
+        block_set_link(ptr, t_cache.bins[class]);
+        t_cache.bins[class] = ptr;
+        return;
+    }
+    block_set_link(ptr, slab->free);
     slab->free = ptr;
     if (UNLIKELY(--slab->left == 0)) {
         return api_free_event(slab);

@@ -7,6 +7,7 @@
  */
 #include "heap/census.h"
 
+#include "heap/bin.h"
 #include "heap/medium.h"
 #include "heap/orphan.h"
 #include "heap/rack.h"
@@ -88,9 +89,9 @@ RACY_READER static void count_heap(struct census *census, const struct heap *hea
     census->heaps_bound += heap->bins != NULL;
     for (unsigned i = 0; i < SMALL_CLASSES; i++) {
         struct census_class *class = &census->classes[i];
-        size_t in_bin = is_own && heap->bins != NULL ? list_length(heap->bins[i]) : 0;
+        size_t in_bin = is_own && heap->bins != NULL ? list_length(bin_first(heap, i)) : 0;
         move_to_cached(class, heap->foreign[i].count + in_bin);
-        class->handed += heap->handed[i] - in_bin;
+        class->handed += heap->handed[i] + bin_absorbed(heap, i) - in_bin;
     }
     for (unsigned i = 0; i < MEDIUM_CLASSES; i++) {
         census->classes[SMALL_CLASSES + i].handed += heap->magazine_handed[i];

@@ -14,9 +14,6 @@ void heap_init(struct heap *heap);
 // `may_grow`, none that we have already.
 void *heap_refill(struct heap *heap, unsigned class, bool may_grow);
 
-// A countdown of one of our slabs ran down: enough of its blocks came back.
-void heap_slab_event(struct heap *heap, struct granule *slab);
-
 // Blocks of this heap were there before the fork that made this process. To free one by a link in
 // it would copy its page, so they go home by mail, which lies elsewhere, one by one.
 void heap_set_inherited(struct heap *heap, bool is_inherited);

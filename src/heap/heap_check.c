@@ -22,7 +22,7 @@ static void check_slab(const struct heap *heap, const struct granule *slab)
 {
     enum granule_state state = granule_state(slab);
     VERIFY(slab->carved <= slab_capacity(slab));
-    VERIFY(list_length(slab->free) == slab_free_count(slab)); // SLAB-1
+    VERIFY(list_length(slab_first(slab)) == slab_free_count(slab)); // SLAB-1
     VERIFY(slab_free_count(slab) <= slab->carved);
     VERIFY(state == GRANULE_ACTIVE || state == GRANULE_PARTIAL || state == GRANULE_FULL);
     VERIFY((state == GRANULE_ACTIVE) == (heap->active[slab->class] == slab));

@@ -23,15 +23,17 @@ struct foreign_list {
 #define BUSY_SAMPLED 2
 
 struct ALIGNED(64) heap {
-    void **bins;            // [owner] thread.c: the free lists at hand, one per small class
-    uint8_t busy;           // [owner] thread.c: see below; signal handlers look
+    int32_t room[SMALL_CLASSES]; // [owner] bin.c: for blocks that free puts into bins; it counts
+                                 // down. First, since gcc adds a greater offset by itself
+    void **bins;                 // [owner] thread.c: the free lists at hand, one per small class
+    uint8_t busy;                // [owner] thread.c: see below; signal handlers look
     bool is_checked;        // [owner] thread.c: bins are checked_bins, hidden from the fast path
     uint8_t watched_slabs;  // [owner] watch.c: slabs opened while it looked at the lists
     bool leaves_slowly;     // [owner] thread.c: borrowed by a dead thread for one call, or sampled
     uint8_t borrowed;       // [owner] young.c: blocks taken from larger classes
     bool is_inherited;      // [const] while the child of a fork has threads; orphan.c changes it
-    uint32_t empties;       // [owner] heap.c: slabs kept though empty
-    uint32_t had_many;      // [owner] heap.c: bit c set: class c had many slabs not long ago
+    uint32_t empties;       // [owner] settle.c: slabs kept though empty
+    uint32_t had_many;      // [owner] settle.c: bit c set: class c had many slabs not long ago
     uint32_t refills;       // [owner] heap.c: so far, for the clock
     const void *caller;     // [owner] thread.c: who called the slow path, for messages
     int64_t sample_left;    // [owner] sampled.c: blocks until the next one that is sampled
@@ -40,13 +42,14 @@ struct ALIGNED(64) heap {
     bool is_borrowed;       // [owner] thread.c: by a dead thread, for the time of one call
     struct harden *harden;  // [owner] harden.c: NULL, or what it has at hand in hardened mode
 
+    uint8_t quota[SMALL_CLASSES];               // [owner] bin.c: what the room was, at first
     struct granule *active[SMALL_CLASSES];      // [owner] heap.c: slab that each bin comes from
     struct foreign_list foreign[SMALL_CLASSES]; // [owner] heap.c
     uint32_t partial[SMALL_CLASSES];            // [owner] heap.c: first of each list; 0 none
-    uint32_t opened[SMALL_CLASSES];             // [owner] heap.c: slabs got less slabs given away
-    uint32_t empty[SMALL_CLASSES];              // [owner] heap.c: the empty slab kept; 0 none
+    uint32_t opened[SMALL_CLASSES];             // [owner] settle.c: slabs got less slabs given away
+    uint32_t empty[SMALL_CLASSES];              // [owner] settle.c: the empty slab kept; 0 none
     uint8_t watched[SMALL_CLASSES];             // [owner] watch.c: frees looked at so far
-    uint64_t handed[SMALL_CLASSES];             // [owner] heap.c: blocks put into bins so far
+    uint64_t handed[SMALL_CLASSES];             // [owner] bin.c: blocks put into bins so far
     uint32_t retired[SMALL_CLASSES];            // [owner] heap.c: slabs used up so far
 
     void *checked_bins[SMALL_CLASSES]; // [owner] thread.c

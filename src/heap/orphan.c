@@ -18,6 +18,8 @@
 #include "heap/medium.h"
 #include "map/meta.h"
 
+#include <string.h>
+
 static struct {
     struct lock lock;
     _Atomic(struct heap *) first;   // [atomic] all heaps; written under LOCK_ORPHAN
@@ -83,6 +85,8 @@ void orphan_inherit(struct heap *heap)
 {
     heap->bins = NULL; // ORPHAN-1
     heap_set_inherited(heap, true);
+    memset(heap->room, 0, sizeof heap->room);
+    memset(heap->quota, 0, sizeof heap->quota);
     lock_acquire(&g_orphan.lock);
     heap->next_orphan = g_orphan.inherited;
     g_orphan.inherited = heap;

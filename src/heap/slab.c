@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+void *list_end = &list_end;
+
 void slab_set_owner(struct granule *slab, struct heap *heap)
 {
     struct heap *old = granule_owner(slab);
@@ -28,7 +30,7 @@ void slab_set_owner(struct granule *slab, struct heap *heap)
 void slab_open(size_t index, unsigned class, struct heap *heap)
 {
     struct granule *slab = granule_map_entry(index);
-    slab->free = NULL;
+    slab_set_first(slab, NULL);
     slab->carved = 0;
     atomic_store_explicit(&slab->reached, 0, memory_order_relaxed);
     slab->purged = 0;
@@ -56,7 +58,7 @@ static void *link_blocks(const struct granule *slab, unsigned from, unsigned to)
     char *first = slab_block(slab, from);
     char *block = first;
     for (unsigned i = from + 1; i < to; i++) {
-        block_set_next(block, block + bytes);
+        block_set_link(block, block + bytes);
         block += bytes;
     }
     block_set_next(block, NULL);
@@ -116,7 +118,7 @@ void *slab_carve_one(struct granule *slab)
 
 void slab_put_list(struct granule *slab, void *first, void *last, unsigned count)
 {
-    block_set_next(last, slab->free);
+    block_set_link(last, slab->free);
     slab->free = first;
     slab->listed = (uint16_t)(slab->listed + count);
     ASSERT(slab_free_count(slab) <= slab->carved); // SLAB-1
@@ -143,7 +145,7 @@ static unsigned page_of(const struct granule *slab, unsigned block)
 static COLD void set_of_free(const struct granule *slab, struct block_set *set)
 {
     memset(set, 0, sizeof *set);
-    for (void *block = slab->free; block != NULL; block = block_next(block)) {
+    for (void *block = slab_first(slab); block != NULL; block = block_next(block)) {
         unsigned index = slab_block_index(slab, block);
         if (index == SMALL_BLOCKS_MAX || set_has(set, index)) {
             die_double_free(block, size_class_bytes(slab->class), NULL);
@@ -197,7 +199,7 @@ static COLD void relist(struct granule *slab, const struct block_set *free, unsi
         list = slab_block(slab, block);
         count++;
     }
-    slab->free = list;
+    slab_set_first(slab, list);
     slab->purged |= (uint8_t)pages;
     slab->carved = (uint16_t)(slab->carved - dropped); // SLAB-2
     slab_arm(slab, count, slab->left);
@@ -207,7 +209,7 @@ COLD size_t slab_purge_pages(struct granule *slab)
 {
     struct block_set free;
     unsigned pages = 0;
-    if (os_page_bytes() > CARVE_BYTES || slab->free == NULL) {
+    if (os_page_bytes() > CARVE_BYTES || slab_first(slab) == NULL) {
         return 0;
     }
     set_of_free(slab, &free);

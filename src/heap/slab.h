@@ -16,15 +16,51 @@
 
 #define SLAB_ARM_NEVER (1U << 30) // a countdown that no slab can run down
 
-// A free block holds the link to the next one and nothing else.
-static inline void *block_next(const void *block)
+// A free block holds the link to the next one and nothing else. The last one links to list_end,
+// which links to itself: malloc meets the end of a list, and a block that was freed twice in a row,
+// by one comparison. block_link and block_set_link deal with links as they are; the other two have
+// NULL for the end.
+extern HIDDEN void *list_end;
+
+static inline void *block_link(const void *block)
 {
     return *(void *const *)block;
 }
 
+static inline void block_set_link(void *block, void *link)
+{
+    *(void **)block = link;
+}
+
+static inline void *link_to(void *block)
+{
+    return block != NULL ? block : &list_end;
+}
+
+static inline void *link_block(void *link)
+{
+    return link != &list_end ? link : NULL;
+}
+
+static inline void *block_next(const void *block)
+{
+    return link_block(block_link(block));
+}
+
 static inline void block_set_next(void *block, void *next)
 {
-    *(void **)block = next;
+    block_set_link(block, link_to(next));
+}
+
+// The list of a slab: its first block, or NULL.
+static inline void *slab_first(const struct granule *slab)
+{
+    return link_block(slab->free);
+}
+
+static inline void slab_set_first(struct granule *slab, void *block)
+{
+    slab->free = link_to(block);
 }
 
 // Any thread: blocks from this index on were never carved.
@@ -69,9 +105,9 @@ void slab_close(struct granule *slab);
 // Takes all blocks on the list; NULL when there are none. The next event comes after `left` frees.
 static inline void *slab_take_list(struct granule *slab, uint32_t left, unsigned *count)
 {
-    void *list = slab->free;
+    void *list = slab_first(slab);
     *count = slab_free_count(slab);
-    slab->free = NULL;
+    slab_set_first(slab, NULL);
     slab_arm(slab, 0, left);
     return list;
 }

@@ -14,6 +14,7 @@
 #include "arena/huge.h"
 #include "arena/run.h"
 #include "base/os.h"
+#include "heap/bin.h"
 #include "heap/census.h"
 #include "heap/orphan.h"
 #include "heap/slab.h"
@@ -124,7 +125,7 @@ RACY_READER static void show_heap(struct myalloc_live_heap *row, struct heap *he
 {
     uint64_t handed = 0;
     for (unsigned i = 0; i < SMALL_CLASSES; i++) {
-        handed += heap->handed[i];
+        handed += heap->handed[i] + bin_absorbed(heap, i);
     }
     uint64_t live = heap->seen_live;
     heap->seen_live = 0;

@@ -98,7 +98,7 @@ RACY_READER static void see_small(struct walk *walk, struct granule *slab, struc
             mark(seen->free, block);
         }
     }
-    mark_list(walk, slab->free, false);
+    mark_list(walk, slab_first(slab), false);
 }
 
 static void see_medium(const struct granule *slab, struct seen *seen)
@@ -160,7 +160,7 @@ RACY_READER static void see_stocks(struct walk *walk, const struct heap *own, bo
         for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
             mark_list(walk, heap->foreign[class].head, true);
             if (bins != NULL) {
-                mark_list(walk, bins[class], true);
+                mark_list(walk, link_block(bins[class]), true);
             }
         }
     }

@@ -22,7 +22,7 @@ static bool is_block(const void *ptr, unsigned class)
 // True when `ptr` is among the first blocks of a bin, which may hold blocks of any slab.
 static bool bin_has(const struct heap *heap, const struct granule *slab, const void *ptr)
 {
-    const void *block = heap->bins[slab->class];
+    const void *block = link_block(heap->bins[slab->class]);
     for (unsigned i = 0; i < LOOKS && block != NULL; i++) {
         if (block == ptr) {
             return true;
@@ -75,10 +75,38 @@ void watch_lists(struct heap *heap)
     heap->watched_slabs++;
     for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
         const struct granule *slab = heap->active[class];
-        const void *ptr = slab != NULL ? slab->free : NULL;
+        const void *ptr = slab != NULL ? slab_first(slab) : NULL;
         const void *next = ptr != NULL ? block_next(ptr) : NULL;
         if (next != NULL && !is_block(next, class)) {
             die_overwritten_block(ptr, size_class_bytes(class), heap->caller);
         }
     }
+}
+
+// The next block of a bin; `ptr` may be NULL, its end.
+static const void *step(const struct heap *heap, unsigned class, const void *ptr)
+{
+    const void *next = ptr != NULL ? block_next(ptr) : NULL;
+    if (next != NULL && !is_block(next, class)) { // WATCH-1
+        die_overwritten_block(ptr, size_class_bytes(class), heap->caller);
+    }
+    return next;
+}
+
+void watch_bin(struct heap *heap, unsigned class)
+{
+    const void *first = link_block(heap->bins[class]);
+    const void *slow = first;
+    const void *fast = first;
+    do { // [Floyd's cycle detection]
+        slow = step(heap, class, slow);
+        fast = step(heap, class, step(heap, class, fast));
+        if (fast == NULL) {
+            return;
+        }
+    } while (slow != fast);
+    for (slow = first; slow != fast; slow = block_next(slow)) {
+        fast = block_next(fast);
+    }
+    die_double_free(fast, size_class_bytes(class), heap->caller);
 }

@@ -9,6 +9,7 @@
 #include "heap/young.h"
 
 #include "base/bits.h"
+#include "heap/bin.h"
 #include "heap/heap.h"
 #include "heap/slab.h"
 
@@ -23,7 +24,7 @@ void *young_borrow(struct heap *heap, unsigned class)
     if (lender != NULL) {
         ptr = slab_carve_one(lender); // YOUNG-1
         heap->handed[from] += ptr != NULL;
-    } else if (heap->bins[from] == NULL) {
+    } else if (bin_first(heap, from) == NULL) {
         ptr = heap_refill(heap, from, false);
     }
     heap->borrowed = (uint8_t)(heap->borrowed + (ptr != NULL));

@@ -39,7 +39,7 @@ struct heap;
 
 struct ALIGNED(64) granule {
     _Atomic(struct heap *) owner; // [atomic] heap of a small slab; NULL for all else
-    void *free;                   // [owner] small: blocks that came back, linked
+    void *free;                   // [owner] small: blocks that came back, linked; see slab.h
                                   // RACK: its structure; FENCE: its block
     uint32_t left;                // [owner] small: local frees until the next event
     uint32_t armed;               // [owner] small: what `left` was set to
@@ -115,6 +115,17 @@ static inline size_t granule_map_count(void)
 {
     // acquire: pairs with the release in granule_map_publish
     return atomic_load_explicit(&g_granule_map.granules, memory_order_acquire);
+}
+
+// No entry for this index may be looked up. The instruction is the relaxed load and the comparison
+// in one, which compilers do not join; free is counted in instructions.
+static inline bool granule_map_is_beyond(size_t index)
+{
+    bool is_beyond;
+    __asm__("cmpq %[granules], %[index]"
+            : "=@ccae"(is_beyond)
+            : [index] "r"(index), [granules] "m"(g_granule_map.granules));
+    return is_beyond;
 }
 
 static inline void granule_map_publish(size_t granules)

@@ -20,6 +20,7 @@
 #include "heap/medium.h"
 #include "heap/orphan.h"
 #include "heap/pool.h"
+#include "heap/settle.h"
 #include "heap/slab.h"
 #include "heap/tray.h"
 #include "side/options.h"
@@ -44,7 +45,8 @@ static struct block find_small(struct granule *slab, const void *ptr)
 {
     unsigned index = slab_block_index(slab, ptr);
     enum block_fault fault = index < slab_reached(slab) ? BLOCK_OK : BLOCK_INTERIOR;
-    if (granule_owner(slab) == t_cache.self && slab->free == ptr) {
+    bool was_last = slab->free == ptr || t_cache.bins[slab->class] == ptr;
+    if (granule_owner(slab) == t_cache.self && was_last) {
         fault = BLOCK_FREED; // the last one freed; others cannot be told from blocks in use
     }
     return (struct block){BLOCK_SMALL, fault, slab, size_class_bytes(slab->class)};
@@ -214,9 +216,8 @@ static bool is_for_region(size_t bytes)
 
 static void *take_small(struct heap *heap, unsigned class)
 {
-    void *ptr = heap->bins[class];
+    void *ptr = bin_pop(heap, class);
     if (ptr != NULL) { // checked mode, or a heap that a dead thread borrowed
-        heap->bins[class] = block_next(ptr);
         return ptr;
     }
     ptr = heap_refill(heap, class, false);
@@ -310,15 +311,6 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
 
 // ---- give ----
 
-static void give_small_local(struct heap *heap, struct granule *slab, void *ptr)
-{
-    block_set_next(ptr, slab->free);
-    slab->free = ptr;
-    if (--slab->left == 0) {
-        heap_slab_event(heap, slab);
-    }
-}
-
 // heap NULL: a thread that has none (any more).
 static void give_to(struct heap *heap, const struct block *block, void *ptr, const void *caller)
 {
@@ -327,7 +319,7 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
         if (heap == NULL) {
             heap_free_home(block->head, ptr, caller);
         } else if (granule_owner(block->head) == heap) {
-            give_small_local(heap, block->head, ptr);
+            settle_block(heap, block->head, ptr);
         } else {
             heap_free_foreign(heap, block->head, ptr);
         }
@@ -414,7 +406,7 @@ void block_slab_event(struct granule *slab, const void *caller)
     struct heap *heap = thread_enter(caller);
     if (heap != NULL) {
         view_peak();
-        heap_slab_event(heap, slab);
+        settle_event(heap, slab);
         thread_leave(heap);
     }
 }

@@ -2,6 +2,7 @@
 #ifndef THREAD_BLOCK_H
 #define THREAD_BLOCK_H
 
+#include "heap/bin.h"
 #include "heap/heap.h"
 #include "heap/medium.h"
 #include "heap/slab.h"
@@ -33,7 +34,8 @@ static inline void *block_take_usual(size_t bytes, const void *caller)
     bool clean;
     if (bytes <= SMALL_BYTES_MAX) {
         unsigned class = size_class_of_small(bytes);
-        if (UNLIKELY(young_is(heap))) {
+        ptr = bin_pop(heap, class); // NULL, unless a signal handler was here
+        if (UNLIKELY(young_is(heap)) && ptr == NULL) {
             ptr = young_borrow(heap, class);
         }
         if (LIKELY(ptr == NULL)) {

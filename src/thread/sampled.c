@@ -54,12 +54,17 @@ static NOINLINE void draw(struct heap *heap)
 static NOINLINE void cut(struct heap *heap, unsigned class, size_t kept)
 {
     struct foreign_list *foreign = &heap->foreign[class];
-    void **link = &heap->bins[class];
-    for (size_t i = 0; i < kept && *link != NULL; i++) {
-        link = *link; // a free block begins with its link
+    void *last = NULL;
+    void *rest = bin_first(heap, class);
+    for (size_t i = 0; i < kept && rest != NULL; i++) {
+        last = rest;
+        rest = block_next(rest);
     }
-    void *rest = *link;
-    *link = NULL;
+    if (last != NULL) {
+        block_set_next(last, NULL);
+    } else {
+        bin_set_first(heap, class, NULL);
+    }
     while (rest != NULL) {
         void *next = block_next(rest);
         block_set_next(rest, foreign->head);

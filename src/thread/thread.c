@@ -10,6 +10,7 @@
 #include "thread/thread.h"
 
 #include "base/os.h"
+#include "heap/bin.h"
 #include "heap/guard.h"
 #include "heap/harden.h"
 #include "heap/heap.h"
@@ -24,7 +25,10 @@
 // Destructors of other libraries still allocate and free in their rounds: we wait for the last.
 #define EXIT_ROUNDS_SKIPPED (PTHREAD_DESTRUCTOR_ITERATIONS - 2)
 
-_Thread_local struct thread_cache t_cache = {.self = THREAD_UNBOUND};
+_Thread_local struct thread_cache t_cache = {
+    .self = THREAD_UNBOUND,
+    .bins = {[0 ... SMALL_CLASSES - 1] = &list_end},
+};
 
 static struct {
     struct lock lock;
@@ -95,7 +99,7 @@ bool thread_sees_exits(void)
 static void make_checked(struct heap *heap)
 {
     memcpy(heap->checked_bins, t_cache.bins, sizeof heap->checked_bins);
-    memset(t_cache.bins, 0, sizeof t_cache.bins);
+    bin_clear(t_cache.bins);
     heap->bins = heap->checked_bins;
     heap->is_checked = true;
     t_cache.self = (struct heap *)((uintptr_t)heap | 1); // NOLINT: the tag is ours

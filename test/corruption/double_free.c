@@ -50,17 +50,30 @@ static void *with_neighbour(struct misuse *misuse, size_t bytes)
 AT_ONCE(SMALL)
 AFTER_ANOTHER(SMALL)
 
-VICTIM free_SMALL_at_once_later(struct misuse *misuse)
+/* Behind the watched frees. */
+VICTIM free_many(size_t bytes)
 {
     for (int i = 0; i < 1000; i++) {
-        free(malloc(SMALL));
+        free(malloc(bytes));
     }
+}
+
+/* Then the bin is empty, or was filled anew a moment ago: there is room for blocks that are freed.
+ */
+VICTIM take_many(size_t bytes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        REQUIRE(malloc(bytes) != NULL);
+    }
+}
+
+VICTIM free_SMALL_at_once_later(struct misuse *misuse)
+{
+    free_many(SMALL);
     void *block = with_neighbour(misuse, SMALL);
     free(block);
     free(block);
-    for (int i = 0; i < 1000; i++) {
-        REQUIRE(malloc(SMALL) != NULL);
-    }
+    take_many(SMALL, 1000);
 }
 
 TEST(double_free_at_once_of_a_small_block_is_known_at_the_next_refill)
@@ -68,24 +81,61 @@ TEST(double_free_at_once_of_a_small_block_is_known_at_the_next_refill)
     expect_death(free_SMALL_at_once_later, DOUBLE_FREE);
 }
 
-/* Behind the watched frees: none of them is known as such, but they are too many together. */
+VICTIM free_SMALL_at_once_with_room(struct misuse *misuse)
+{
+    free_many(SMALL);
+    take_many(SMALL, 1000);
+    void *block = with_neighbour(misuse, SMALL);
+    free(block);
+    free(block);
+    REQUIRE(malloc(SMALL) != NULL);
+}
+
+TEST(double_free_at_once_of_a_small_block_is_known_at_the_next_malloc_where_bins_have_room)
+{
+    expect_death(free_SMALL_at_once_with_room, DOUBLE_FREE);
+}
+
+/* Behind the watched frees, and when a bin has no room for more: none of them is known as such, but
+ * they are too many together. */
 VICTIM free_more_than_there_are(struct misuse *misuse)
 {
-    enum { BYTES = 1024, A_PAGE_OF_THEM = 4 };
+    enum { BYTES = 1024, SLAB = 16, OTHERS = 2 * SLAB, A_PAGE_OF_THEM = 4 };
+    void *others[OTHERS];
     void *blocks[A_PAGE_OF_THEM];
-    for (int i = 0; i < 1000; i++) {
-        free(malloc(BYTES));
+    free_many(BYTES);
+    for (int i = 0; i < OTHERS; i++) {
+        others[i] = malloc(BYTES);
     }
     for (int i = 0; i < A_PAGE_OF_THEM; i++) {
         blocks[i] = misused_block(misuse, BYTES);
     }
-    for (int i = 0; i < 2 * A_PAGE_OF_THEM; i++) {
+    for (int i = 0; i < OTHERS; i++) {
+        free(others[i]);
+    }
+    for (int i = 0; i < 2 * SLAB; i++) {
         misuse->ptr = blocks[i % A_PAGE_OF_THEM];
         free(misuse->ptr);
     }
-    for (int i = 0; i < 2 * A_PAGE_OF_THEM; i++) {
-        REQUIRE(malloc(BYTES) != NULL);
-    }
+    take_many(BYTES, 2 * OTHERS);
+}
+
+/* Two blocks that were freed in turn make a ring, from which malloc could take for ever. */
+VICTIM free_a_ring(struct misuse *misuse)
+{
+    free_many(SMALL);
+    take_many(SMALL, 1000);
+    void *other = malloc(SMALL);
+    void *block = misused_block(misuse, SMALL);
+    free(block);
+    free(other);
+    free(block);
+    take_many(1024, 100000);
+}
+
+TEST(a_ring_of_freed_blocks_is_known_when_its_bin_is_looked_at)
+{
+    expect_death(free_a_ring, DOUBLE_FREE);
 }
 
 TEST(more_frees_than_small_blocks_are_known_at_the_next_refill)

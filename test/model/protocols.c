@@ -5,6 +5,7 @@
  * waiting in its mail; and when all is then freed, each slab must reach the arena exactly once.
  */
 #include "arena/arena.h"
+#include "heap/bin.h"
 #include "heap/heap.h"
 #include "heap/mail.h"
 #include "heap/orphan.h"
@@ -72,7 +73,7 @@ static void count_away(size_t slab, count_set counts)
 {
     struct batch batches[TRANSFER_BATCHES] = {{NULL, 0}};
     for (unsigned i = 0; i < HEAPS; i++) {
-        count_list(g_bins[i][CLASS], slab, counts);
+        count_list(link_block(g_bins[i][CLASS]), slab, counts);
         count_list(g_heaps[i].foreign[CLASS].head, slab, counts);
     }
     transfer_look(CLASS, batches);
@@ -154,6 +155,7 @@ static void set_up(void)
     granule_map_publish(GRANULES);
     for (unsigned i = 0; i < HEAPS; i++) {
         heap_init(&g_heaps[i]);
+        bin_clear(g_bins[i]);
         g_heaps[i].bins = g_bins[i];
         memset(g_heaps[i].watched, 255, sizeof g_heaps[i].watched);
         g_heaps[i].watched_slabs = 255;
@@ -179,10 +181,8 @@ static void send(unsigned from, unsigned to)
 
 static void take(struct heap *heap)
 {
-    void *block = heap->bins[CLASS];
-    if (block != NULL) {
-        heap->bins[CLASS] = block_next(block);
-    } else {
+    void *block = bin_pop(heap, CLASS);
+    if (block == NULL) {
         block = heap_refill(heap, CLASS, true);
     }
     if (block != NULL) {

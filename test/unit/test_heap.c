@@ -2,6 +2,8 @@
 #include "heap/heap.h"
 #include "heap/heap_check.h"
 #include "arena/run.h"
+#include "heap/bin.h"
+#include "heap/settle.h"
 #include "heap/slab.h"
 
 #include <criterion/criterion.h>
@@ -21,6 +23,7 @@ static void start(void)
     cr_assert_not_null(g_heap);
     memset(g_heap, 0, sizeof *g_heap);
     heap_init(g_heap);
+    bin_clear(g_bins);
     g_heap->bins = g_bins;
     g_heap->busy = true;
 }
@@ -28,12 +31,8 @@ static void start(void)
 /* What the fast path does when it misses, and when it hits. */
 static void *take(unsigned class)
 {
-    void *block = g_bins[class];
-    if (block == NULL) {
-        return heap_refill(g_heap, class, true);
-    }
-    g_bins[class] = block_next(block);
-    return block;
+    void *block = bin_pop(g_heap, class);
+    return block != NULL ? block : heap_refill(g_heap, class, true);
 }
 
 /* What the fast path does on a free by the owner. */
@@ -41,10 +40,10 @@ static void give(void *block)
 {
     struct granule *slab = granule_map_entry(granule_map_find(block));
     cr_assert_eq(granule_owner(slab), g_heap);
-    block_set_next(block, slab->free);
+    block_set_link(block, slab->free);
     slab->free = block;
     if (--slab->left == 0) {
-        heap_slab_event(g_heap, slab);
+        settle_event(g_heap, slab);
     }
 }
 

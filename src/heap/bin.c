@@ -1,0 +1,103 @@
+/* bin.c - what a thread has at hand of one small class.
+ *
+ * Owns:       heap->bins, room, quota, handed of each class.
+ * Threads:    the owner, with heap->busy set.
+ * Locks:      none.
+ * Invariants: BIN-1  a block in a bin is no free block to its slab.
+ */
+#include "heap/bin.h"
+
+#include "heap/watch.h"
+
+#define QUOTA_MAX UINT8_MAX // blocks of a class that free puts into a bin, and a slab of them
+
+// No room where every free is looked at, or where refills count what is sampled.
+static unsigned quota_of(const struct heap *heap, unsigned class)
+{
+    bool is_counted = watch_is_on(heap, class) || (heap->busy & BUSY_SAMPLED) != 0;
+    return UNLIKELY(is_counted) ? 0 : (unsigned)min_size(g_size_classes[class].blocks, QUOTA_MAX);
+}
+
+static void set_room(struct heap *heap, unsigned class, unsigned quota)
+{
+    heap->handed[class] += bin_absorbed(heap, class);
+    heap->quota[class] = (uint8_t)quota;
+    heap->room[class] = (int32_t)quota;
+}
+
+void *bin_load(struct heap *heap, unsigned class, void *list, unsigned count)
+{
+    void *next = block_next(list);
+    if (UNLIKELY(next == list)) { // freed twice in a row
+        die_double_free(list, size_class_bytes(class), heap->caller);
+    }
+    bin_set_first(heap, class, next);
+    heap->handed[class] += count;
+    set_room(heap, class, quota_of(heap, class));
+    return list;
+}
+
+void bin_close(struct heap *heap, unsigned class)
+{
+    set_room(heap, class, 0);
+}
+
+struct list {
+    void *first, *last;
+    unsigned count;
+};
+
+// Most blocks are linked already, as they were before: those are not written to.
+static void list_append(struct list *list, void *ptr)
+{
+    if (list->last == NULL) {
+        list->first = ptr;
+    } else if (block_next(list->last) != ptr) {
+        block_set_next(list->last, ptr);
+    }
+    list->last = ptr;
+    list->count++;
+}
+
+// Those of one slab, or, NULL, those of the heap's slabs that are not active.
+static bool is_wanted(const struct heap *heap, const struct granule *wanted, const void *ptr)
+{
+    const struct granule *slab = granule_map_entry(granule_map_find(ptr));
+    return wanted != NULL ? slab == wanted
+                          : granule_owner(slab) == heap && granule_state(slab) != GRANULE_ACTIVE;
+}
+
+// Takes the wanted blocks out of a bin.
+static COLD struct list split(struct heap *heap, unsigned class, const struct granule *wanted)
+{
+    struct list taken = {NULL, NULL, 0};
+    struct list rest = {NULL, NULL, 0};
+    void *next = NULL;
+    for (void *ptr = bin_first(heap, class); ptr != NULL; ptr = next) {
+        next = block_next(ptr);
+        list_append(is_wanted(heap, wanted, ptr) ? &taken : &rest, ptr);
+    }
+    if (rest.count != 0) {
+        block_set_next(rest.last, NULL);
+    }
+    bin_set_first(heap, class, rest.first);
+    heap->handed[class] -= taken.count;
+    return taken;
+}
+
+COLD void bin_unload(struct heap *heap, struct granule *slab)
+{
+    struct list own = split(heap, slab->class, slab);
+    if (own.count != 0) {
+        slab_put_list(slab, own.first, own.last, own.count);
+    }
+}
+
+COLD void *bin_take_scattered(struct heap *heap, unsigned class)
+{
+    struct list scattered = split(heap, class, NULL);
+    if (scattered.count != 0) {
+        block_set_next(scattered.last, NULL);
+    }
+    return scattered.first;
+}

@@ -1,6 +1,6 @@
-/* heap.c - refill, slab events, foreign lists of one thread.
+/* heap.c - refill and foreign lists of one thread.
  *
- * Owns:       the small slabs whose owner is this heap, and the bins bound to it.
+ * Owns:       the active slabs, and what the heap holds of other threads' blocks.
  * Threads:    the owner, with heap->busy set.
  * Locks:      takes none itself; mail, pool, transfer and arena below take theirs.
  * Invariants: HEAP-1  only a wholly carved slab with an empty list becomes FULL.

@@ -40,10 +40,11 @@ static void give(void *block)
 {
     struct granule *slab = granule_map_entry(granule_map_find(block));
     cr_assert_eq(granule_owner(slab), g_heap);
-    block_set_link(block, slab->free);
-    slab->free = block;
-    if (--slab->left == 0) {
-        settle_event(g_heap, slab);
+    if (--g_heap->room[slab->class] >= 0) {
+        block_set_link(block, g_bins[slab->class]);
+        g_bins[slab->class] = block;
+    } else {
+        settle_block(g_heap, slab, block);
     }
 }
 
@@ -114,6 +115,40 @@ Test(heap, freed_blocks_are_used_again, .init = start)
         cr_assert(round < 2 || now == used_granules);
         used_granules = now;
     }
+}
+
+/* The last one is still warm; the first frees are looked at one by one, and go to their slabs. */
+Test(heap, a_block_freed_last_is_taken_next, .init = start)
+{
+    memset(g_heap->watched, UINT8_MAX, sizeof g_heap->watched);
+    for (size_t i = 0; i < COUNT; i++) {
+        g_blocks[i] = take(10);
+    }
+    give(g_blocks[7]);
+    give(g_blocks[COUNT - 7]);
+    cr_assert_eq(take(10), g_blocks[COUNT - 7]);
+    cr_assert_eq(take(10), g_blocks[7]);
+    uint64_t handed = g_heap->handed[10] + bin_absorbed(g_heap, 10);
+    size_t in_bin = 0;
+    for (void *block = bin_first(g_heap, 10); block != NULL; block = block_next(block)) {
+        in_bin++;
+    }
+    cr_assert_eq(handed - in_bin, COUNT + 2);
+}
+
+/* One block of each of many slabs lies in the bin when the rest is freed. */
+Test(heap, blocks_in_a_bin_hold_no_slab_when_the_class_shrinks, .init = start)
+{
+    memset(g_heap->watched, UINT8_MAX, sizeof g_heap->watched);
+    for (size_t i = 0; i < COUNT; i++) {
+        g_blocks[i] = take(10);
+    }
+    for (size_t first = 0; first < 200; first++) {
+        for (size_t i = first; i < COUNT; i += 200) {
+            give(g_blocks[i]);
+        }
+    }
+    cr_assert_leq(g_heap->opened[10], 2);
 }
 
 Test(heap, a_flushed_heap_without_live_blocks_holds_no_slab, .init = start)

@@ -11,11 +11,11 @@
 
 #define QUOTA_MAX UINT8_MAX // blocks of a class that free puts into a bin, and a slab of them
 
-// No room where every free is looked at, or where refills count what is sampled.
+// No room while every free is looked at.
 static unsigned quota_of(const struct heap *heap, unsigned class)
 {
-    bool is_counted = watch_is_on(heap, class) || (heap->busy & BUSY_SAMPLED) != 0;
-    return UNLIKELY(is_counted) ? 0 : (unsigned)min_size(g_size_classes[class].blocks, QUOTA_MAX);
+    size_t blocks = g_size_classes[class].blocks;
+    return UNLIKELY(watch_is_on(heap, class)) ? 0 : (unsigned)min_size(blocks, QUOTA_MAX);
 }
 
 static void set_room(struct heap *heap, unsigned class, unsigned quota)

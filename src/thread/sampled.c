@@ -76,12 +76,15 @@ static NOINLINE void cut(struct heap *heap, unsigned class, size_t kept)
 
 static void *take_small(struct heap *heap, unsigned class)
 {
-    uint64_t before = heap->handed[class];
+    // What free put into the bin was given out again, uncounted until now.
+    heap->sample_left -= bin_absorbed(heap, class);
+    uint64_t before = heap->handed[class] + bin_absorbed(heap, class);
     void *ptr = heap_refill(heap, class, false);
     int64_t count = (int64_t)(heap->handed[class] - before);
     heap->sample_left -= count;
     if (UNLIKELY(heap->sample_left <= 0) && ptr != NULL) {
-        cut(heap, class, (size_t)(count - 1 + heap->sample_left));
+        int64_t kept = count - 1 + heap->sample_left;
+        cut(heap, class, kept > 0 ? (size_t)kept : 0);
         heap->sample_next |= 1U << class;
         draw(heap);
     }

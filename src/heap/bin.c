@@ -59,12 +59,19 @@ static void list_append(struct list *list, void *ptr)
     list->count++;
 }
 
+static inline bool is_in(const struct granule *slab, const void *ptr)
+{
+    return (uintptr_t)ptr - (uintptr_t)granule_map_address(granule_map_index(slab)) < GRANULE_BYTES;
+}
+
 // Those of one slab, or, NULL, those of the heap's slabs that are not active.
 static bool is_wanted(const struct heap *heap, const struct granule *wanted, const void *ptr)
 {
+    if (wanted != NULL) {
+        return is_in(wanted, ptr);
+    }
     const struct granule *slab = granule_map_entry(granule_map_find(ptr));
-    return wanted != NULL ? slab == wanted
-                          : granule_owner(slab) == heap && granule_state(slab) != GRANULE_ACTIVE;
+    return granule_owner(slab) == heap && granule_state(slab) != GRANULE_ACTIVE;
 }
 
 // Takes the wanted blocks out of a bin.
@@ -81,16 +88,36 @@ static COLD struct list split(struct heap *heap, unsigned class, const struct gr
         block_set_next(rest.last, NULL);
     }
     bin_set_first(heap, class, rest.first);
-    heap->handed[class] -= taken.count;
     return taken;
 }
 
-COLD void bin_unload(struct heap *heap, struct granule *slab)
+// Takes all of a bin when they are of one slab; else none.
+static struct list take_all_of(struct heap *heap, const struct granule *slab)
 {
-    struct list own = split(heap, slab->class, slab);
+    void *first = heap->bins[slab->class];
+    struct list all = {first, NULL, 0};
+    for (void *ptr = first; is_in(slab, ptr); ptr = block_link(ptr)) { // list_end is nowhere
+        all.last = ptr;
+        all.count++;
+    }
+    if (all.count == 0 || block_next(all.last) != NULL) {
+        return (struct list){NULL, NULL, 0};
+    }
+    bin_set_first(heap, slab->class, NULL);
+    return all;
+}
+
+void bin_unload(struct heap *heap, struct granule *slab)
+{
+    unsigned class = slab->class;
+    struct list own = take_all_of(heap, slab);
+    if (own.count == 0) {
+        own = split(heap, class, slab);
+    }
     if (own.count != 0) {
         slab_put_list(slab, own.first, own.last, own.count);
     }
+    heap->handed[class] -= own.count;
 }
 
 COLD void *bin_take_scattered(struct heap *heap, unsigned class)
@@ -99,5 +126,6 @@ COLD void *bin_take_scattered(struct heap *heap, unsigned class)
     if (scattered.count != 0) {
         block_set_next(scattered.last, NULL);
     }
+    heap->handed[class] -= scattered.count;
     return scattered.first;
 }

@@ -24,7 +24,7 @@
 #include <string.h>
 
 #define MANY_SLABS    8  // of a class: from here on an idle active slab is worth giving back
-#define CARVE_BLOCKS  16 // at least, in one go, where a class has many slabs
+#define CARVE_BLOCKS  16 // in one go: at least, of many slabs; at most, of a class's first one
 #define FOREIGN_LEAST (CONFIG_TINY ? 1 : 8) // blocks of other threads worth a refill of their own
 #define TICK_PERIOD   64                    // refills between two looks at the clock
 #define SWEEP_PERIOD  64 // retired slabs of a class between two sweeps of its transfer pool
@@ -242,8 +242,10 @@ static void *draw_list(const struct heap *heap, struct granule *slab, unsigned *
     if (slab_first(slab) != NULL) {
         return slab_take_list(slab, settle_countdown(heap, slab), count);
     }
-    unsigned least = heap->opened[slab->class] >= MANY_SLABS ? CARVE_BLOCKS : 1;
-    void *list = slab_carve(slab, least, count);
+    unsigned slabs = heap->opened[slab->class];
+    unsigned least = slabs >= MANY_SLABS ? CARVE_BLOCKS : 1;
+    unsigned most = slabs > 1 ? SMALL_BLOCKS_MAX : CARVE_BLOCKS;
+    void *list = slab_carve(slab, least, most, count);
     if (list != NULL) {
         slab_arm(slab, 0, settle_countdown(heap, slab));
     }

@@ -85,7 +85,7 @@ static void *carve_purged(struct granule *slab, unsigned *count)
     return link_blocks(slab, from, to);
 }
 
-void *slab_carve(struct granule *slab, unsigned least, unsigned *count)
+void *slab_carve(struct granule *slab, unsigned least, unsigned most, unsigned *count)
 {
     if (slab->purged != 0) {
         return carve_purged(slab, count);
@@ -98,6 +98,7 @@ void *slab_carve(struct granule *slab, unsigned least, unsigned *count)
     size_t page_end = align_down((size_t)from * class->block_bytes, CARVE_BYTES) + CARVE_BYTES;
     unsigned to = (unsigned)(page_end / class->block_bytes);
     to = to < from + least ? from + least : to;
+    to = to > from + most ? from + most : to;
     to = to > class->blocks ? class->blocks : to;
     atomic_store_explicit(&slab->reached, to, memory_order_relaxed);
     slab->carved = (uint16_t)(slab->carved + (to - from)); // SLAB-2

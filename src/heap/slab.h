@@ -112,9 +112,9 @@ static inline void *slab_take_list(struct granule *slab, uint32_t left, unsigned
     return list;
 }
 
-// Carves the blocks of the next page, at least `least` of them, linked in address order; NULL when
-// all are carved.
-void *slab_carve(struct granule *slab, unsigned least, unsigned *count);
+// Carves the blocks of the next page, at least `least` and at most `most` of them, linked in
+// address order; NULL when all are carved. Those of a page that was purged come all at once.
+void *slab_carve(struct granule *slab, unsigned least, unsigned most, unsigned *count);
 
 // Carves a single block; NULL: there is none.
 void *slab_carve_one(struct granule *slab);

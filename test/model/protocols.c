@@ -164,7 +164,7 @@ static void set_up(void)
     slab_open(SLAB, CLASS, &g_heaps[0]);
     g_heaps[0].active[CLASS] = &g_entries[SLAB];
     g_heaps[0].opened[CLASS] = 1;
-    while ((list = slab_carve(&g_entries[SLAB], BLOCKS, &count)) != NULL) {
+    while ((list = slab_carve(&g_entries[SLAB], BLOCKS, BLOCKS, &count)) != NULL) {
         for (; list != NULL; list = block_next(list)) {
             note_user(list, true);
         }

@@ -126,6 +126,22 @@ static void see_rack(const struct rack *rack, struct seen *seen)
     }
 }
 
+// Between a run's being taken and its being marked, what stood in the middle of it shows: a first
+// entry of a free run that is none any more. What is behind a true one is no head.
+RACY_READER static size_t length_of(const struct walk *walk, size_t index)
+{
+    const struct granule *entry = granule_map_entry(index);
+    size_t length = max_size(entry->length, 1);
+    if (granule_state(entry) != GRANULE_FREE) {
+        return length;
+    }
+    size_t last = index + length - 1;
+    bool is_true = last < walk->granules &&
+                   granule_state(granule_map_entry(last)) == GRANULE_FREE &&
+                   granule_map_entry(last)->length == length;
+    return is_true ? length : 1;
+}
+
 RACY_READER static void see_granules(struct walk *walk)
 {
     for (size_t i = 1; i < walk->granules; i++) {
@@ -137,7 +153,8 @@ RACY_READER static void see_granules(struct walk *walk)
         if (granule_is_small(entry)) {
             see_small(walk, entry, seen);
         } else if (state == GRANULE_FREE || (state >= GRANULE_MEDIUM && state < GRANULE_BODY)) {
-            seen->bytes = (size_t)entry->length << GRANULE_SHIFT;
+            size_t length = length_of(walk, i);
+            seen->bytes = length << GRANULE_SHIFT;
             if (state == GRANULE_MEDIUM) {
                 see_medium(entry, seen);
             } else if (state == GRANULE_RACK) {
@@ -146,7 +163,7 @@ RACY_READER static void see_granules(struct walk *walk)
                 seen->bytes = entry->usable_bytes;
                 seen->start = state == GRANULE_FENCE ? fence_block(entry) : NULL;
             }
-            i += max_size(entry->length, 1) - 1; // what is behind its head is no head
+            i += length - 1;
         }
     }
 }

@@ -9,13 +9,21 @@
 
 #include "heap/watch.h"
 
-#define QUOTA_MAX UINT8_MAX // blocks of a class that free puts into a bin, and a slab of them
+#define QUOTA_MIN 16        // blocks of a class that free may put into a bin
+#define QUOTA_MAX UINT8_MAX // and a slab of them
 
-// No room while every free is looked at.
+// Room for twice as many blocks as last time when free used all of it, for half as many when it
+// used less than half: where malloc and free take turns, much is used again while it is warm;
+// where all is freed at last, little stays behind. None while every free is looked at.
 static unsigned quota_of(const struct heap *heap, unsigned class)
 {
-    size_t blocks = g_size_classes[class].blocks;
-    return UNLIKELY(watch_is_on(heap, class)) ? 0 : (unsigned)min_size(blocks, QUOTA_MAX);
+    unsigned old = heap->quota[class];
+    unsigned absorbed = bin_absorbed(heap, class);
+    size_t quota = absorbed == old ? 2 * old : absorbed < old / 2 ? old / 2 : old;
+    size_t most = min_size(g_size_classes[class].blocks, QUOTA_MAX);
+    return UNLIKELY(watch_is_on(heap, class))
+               ? 0
+               : (unsigned)min_size(max_size(quota, QUOTA_MIN), most);
 }
 
 static void set_room(struct heap *heap, unsigned class, unsigned quota)
@@ -33,6 +41,7 @@ void *bin_load(struct heap *heap, unsigned class, void *list, unsigned count)
     }
     bin_set_first(heap, class, next);
     heap->handed[class] += count;
+    heap->wakes[class] = 0;
     set_room(heap, class, quota_of(heap, class));
     return list;
 }
@@ -40,6 +49,22 @@ void *bin_load(struct heap *heap, unsigned class, void *list, unsigned count)
 void bin_close(struct heap *heap, unsigned class)
 {
     set_room(heap, class, 0);
+}
+
+static void check_length(const struct heap *heap, unsigned class, unsigned length)
+{
+    if (UNLIKELY(length > BIN_BLOCKS_MAX)) { // a ring: a block was freed twice
+        die_double_free(bin_first(heap, class), size_class_bytes(class), heap->caller);
+    }
+}
+
+unsigned bin_length(const struct heap *heap, unsigned class)
+{
+    unsigned length = 0;
+    for (void *ptr = bin_first(heap, class); ptr != NULL; ptr = block_next(ptr)) {
+        check_length(heap, class, ++length);
+    }
+    return length;
 }
 
 struct list {
@@ -83,6 +108,7 @@ static COLD struct list split(struct heap *heap, unsigned class, const struct gr
     for (void *ptr = bin_first(heap, class); ptr != NULL; ptr = next) {
         next = block_next(ptr);
         list_append(is_wanted(heap, wanted, ptr) ? &taken : &rest, ptr);
+        check_length(heap, class, taken.count + rest.count);
     }
     if (rest.count != 0) {
         block_set_next(rest.last, NULL);
@@ -98,7 +124,7 @@ static struct list take_all_of(struct heap *heap, const struct granule *slab)
     struct list all = {first, NULL, 0};
     for (void *ptr = first; is_in(slab, ptr); ptr = block_link(ptr)) { // list_end is nowhere
         all.last = ptr;
-        all.count++;
+        check_length(heap, slab->class, ++all.count);
     }
     if (all.count == 0 || block_next(all.last) != NULL) {
         return (struct list){NULL, NULL, 0};

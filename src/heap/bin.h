@@ -47,9 +47,13 @@ static inline void *bin_pop(struct heap *heap, unsigned class)
 // Blocks that free put into the bin since the last refill. Any thread, with a racy answer.
 static inline unsigned bin_absorbed(const struct heap *heap, unsigned class)
 {
-    int32_t left = heap->room[class];
-    return heap->quota[class] - (left > 0 ? (unsigned)left : 0);
+    int32_t left = heap->room[class] > 0 ? heap->room[class] : 0;
+    int32_t quota = heap->quota[class];
+    return quota > left ? (unsigned)(quota - left) : 0;
 }
+
+// Blocks in the bin. As the other functions here, dies when they make a ring.
+unsigned bin_length(const struct heap *heap, unsigned class);
 
 // Fills the empty bin with a list, makes room behind it, and pops the first block.
 void *bin_load(struct heap *heap, unsigned class, void *list, unsigned count);

@@ -67,15 +67,6 @@ RACY_READER static void count_granules(struct census *census)
     }
 }
 
-static size_t list_length(const void *block)
-{
-    size_t length = 0;
-    for (; block != NULL; block = block_next(block)) {
-        length++;
-    }
-    return length;
-}
-
 static void move_to_cached(struct census_class *class, size_t blocks)
 {
     blocks = min_size(blocks, class->live_blocks);
@@ -89,7 +80,7 @@ RACY_READER static void count_heap(struct census *census, const struct heap *hea
     census->heaps_bound += heap->bins != NULL;
     for (unsigned i = 0; i < SMALL_CLASSES; i++) {
         struct census_class *class = &census->classes[i];
-        size_t in_bin = is_own && heap->bins != NULL ? list_length(bin_first(heap, i)) : 0;
+        size_t in_bin = is_own && heap->bins != NULL ? bin_length(heap, i) : 0;
         move_to_cached(class, heap->foreign[i].count + in_bin);
         class->handed += heap->handed[i] + bin_absorbed(heap, i) - in_bin;
     }

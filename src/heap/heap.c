@@ -339,10 +339,8 @@ static void flush_bin(struct heap *heap, unsigned class)
         bin_unload(heap, heap->active[class]);
     }
     void *list = bin_first(heap, class);
+    heap->handed[class] -= bin_length(heap, class);
     bin_set_first(heap, class, NULL);
-    for (void *ptr = list; ptr != NULL; ptr = block_next(ptr)) {
-        heap->handed[class]--;
-    }
     send_batch_home(heap, (struct batch){list, 0}, true);
 }
 

@@ -17,6 +17,9 @@ struct foreign_list {
     uint32_t count; // blocks
 };
 
+// More than any bin holds: it is a ring.
+#define BIN_BLOCKS_MAX (1U << 16)
+
 // `busy`: inside of a slow path; and, with guard:N, always BUSY_SAMPLED, so that the usual slow
 // paths are left for those that count.
 #define BUSY_INSIDE  1
@@ -43,6 +46,7 @@ struct ALIGNED(64) heap {
     struct harden *harden;  // [owner] harden.c: NULL, or what it has at hand in hardened mode
 
     uint8_t quota[SMALL_CLASSES];               // [owner] bin.c: what the room was, at first
+    uint8_t wakes[SMALL_CLASSES];               // [owner] settle.c: slabs woken since the refill
     struct granule *active[SMALL_CLASSES];      // [owner] heap.c: slab that each bin comes from
     struct foreign_list foreign[SMALL_CLASSES]; // [owner] heap.c
     uint32_t partial[SMALL_CLASSES];            // [owner] heap.c: first of each list; 0 none

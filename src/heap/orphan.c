@@ -12,13 +12,12 @@
  */
 #include "heap/orphan.h"
 
+#include "heap/bin.h"
 #include "heap/harden.h"
 #include "heap/heap.h"
 #include "heap/mail.h"
 #include "heap/medium.h"
 #include "map/meta.h"
-
-#include <string.h>
 
 static struct {
     struct lock lock;
@@ -85,8 +84,9 @@ void orphan_inherit(struct heap *heap)
 {
     heap->bins = NULL; // ORPHAN-1
     heap_set_inherited(heap, true);
-    memset(heap->room, 0, sizeof heap->room);
-    memset(heap->quota, 0, sizeof heap->quota);
+    for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
+        bin_close(heap, class);
+    }
     lock_acquire(&g_orphan.lock);
     heap->next_orphan = g_orphan.inherited;
     g_orphan.inherited = heap;

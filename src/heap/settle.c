@@ -16,6 +16,7 @@
 #include "heap/watch.h"
 
 #define EMPTIES_MAX 2 // empty slabs a heap keeps, one per class at most
+#define WAKES_MANY  4 // slabs of a class that wake without a refill: it shrinks
 #define FEW_SLABS   2 // of a class that had many: nearly all of it was freed
 
 void settle_give(struct granule *slab)
@@ -76,6 +77,7 @@ void settle_slab(struct heap *heap, struct granule *slab)
             return;
         }
         partial_insert(heap, slab);
+        heap->wakes[slab->class] = (uint8_t)min_size(heap->wakes[slab->class] + 1U, WAKES_MANY);
     }
     if (free == slab->carved) {
         emptied(heap, slab);
@@ -124,7 +126,7 @@ uint32_t settle_countdown(const struct heap *heap, const struct granule *slab)
     return had_many(heap, slab->class) ? slab->carved : SLAB_ARM_NEVER;
 }
 
-// Moves on a slab whose countdown ran down; true when all of its blocks are at home.
+// Moves on a slab whose countdown ran down; true when its class shrinks.
 static bool run_down(struct heap *heap, struct granule *slab)
 {
     unsigned class = slab->class;
@@ -134,14 +136,16 @@ static bool run_down(struct heap *heap, struct granule *slab)
             watch_free(heap, slab);
         }
         if (!slab_is_idle(slab) || (is_watched && !had_many(heap, class))) {
-            slab_arm(slab, slab_free_count(slab), settle_countdown(heap, slab));
+            unsigned free = slab_free_count(slab);
+            uint32_t countdown = settle_countdown(heap, slab);
+            slab_arm(slab, free, countdown == slab->carved ? countdown - free : countdown);
             return false;
         }
         settle_deactivate(heap, slab); // the bin has none of its blocks
     }
     bool is_idle = slab_is_idle(slab);
     settle_slab(heap, slab);
-    return is_idle;
+    return is_idle || heap->wakes[class] == WAKES_MANY;
 }
 
 // True when that ended the slab's countdown.
@@ -152,8 +156,7 @@ static inline bool put_block(struct granule *slab, void *ptr)
     return --slab->left == 0;
 }
 
-// A slab emptied: its class shrinks. What free put into the bin goes home, so that other slabs can
-// empty too.
+// The class shrinks. What free put into the bin goes home, so that slabs can empty.
 static void send_scattered_home(struct heap *heap, unsigned class)
 {
     void *next = NULL;

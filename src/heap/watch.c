@@ -83,30 +83,15 @@ void watch_lists(struct heap *heap)
     }
 }
 
-// The next block of a bin; `ptr` may be NULL, its end.
-static const void *step(const struct heap *heap, unsigned class, const void *ptr)
-{
-    const void *next = ptr != NULL ? block_next(ptr) : NULL;
-    if (next != NULL && !is_block(next, class)) { // WATCH-1
-        die_overwritten_block(ptr, size_class_bytes(class), heap->caller);
-    }
-    return next;
-}
-
-void watch_bin(struct heap *heap, unsigned class)
+void watch_bin(const struct heap *heap, unsigned class)
 {
     const void *first = link_block(heap->bins[class]);
-    const void *slow = first;
-    const void *fast = first;
-    do { // [Floyd's cycle detection]
-        slow = step(heap, class, slow);
-        fast = step(heap, class, step(heap, class, fast));
-        if (fast == NULL) {
-            return;
+    const void *ptr = first;
+    unsigned length = 0;
+    while (ptr != NULL && is_block(ptr, class)) { // WATCH-1
+        if (++length > BIN_BLOCKS_MAX) {
+            die_double_free(first, size_class_bytes(class), heap->caller);
         }
-    } while (slow != fast);
-    for (slow = first; slow != fast; slow = block_next(slow)) {
-        fast = block_next(fast);
+        ptr = block_next(ptr);
     }
-    die_double_free(fast, size_class_bytes(class), heap->caller);
 }

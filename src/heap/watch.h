@@ -20,8 +20,9 @@ static inline bool watch_is_on(const struct heap *heap, unsigned class)
 // stands on the list or in the bin already, or lies on a list that was written over.
 void watch_free(struct heap *heap, const struct granule *slab);
 
-// Looks at a whole bin; dies when it is a ring, since a block was freed twice, or was written over.
-void watch_bin(struct heap *heap, unsigned class);
+// Looks at a whole bin; dies when it is a ring, since a block was freed twice. Of another class a
+// signal handler may take and write to blocks meanwhile: a link that leads nowhere says nothing.
+void watch_bin(const struct heap *heap, unsigned class);
 
 // True for the first slabs that the heap needs.
 static inline bool watch_lists_is_on(const struct heap *heap)

@@ -468,7 +468,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
         return false;
     }
     heap_drain_transfer(heap);
-    heap_flush(heap);
+    thread_flush(heap);
     medium_flush(heap);
     orphan_dissolve_all();
     size_t given = g_harden.is_on ? hardened_trim(heap, caller) : 0;

@@ -87,7 +87,9 @@ enum start_mode start_once(void)
     if (LIKELY(start_mode() != START_NOT_YET)) {
         return start_mode();
     }
-    lock_acquire(&g_start.lock);
+    if (!lock_acquire_to_look(&g_start.lock)) { // a signal handler, in the middle of this
+        return START_NOT_YET;
+    }
     if (start_mode() == START_NOT_YET) { // START-1
         // release: pairs with the acquire in start_mode
         atomic_store_explicit(&g_start.mode, start(), memory_order_release);

@@ -49,10 +49,32 @@ static void set_inside(bool is_inside)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
+// Takes the bins out of the reach of the fast path, on which a signal handler may be.
+static void hide_bins(struct heap *heap)
+{
+    for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
+        heap->checked_bins[class] =
+            __atomic_exchange_n(&t_cache.bins[class], (void *)&list_end, __ATOMIC_RELAXED);
+    }
+    heap->bins = heap->checked_bins;
+}
+
+void thread_flush(struct heap *heap)
+{
+    bool is_plain = heap->bins == t_cache.bins;
+    if (is_plain) {
+        hide_bins(heap);
+    }
+    heap_flush(heap);
+    if (is_plain) {
+        heap->bins = t_cache.bins;
+    }
+}
+
 static void empty_and_park(struct heap *heap)
 {
     heap->busy = BUSY_INSIDE;
-    heap_flush(heap);
+    thread_flush(heap);
     medium_flush(heap);
     harden_flush(heap);
     heap->busy = 0;
@@ -98,9 +120,7 @@ bool thread_sees_exits(void)
 // Hides the bins from the fast path and lets no owner match: both fast paths fail at once.
 static void make_checked(struct heap *heap)
 {
-    memcpy(heap->checked_bins, t_cache.bins, sizeof heap->checked_bins);
-    bin_clear(t_cache.bins);
-    heap->bins = heap->checked_bins;
+    hide_bins(heap);
     heap->is_checked = true;
     t_cache.self = (struct heap *)((uintptr_t)heap | 1); // NOLINT: the tag is ours
 }

@@ -71,6 +71,9 @@ static inline void thread_leave(struct heap *heap)
     }
 }
 
+// heap_flush for the heap of this thread, which is busy.
+void thread_flush(struct heap *heap);
+
 // Around what takes locks without a heap: signal handlers are told. They may be nested.
 bool thread_enter_bare(void);
 void thread_leave_bare(bool was_inside);

@@ -6,15 +6,20 @@ VARIANT_coverage := -Og -foptimize-sibling-calls -DCONFIG_DEBUG=1 --coverage
 SUITES_coverage  := unit injection $(PRELOADED) archive soak preload report cli
 DIR_coverage     := $(COVERAGE)
 
-# The library of this build holds flush.o, whose names it exports beside its own.
+# The library of this build holds flush_library.o, whose names it exports beside its own, and the
+# command flush.o.
 ifeq ($(B),$(COVERAGE))
-LDFLAGS_LIB   := $(subst src/api/libmyalloc.map,$(B)/libmyalloc.map,$(LDFLAGS_LIB)) $(B)/flush.o
+LDFLAGS_LIB   := $(subst src/api/libmyalloc.map,$(B)/libmyalloc.map,$(LDFLAGS_LIB)) \
+        $(B)/flush_library.o -Wl,--wrap=os_exit
 LDFLAGS_EXTRA += $(B)/flush.o
-$(B)/libmyalloc.so $(B)/myalloc: $(B)/flush.o $(B)/libmyalloc.map
+$(B)/libmyalloc.so: $(B)/flush_library.o $(B)/libmyalloc.map
+$(B)/myalloc: $(B)/flush.o
 $(B)/flush.o: test/coverage/flush.c
 	$(CC_TEST) -fPIC -c -o $@ $<
+$(B)/flush_library.o: test/coverage/flush.c
+	$(CC_TEST) -DOF_LIBRARY -fPIC -c -o $@ $<
 $(B)/libmyalloc.map: src/api/libmyalloc.map
-	@mkdir -p $(@D) && sed 's/^  global:/&\n    _exit;\n    abort;/' $< >$@
+	@mkdir -p $(@D) && sed 's/^  global:/&\n    abort;/' $< >$@
 endif
 
 # Counts of earlier runs must not speak for this one.

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "support/blocks.h"
 #include "support/harness.h"
@@ -111,6 +112,54 @@ TEST(handlers_may_allocate_while_threads_begin_and_end)
         for (size_t i = 0; i < COUNT_OF(threads); i++) {
             pthread_join(threads[i], NULL);
         }
+    }
+}
+
+enum { KEPT = 32 };
+
+/* Keeps its last blocks, and looks whether somebody else wrote to one. */
+static void keep_in_handler(int signal_number)
+{
+    static _Thread_local unsigned char *kept[KEPT];
+    static _Thread_local unsigned next;
+    unsigned char *block = malloc(OWN_BYTES);
+    if (block != NULL) {
+        memset(block, signal_number, OWN_BYTES);
+        unsigned char *oldest = kept[next % KEPT];
+        for (size_t i = 0; oldest != NULL && i < OWN_BYTES; i++) {
+            REQUIRE(oldest[i] == signal_number);
+        }
+        free(oldest);
+        kept[next++ % KEPT] = block;
+    }
+    atomic_fetch_add(&g_handled_count, 1);
+}
+
+/* The more a thread has at hand, the longer it dies. */
+static void *allocate_many(void *unused)
+{
+    mask(SIG_UNBLOCK);
+    for (size_t bytes = 16; bytes <= 1024; bytes += 16) {
+        void *block = malloc(bytes == 304 || bytes == 320 ? 16 : bytes);
+        REQUIRE(block != NULL);
+        free(block);
+    }
+    usleep(200); // some signals meet it here
+    return unused;
+}
+
+/* What dies is not what the handler has in its hands: its blocks are put back once only. */
+TEST(blocks_of_a_handler_are_its_own_while_threads_end)
+{
+    ONLY_LIBRARY();
+    mask(SIG_BLOCK);
+    start_timer();
+    const struct sigaction action = {.sa_handler = keep_in_handler, .sa_flags = SA_RESTART};
+    REQUIRE_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+    while (atomic_load(&g_handled_count) < 4 * g_handled_wanted) {
+        pthread_t thread;
+        REQUIRE_EQUAL(pthread_create(&thread, NULL, allocate_many, NULL), 0);
+        pthread_join(thread, NULL);
     }
 }
 

@@ -5,6 +5,13 @@ COVERAGE_FLOOR ?= 90
 VARIANT_coverage := -Og -foptimize-sibling-calls -DCONFIG_DEBUG=1 --coverage
 SUITES_coverage  := unit injection $(PRELOADED) archive soak preload report cli
 DIR_coverage     := $(COVERAGE)
+# The same build with what only an option runs.
+SUITES_coverage-harden := api corruption hazards stress
+CONF_coverage-harden   := MYALLOC_CONF=harden:2
+SUITES_coverage-guard  := api hazards stress
+CONF_coverage-guard    := MYALLOC_CONF=guard:9
+DIR_coverage-harden    := $(COVERAGE)
+DIR_coverage-guard     := $(COVERAGE)
 
 # The library of this build holds flush_library.o, whose names it exports beside its own, and the
 # command flush.o.
@@ -25,7 +32,8 @@ endif
 # Counts of earlier runs must not speak for this one.
 coverage: setup
 	@find $(COVERAGE) -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) --no-print-directory group-coverage
+	@for group in coverage coverage-harden coverage-guard; do \
+	        $(MAKE) --no-print-directory group-$$group; done
 	@python3 test/coverage/report.py --least $(COVERAGE_FLOOR) $(COVERAGE)
 
 .PHONY: coverage

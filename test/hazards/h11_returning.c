@@ -1,5 +1,7 @@
 /* h11_returning.c - freed memory goes back to the system, without and with malloc_trim. */
 #include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,4 +119,36 @@ TEST(malloc_trim_gives_back_nine_tenths_of_the_free_pages)
     }
     (void)malloc_trim(0);
     REQUIRE(process_rss_bytes() <= rss_full - freed_bytes * 9 / 10);
+}
+
+/* One block of each of many slabs is freed first: what is kept to be used again while it is warm
+ * must not hold all the slabs. */
+TEST(blocks_at_hand_hold_no_slabs)
+{
+    enum { CLASS_BYTES = 200 * 16384, LEAST = 32, MOST = 128, STEP = 16, SLABS_MAX = 1 << 16 };
+    static bool seen[SLABS_MAX];
+    memset(g_blocks, 0, sizeof g_blocks);
+    for (size_t bytes = LEAST; bytes <= MOST; bytes += STEP) {
+        allocate(100, bytes); // behind the first frees, which are looked at one by one
+        free_all(100);
+    }
+    size_t rss_before = process_rss_bytes();
+    size_t count = 0;
+    for (size_t bytes = LEAST; bytes <= MOST; bytes += STEP) {
+        for (size_t i = 0; i < CLASS_BYTES / bytes; i++) {
+            g_blocks[count] = malloc(bytes);
+            REQUIRE(g_blocks[count] != NULL);
+            memset(g_blocks[count++], 1, bytes);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool *seen_here = &seen[(uintptr_t)g_blocks[i] / 16384 % SLABS_MAX];
+        if (!*seen_here) {
+            *seen_here = true;
+            free(g_blocks[i]);
+            g_blocks[i] = NULL;
+        }
+    }
+    free_all(count);
+    REQUIRE(grown_since(rss_before) <= 6 * MIB);
 }

@@ -94,7 +94,7 @@ enum start_mode start_once(void)
         // release: pairs with the acquire in start_mode
         atomic_store_explicit(&g_start.mode, start(), memory_order_release);
     }
-    lock_release(&g_start.lock);
+    lock_release_after_look(&g_start.lock, true);
     return start_mode();
 }
 

@@ -45,8 +45,8 @@ static struct block find_small(struct granule *slab, const void *ptr)
 {
     unsigned index = slab_block_index(slab, ptr);
     enum block_fault fault = index < slab_reached(slab) ? BLOCK_OK : BLOCK_INTERIOR;
-    bool was_last = slab->free == ptr || t_cache.bins[slab->class] == ptr;
-    if (granule_owner(slab) == t_cache.self && was_last) {
+    if (granule_owner(slab) == t_cache.self &&
+        (slab->free == ptr || t_cache.bins[slab->class] == ptr)) {
         fault = BLOCK_FREED; // the last one freed; others cannot be told from blocks in use
     }
     return (struct block){BLOCK_SMALL, fault, slab, size_class_bytes(slab->class)};

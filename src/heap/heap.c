@@ -244,7 +244,7 @@ static void *draw_list(const struct heap *heap, struct granule *slab, unsigned *
     }
     unsigned slabs = heap->opened[slab->class];
     unsigned least = slabs >= MANY_SLABS ? CARVE_BLOCKS : 1;
-    unsigned most = slabs > 1 ? SMALL_BLOCKS_MAX : CARVE_BLOCKS;
+    unsigned most = slabs > 1 ? SMALL_BLOCKS_MAX : heap->carves_one ? 1 : CARVE_BLOCKS;
     void *list = slab_carve(slab, least, most, count);
     if (list != NULL) {
         slab_arm(slab, 0, settle_countdown(heap, slab));

@@ -33,6 +33,7 @@ struct ALIGNED(64) heap {
     bool is_checked;        // [owner] thread.c: bins are checked_bins, hidden from the fast path
     uint8_t watched_slabs;  // [owner] watch.c: slabs opened while it looked at the lists
     bool leaves_slowly;     // [owner] thread.c: borrowed by a dead thread for one call, or sampled
+    bool carves_one;        // [owner] young.c: a refill is to fill no bin
     uint8_t borrowed;       // [owner] young.c: blocks taken from larger classes
     bool is_inherited;      // [const] while the child of a fork has threads; orphan.c changes it
     uint32_t empties;       // [owner] settle.c: slabs kept though empty

@@ -25,7 +25,9 @@ void *young_borrow(struct heap *heap, unsigned class)
         ptr = slab_carve_one(lender); // YOUNG-1
         heap->handed[from] += ptr != NULL;
     } else if (bin_first(heap, from) == NULL) {
+        heap->carves_one = true; // YOUNG-1: the bin would not be lent from
         ptr = heap_refill(heap, from, false);
+        heap->carves_one = false;
     }
     heap->borrowed = (uint8_t)(heap->borrowed + (ptr != NULL));
     return ptr;

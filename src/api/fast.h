@@ -41,7 +41,6 @@ static inline void *fast_malloc(size_t bytes)
 
 static inline void fast_free(void *ptr)
 {
-    // relaxed: a block that reached its user was published before; see granule_map_publish
     size_t index = ((uintptr_t)ptr - g_granule_map.base) >> GRANULE_SHIFT;
     if (UNLIKELY(granule_map_is_beyond(index))) {
         return api_free_slow(ptr); // NULL, huge, foreign, wild

@@ -1,7 +1,8 @@
 /* settle.c - small slabs whose blocks come back.
  *
  * Owns:       the states of the slabs of a heap but for the one a refill chooses; opened, empty,
- *             had_many of each class.
+ *             had_many, wakes of each class. A refill (heap.c, bin.c) adds to opened and sets wakes
+ *             to 0.
  * Threads:    the owner, with heap->busy set.
  * Locks:      takes none itself; arena below takes its own.
  * Invariants: SETTLE-1  a slab gets a new countdown, or another state, when its countdown ends.

@@ -118,7 +118,8 @@ static inline size_t granule_map_count(void)
 }
 
 // No entry for this index may be looked up. The instruction is the relaxed load and the comparison
-// in one, which compilers do not join; free is counted in instructions.
+// in one, which compilers do not join; free is counted in instructions. Relaxed is enough for free:
+// a block that reached its user was published before; see granule_map_publish.
 static inline bool granule_map_is_beyond(size_t index)
 {
     bool is_beyond;

@@ -20,7 +20,6 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <string.h>
 
 // Destructors of other libraries still allocate and free in their rounds: we wait for the last.
 #define EXIT_ROUNDS_SKIPPED (PTHREAD_DESTRUCTOR_ITERATIONS - 2)

@@ -21,7 +21,8 @@ CFLAGS_LIB = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fsemantic-interpo
         -gdwarf-4 $(DENSE) -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
 # One code and one data segment, and no relro: each would cost every process a system call.
 LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
-        -Wl,--hash-style=gnu,--as-needed,--gc-sections -Wl,--version-script=src/api/libmyalloc.map $(LDFLAGS_EXTRA)
+        -Wl,--hash-style=gnu,--as-needed,--gc-sections -Wl,--version-script=src/api/libmyalloc.map \
+        -Wl,-T,src/api/libmyalloc.ld $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
 FLOORS   := base side map arena heap thread api
@@ -38,7 +39,7 @@ libmyalloc.so: $(B)/libmyalloc.so
 myalloc: $(B)/myalloc
 	@cp -f $< $@.tmp && mv -f $@.tmp $@
 
-$(B)/libmyalloc.so: $(OBJ_LIB) src/api/libmyalloc.map
+$(B)/libmyalloc.so: $(OBJ_LIB) src/api/libmyalloc.map src/api/libmyalloc.ld
 	$(CC) $(VARIANT) $(CFLAGS_EXTRA) $(LDFLAGS_LIB) -o $@ $(OBJ_LIB)
 $(B)/myalloc: $(OBJ_CLI)
 	$(CC) $(VARIANT) -o $@ $(OBJ_CLI) $(LDFLAGS_EXTRA)
@@ -52,11 +53,8 @@ SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c \
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
 
-# What only an option runs lies behind all other code, where no process maps it unasked. Of the rest
-# the linker drops what only the unit tests call.
-OPTIONAL := $(addprefix $(B)/heap/,harden.o rack.o fence.o guard.o protect.o) \
-        $(addprefix $(B)/thread/,hardened.o sampled.o)
-$(filter-out $(OPTIONAL),$(OBJ_LIB)): CFLAGS_EXTRA += -ffunction-sections
+# Of what stands in no other place the linker drops what only the unit tests call.
+$(OBJ_LIB): CFLAGS_EXTRA += -ffunction-sections
 
 $(B)/cli/%.o: src/cli/%.c
 	@mkdir -p $(@D)
@@ -64,8 +62,6 @@ $(B)/cli/%.o: src/cli/%.c
 $(B)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_LIB) -MMD -MP -c -o $@ $<
-	$(if $(filter $@,$(OPTIONAL)),objcopy --rename-section .text=option_text \
-	        --rename-section .text.unlikely=option_text $@)
 
 define floor_archive
 $(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/api/interpose.c,$(wildcard src/$(1)/*.c)))

@@ -139,7 +139,7 @@ EXPORT void *pvalloc(size_t bytes)
 }
 
 // The next definition behind ours in lookup order; libc has all that we ask for.
-static COLD void *next_symbol(const char *name)
+static void *next_symbol(const char *name)
 {
     return dlsym(RTLD_NEXT, name);
 }

@@ -42,9 +42,11 @@ struct CAPABILITY lock {
     bool was_own;           // [owner] in a fork: held already when the handlers began
 };
 
+// Only debug builds look at ranks. Without, what holds free locks only is all zero: no page of the
+// file, and of memory none until it is written.
 #define LOCK_INIT(rank_)                                                                           \
     {                                                                                              \
-        .word = 0, .rank = (rank_)                                                                 \
+        .word = 0, .rank = CONFIG_DEBUG ? (rank_) : LOCK_NONE                                      \
     }
 
 void lock_init(struct lock *lock, enum lock_rank rank);

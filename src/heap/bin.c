@@ -100,7 +100,7 @@ static bool is_wanted(const struct heap *heap, const struct granule *wanted, con
 }
 
 // Takes the wanted blocks out of a bin.
-static COLD struct list split(struct heap *heap, unsigned class, const struct granule *wanted)
+static struct list split(struct heap *heap, unsigned class, const struct granule *wanted)
 {
     struct list taken = {NULL, NULL, 0};
     struct list rest = {NULL, NULL, 0};
@@ -146,7 +146,7 @@ void bin_unload(struct heap *heap, struct granule *slab)
     heap->handed[class] -= own.count;
 }
 
-COLD void *bin_take_scattered(struct heap *heap, unsigned class)
+void *bin_take_scattered(struct heap *heap, unsigned class)
 {
     struct list scattered = split(heap, class, NULL);
     if (scattered.count != 0) {

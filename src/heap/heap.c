@@ -41,7 +41,7 @@ void heap_set_inherited(struct heap *heap, bool is_inherited)
     }
 }
 
-COLD void heap_init(struct heap *heap)
+void heap_init(struct heap *heap)
 {
     memset(heap, 0, sizeof *heap);
     lock_init(&heap->mail_lock, LOCK_MAIL);
@@ -395,7 +395,7 @@ COLD void heap_drain_transfer(struct heap *heap)
     }
 }
 
-COLD void heap_dissolve(struct heap *heap)
+void heap_dissolve(struct heap *heap)
 {
     collect_mail(heap, true);
     memset(heap->opened, 0, sizeof heap->opened);

@@ -151,7 +151,7 @@ static void slab_destroy(struct granule *slab)
 
 // ---- magazines ----
 
-COLD void medium_init(struct heap *heap)
+void medium_init(struct heap *heap)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         heap->magazine_limit[index] = (uint8_t)magazine_slots(index);
@@ -399,21 +399,21 @@ COLD void medium_check(void)
     }
 }
 
-COLD void medium_prefork(void)
+void medium_prefork(void)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         lock_acquire_for_fork(&g_medium.shelves[index].lock);
     }
 }
 
-COLD void medium_postfork_parent(void)
+void medium_postfork_parent(void)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         lock_release_after_fork(&g_medium.shelves[index].lock);
     }
 }
 
-COLD void medium_postfork_child(void)
+void medium_postfork_child(void)
 {
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         lock_init(&g_medium.shelves[index].lock, LOCK_MEDIUM);

@@ -147,7 +147,9 @@ void orphan_adopt_after_fork(const struct heap *own)
         heap->busy = BUSY_INSIDE;
         heap_flush(heap);
         medium_flush(heap);
-        harden_flush(heap);
+        if (heap->harden != NULL) {
+            harden_flush(heap);
+        }
         heap->busy = 0;
         orphan_park(heap);
     }

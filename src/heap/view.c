@@ -263,12 +263,12 @@ void view_start(void)
 
 void view_postfork_child(void)
 {
-    bool was_on = g_live_page != NULL;
     atomic_store_explicit(&g_view.is_busy, false, memory_order_relaxed);
-    live_leave();
-    if (was_on) {
-        view_start();
+    if (!live_is_on()) {
+        return;
     }
+    live_leave();
+    view_start();
     if (live_is_on()) {
         show_inherited();
     }

@@ -69,7 +69,9 @@ static enum start_mode start(void)
     if (g_options.guard != 0 && g_options.harden == 0) { // hardened blocks need no samples
         guard_start(g_options.guard);
     }
-    harden_start((unsigned)g_options.harden, g_options.perturb == 0 && !record_is_on());
+    if (g_options.harden != 0) {
+        harden_start((unsigned)g_options.harden, g_options.perturb == 0 && !record_is_on());
+    }
     if (g_options.live != 0) {
         view_start();
     }

@@ -75,7 +75,9 @@ static void empty_and_park(struct heap *heap)
     heap->busy = BUSY_INSIDE;
     thread_flush(heap);
     medium_flush(heap);
-    harden_flush(heap);
+    if (heap->harden != NULL) {
+        harden_flush(heap);
+    }
     heap->busy = 0;
     orphan_park(heap);
 }

@@ -32,8 +32,8 @@ extern HIDDEN _Thread_local struct thread_cache t_cache;
 
 // The heap to work with in a slow path, marked busy; NULL: the thread has none (no memory), or was
 // interrupted in the middle of a slow path by the signal handler that now calls.
-NOINLINE COLD struct heap *thread_enter_slow(const void *caller);
-NOINLINE COLD void thread_leave_slow(struct heap *heap);
+NOINLINE struct heap *thread_enter_slow(const void *caller);
+NOINLINE void thread_leave_slow(struct heap *heap);
 
 // The usual case of thread_enter: a heap that is bound, not checked, not busy; else NULL.
 static inline struct heap *thread_try_enter(const void *caller)

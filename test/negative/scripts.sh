@@ -60,7 +60,9 @@ echo 'NODE_1.0 { global: *; };' >"$broken/version"
 library "$good $uses_libc" -Wl,--version-script="$broken/version"
 refused "exports: a version node fails" exports
 library "$good $uses_libc __asm__(\".text; .space 70000\");"
-refused "exports: more than 64 KiB of code fails" exports
+refused "exports: more than 48 KiB of code in .text fails" exports
+library "$good $uses_libc __asm__(\".section seldom_text,\\\"ax\\\"; .space 100000\");"
+refused "exports: more than 88 KiB of code in all fails" exports
 
 fast_path() {
     scripts/check_fast_path.sh "$broken/lib.so" "$broken/golden"

@@ -2,4 +2,5 @@
 . test/support/tap.sh
 claim "the exported names are those of the list" scripts/check_exports.sh "$LIB"
 claim "malloc and free hit in as few instructions as before" scripts/check_fast_path.sh "$LIB"
+claim "an ordinary process runs no code of seldom_text" scripts/check_seldom.sh "$LIB"
 finish

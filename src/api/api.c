@@ -156,16 +156,24 @@ void *api_calloc(size_t count, size_t bytes)
     return LIKELY(block != NULL) ? memset(block, 0, total) : calloc_missed(total, CALLER());
 }
 
-static void *realloc_by_copy(void *ptr, size_t old_bytes, size_t bytes, const void *caller)
+static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
+    bool is_own = block->kind == BLOCK_SMALL && granule_owner(block->head) == t_cache.self;
+    void *copy = is_own && bytes <= SMALL_BYTES_MAX ? fast_pop(bytes) : NULL;
     bool clean;
-    void *copy = bytes > old_bytes ? block_take_growing(old_bytes, bytes, caller)
-                                   : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    if (copy == NULL) {
+        copy = bytes > block->bytes ? block_take_growing(block->bytes, bytes, caller)
+                                    : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    }
     if (copy == NULL) {
         return fail_with(ENOMEM);
     }
-    memcpy(copy, ptr, old_bytes < bytes ? old_bytes : bytes);
-    block_give(ptr, caller);
+    memcpy(copy, ptr, min_size(block->bytes, bytes));
+    if (LIKELY(is_own)) {
+        fast_free(ptr);
+    } else {
+        block_give(ptr, caller);
+    }
     return copy;
 }
 
@@ -190,7 +198,7 @@ static void *realloc_block(void *ptr, size_t bytes, const void *caller)
         return fail_with(ENOMEM);
     }
     void *resized = block_resize(ptr, &block, bytes, caller);
-    return resized != NULL ? resized : realloc_by_copy(ptr, block.bytes, bytes, caller);
+    return resized != NULL ? resized : realloc_by_copy(ptr, &block, bytes, caller);
 }
 
 static NOINLINE COLD void *realloc_recorded(void *ptr, size_t bytes, const void *caller)
@@ -205,6 +213,9 @@ void *api_realloc(void *ptr, size_t bytes)
 {
     if (ptr == NULL) {
         return fast_malloc(bytes);
+    }
+    if (LIKELY(!record_is_on()) && block_stays(ptr, bytes)) {
+        return ptr;
     }
     if (UNLIKELY(start_mode() == START_FORWARDING)) {
         return __libc_realloc(ptr, bytes);

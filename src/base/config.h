@@ -46,6 +46,7 @@
 
 // From this heap on growth asks for huge pages: one half used is 2 % of it.
 #define HUGE_PAGE_HEAP_MIN (64UL * 1024 * 1024)
+#define PAGE_BYTES_MIN     4096UL // of the OS: os_page_bytes() is a multiple
 #define HUGE_PAGE_BYTES    (2UL * 1024 * 1024)
 
 // Dirty free memory that may stay: a share of the recent peak, within these bounds (purge.c).

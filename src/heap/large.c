@@ -79,7 +79,8 @@ bool large_resize(struct granule *head, size_t bytes)
         return false;
     }
     if (length <= old_length && old_length - length <= old_length / SLACK_SHARE) {
-        length = old_length; // kept for the next growth
+        head->usable_bytes = usable_for(bytes); // LARGE-1; the rest is kept for the next growth
+        return true;
     }
     large_mark(head, length, bytes);
     if (length < old_length) {

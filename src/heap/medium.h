@@ -52,17 +52,23 @@ static inline void medium_set_hold(const void *ptr, enum medium_hold hold)
     atomic_store_explicit(medium_hold_byte(ptr), medium_hold_code(ptr, hold), memory_order_relaxed);
 }
 
-// Takes the block that begins at `ptr`, an address in a medium slab, out of its user's hands; false
-// when there is none.
+// A block in its user's hands begins at `ptr`, an address in a run of granules that is a medium
+// slab or was one.
+static inline bool medium_is_taken(const void *ptr)
+{
+    uint8_t byte = atomic_load_explicit(medium_hold_byte(ptr), memory_order_relaxed);
+    return (uintptr_t)ptr % (1U << HOLD_UNIT_SHIFT) == 0 &&
+           byte == medium_hold_code(ptr, HOLD_USER);
+}
+
+// Takes the block that begins at `ptr` out of its user's hands; false when there is none.
 static inline bool medium_take_back(const void *ptr)
 {
-    _Atomic(uint8_t) *byte = medium_hold_byte(ptr);
-    uint8_t in_use = medium_hold_code(ptr, HOLD_USER);
-    bool is_place = (uintptr_t)ptr % (1U << HOLD_UNIT_SHIFT) == 0;
-    if (UNLIKELY(!is_place || atomic_load_explicit(byte, memory_order_relaxed) != in_use)) {
+    if (UNLIKELY(!medium_is_taken(ptr))) {
         return false;
     }
-    atomic_store_explicit(byte, (uint8_t)(in_use + HOLD_FREE - HOLD_USER), memory_order_relaxed);
+    atomic_store_explicit(medium_hold_byte(ptr), medium_hold_code(ptr, HOLD_FREE),
+                          memory_order_relaxed);
     return true;
 }
 

@@ -86,6 +86,30 @@ static inline bool block_give_usual(void *ptr, const void *caller)
 // Frees `ptr` (not NULL); what is not a block in use is reported, see block_complain.
 void block_give(void *ptr, const void *caller);
 
+// True when realloc changes nothing, which is the usual case: a small block of this thread or a
+// medium one, not too small and not twice too large; a large one in whose last page it ends. False:
+// look closer.
+static inline bool block_stays(const void *ptr, size_t bytes)
+{
+    size_t index = granule_map_find(ptr);
+    if (UNLIKELY(index == 0)) {
+        return false;
+    }
+    const struct granule *entry = granule_map_entry(index);
+    enum granule_state state = granule_state(entry);
+    bool is_in_use = false;
+    if (granule_owner(entry) == t_cache.self) {
+        is_in_use = slab_block_index(entry, ptr) < slab_reached(entry) && entry->free != ptr &&
+                    t_cache.bins[entry->class] != ptr;
+    } else if (state == GRANULE_MEDIUM || state == GRANULE_BODY) {
+        is_in_use = medium_is_taken(ptr);
+    } else if (state == GRANULE_LARGE && granule_map_address(index) == ptr) {
+        return entry->usable_bytes - bytes < PAGE_BYTES_MIN;
+    }
+    size_t block_bytes = size_class_bytes(entry->class);
+    return is_in_use && bytes <= block_bytes && bytes >= block_bytes / 2;
+}
+
 // Resizes without copying: the block, perhaps moved; NULL when a copy is needed.
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller);
 

@@ -23,13 +23,14 @@
 #define GRANULE_SHIFT 14
 #define GRANULE_BYTES (1UL << GRANULE_SHIFT)
 
-#define SMALL_BYTES_MAX   1024UL  // last small class: blocks linked through themselves
-#define MEDIUM_BYTES_MAX  32768UL // last medium class: masks and magazines
-#define SMALL_CLASSES     32      // 16-byte grid to 128, then 8 per doubling
-#define MEDIUM_CLASSES    28      // 8 per doubling to 4 KiB, then 4: blocks of whole pages
-#define CLASSES           (SMALL_CLASSES + MEDIUM_CLASSES)
-#define MEDIUM_BLOCKS_MAX 64 // one bit each in a 64-bit mask
-#define SMALL_BLOCKS_MAX  (GRANULE_BYTES / BLOCK_ALIGN_BYTES)
+#define SMALL_BYTES_MAX       1024UL  // last small class: blocks linked through themselves
+#define MEDIUM_BYTES_MAX      32768UL // last medium class: masks and magazines
+#define SMALL_CLASSES         32      // 16-byte grid to 128, then 8 per doubling
+#define MEDIUM_CLASSES        29      // 8 per doubling to 4 KiB, then 4608, then 4
+#define PAGE_AND_HEADER_BYTES 4608U // what databases and buffers ask for: 5120 would waste a sixth
+#define CLASSES               (SMALL_CLASSES + MEDIUM_CLASSES)
+#define MEDIUM_BLOCKS_MAX     64 // one bit each in a 64-bit mask
+#define SMALL_BLOCKS_MAX      (GRANULE_BYTES / BLOCK_ALIGN_BYTES)
 
 // Carving step: memory that no block needs yet stays untouched.
 #define CARVE_BYTES 4096UL

@@ -23,7 +23,7 @@ void medium_init(struct heap *heap);
 static inline unsigned magazine_slots(unsigned shelf)
 {
     unsigned slots = MAGAZINE_BLOCKS_MAX >> shelf / 8; // half of them in each doubling to 4 KiB
-    return shelf < 20 ? slots : MAGAZINE_BLOCKS_MIN;
+    return shelf < 21 ? slots : MAGAZINE_BLOCKS_MIN;
 }
 
 // The byte of the KiB in which `ptr`, an address in a medium slab, lies.

@@ -48,6 +48,7 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
 const struct size_class g_size_classes[CLASSES] = {
     SMALL_TABLE(SMALL_CLASS)                         // 1 granule: tail waste below 4 %
     MEDIUM_EIGHTHS(10, 4), MEDIUM_EIGHTHS(11, 4),    // 56 to 16 blocks
+    SIZE_CLASS(PAGE_AND_HEADER_BYTES, 4),            // 14
     MEDIUM_QUARTERS(12, 4), MEDIUM_QUARTERS(13, 4),  // 12 to 4
     MEDIUM_QUARTERS(14, 8),                          // 6 to 4
 };

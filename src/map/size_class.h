@@ -45,7 +45,7 @@ static inline unsigned size_class_of_medium(size_t bytes)
         return SMALL_CLASSES + (shift - 10) * 8 + eighth;
     }
     unsigned quarter = (unsigned)((bytes - 1) >> (shift - 2)) - 4;
-    return SMALL_CLASSES + 16 + (shift - 12) * 4 + quarter;
+    return SMALL_CLASSES + 17 + (shift - 12) * 4 + quarter - (bytes <= PAGE_AND_HEADER_BYTES);
 }
 
 // The smallest class whose blocks all lie at multiples of `alignment` (a power of two up to a

@@ -281,6 +281,11 @@ static bool look_at_clock(void)
     return true;
 }
 
+bool purge_is_on(void)
+{
+    return g_purge.settings.enabled;
+}
+
 void purge_consider(size_t given_bytes)
 {
     size_t used = run_used_bytes() + given_bytes;

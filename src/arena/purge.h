@@ -11,6 +11,8 @@ struct purge_settings {
     size_t top_pad_bytes; // kept at the end when it is
 };
 void purge_configure(const struct purge_settings *settings);
+// Memory goes back to the kernel.
+bool purge_is_on(void);
 
 // After `given_bytes` were given back: purges when more than the budget is dirty. Bounded work.
 void purge_consider(size_t given_bytes);

@@ -18,6 +18,7 @@
 #include "heap/pool.h"
 #include "heap/settle.h"
 #include "heap/slab.h"
+#include "heap/thin.h"
 #include "heap/transfer.h"
 #include "heap/watch.h"
 
@@ -233,6 +234,9 @@ static struct granule *open_fresh(struct heap *heap, unsigned class, bool may_gr
         return NULL;
     }
     slab_open(index, class, heap);
+    if (clean) {
+        thin_out(heap, GRANULE_BYTES);
+    }
     return granule_map_entry(index);
 }
 

@@ -39,6 +39,7 @@ struct ALIGNED(64) heap {
     uint32_t empties;       // [owner] settle.c: slabs kept though empty
     uint32_t had_many;      // [owner] settle.c: bit c set: class c had many slabs not long ago
     uint32_t refills;       // [owner] heap.c: so far, for the clock
+    uint32_t thin_next;     // [owner] thin.c: the map entry it looked at last
     const void *caller;     // [owner] thread.c: who called the slow path, for messages
     int64_t sample_left;    // [owner] sampled.c: blocks until the next one that is sampled
     uint64_t sample_random; // [owner] sampled.c

@@ -17,6 +17,7 @@
 #include "arena/arena.h"
 #include "base/os.h"
 #include "heap/slab.h"
+#include "heap/thin.h"
 #include "heap/watch.h"
 #include "map/size_class.h"
 
@@ -115,13 +116,16 @@ static struct granule *shelf_fullest(const struct shelf *shelf)
 }
 
 // A new slab, on no shelf yet; NULL without memory.
-static struct granule *slab_create(unsigned class)
+static struct granule *slab_create(struct heap *heap, unsigned class)
 {
     bool clean = false;
     size_t length = g_size_classes[class].slab_granules;
     size_t index = arena_take(length, 1, &clean);
     if (index == 0) {
         return NULL;
+    }
+    if (clean) {
+        thin_out(heap, length << GRANULE_SHIFT);
     }
     struct granule *slab = granule_map_entry(index);
     slab->class = (uint8_t) class;
@@ -206,7 +210,7 @@ unsigned magazine_fill(struct heap *heap, unsigned class)
         if (watch_lists_is_on(heap)) {
             watch_lists(heap);
         }
-        created = slab_create(class);
+        created = slab_create(heap, class);
         shelf = shelf_lock(index);
     }
     if (created != NULL) {

@@ -17,6 +17,7 @@ void partial_insert(struct heap *heap, struct granule *slab)
 {
     uint32_t index = granule_map_index(slab);
     uint32_t *head = &heap->partial[slab->class];
+    slab->looked_at = 0;
     slab->prev = 0;
     slab->next = *head;
     if (*head != 0) {

@@ -127,108 +127,102 @@ void slab_put_list(struct granule *slab, void *first, void *last, unsigned count
 
 // ---- purging single pages ----
 
-struct block_set {
-    uint64_t bits[SMALL_BLOCKS_MAX / 64];
+#define SLAB_PAGES (GRANULE_BYTES / CARVE_BYTES)
+
+// What of a slab is free, page by page.
+struct page_counts {
+    unsigned begun[SLAB_PAGES];             // free blocks that begin in the page
+    bool is_entered_freely[SLAB_PAGES + 1]; // a free block reaches into it from the page before
 };
 
-static bool set_has(const struct block_set *set, unsigned block)
+static void count_free(const struct granule *slab, struct page_counts *counts)
 {
-    return ((set->bits[block / 64] >> (block % 64)) & 1) != 0;
-}
-
-// The page in which a block begins.
-static unsigned page_of(const struct granule *slab, unsigned block)
-{
-    return (unsigned)(block * size_class_bytes(slab->class) / CARVE_BYTES);
-}
-
-// The free blocks: on the list, or beginning in a purged page.
-static COLD void set_of_free(const struct granule *slab, struct block_set *set)
-{
-    memset(set, 0, sizeof *set);
+    size_t bytes = size_class_bytes(slab->class);
+    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    unsigned length = 0;
+    memset(counts, 0, sizeof *counts);
     for (void *block = slab_first(slab); block != NULL; block = block_next(block)) {
-        unsigned index = slab_block_index(slab, block);
-        if (index == SMALL_BLOCKS_MAX || set_has(set, index)) {
-            die_double_free(block, size_class_bytes(slab->class), NULL);
+        size_t offset = (uintptr_t)block - start;
+        if (offset >= GRANULE_BYTES || ++length > slab->carved) { // a ring, or another slab's
+            die_double_free(block, bytes, NULL);
         }
-        set->bits[index / 64] |= 1UL << (index % 64);
-    }
-    for (unsigned block = 0; slab->purged != 0 && block < slab_reached(slab); block++) {
-        if (((slab->purged >> page_of(slab, block)) & 1) != 0) {
-            set->bits[block / 64] |= 1UL << (block % 64);
+        counts->begun[offset / CARVE_BYTES]++;
+        if (offset % CARVE_BYTES + bytes > CARVE_BYTES) {
+            counts->is_entered_freely[offset / CARVE_BYTES + 1] = true;
         }
     }
 }
 
 // True when some block begins in the page and all that reach into it are free.
-static COLD bool page_is_free(const struct granule *slab, const struct block_set *free,
-                              unsigned page)
+static bool page_is_free(const struct granule *slab, const struct page_counts *counts,
+                         unsigned page)
 {
     unsigned from = first_block_in(slab, page);
     unsigned to = first_block_in(slab, page + 1);
-    size_t bytes = size_class_bytes(slab->class);
-    bool reached_into = from != 0 && from * bytes > page * CARVE_BYTES;
-    if (from == to || (reached_into && !set_has(free, from - 1))) {
-        return false;
-    }
-    for (unsigned block = from; block < to; block++) {
-        if (!set_has(free, block)) {
-            return false;
-        }
-    }
-    return true;
+    bool is_entered = from * size_class_bytes(slab->class) > page * CARVE_BYTES;
+    bool was_purged = page != 0 && ((slab->purged >> (page - 1)) & 1) != 0;
+    return from != to && counts->begun[page] == to - from &&
+           (!is_entered || was_purged || counts->is_entered_freely[page]);
 }
 
-// Purges `pages` in the books: only the free blocks that begin in pages that stay are listed, in
-// address order.
-static COLD void relist(struct granule *slab, const struct block_set *free, unsigned pages)
+// Takes the blocks that begin in `pages` off the list.
+static void unlist(struct granule *slab, unsigned pages)
 {
-    unsigned purged_before = slab->purged;
-    void *list = NULL;
+    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    void *last = NULL;
     unsigned count = 0;
     unsigned dropped = 0;
-    for (unsigned block = slab_reached(slab); block-- != 0;) {
-        unsigned page = page_of(slab, block);
-        if (!set_has(free, block) || ((purged_before >> page) & 1) != 0) {
-            continue;
-        }
-        if (((pages >> page) & 1) != 0) {
+    void *next = NULL;
+    for (void *block = slab_first(slab); block != NULL; block = next) {
+        next = block_next(block);
+        if (((pages >> (((uintptr_t)block - start) / CARVE_BYTES)) & 1) != 0) {
             dropped++;
             continue;
         }
-        block_set_next(slab_block(slab, block), list);
-        list = slab_block(slab, block);
+        if (last == NULL) {
+            slab_set_first(slab, block);
+        } else if (block_next(last) != block) { // most links stay
+            block_set_next(last, block);
+        }
+        last = block;
         count++;
     }
-    slab_set_first(slab, list);
+    if (last == NULL) {
+        slab_set_first(slab, NULL);
+    } else {
+        block_set_next(last, NULL);
+    }
     slab->purged |= (uint8_t)pages;
     slab->carved = (uint16_t)(slab->carved - dropped); // SLAB-2
     slab_arm(slab, count, slab->left);
 }
 
-COLD size_t slab_purge_pages(struct granule *slab)
+// Pages in a row at once.
+static void purge_rows(const struct granule *slab, unsigned pages)
 {
-    struct block_set free;
+    char *start = granule_map_address(granule_map_index(slab));
+    while (pages != 0) {
+        unsigned from = (unsigned)__builtin_ctz(pages);
+        unsigned length = (unsigned)__builtin_ctz(~(pages >> from));
+        os_purge(start + from * CARVE_BYTES, length * CARVE_BYTES);
+        pages &= ~(((1U << length) - 1) << from);
+    }
+}
+
+size_t slab_purge_pages(struct granule *slab)
+{
+    struct page_counts counts;
     unsigned pages = 0;
     if (os_page_bytes() > CARVE_BYTES || slab_first(slab) == NULL) {
         return 0;
     }
-    set_of_free(slab, &free);
-    for (unsigned page = 0; page < GRANULE_BYTES / CARVE_BYTES; page++) {
-        bool is_purged = ((slab->purged >> page) & 1) != 0;
-        if (!is_purged && page_is_free(slab, &free, page)) {
-            pages |= 1U << page;
-        }
+    count_free(slab, &counts);
+    for (unsigned page = 0; page < SLAB_PAGES; page++) {
+        pages |= (unsigned)page_is_free(slab, &counts, page) << page;
     }
-    if (pages == 0) {
-        return 0;
-    }
-    relist(slab, &free, pages);
-    for (unsigned page = 0; page < GRANULE_BYTES / CARVE_BYTES; page++) {
-        if (((pages >> page) & 1) != 0) {
-            char *start = granule_map_address(granule_map_index(slab));
-            os_purge(start + page * CARVE_BYTES, CARVE_BYTES);
-        }
+    if (pages != 0) {
+        unlist(slab, pages);
+        purge_rows(slab, pages);
     }
     return (size_t)__builtin_popcount(pages) * CARVE_BYTES;
 }

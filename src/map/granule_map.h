@@ -49,7 +49,8 @@ struct ALIGNED(64) granule {
     _Atomic(uint8_t) state;       // [atomic] enum granule_state
     uint8_t class;                // [owner] size class of a slab
     uint8_t purged;               // [owner] small: bit p set = page p was purged, carve it anew
-    uint32_t prev, next;          // [owner] links of the list this slab or run is on; 0 ends
+    uint8_t looked_at;   // [owner] thin.c: small: blocks in use when it last looked; 0 never
+    uint32_t prev, next; // [owner] links of the list this slab or run is on; 0 ends
     union {
         uint32_t head_distance;    // [owner] BODY: granules back to the first one
         _Atomic(uint32_t) reached; // [atomic] small: blocks from here on were never carved

@@ -22,6 +22,7 @@
 #include "heap/pool.h"
 #include "heap/settle.h"
 #include "heap/slab.h"
+#include "heap/thin.h"
 #include "heap/tray.h"
 #include "side/options.h"
 #include "thread/emergency.h"
@@ -256,6 +257,9 @@ static void *take_from(struct heap *heap, size_t bytes, size_t alignment, bool *
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_take(max_size(bytes, 1), alignment, clean);
         if (ptr != NULL) {
+            if (*clean) {
+                thin_out(heap, bytes);
+            }
             return ptr;
         } // no room in the region: a mapping may still be had
     }

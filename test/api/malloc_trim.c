@@ -43,6 +43,35 @@ TEST(malloc_trim_gives_back_pages_between_live_blocks)
     }
 }
 
+/* One block of each slab of 16 stays, and no granule is free: the pages go back all the same, as
+   much as the program takes for its next sizes. */
+TEST(pages_between_live_blocks_go_back_for_blocks_of_other_sizes)
+{
+    enum { STRIDE = 16, OTHER_BYTES = 500 };
+    static void *others[BLOCK_COUNT];
+    fill_heap();
+    thin_heap(STRIDE);
+    size_t rss_thin = process_rss_bytes();
+    for (size_t i = 0; i < BLOCK_COUNT; i++) {
+        others[i] = malloc(OTHER_BYTES);
+        REQUIRE(others[i] != NULL);
+        block_fill(others[i], OTHER_BYTES, (unsigned)i);
+    }
+    REQUIRE(process_rss_bytes() < rss_thin + 6 * MIB);
+    for (size_t i = 0; i < BLOCK_COUNT; i++) {
+        REQUIRE(block_holds(others[i], OTHER_BYTES, (unsigned)i));
+        REQUIRE(i % STRIDE != 0 || block_holds(g_blocks[i], BLOCK_BYTES, (unsigned)i));
+    }
+    for (size_t i = 0; i < BLOCK_COUNT; i++) { /* what went back is carved anew */
+        g_blocks[i] = i % STRIDE == 0 ? g_blocks[i] : malloc(BLOCK_BYTES);
+        block_fill(g_blocks[i], BLOCK_BYTES, (unsigned)i);
+    }
+    for (size_t i = 0; i < BLOCK_COUNT; i++) {
+        REQUIRE(block_holds(g_blocks[i], BLOCK_BYTES, (unsigned)i));
+        REQUIRE(block_holds(others[i], OTHER_BYTES, (unsigned)i));
+    }
+}
+
 TEST(malloc_trim_with_nothing_to_give_returns_zero)
 {
     fill_heap();

@@ -4,9 +4,15 @@
  * Threads:    the forking thread.
  * Locks:      all of them, in the order of enum lock_rank.
  * Invariants: FORK-1  in the window the forking thread may allocate: other libraries' handlers do.
+ *             FORK-2  what was taken is given back by the outermost fork of a thread, in the
+ * parent.
  *
  * Signals are held back while the locks are taken and given back: a handler that allocates then
- * would wait for its own thread. Inside the window it may.
+ * would wait for its own thread. Inside the window it may, and may fork.
+ *
+ * A handler that interrupted us and forks holds perhaps a lock that others wait for, who hold what
+ * the fork needs. It waits a little, then goes without. Its thread is inside, so that in the window
+ * and in the child the handler gets emergency blocks and touches nothing that a lock protects.
  *
  * vfork and posix_spawn share our memory and run no handlers: nothing here looks at the pid.
  */
@@ -37,10 +43,8 @@
 
 #include <pthread.h>
 
-static void prefork(void)
+static void take_locks(void)
 {
-    uint64_t signals;
-    os_signals_block(&signals);
     start_prefork();
     orphan_prefork(); // LOCK_ORPHAN, then every LOCK_MAIL
     pool_prefork();
@@ -61,15 +65,10 @@ static void prefork(void)
     backing_prefork();
     run_prefork();
     meta_prefork();
-    lock_open_fork_window(); // FORK-1
-    os_signals_restore(&signals);
 }
 
-static void postfork_parent(void)
+static void give_locks(void)
 {
-    uint64_t signals;
-    os_signals_block(&signals);
-    lock_close_fork_window();
     meta_postfork_parent();
     run_postfork_parent();
     backing_postfork_parent();
@@ -90,6 +89,27 @@ static void postfork_parent(void)
     pool_postfork_parent();
     orphan_postfork_parent();
     start_postfork_parent();
+}
+
+static void prefork(void)
+{
+    uint64_t signals;
+    os_signals_block(&signals);
+    if (!lock_in_fork_window()) {
+        lock_begin_fork(thread_is_interrupted());
+        take_locks();
+    }
+    lock_open_fork_window(); // FORK-1
+    os_signals_restore(&signals);
+}
+
+static void postfork_parent(void)
+{
+    uint64_t signals;
+    os_signals_block(&signals);
+    if (lock_close_fork_window()) { // FORK-2
+        give_locks();
+    }
     os_signals_restore(&signals);
 }
 
@@ -100,7 +120,7 @@ static void postfork_child(void)
     // In the window, where locks need no order: a signal handler inside of us may have forked.
     view_postfork_child();
     record_postfork_child(g_options.record);
-    lock_close_fork_window();
+    lock_begin_fork(false);
     meta_postfork_child();
     run_postfork_child();
     backing_postfork_child();

@@ -246,8 +246,7 @@ static void make_all_private(struct range **list, int fd)
 
 void backing_prefork(void)
 {
-    lock_acquire_for_fork(&g_backing.lock);
-    if (g_backing.lock.was_own || g_backing.fd == 0) {
+    if (!lock_acquire_for_fork(&g_backing.lock) || g_backing.fd == 0) {
         return; // a signal handler inside of us forks: the lists are not to be touched
     }
     bool is_ours = os_file_id(g_backing.fd) == g_backing.file_id;

@@ -14,9 +14,16 @@
 #define SPINS    (CONFIG_TINY ? 1 : 100)
 #define SLEEPERS 1U
 
-static _Atomic(void *) g_fork_owner; // [atomic] thread pointer; NULL: no window
+// How many times a fork that must not wait for ever sleeps 1 ms, in all: far longer than a lock is
+// held.
+#define FORK_SLEEPS 10
 
-static _Thread_local uint32_t t_ranks; // debug: bit r set while a lock of rank r is held
+static _Thread_local struct {
+    uint16_t windows;    // forks inside each other: a signal handler may fork inside of fork
+    uint16_t sleeps;     // left to this fork, when it is hasty
+    bool is_hasty;       // waits no longer than that
+    uint32_t held_ranks; // debug: bit r set while a lock of rank r is held
+} t_lock;
 
 // The calling thread in 31 bits, never 0: thread pointers lie at least 64 bytes apart. In the word
 // itself, so that a signal handler sees at every instant whose the lock is.
@@ -33,13 +40,13 @@ static bool is_own(const struct lock *lock)
 
 static void rank_push(uint32_t rank)
 {
-    VERIFY(t_ranks >> rank == 0); // LOCK-1
-    t_ranks |= 1U << rank;
+    VERIFY(t_lock.held_ranks >> rank == 0); // LOCK-1
+    t_lock.held_ranks |= 1U << rank;
 }
 
 static void rank_pop(uint32_t rank)
 {
-    t_ranks &= ~(1U << rank);
+    t_lock.held_ranks &= ~(1U << rank);
 }
 
 static void note_taken(const struct lock *lock)
@@ -93,14 +100,13 @@ static void let_go(struct lock *lock)
 
 bool lock_in_fork_window(void)
 {
-    void *owner = atomic_load_explicit(&g_fork_owner, memory_order_relaxed);
-    return UNLIKELY(owner != NULL) && owner == __builtin_thread_pointer();
+    return UNLIKELY(t_lock.windows != 0);
 }
 
 void lock_init(struct lock *lock, enum lock_rank rank)
 {
     lock->rank = (uint16_t)rank;
-    lock->was_own = false;
+    lock->is_for_fork = false;
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }
 
@@ -156,28 +162,55 @@ void lock_release_after_look(struct lock *lock, bool was_taken)
 
 // ---- fork ----
 
+void lock_begin_fork(bool is_interrupted)
+{
+    t_lock.windows = 0;
+    t_lock.is_hasty = is_interrupted;
+    t_lock.sleeps = FORK_SLEEPS;
+}
+
 void lock_open_fork_window(void)
 {
-    atomic_store_explicit(&g_fork_owner, __builtin_thread_pointer(), memory_order_relaxed);
+    t_lock.windows++;
 }
 
-void lock_close_fork_window(void)
+bool lock_close_fork_window(void)
 {
-    atomic_store_explicit(&g_fork_owner, NULL, memory_order_relaxed);
-}
-
-void lock_acquire_for_fork(struct lock *lock)
-{
-    lock->was_own = is_own(lock);
-    if (!lock->was_own && !take_free(lock)) {
-        wait_for(lock);
+    if (t_lock.windows == 0) {
+        return false;
     }
+    return --t_lock.windows == 0;
+}
+
+bool lock_acquire_for_fork(struct lock *lock)
+{
+    if (is_own(lock)) {
+        return false;
+    }
+    while (!take_free(lock)) {
+        if (!t_lock.is_hasty) {
+            wait_for(lock);
+            break;
+        }
+        if (t_lock.sleeps == 0) {
+            return false;
+        }
+        t_lock.sleeps--;
+        os_sleep_ms(); // not on the lock: it must not take a wake that is meant for another
+    }
+    lock->is_for_fork = true;
+    return true;
+}
+
+bool lock_is_held_for_fork(const struct lock *lock)
+{
+    return is_own(lock) && lock->is_for_fork;
 }
 
 void lock_release_after_fork(struct lock *lock)
 {
-    if (!lock->was_own) {
+    if (lock_is_held_for_fork(lock)) {
+        lock->is_for_fork = false;
         let_go(lock);
     }
-    lock->was_own = false;
 }

@@ -39,7 +39,7 @@ enum lock_rank {
 struct CAPABILITY lock {
     _Atomic(uint32_t) word; // 0 free, else who holds it; bit 0 set: somebody sleeps
     uint16_t rank;          // [const] enum lock_rank
-    bool was_own;           // [owner] in a fork: held already when the handlers began
+    bool is_for_fork;       // [owner] taken by the handlers of a fork
 };
 
 // Only debug builds look at ranks. Without, what holds free locks only is all zero: no page of the
@@ -51,9 +51,10 @@ struct CAPABILITY lock {
 
 void lock_init(struct lock *lock, enum lock_rank rank);
 
-// Between the two, the calling thread holds every lock (fork): taking and giving do nothing.
+// Between the two, the calling thread holds every lock (fork): taking and giving do nothing. They
+// may be nested. True: the outermost window closed.
 void lock_open_fork_window(void);
-void lock_close_fork_window(void);
+bool lock_close_fork_window(void);
 bool lock_in_fork_window(void); // this thread is between them
 
 void lock_acquire(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCKS;
@@ -65,9 +66,15 @@ void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKS;
 bool lock_acquire_to_look(struct lock *lock) UNCHECKED_LOCKS;
 void lock_release_after_look(struct lock *lock, bool was_taken) UNCHECKED_LOCKS;
 
-// For fork: takes the lock unless this very thread holds it (a signal handler that interrupted
-// us and forks). The child sets locks free again by lock_init().
-void lock_acquire_for_fork(struct lock *lock) UNCHECKED_LOCKS;
+// Before the locks are taken for a fork. A handler that interrupted us and forks may hold a lock
+// (`is_interrupted`), or have been woken for one that others sleep for; and they may hold what it
+// needs. Such a fork does not wait for ever, and goes without what it does not get.
+// Closes all windows: also for the child, which begins anew.
+void lock_begin_fork(bool is_interrupted);
+// True: taken. Not what this very thread holds. The child sets locks free again by lock_init().
+bool lock_acquire_for_fork(struct lock *lock) UNCHECKED_LOCKS;
+bool lock_is_held_for_fork(const struct lock *lock); // taken so by this thread
+// Gives back what was taken so, and nothing else.
 void lock_release_after_fork(struct lock *lock) UNCHECKED_LOCKS;
 
 #endif

@@ -311,6 +311,14 @@ void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
     os_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0);
 }
 
+// By a futex that nobody knows: where calls are filtered, we make those only that we make anyway.
+void os_sleep_ms(void)
+{
+    _Atomic(uint32_t) word = 0;
+    const struct timespec ms = {.tv_nsec = 1000000};
+    os_call(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&ms);
+}
+
 void os_futex_wake(_Atomic(uint32_t) *word)
 {
     os_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);

@@ -300,7 +300,9 @@ static struct basin *first_basin(void)
 
 void basin_prefork(void)
 {
-    lock_acquire_for_fork(&g_basins.lock);
+    if (!lock_acquire_for_fork(&g_basins.lock)) {
+        return; // a signal handler forks; somebody may be changing the list
+    }
     for (struct basin *basin = first_basin(); basin != NULL; basin = basin->next) {
         lock_acquire_for_fork(&basin->lock);
     }
@@ -308,6 +310,9 @@ void basin_prefork(void)
 
 void basin_postfork_parent(void)
 {
+    if (!lock_is_held_for_fork(&g_basins.lock)) {
+        return;
+    }
     for (struct basin *basin = first_basin(); basin != NULL; basin = basin->next) {
         lock_release_after_fork(&basin->lock);
     }

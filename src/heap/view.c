@@ -127,6 +127,9 @@ RACY_READER static void show_heap(struct myalloc_live_heap *row, struct heap *he
     for (unsigned i = 0; i < SMALL_CLASSES; i++) {
         handed += heap->handed[i] + bin_absorbed(heap, i);
     }
+    if ((int64_t)handed < 0) { // of a child, that took back what its parent's heap had counted
+        handed = 0;
+    }
     uint64_t live = heap->seen_live;
     heap->seen_live = 0;
     live_store(&row->slabs, atomic_load_explicit(&heap->slabs, memory_order_relaxed));

@@ -254,6 +254,9 @@ void thread_postfork_child(void)
 {
     struct heap *heap = untag(t_cache.self);
     t_cache.record_thread = 0;
+    if (thread_is_interrupted()) { // by the handler that forked: nothing shared may be touched
+        return;
+    }
     orphan_adopt_after_fork(heap);
     bool is_plain = heap != NULL && !heap->busy && !heap->is_checked;
     if (is_plain) {

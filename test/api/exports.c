@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/config.h"
+#include "support/extensions.h"
 #include "support/harness.h"
 
 static const char *const g_names[] = {
@@ -48,4 +50,10 @@ TEST(every_function_comes_from_the_preloaded_library)
         REQUIRE(dladdr(function, &where) != 0);
         REQUIRE(strstr(where.dli_fname, strrchr(lib, '/')) != NULL);
     }
+}
+
+TEST(the_version_is_that_of_the_header)
+{
+    ONLY_LIBRARY();
+    REQUIRE(strcmp(myalloc_version(), MYALLOC_VERSION) == 0);
 }

@@ -123,6 +123,12 @@ TEST(mallopt_trim_threshold_keeps_the_top_of_the_heap)
     REQUIRE(!harness_uses_break() || heap_after_release() > 32 * MIB);
 }
 
+TEST(an_unknown_parameter_is_refused)
+{
+    ONLY_LIBRARY();
+    REQUIRE_EQUAL(mallopt(-4711, 1), 0);
+}
+
 TEST(a_small_trim_threshold_gives_the_top_of_the_heap_back)
 {
     REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 8 << 20), 1);

@@ -87,7 +87,19 @@ static void fill_classes(struct myalloc_live *page)
     }
 }
 
-/* Two heaps, two regions, and a heap whose last slab pins free granules below it. */
+/* What else the library says of the mappings in tree/proc/4242/maps. */
+static const struct {
+    uint64_t base, bytes;
+    uint32_t kind;
+} g_regions[] = {
+    {0x7f0000200000, 4u << 20, MYALLOC_LIVE_REGION_HUGE},
+    {0x7f0000000000, 1u << 20, MYALLOC_LIVE_REGION_TABLE},
+    {0x7f0000700000, 4096, MYALLOC_LIVE_REGION_MMAP},
+    {0x7f0000701000, 1u << 20, MYALLOC_LIVE_REGION_CACHED},
+    {0x7f0000c00000, 64u << 10, MYALLOC_LIVE_REGION_BACKED},
+};
+
+/* Two heaps, the regions, and a heap whose last slab pins free granules below it. */
 static void fill_tables(struct myalloc_live *page)
 {
     atomic_store(&page->heaps[0].thread_id, page->header.pid);
@@ -101,9 +113,11 @@ static void fill_tables(struct myalloc_live *page)
     put(&page->regions[0].base, HEAP_BASE);
     put(&page->regions[0].bytes, GRANULES * GRANULE_BYTES);
     put(&page->regions[0].kind, MYALLOC_LIVE_REGION_BRK);
-    put(&page->regions[1].base, 0x7f0000200000u);
-    put(&page->regions[1].bytes, 4u << 20);
-    put(&page->regions[1].kind, MYALLOC_LIVE_REGION_HUGE);
+    for (size_t i = 0; i < sizeof g_regions / sizeof g_regions[0]; i++) {
+        put(&page->regions[i + 1].base, g_regions[i].base);
+        put(&page->regions[i + 1].bytes, g_regions[i].bytes);
+        put(&page->regions[i + 1].kind, g_regions[i].kind);
+    }
     static const char states[] =
         "ssssmmmmmmmmLLLLLLLLLLssss::::..........ssmmmmmmmm::::..............LL"
         "ssss....................s.";

@@ -97,6 +97,26 @@ check watch-lines "$(grep -c rss "$tmp/watched")" -gt 1
 code maps-ended 1 "$myalloc" maps $sleeper
 says maps-ended "there is no process"
 
+# What was asked for wrongly, or cannot be had, is said in a line.
+refused() {
+    name=$1 wanted=$2 sentence=$3
+    shift 3
+    code "$name" "$wanted" "$myalloc" "$@"
+    says "$name" "$sentence"
+}
+refused no-command 2 "want a command"
+refused bad-colour 2 "want" maps --color pink $$
+refused bad-language 2 "want" lab heap --lang xx
+refused bad-count 2 "want a number" top --count 0
+refused bad-delay 2 "want seconds" top --delay x
+refused output-missing 125 "cannot write" doctor -o /nonexistent/file
+refused record-missing 127 "/nonexistent" record -o "$tmp/none" /nonexistent
+refused record-comma 2 "without a comma" record -o "$tmp/a,b" true
+refused record-directory 125 "No such file" record -o /nonexistent/trace true
+refused heap-missing 1 "there is no process" heap 4194304
+refused diff-directory 1 "/etc" diff /etc /etc
+refused diff-text 1 "want what a command" diff /etc/passwd /etc/passwd
+
 code check-yes 0 "$myalloc" check "$tmp/dynamic"
 code check-static 1 "$myalloc" check "$tmp/static"
 code check-missing 127 "$myalloc" check /nonexistent

@@ -186,15 +186,36 @@ TEST(a_new_block_is_zero_whatever_was_there)
 TEST(neighbours_in_a_row_of_requests_are_not_neighbours_in_memory)
 {
     ONLY_LIBRARY();
-    enum { COUNT = 64 };
-    int in_order = 0;
+    enum { COUNT = 256 };
+    int beside = 0;
     char *before = malloc(SMALL);
     for (int i = 0; i < COUNT; i++) {
         char *block = malloc(SMALL);
-        in_order += block > before && block - before <= 2 * SMALL;
+        beside += labs(block - before) <= 2 * SMALL;
         before = block;
     }
-    REQUIRE(in_order < COUNT / 4);
+    REQUIRE(beside < COUNT / 2);
+}
+
+/* A stock of a thread is taken from all over the rack: what it mixes are no neighbours either. */
+TEST(the_first_blocks_of_a_size_do_not_fill_a_row)
+{
+    ONLY_LIBRARY();
+    const size_t sizes[] = {16, 24, 40, 50, 64, 70, 90, 100};
+    enum { COUNT = 16 };
+    size_t rows = 0;
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        char *first = malloc(sizes[i]);
+        char *last = first;
+        for (int n = 1; n < COUNT; n++) {
+            char *block = malloc(sizes[i]);
+            first = block < first ? block : first;
+            last = block > last ? block : last;
+        }
+        size_t slot = (sizes[i] + 8 + 15) / 16 * 16;
+        rows += (size_t)(last - first) < 3 * COUNT / 2 * slot;
+    }
+    REQUIRE(rows <= COUNT_OF(sizes) / 2);
 }
 
 TEST(usable_size_is_what_was_asked_for)

@@ -1,9 +1,12 @@
 /* h12_semantics.c - alignment, errno and sizes as programs take them for granted. */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "support/blocks.h"
 #include "support/harness.h"
@@ -40,15 +43,38 @@ TEST(the_usable_size_is_stable_and_realloc_to_it_moves_nothing)
     }
 }
 
+#define REFUSE(name)                                                                               \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),                                         \
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+
+/* From now on no memory goes back. */
+static void refuse_to_give_back(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        REFUSE(munmap),
+        REFUSE(madvise),
+        REFUSE(brk),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {COUNT_OF(filter), filter};
+    REQUIRE_EQUAL(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    REQUIRE_EQUAL(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
 TEST(free_keeps_errno_also_when_the_kernel_refuses)
 {
-    const struct rlimit nothing = {0, RLIM_INFINITY};
     void *blocks[64];
     for (size_t i = 0; i < g_tier_size_count; i++) {
         blocks[i] = malloc(g_tier_sizes[i]);
         REQUIRE(blocks[i] != NULL);
     }
-    REQUIRE_EQUAL(setrlimit(RLIMIT_AS, &nothing), 0);
+    void *huge = malloc(100 * MIB); // no cache keeps it
+    REQUIRE(huge != NULL);
+    refuse_to_give_back();
+    errno = 77;
+    free(huge);
+    REQUIRE_EQUAL(errno, 77);
     for (size_t i = 0; i < g_tier_size_count; i++) {
         errno = 77;
         free(blocks[i]);

@@ -1,4 +1,5 @@
-/* h21_fork_again.c - fork from a handler that interrupted malloc, and fork while stdio is busy. */
+/* h21_fork_again.c - fork from a handler that interrupted malloc or fork, and fork while stdio is
+ * busy. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,7 +12,7 @@
 #include "support/blocks.h"
 #include "support/harness.h"
 
-enum { FORK_COUNT = 300 };
+enum { FORK_COUNT = 300, HANDLER_FORK_COUNT = 60 };
 
 static atomic_int g_fork_count;
 static atomic_bool g_stop;
@@ -39,6 +40,12 @@ static void fork_and_wait(void (*live_as_child)(void))
     REQUIRE_EQUAL(status, 0);
 }
 
+static void use_heap_briefly(void)
+{
+    alarm(20);
+    use_heap();
+}
+
 /* The heap of this child is in the middle of a step; it may run another program, no more. */
 static void run_program(void)
 {
@@ -64,6 +71,70 @@ TEST(a_handler_may_fork_inside_malloc)
     }
 }
 
+/* What interrupted a fork has a fork of its own, and ends it first. */
+TEST(a_handler_may_fork_inside_fork)
+{
+    struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
+    REQUIRE_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+    const struct itimerval every_ms = {{0, 3000}, {0, 3000}};
+    REQUIRE_EQUAL(setitimer(ITIMER_REAL, &every_ms, NULL), 0);
+    while (atomic_load(&g_fork_count) < FORK_COUNT / 3) {
+        fork_and_wait(use_heap);
+    }
+}
+
+/* Its thread is inside of the heap, perhaps with a lock in its hands, and so are the others. */
+static void live_in_handler(void)
+{
+    alarm(20);
+    void *blocks[] = {malloc(300), malloc(5000), malloc(200000)};
+    for (size_t i = 0; i < COUNT_OF(blocks); i++) {
+        free(blocks[i]);
+    }
+}
+
+static void fork_to_allocate(int signal_number)
+{
+    (void)signal_number;
+    fork_and_wait(live_in_handler);
+    atomic_fetch_add(&g_fork_count, 1);
+}
+
+static void *use_heap_until_stop(void *unused)
+{
+    void *kept[64] = {NULL};
+    for (unsigned i = 0; !atomic_load(&g_stop); i++) {
+        void **block = &kept[i * 7 % COUNT_OF(kept)];
+        free(*block);
+        *block = malloc(g_tier_sizes[i % (g_tier_size_count - 4)] + i % 50 * 16);
+    }
+    return unused;
+}
+
+/* One may hold what another needs for its fork, and wait for what that one holds. glibc hangs at
+ * the first such fork. */
+TEST(handlers_of_threads_may_fork_inside_malloc)
+{
+    ONLY_LIBRARY();
+    pthread_t threads[3];
+    struct sigaction action = {.sa_handler = fork_to_allocate, .sa_flags = SA_RESTART};
+    REQUIRE_EQUAL(sigaction(SIGUSR1, &action, NULL), 0);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        REQUIRE_EQUAL(pthread_create(&threads[i], NULL, use_heap_until_stop, NULL), 0);
+    }
+    for (unsigned i = 0; atomic_load(&g_fork_count) < HANDLER_FORK_COUNT; i++) {
+        REQUIRE_EQUAL(pthread_kill(threads[i % COUNT_OF(threads)], SIGUSR1), 0);
+        usleep(200);
+        if (i % 16 == 0) {
+            fork_and_wait(use_heap_briefly);
+        }
+    }
+    atomic_store(&g_stop, true);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
 static void *read_lines(void *unused)
 {
     while (!atomic_load(&g_stop)) {
@@ -77,12 +148,6 @@ static void *read_lines(void *unused)
         fclose(file);
     }
     return unused;
-}
-
-static void use_heap_briefly(void)
-{
-    alarm(20);
-    use_heap();
 }
 
 TEST(fork_while_threads_read_lines)

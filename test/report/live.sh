@@ -38,6 +38,11 @@ int main(int argc, char **argv)
         tables += p->regions[i].kind == MYALLOC_LIVE_REGION_TABLE && p->regions[i].bytes != 0;
     }
     FIELD("tables", tables);
+    unsigned long long most = 0;
+    for (int i = 0; i < MYALLOC_LIVE_HEAPS_MAX; i++) {
+        most = p->heaps[i].mallocs > most ? p->heaps[i].mallocs : most;
+    }
+    FIELD("most", most);
     return 0;
 }
 END
@@ -66,6 +71,38 @@ modes() {
 forks_first() {
     echo 'int fork(void); int main(void) { fork(); return 0; }' >"$private/first.c" &&
         "${CC:-gcc}" -o "$private/first" "$private/first.c" && live timeout 10 "$private/first"
+}
+
+# The thread of a child gives back blocks at hand that the heap from before the fork has counted.
+child_gives_back() {
+    cat >"$private/back.c" <<'END'
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    static void *blocks[300];
+    for (int i = 0; i < 290; i++) { // the rest of a page stays at hand
+        blocks[i] = malloc(48);
+    }
+    if (fork() == 0) {
+        free(malloc(3000));
+        malloc_trim(0);
+        for (int i = 0; i < 600; i++) { // the page is drawn anew when the heap grows, in its turn
+            usleep(i == 300 ? 300000 : 0);
+            blocks[i % 300] = malloc(100000);
+        }
+        kill(getpid(), SIGKILL);
+    }
+    wait(NULL);
+    return 0;
+}
+END
+    rm -f "$pages"/*
+    "${CC:-gcc}" -O0 -fno-builtin -o "$private/back" "$private/back.c" && live "$private/back" &&
+        between "$(field most "$pages"/*)" 1 100000
 }
 
 no_page_unasked() {
@@ -113,6 +150,7 @@ if [ -n "${LIB-}" ]; then
         claim "page of parent or child: live" between "$(field live "$page")" 5000000 9000000
     done
     claim "a program that forks before it allocates goes on" forks_first
+    claim "no heap of a child counts below zero" child_gives_back
     claim "nothing is made unasked" no_page_unasked
     claim "a directory that others may write to is not used" hostile_directory
     claim "a link in place of the page is not followed" file_is_no_link

@@ -5,6 +5,7 @@
 
 #include "myalloc.h"
 
+#pragma weak myalloc_version
 #pragma weak myalloc_stats
 #pragma weak myalloc_purge
 #pragma weak myalloc_owns

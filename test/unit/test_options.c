@@ -63,6 +63,23 @@ Test(options, numbers_out_of_range_leave_the_default)
     }
 }
 
+Test(options, numbers_have_units)
+{
+    char words[1024];
+    const char *const good = "top_pad_bytes:64k,huge_bytes:3M";
+    struct options options = parse(good, words, sizeof words);
+    cr_assert_str_eq(words, "");
+    cr_assert_eq(options.top_pad_bytes, 64 << 10);
+    cr_assert_eq(options.huge_bytes, 3 << 20);
+    const char *const bad[] = {"top_pad_bytes:4q", "top_pad_bytes:4kk", "top_pad_bytes:k",
+                               "top_pad_bytes:1152921504606846975g"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        options = parse(bad[i], words, sizeof words);
+        cr_assert_eq(options.top_pad_bytes, g_options.top_pad_bytes, "%s", bad[i]);
+        cr_assert_neq(words[0], '\0', "%s", bad[i]);
+    }
+}
+
 Test(options, options_behind_a_mistake_still_count)
 {
     char words[1024];

@@ -16,12 +16,14 @@
 // What the levels do. All zero while hardened mode is off.
 struct harden_policy {
     bool is_on;
-    bool is_quick;       // and nothing else wants to see every block
-    bool checks_all;     // whole slots and canaries, not only their ends
-    bool moves_always;   // a realloc never stays where it is
-    uint32_t delay_max;  // blocks of a class that wait in a thread before they are used again
-    size_t delay_bytes;  // as above, at most so many bytes of them
-    size_t canary_bytes; // behind a block, besides the last eight of its slot
+    bool is_quick;          // and nothing else wants to see every block
+    bool checks_all;        // whole slots and canaries, not only their ends
+    size_t quick_bytes;     // blocks up to so many are for the usual malloc, slots of the classes
+    unsigned quick_classes; // below for the usual free: 0 where more is to be looked at
+    bool moves_always;      // a realloc never stays where it is
+    uint32_t delay_max;     // blocks of a class that wait in a thread before they are used again
+    size_t delay_bytes;     // as above, at most so many bytes of them
+    size_t canary_bytes;    // behind a block, besides the last eight of its slot
     size_t canary_bytes_medium;
     size_t alone_bytes; // blocks from here on lie alone between guard pages
 };

@@ -3,11 +3,13 @@
  * Owns:       the choice between the two.
  * Threads:    any.
  * Locks:      takes none itself.
- * Invariants: none beyond those of what it calls.
+ * Invariants: HARDENED-1  the usual malloc and free of small blocks call nothing, but as the last
+ *                         thing they do; so they keep no register and have no frame.
  */
 #include "thread/hardened.h"
 
 #include "heap/canary.h"
+#include "heap/stock.h"
 #include "thread/thread.h"
 
 struct block hardened_find(struct granule *head, const void *ptr)
@@ -47,46 +49,130 @@ void *hardened_take(struct heap *heap, size_t bytes, size_t room, size_t alignme
     return fence_take(bytes, room, alignment);
 }
 
-// The heap of this thread, marked busy; NULL: there is more to do than to take or give a block.
-static inline struct heap *enter_usual(const void *caller)
+// The heap of this thread; NULL: there is none, or more to do than to take or give a block.
+static inline struct heap *own_heap(void)
 {
     struct heap *heap = (struct heap *)((uintptr_t)t_cache.self & ~(uintptr_t)1); // NOLINT: tag
     if (UNLIKELY(heap == NULL) || UNLIKELY(heap->busy != 0) || UNLIKELY(thread_has_deferred())) {
         return NULL;
     }
-    heap->busy = BUSY_INSIDE;
-    heap->caller = caller;
-    atomic_signal_fence(memory_order_seq_cst); // signal handlers see `busy` first
     return heap;
 }
 
-void *hardened_take_usual(size_t bytes, const void *caller)
+static inline void enter(struct heap *heap, const void *caller)
 {
-    struct heap *heap = bytes < g_harden.alone_bytes ? enter_usual(caller) : NULL;
-    if (UNLIKELY(heap == NULL)) {
+    heap->busy = BUSY_INSIDE;
+    heap->caller = caller;
+    atomic_signal_fence(memory_order_seq_cst); // signal handlers see `busy` first
+}
+
+// What hardened_take_usual leaves: other sizes, an empty stock, a slot that was written to.
+static NOINLINE void *take_other(size_t bytes, const void *caller)
+{
+    struct heap *heap = bytes < g_harden.alone_bytes ? own_heap() : NULL;
+    if (heap == NULL) {
         return NULL;
     }
+    enter(heap, caller);
     void *ptr = harden_take(heap, bytes, BLOCK_ALIGN_BYTES);
     thread_leave_own(heap);
     return ptr;
+}
+
+// The slot of which slot_is_zero_at_ends was asked becomes a block.
+static inline void begin_small(uint64_t word, size_t slot_bytes, size_t bytes)
+{
+    char *ptr = rack_ptr_of_word(word);
+    struct rack *rack = rack_of_word(word);
+    unsigned slot = rack_slot_of_word(word);
+    unsigned frees = rack_record(rack, slot) & RECORD_FREES;
+    rack_set_record(rack, slot, RECORD_USED | frees | (unsigned)(slot_bytes - bytes));
+    canary_write(canary_word(ptr), ptr + bytes, slot_bytes - bytes, CANARY_BYTES);
+}
+
+// HARDENED-1: no call but the last of all, so that no register has to be kept.
+void *hardened_take_usual(size_t bytes, const void *caller)
+{
+    struct heap *heap = own_heap();
+    if (UNLIKELY(bytes - 1 >= g_harden.quick_bytes) || UNLIKELY(heap == NULL) ||
+        UNLIKELY(heap->harden == NULL)) {
+        return take_other(bytes, caller);
+    }
+    enter(heap, caller);
+    struct harden *harden = heap->harden;
+    struct stock *stock = &harden->stocks[size_class_of_small(bytes + CANARY_BYTES)];
+    unsigned i = stock_next(stock);
+    uint64_t word = stock->words[i];
+    size_t slot_bytes = stock->slot_bytes;
+    if (UNLIKELY(stock->count == 0) || UNLIKELY(!is_all_zero(harden->last, LAST_BYTES)) ||
+        UNLIKELY(!slot_is_zero_at_ends(rack_ptr_of_word(word), slot_bytes))) {
+        thread_leave_own(heap);
+        return take_other(bytes, caller);
+    }
+    stock_drop(harden, stock, i);
+    begin_small(word, slot_bytes, bytes);
+    thread_leave_own(heap);
+    return rack_ptr_of_word(word);
+}
+
+// What hardened_give_usual leaves: other classes, a full stock, a block that was written over.
+static NOINLINE bool give_other(struct rack *rack, unsigned slot, const void *caller)
+{
+    struct heap *heap = own_heap();
+    if (heap == NULL) {
+        return false;
+    }
+    enter(heap, caller);
+    harden_give(heap, rack, slot, caller);
+    thread_leave_own(heap);
+    return true;
+}
+
+// Nothing was written over the canary of the block in use, nor before it.
+static inline bool is_whole(const char *ptr, unsigned slot, size_t slot_bytes, unsigned record)
+{
+    size_t slack = record & RACK_SLACK_MAX;
+    return LIKELY(
+               canary_is_whole(canary_word(ptr), ptr + slot_bytes - slack, slack, CANARY_BYTES)) &&
+           (UNLIKELY(slot == 0) || LIKELY(slot_is_whole_before(ptr, slot_bytes)));
 }
 
 bool hardened_give_usual(void *ptr, const void *caller)
 {
     size_t index = granule_map_find(ptr);
     struct granule *entry = granule_map_entry(index);
-    if (UNLIKELY(index == 0) || granule_state(entry) != GRANULE_RACK) {
+    if (UNLIKELY(index == 0) || UNLIKELY(granule_state(entry) != GRANULE_RACK)) {
         return false;
     }
     struct rack *rack = rack_of(entry);
     unsigned slot = rack_slot_of(rack, ptr);
-    bool is_good = slot >= rack->first && slot < rack->slots && rack_slot(rack, slot) == ptr &&
-                   (rack_record(rack, slot) & RECORD_USED) != 0;
-    struct heap *heap = LIKELY(is_good) ? enter_usual(caller) : NULL;
-    if (UNLIKELY(heap == NULL)) {
+    if (UNLIKELY(slot >= rack->slots) || UNLIKELY(rack_slot(rack, slot) != ptr)) {
         return false;
     }
-    harden_give(heap, rack, slot, caller);
+    unsigned record = rack_record(rack, slot); // of those below `first` it says free
+    struct heap *heap = own_heap();
+    if (UNLIKELY((record & RECORD_USED) == 0) || UNLIKELY(heap == NULL)) {
+        return false;
+    }
+    struct harden *harden = heap->harden;
+    if (UNLIKELY(rack->class >= g_harden.quick_classes) || UNLIKELY(harden == NULL)) {
+        return give_other(rack, slot, caller);
+    }
+    enter(heap, caller);
+    struct stock *stock = &harden->stocks[rack->class];
+    size_t slot_bytes = rack->slot_bytes;
+    uint64_t displaced = stock->ring[stock->at];
+    if (UNLIKELY(stock->count == stock->room) || UNLIKELY(displaced == 0) ||
+        !is_whole(ptr, slot, slot_bytes, record)) {
+        thread_leave_own(heap);
+        return give_other(rack, slot, caller);
+    }
+    slot_clear_small(ptr, slot_bytes);
+    unsigned frees = (record + RECORD_FREES_STEP) & RECORD_FREES;
+    rack_set_record(rack, slot, frees | (record & RACK_SLACK_MAX)); // for messages
+    harden->last = ptr;
+    stock_wait(stock, rack_word(ptr, slot));
+    stock->words[stock->count++] = displaced;
     thread_leave_own(heap);
     return true;
 }

@@ -124,17 +124,7 @@ static NOINLINE bool refill(struct harden *harden, struct stock *stock, unsigned
 {
     unsigned wanted = (stock->room + 1U) / 2;
     stock->count = (uint16_t)rack_take(class, &harden->random, stock->words, wanted);
-    stock->next = 0;
     return stock->count != 0;
-}
-
-// A slot of the stock at random.
-static uint64_t pop(struct harden *harden, struct stock *stock)
-{
-    unsigned i = stock_next(stock);
-    uint64_t word = stock->words[i];
-    stock_drop(harden, stock, i);
-    return word;
 }
 
 void harden_flush(struct heap *heap)
@@ -151,6 +141,10 @@ void harden_flush(struct heap *heap)
             if (displaced != 0) {
                 put(stock, class, displaced, heap->caller);
             }
+        }
+        if (stock->chosen != 0) {
+            put(stock, class, stock->chosen, heap->caller);
+            stock->chosen = 0;
         }
         if (stock->count != 0) {
             rack_give(class, stock->words, stock->count, heap->caller);
@@ -286,8 +280,7 @@ static inline void begin_block(struct rack *rack, uint64_t word, size_t slot_byt
     char *ptr = rack_ptr_of_word(word);
     unsigned slot = rack_slot_of_word(word);
     size_t slack = min_size(slot_bytes - bytes, RACK_SLACK_MAX);
-    unsigned frees = rack_record(rack, slot) & RECORD_FREES;
-    rack_set_record(rack, slot, RECORD_USED | frees | (unsigned)slack);
+    rack_set_used(&rack->records[slot], slack);
     canary_write(canary_word(ptr), ptr + slot_bytes - slack, slack, canary_most(slot_bytes));
 }
 
@@ -304,10 +297,14 @@ void *harden_take(struct heap *heap, size_t bytes, size_t alignment)
     ASSERT(class < RACK_CLASSES);
     struct stock *stock = &harden->stocks[class];
     check_last(harden, heap->caller);
-    if (UNLIKELY(stock->count == 0) && !refill(harden, stock, class)) {
-        return NULL;
+    if (UNLIKELY(stock->chosen == 0)) {
+        if (stock->count == 0 && !refill(harden, stock, class)) {
+            return NULL;
+        }
+        stock_choose(harden, stock);
     }
-    uint64_t word = pop(harden, stock);
+    uint64_t word = stock->chosen;
+    stock_choose(harden, stock);
     struct rack *rack = rack_of_word(word);
     char *ptr = rack_ptr_of_word(word);
     if (UNLIKELY(class == RACK_EMPTY_CLASS)) {

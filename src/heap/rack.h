@@ -84,6 +84,13 @@ static inline void rack_set_record(struct rack *rack, unsigned slot, unsigned re
     atomic_store_explicit(&rack->records[slot], (uint16_t)record, memory_order_release);
 }
 
+// A block begins in a free slot, of whose bytes `slack` lie behind it.
+static inline void rack_set_used(_Atomic(uint16_t) *record, size_t slack)
+{
+    unsigned frees = atomic_load_explicit(record, memory_order_relaxed) & RECORD_FREES;
+    atomic_store_explicit(record, (uint16_t)(RECORD_USED | frees | slack), memory_order_release);
+}
+
 // A slot in one word: its address, and its number above the 48 bits of that. 0 is none.
 static inline uint64_t rack_word(const char *ptr, unsigned slot)
 {

@@ -20,13 +20,14 @@
 #define LAST_BYTES   16U  // looked at of the slot freed last, with each request
 #define ENDS_BYTES   64UL // looked at on both ends of a long slot that is used again
 
-struct stock {
-    uint16_t count, room; // of `words`
-    uint16_t next;        // of them, perhaps: for the next request
-    uint16_t at, delay;   // oldest in `ring`; its length
-    uint32_t slot_bytes;  // of the class
-    uint64_t *words;      // see rack_word
-    uint64_t *ring;       // 0: nobody waits there
+struct ALIGNED(64) stock {
+    uint64_t chosen;           // for the next request, see rack_word; 0: there is none
+    _Atomic(uint16_t) *record; // of the slot chosen
+    uint64_t *words;           // the others
+    uint64_t *ring;            // 0: nobody waits there
+    uint32_t slot_bytes;       // of the class
+    uint16_t count, room;      // of `words`
+    uint16_t at, delay;        // oldest in `ring`; its length
 };
 
 struct harden {
@@ -40,21 +41,24 @@ struct harden {
 
 // ---- what is at hand ----
 
-// Where in `words` the next request takes its slot; the request before chose it, and asked for it.
-static inline unsigned stock_next(const struct stock *stock)
+// Chooses one at random for the next request, and asks the memory for what that will look at.
+static inline void stock_choose(struct harden *harden, struct stock *stock)
 {
-    return stock->next < stock->count ? stock->next : 0;
-}
-
-// Takes out what stands there, and chooses the next at random.
-static inline void stock_drop(struct harden *harden, struct stock *stock, unsigned i)
-{
-    unsigned count = stock->count - 1U;
-    stock->words[i] = stock->words[count];
-    stock->count = (uint16_t)count;
+    unsigned count = stock->count;
+    if (UNLIKELY(count == 0)) {
+        stock->chosen = 0;
+        return;
+    }
     harden->random = harden->random * 6364136223846793005ULL + 1442695040888963407ULL; // Knuth
-    stock->next = (uint16_t)((harden->random >> 32) * count >> 32);
-    __builtin_prefetch(rack_ptr_of_word(stock->words[stock->next]));
+    uint64_t *word = &stock->words[(harden->random >> 32) * count >> 32];
+    stock->chosen = *word;
+    *word = stock->words[count - 1];
+    stock->count = (uint16_t)(count - 1);
+    char *ptr = rack_ptr_of_word(stock->chosen);
+    __builtin_prefetch(ptr);
+    __builtin_prefetch(ptr + stock->slot_bytes - CANARY_BYTES);
+    stock->record = &rack_of_word(stock->chosen)->records[rack_slot_of_word(stock->chosen)];
+    __builtin_prefetch(stock->record);
 }
 
 // Takes the place of what waited in the ring longest.

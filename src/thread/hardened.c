@@ -79,17 +79,6 @@ static NOINLINE void *take_other(size_t bytes, const void *caller)
     return ptr;
 }
 
-// The slot of which slot_is_zero_at_ends was asked becomes a block.
-static inline void begin_small(uint64_t word, size_t slot_bytes, size_t bytes)
-{
-    char *ptr = rack_ptr_of_word(word);
-    struct rack *rack = rack_of_word(word);
-    unsigned slot = rack_slot_of_word(word);
-    unsigned frees = rack_record(rack, slot) & RECORD_FREES;
-    rack_set_record(rack, slot, RECORD_USED | frees | (unsigned)(slot_bytes - bytes));
-    canary_write(canary_word(ptr), ptr + bytes, slot_bytes - bytes, CANARY_BYTES);
-}
-
 // HARDENED-1: no call but the last of all, so that no register has to be kept.
 void *hardened_take_usual(size_t bytes, const void *caller)
 {
@@ -101,18 +90,18 @@ void *hardened_take_usual(size_t bytes, const void *caller)
     enter(heap, caller);
     struct harden *harden = heap->harden;
     struct stock *stock = &harden->stocks[size_class_of_small(bytes + CANARY_BYTES)];
-    unsigned i = stock_next(stock);
-    uint64_t word = stock->words[i];
+    char *ptr = rack_ptr_of_word(stock->chosen);
     size_t slot_bytes = stock->slot_bytes;
-    if (UNLIKELY(stock->count == 0) || UNLIKELY(!is_all_zero(harden->last, LAST_BYTES)) ||
-        UNLIKELY(!slot_is_zero_at_ends(rack_ptr_of_word(word), slot_bytes))) {
+    if (UNLIKELY(ptr == NULL) || UNLIKELY(!is_all_zero(harden->last, LAST_BYTES)) ||
+        UNLIKELY(!slot_is_zero_at_ends(ptr, slot_bytes))) {
         thread_leave_own(heap);
         return take_other(bytes, caller);
     }
-    stock_drop(harden, stock, i);
-    begin_small(word, slot_bytes, bytes);
+    rack_set_used(stock->record, slot_bytes - bytes);
+    canary_write(canary_word(ptr), ptr + bytes, slot_bytes - bytes, CANARY_BYTES);
+    stock_choose(harden, stock);
     thread_leave_own(heap);
-    return rack_ptr_of_word(word);
+    return ptr;
 }
 
 // What hardened_give_usual leaves: other classes, a full stock, a block that was written over.

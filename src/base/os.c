@@ -238,6 +238,20 @@ bool os_purge(void *start, size_t bytes)
     return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, MADV_DONTNEED, 0) == 0;
 }
 
+bool os_is_resident(void *start, size_t bytes)
+{
+    unsigned char pages[OS_LOOK_BYTES / 4096];
+    size_t count = bytes / getauxval(AT_PAGESZ);
+    if (fail_now() || os_call(SYS_mincore, (long)start, (long)bytes, (long)pages, 0) != 0) {
+        return false;
+    }
+    size_t resident = 0;
+    for (size_t i = 0; i < count; i++) {
+        resident += pages[i] & 1U;
+    }
+    return resident >= count / 2;
+}
+
 bool os_protect(void *start, size_t bytes, bool is_usable)
 {
     long protection = is_usable ? PROT_READ | PROT_WRITE : PROT_NONE;

@@ -39,6 +39,9 @@ void *os_remap(void *start, size_t old_bytes, size_t new_bytes);
 
 // Gives the pages back, keeps the addresses; they read as zero afterwards. False: still there.
 bool os_purge(void *start, size_t bytes);
+// Whether half of the pages or more, of OS_LOOK_BYTES at most, are in memory; false: unknown, too.
+#define OS_LOOK_BYTES (1UL << 20)
+bool os_is_resident(void *start, size_t bytes);
 // Makes pages unreadable, or usable again; what they hold stays. False: refused.
 bool os_protect(void *start, size_t bytes, bool is_usable);
 uint64_t os_random(void); // each time another; made from the secret that a process starts with

@@ -30,7 +30,7 @@
 #define WAITING_MAX    128
 #define WAIT_BYTES_MIN (16UL << 20)
 #define WAIT_BYTES_MAX (128UL << 20)
-#define RESIDENT_MAX   (4UL << 20) // a longer block waits without memory
+#define RESIDENT_MAX   (32UL << 20) // a longer block waits without memory
 #define WAIT_SHARE     8           // of the memory in use
 #define SEEN_MAX       256         // bytes of a canary
 #define GROWTH_SHARE   8           // of a block that grew is readable behind it
@@ -253,7 +253,7 @@ static char *reuse_run(size_t bytes, size_t length)
         return NULL;
     }
     if (!waiting.is_purged) {
-        memset(block, 0, pages);
+        protect_clear(block, pages);
     }
     struct granule *head = granule_map_entry(granule_map_find(waiting.start));
     mark_run(head, waiting.bytes >> GRANULE_SHIFT, block, bytes);
@@ -278,7 +278,7 @@ static char *take_run(size_t bytes, size_t room, size_t alignment)
     char *start = granule_map_address(index);
     block = start + front;
     if (!clean) {
-        memset(block, 0, pages);
+        protect_clear(block, pages);
     }
     struct granule *head = granule_map_entry(index);
     head->left = protect_reserve(ROWS);
@@ -401,7 +401,7 @@ static char *take_huge(size_t bytes, size_t alignment)
     char *start = waiting.start;
     if (start != NULL && protect_show(start + page, waiting.bytes - 2 * page)) {
         if (!waiting.is_purged) {
-            memset(start + page, 0, waiting.bytes - 2 * page);
+            protect_clear(start + page, waiting.bytes - 2 * page);
         }
         return start + page;
     }
@@ -410,8 +410,8 @@ static char *take_huge(size_t bytes, size_t alignment)
     if (start == NULL) {
         return NULL;
     }
-    if (!clean && (pages <= RESIDENT_MAX || !os_purge(start, pages + 2 * page))) {
-        memset(start, 0, pages + 2 * page);
+    if (!clean) {
+        protect_clear(start, pages + 2 * page);
     }
     hide_around(start, pages);
     return start + page;

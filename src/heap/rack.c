@@ -139,14 +139,6 @@ static void unmark_run(const struct rack *rack, size_t index)
     }
 }
 
-// Memory as it is after the break moved, or after a purge, is zero.
-static void make_zero(char *start, size_t bytes)
-{
-    if (!os_purge(start, bytes)) {
-        memset(start, 0, bytes);
-    }
-}
-
 static struct rack *rack_create_locked(struct shelf *shelf, unsigned class)
 {
     unsigned length = granules_for(class);
@@ -174,7 +166,7 @@ static struct rack *rack_create_locked(struct shelf *shelf, unsigned class)
     rack->opened = rack->first;
     rack->free_count = 0;
     if (!clean && class != RACK_EMPTY_CLASS) {
-        make_zero(rack->start, bytes);
+        protect_clear(rack->start, bytes);
     }
     rack->is_guarded = protect_reserve(1);
     if (rack->is_guarded) { // refused: these pages stay readable, no more

@@ -28,7 +28,7 @@
 #define ROWS           2       // hidden before a run and behind it
 #define NEWEST         2       // FENCE-1
 #define WAITING_MAX    128
-#define WAIT_BYTES_MIN (16UL << 20)
+#define WAIT_BYTES_MIN (4UL << 20)
 #define WAIT_BYTES_MAX (128UL << 20)
 #define RESIDENT_MAX   (32UL << 20) // a longer block waits without memory
 #define WAIT_SHARE     8           // of the memory in use

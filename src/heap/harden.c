@@ -312,6 +312,7 @@ void *harden_take(struct heap *heap, size_t bytes, size_t alignment)
         rack_set_record(rack, slot, rack_record(rack, slot) | RECORD_USED);
         return ptr;
     }
+    slot_touch(ptr, stock->slot_bytes, rack_record(rack, rack_slot_of_word(word)));
     check_free(ptr, stock->slot_bytes, heap->caller);
     begin_block(rack, word, stock->slot_bytes, bytes);
     return ptr;

@@ -111,6 +111,7 @@ static struct rack *structure_take_locked(struct shelf *shelf, unsigned slots)
     struct rack *rack = shelf->gone;
     if (rack != NULL) {
         shelf->gone = rack->next;
+        memset(rack->records, 0, slots * sizeof rack->records[0]);
         return rack;
     }
     return meta_take(sizeof *rack + slots * sizeof rack->records[0]);

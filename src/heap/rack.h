@@ -66,10 +66,16 @@ static inline unsigned rack_slot_of(const struct rack *rack, const void *ptr)
     return (unsigned)((offset * rack->reciprocal) >> 40);
 }
 
-static inline unsigned rack_record(const struct rack *rack, unsigned slot)
+// 0 when the slot was never used.
+static inline unsigned rack_record_at(const _Atomic(uint16_t) *record)
 {
     // acquire: pairs with the release in rack_set_record
-    return atomic_load_explicit(&rack->records[slot], memory_order_acquire);
+    return atomic_load_explicit(record, memory_order_acquire);
+}
+
+static inline unsigned rack_record(const struct rack *rack, unsigned slot)
+{
+    return rack_record_at(&rack->records[slot]);
 }
 
 // Bytes of the block that has, or last had, the slot.

@@ -92,8 +92,12 @@ void *hardened_take_usual(size_t bytes, const void *caller)
     struct stock *stock = &harden->stocks[size_class_of_small(bytes + CANARY_BYTES)];
     char *ptr = rack_ptr_of_word(stock->chosen);
     size_t slot_bytes = stock->slot_bytes;
-    if (UNLIKELY(ptr == NULL) || UNLIKELY(!is_all_zero(harden->last, LAST_BYTES)) ||
-        UNLIKELY(!slot_is_zero_at_ends(ptr, slot_bytes))) {
+    if (UNLIKELY(ptr == NULL) || UNLIKELY(!is_all_zero(harden->last, LAST_BYTES))) {
+        thread_leave_own(heap);
+        return take_other(bytes, caller);
+    }
+    slot_touch(ptr, slot_bytes, rack_record_at(stock->record));
+    if (UNLIKELY(!slot_is_zero_at_ends(ptr, slot_bytes))) {
         thread_leave_own(heap);
         return take_other(bytes, caller);
     }

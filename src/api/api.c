@@ -42,6 +42,13 @@ static void *take(size_t bytes, size_t alignment, bool *clean, const void *calle
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
     }
+    if (UNLIKELY(g_harden.is_quick)) {
+        void *usual = hardened_take_aligned(bytes, alignment, caller);
+        if (LIKELY(usual != NULL)) {
+            *clean = true;
+            return usual;
+        }
+    }
     if (UNLIKELY(start_once() != START_SERVING)) {
         return start_mode() == START_FORWARDING ? __libc_memalign(alignment, bytes)
                                                 : fail_with(ENOMEM);
@@ -159,13 +166,18 @@ void *api_calloc(size_t count, size_t bytes)
 static void *realloc_by_copy(void *ptr, size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
-    void *copy = bytes > old_bytes ? block_take_growing(old_bytes, bytes, caller)
-                                   : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *copy = g_harden.is_quick ? hardened_take_usual(bytes, caller) : NULL;
+    if (LIKELY(copy == NULL)) {
+        copy = bytes > old_bytes ? block_take_growing(old_bytes, bytes, caller)
+                                 : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    }
     if (copy == NULL) {
         return fail_with(ENOMEM);
     }
     memcpy(copy, ptr, old_bytes < bytes ? old_bytes : bytes);
-    block_give(ptr, caller);
+    if (!g_harden.is_quick || !hardened_give_usual(ptr, caller)) {
+        block_give(ptr, caller);
+    }
     return copy;
 }
 

@@ -66,46 +66,66 @@ static inline void enter(struct heap *heap, const void *caller)
     atomic_signal_fence(memory_order_seq_cst); // signal handlers see `busy` first
 }
 
-// What hardened_take_usual leaves: other sizes, an empty stock, a slot that was written to.
-static NOINLINE void *take_other(size_t bytes, const void *caller)
+// What take_small leaves: other sizes, an empty stock, a slot that was written to.
+static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *caller)
 {
-    struct heap *heap = bytes < g_harden.alone_bytes ? own_heap() : NULL;
+    bool fits = bytes < g_harden.alone_bytes &&
+                (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
+                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < CLASSES);
+    struct heap *heap = fits ? own_heap() : NULL;
     if (heap == NULL) {
         return NULL;
     }
     enter(heap, caller);
-    void *ptr = harden_take(heap, bytes, BLOCK_ALIGN_BYTES);
+    void *ptr = harden_take(heap, bytes, alignment);
     thread_leave_own(heap);
     return ptr;
 }
 
-// HARDENED-1: no call but the last of all, so that no register has to be kept.
-void *hardened_take_usual(size_t bytes, const void *caller)
+// HARDENED-1: no call but the last of all, so that no register has to be kept. `whole`: of the
+// slot, at least; with it a class is chosen all of whose slots are aligned (CLASS-3).
+static inline void *take_small(size_t bytes, size_t whole, size_t alignment, const void *caller)
 {
     struct heap *heap = own_heap();
-    if (UNLIKELY(bytes - 1 >= g_harden.quick_bytes) || UNLIKELY(heap == NULL) ||
-        UNLIKELY(heap->harden == NULL)) {
-        return take_other(bytes, caller);
+    if (UNLIKELY(heap == NULL) || UNLIKELY(heap->harden == NULL)) {
+        return take_other(bytes, alignment, caller);
     }
     enter(heap, caller);
     struct harden *harden = heap->harden;
-    struct stock *stock = &harden->stocks[size_class_of_small(bytes + CANARY_BYTES)];
+    struct stock *stock = &harden->stocks[size_class_of_small(whole)];
     char *ptr = rack_ptr_of_word(stock->chosen);
     size_t slot_bytes = stock->slot_bytes;
     if (UNLIKELY(ptr == NULL) || UNLIKELY(!is_all_zero(harden->last, LAST_BYTES))) {
         thread_leave_own(heap);
-        return take_other(bytes, caller);
+        return take_other(bytes, alignment, caller);
     }
     slot_touch(ptr, slot_bytes, rack_record_at(stock->record));
     if (UNLIKELY(!slot_is_zero_at_ends(ptr, slot_bytes))) {
         thread_leave_own(heap);
-        return take_other(bytes, caller);
+        return take_other(bytes, alignment, caller);
     }
     rack_set_used(stock->record, slot_bytes - bytes);
     canary_write(canary_word(ptr), ptr + bytes, slot_bytes - bytes, CANARY_BYTES);
     stock_choose(harden, stock);
     thread_leave_own(heap);
     return ptr;
+}
+
+void *hardened_take_usual(size_t bytes, const void *caller)
+{
+    if (UNLIKELY(bytes - 1 >= g_harden.quick_bytes)) {
+        return take_other(bytes, BLOCK_ALIGN_BYTES, caller);
+    }
+    return take_small(bytes, bytes + CANARY_BYTES, BLOCK_ALIGN_BYTES, caller);
+}
+
+void *hardened_take_aligned(size_t bytes, size_t alignment, const void *caller)
+{
+    size_t whole = align_up(bytes + CANARY_BYTES, alignment);
+    if (UNLIKELY(bytes - 1 >= g_harden.quick_bytes) || UNLIKELY(whole > SMALL_BYTES_MAX)) {
+        return take_other(bytes, alignment, caller);
+    }
+    return take_small(bytes, whole, alignment, caller);
 }
 
 // What hardened_give_usual leaves: other classes, a full stock, a block that was written over.

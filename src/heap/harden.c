@@ -127,6 +127,11 @@ static NOINLINE bool refill(struct harden *harden, struct stock *stock, unsigned
     return stock->count != 0;
 }
 
+void harden_put(struct heap *heap, unsigned class, uint64_t word)
+{
+    put(&heap->harden->stocks[class], class, word, heap->caller);
+}
+
 void harden_flush(struct heap *heap)
 {
     struct harden *harden = heap->harden;
@@ -362,8 +367,7 @@ static inline void end_block(struct rack *rack, unsigned slot, const void *calle
         }
         make_zero(rack, ptr, bytes);
     }
-    unsigned frees = (record + RECORD_FREES_STEP) & RECORD_FREES;
-    rack_set_record(rack, slot, frees | (record & RACK_SLACK_MAX)); // for messages
+    rack_set_free(&rack->records[slot], record);
 }
 
 void harden_give(struct heap *heap, struct rack *rack, unsigned slot, const void *caller)

@@ -47,6 +47,9 @@ void harden_check_last(const struct heap *heap);
 // heap NULL: of a thread that has none any more.
 void harden_give(struct heap *heap, struct rack *rack, unsigned slot, const void *caller);
 
+// Puts a free slot that waited into the stock of its class.
+void harden_put(struct heap *heap, unsigned class, uint64_t word);
+
 // Changes the size of a block within its slot; false: it needs another. A small block that shrinks
 // always does: who goes on with the old pointer then meets a freed one.
 bool harden_resize(struct rack *rack, void *ptr, size_t bytes, const void *caller);

@@ -97,6 +97,14 @@ static inline void rack_set_used(_Atomic(uint16_t) *record, size_t slack)
     atomic_store_explicit(record, (uint16_t)(RECORD_USED | frees | slack), memory_order_release);
 }
 
+// It ends there; `record` is what stands there now. The slack is kept for messages.
+static inline void rack_set_free(_Atomic(uint16_t) *at, unsigned record)
+{
+    unsigned freed = (record + RECORD_FREES_STEP) & (RECORD_FREES | RACK_SLACK_MAX);
+    // release: who sees a slot free sees it zero
+    atomic_store_explicit(at, (uint16_t)freed, memory_order_release);
+}
+
 // A slot in one word: its address, and its number above the 48 bits of that. 0 is none.
 static inline uint64_t rack_word(const char *ptr, unsigned slot)
 {

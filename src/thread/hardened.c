@@ -84,7 +84,7 @@ static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *cal
 
 // HARDENED-1: no call but the last of all, so that no register has to be kept. `whole`: of the
 // slot, at least; with it a class is chosen all of whose slots are aligned (CLASS-3).
-static inline void *take_small(size_t bytes, size_t whole, size_t alignment, const void *caller)
+static void *take_small(size_t bytes, size_t whole, size_t alignment, const void *caller)
 {
     struct heap *heap = own_heap();
     if (UNLIKELY(heap == NULL) || UNLIKELY(heap->harden == NULL)) {
@@ -128,7 +128,7 @@ void *hardened_take_aligned(size_t bytes, size_t alignment, const void *caller)
     return take_small(bytes, whole, alignment, caller);
 }
 
-// What hardened_give_usual leaves: other classes, a full stock, a block that was written over.
+// What hardened_give_usual leaves: other classes, a block that was written over.
 static NOINLINE bool give_other(struct rack *rack, unsigned slot, const void *caller)
 {
     struct heap *heap = own_heap();
@@ -141,6 +141,16 @@ static NOINLINE bool give_other(struct rack *rack, unsigned slot, const void *ca
     return true;
 }
 
+// The stock has no room for what waited, or nothing did.
+static NOINLINE bool put_other(struct heap *heap, unsigned class, uint64_t displaced)
+{
+    if (displaced != 0) {
+        harden_put(heap, class, displaced);
+    }
+    thread_leave_own(heap);
+    return true;
+}
+
 // Nothing was written over the canary of the block in use, nor before it.
 static inline bool is_whole(const char *ptr, unsigned slot, size_t slot_bytes, unsigned record)
 {
@@ -148,6 +158,26 @@ static inline bool is_whole(const char *ptr, unsigned slot, size_t slot_bytes, u
     return LIKELY(
                canary_is_whole(canary_word(ptr), ptr + slot_bytes - slack, slack, CANARY_BYTES)) &&
            (UNLIKELY(slot == 0) || LIKELY(slot_is_whole_before(ptr, slot_bytes)));
+}
+
+// HARDENED-1. The cleared slot waits; what it displaces may be used again.
+static inline bool keep(struct heap *heap, unsigned class, uint64_t word)
+{
+    struct harden *harden = heap->harden;
+    struct stock *stock = &harden->stocks[class];
+    unsigned at = stock->at;
+    uint64_t displaced = stock->ring[at];
+    stock->ring[at] = word;
+    stock->at = (uint16_t)(at + 1 == stock->delay ? 0 : at + 1);
+    harden->last = rack_ptr_of_word(word);
+    unsigned count = stock->count;
+    if (UNLIKELY(displaced == 0) || UNLIKELY(count == stock->room)) {
+        return put_other(heap, class, displaced);
+    }
+    stock->words[count] = displaced;
+    stock->count = (uint16_t)(count + 1);
+    thread_leave_own(heap);
+    return true;
 }
 
 bool hardened_give_usual(void *ptr, const void *caller)
@@ -167,27 +197,14 @@ bool hardened_give_usual(void *ptr, const void *caller)
     if (UNLIKELY((record & RECORD_USED) == 0) || UNLIKELY(heap == NULL)) {
         return false;
     }
-    struct harden *harden = heap->harden;
-    if (UNLIKELY(rack->class >= g_harden.quick_classes) || UNLIKELY(harden == NULL)) {
+    if (UNLIKELY(rack->class >= g_harden.quick_classes) || UNLIKELY(heap->harden == NULL) ||
+        UNLIKELY(!is_whole(ptr, slot, rack->slot_bytes, record))) {
         return give_other(rack, slot, caller);
     }
     enter(heap, caller);
-    struct stock *stock = &harden->stocks[rack->class];
-    size_t slot_bytes = rack->slot_bytes;
-    uint64_t displaced = stock->ring[stock->at];
-    if (UNLIKELY(stock->count == stock->room) || UNLIKELY(displaced == 0) ||
-        !is_whole(ptr, slot, slot_bytes, record)) {
-        thread_leave_own(heap);
-        return give_other(rack, slot, caller);
-    }
-    slot_clear_small(ptr, slot_bytes);
-    unsigned frees = (record + RECORD_FREES_STEP) & RECORD_FREES;
-    rack_set_record(rack, slot, frees | (record & RACK_SLACK_MAX)); // for messages
-    harden->last = ptr;
-    stock_wait(stock, rack_word(ptr, slot));
-    stock->words[stock->count++] = displaced;
-    thread_leave_own(heap);
-    return true;
+    slot_clear_small(ptr, rack->slot_bytes);
+    rack_set_free(&rack->records[slot], record);
+    return keep(heap, rack->class, rack_word(ptr, slot));
 }
 
 void hardened_give(struct heap *heap, const struct block *block, void *ptr, const void *caller)

@@ -69,12 +69,6 @@ static void perturb_fill(void *ptr, size_t bytes)
 
 static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 {
-    if (g_harden.is_quick) {
-        void *usual = hardened_take_usual(bytes, caller);
-        if (LIKELY(usual != NULL)) {
-            return usual;
-        }
-    }
     if (g_guard.every != 0) {
         void *usual = sampled_take_usual(bytes, caller);
         if (LIKELY(usual != NULL)) {
@@ -92,8 +86,20 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 
 void *api_malloc_slow(size_t bytes)
 {
-    void *usual = block_take_usual(bytes, CALLER());
+    void *usual = UNLIKELY(g_harden.is_quick) ? hardened_take_usual(bytes, CALLER())
+                                              : block_take_usual(bytes, CALLER());
     return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
+}
+
+static NOINLINE void free_long(void *ptr, const void *caller)
+{
+    if (g_guard.every != 0 && LIKELY(sampled_give_usual(ptr, caller))) {
+        return;
+    }
+    if (record_is_on()) {
+        recorder_give(ptr);
+    }
+    block_give(ptr, caller);
 }
 
 void api_free_slow(void *ptr)
@@ -101,17 +107,10 @@ void api_free_slow(void *ptr)
     if (ptr == NULL) {
         return;
     }
-    if (UNLIKELY(!block_give_usual(ptr, CALLER()))) {
-        if (g_harden.is_quick && LIKELY(hardened_give_usual(ptr, CALLER()))) {
-            return;
-        }
-        if (g_guard.every != 0 && LIKELY(sampled_give_usual(ptr, CALLER()))) {
-            return;
-        }
-        if (record_is_on()) {
-            recorder_give(ptr);
-        }
-        block_give(ptr, CALLER());
+    bool is_done = UNLIKELY(g_harden.is_quick) ? hardened_give_usual(ptr, CALLER())
+                                               : block_give_usual(ptr, CALLER());
+    if (UNLIKELY(!is_done)) {
+        free_long(ptr, CALLER());
     }
 }
 

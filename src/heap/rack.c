@@ -25,7 +25,7 @@
 #define GRANULES_MAX   16 // 256 KiB, for medium blocks
 #define OPEN_BYTES     4096UL
 #define OPEN_SLOTS_MIN 8U
-#define PICKED_AT_ONCE 4
+#define PICKED_AT_ONCE 8
 #define EMPTIES_MAX    3   // racks of a class that are kept
 #define SPARE_SLOTS    16U // a rack of so many can do without its first one
 
@@ -221,9 +221,13 @@ static void open_slots_locked(struct rack *rack)
 {
     unsigned some = (unsigned)(OPEN_BYTES / rack_slot_bytes(rack->class));
     unsigned end = rack->opened + (some > OPEN_SLOTS_MIN ? some : OPEN_SLOTS_MIN);
-    for (end = end < rack->slots ? end : rack->slots; rack->opened < end; rack->opened++) {
-        *word_of(rack, rack->opened) |= 1UL << (rack->opened % 64);
-        rack->free_count++;
+    end = end < rack->slots ? end : rack->slots;
+    while (rack->opened < end) {
+        unsigned first = rack->opened % 64;
+        unsigned count = end - rack->opened < 64 - first ? end - rack->opened : 64 - first;
+        *word_of(rack, rack->opened) |= ~0UL >> (64 - count) << first;
+        rack->opened = (uint16_t)(rack->opened + count);
+        rack->free_count = (uint16_t)(rack->free_count + count);
     }
 }
 
@@ -239,14 +243,17 @@ static unsigned pick_locked(struct rack *rack, uint64_t *random, uint64_t *words
             at = at + 1 == all ? 0 : at + 1;
         }
         unsigned turn = x & 63;
-        uint64_t turned = rack->free[at] >> turn | rack->free[at] << ((64 - turn) & 63);
+        uint64_t word = rack->free[at];
+        uint64_t turned = word >> turn | word << ((64 - turn) & 63);
+        const char *start = rack_slot(rack, at * 64);
         for (unsigned i = 0; i < PICKED_AT_ONCE && turned != 0 && count < wanted; i++) {
             unsigned bit = ((unsigned)__builtin_ctzll(turned) + turn) % 64;
             turned &= turned - 1;
-            rack->free[at] &= ~(1UL << bit);
+            word &= ~(1UL << bit);
             rack->free_count--;
-            words[count++] = rack_word(rack_slot(rack, at * 64 + bit), at * 64 + bit);
+            words[count++] = rack_word(start + (size_t)bit * rack->slot_bytes, at * 64 + bit);
         }
+        rack->free[at] = word;
     }
     return count;
 }

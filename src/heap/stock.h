@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STOCK_MAX    32U
+#define STOCK_MAX    64U
 #define DEFERRED_MAX 64
 #define LAST_BYTES   16U  // looked at of the slot freed last, with each request
 #define ENDS_BYTES   64UL // looked at on both ends of a long slot that is used again

@@ -3,9 +3,10 @@
  * Owns:       the map entries of FENCE runs; the few freed blocks that wait.
  * Threads:    any; two calls for one block are its user's mistake.
  * Locks:      LOCK_FENCE for what waits; none while memory is taken or given.
- * Invariants: FENCE-1  what waits is hidden from its first to its last page, and the NEWEST
- *                      of it are not used again.
+ * Invariants: FENCE-1  what waits is hidden from its first to its last page, but for FENCE-3, and
+ *                      the NEWEST of it are not used again.
  *             FENCE-2  memory goes back to the floor below readable, and purged.
+ *             FENCE-3  a short block that waits may stay readable; it is zero then.
  *
  * A large block is a run: hidden pages, the block's pages, hidden pages to the end. Behind its last
  * byte stands a canary to the end of its page. A huge block is a mapping of its own, a page longer
@@ -30,15 +31,17 @@
 #define WAITING_MAX    128
 #define WAIT_BYTES_MIN (4UL << 20)
 #define WAIT_BYTES_MAX (128UL << 20)
-#define RESIDENT_MAX   (32UL << 20) // a longer block waits without memory
-#define WAIT_SHARE     8           // of the memory in use
-#define SEEN_MAX       256         // bytes of a canary
-#define GROWTH_SHARE   8           // of a block that grew is readable behind it
+#define RESIDENT_MAX   (32UL << 20)  // a longer block waits without memory
+#define OPEN_MAX       (128UL << 10) // bytes of a block that waits readable
+#define WAIT_SHARE     8             // of the memory in use
+#define SEEN_MAX       256           // bytes of a canary
+#define GROWTH_SHARE   8             // of a block that grew is readable behind it
 
 // A freed block. A run from `start` on, or a huge block with its front page at `start`.
 struct waiting {
     char *start;  // NULL: none
     size_t bytes; // of the run, or of the mapping
+    size_t shown; // FENCE-3: of its block, that can be read; 0: none
     bool is_purged;
     bool is_huge; // false: it has reserved ROWS rows of hidden pages
 };
@@ -86,9 +89,18 @@ static struct waiting remove_locked(unsigned at)
     return waiting;
 }
 
+static void check_open(const struct waiting *waiting)
+{
+    const char *block = waiting->start + os_page_bytes();
+    if (waiting->shown != 0 && !is_all_zero(block, waiting->shown)) { // FENCE-3
+        die_write_after_free(block, waiting->shown, NULL);
+    }
+}
+
 // FENCE-2. What cannot be made readable again is lost.
 static void release(struct waiting waiting)
 {
+    check_open(&waiting);
     if (!protect_show(waiting.start, waiting.bytes)) {
         return;
     }
@@ -121,12 +133,13 @@ static bool wait_with(struct waiting waiting)
     if (waiting.bytes > RESIDENT_MAX) { // before, since to hide what is resident takes long
         waiting.is_purged = os_purge(waiting.start, waiting.bytes);
     }
-    if (!protect_hide(waiting.start, waiting.bytes)) {
+    if (waiting.shown == 0 && !protect_hide(waiting.start, waiting.bytes)) {
         return false;
     }
     size_t bytes = resident_bytes(&waiting);
     lock_acquire(&g_fence.lock);
-    while (g_fence.count != 0 && (g_fence.count == WAITING_MAX || g_fence.bytes + bytes > most)) {
+    while (g_fence.count == WAITING_MAX ||
+           (g_fence.count >= NEWEST && g_fence.bytes + bytes > most)) { // FENCE-1
         evicted[count++] = remove_locked(0);
     }
     g_fence.waiting[g_fence.count++] = waiting;
@@ -158,7 +171,7 @@ size_t fence_trim(void)
 // The oldest that is as long, or up to a quarter longer; none of the newest. start NULL: none.
 static struct waiting take_waiting(size_t bytes, bool is_huge)
 {
-    struct waiting found = {NULL, 0, false, false};
+    struct waiting found = {NULL, 0, 0, false, false};
     lock_acquire(&g_fence.lock);
     for (unsigned i = 0; i + NEWEST < g_fence.count && found.start == NULL; i++) { // FENCE-1
         const struct waiting *one = &g_fence.waiting[i];
@@ -227,16 +240,36 @@ static void check_canary(const struct granule *head, const void *caller)
     }
 }
 
-static void mark_run(struct granule *head, size_t length, char *block, size_t bytes)
+// `shown` bytes of the block can be read.
+static void mark_run(struct granule *head, size_t length, char *block, size_t bytes, size_t shown)
 {
     head->length = (uint32_t)length;
     head->usable_bytes = bytes;
-    head->armed = (uint32_t)(pages_for(bytes) / os_page_bytes());
+    head->armed = (uint32_t)(shown / os_page_bytes());
     head->free = block;
     granule_map_mark_body(head, length);
     granule_set_owner(head, NULL);
     granule_set_state(head, GRANULE_FENCE);
     write_canary(head);
+}
+
+// Makes `pages` of a block that waits readable, or a quarter more. False: refused.
+static bool open_waiting(struct waiting *waiting, char *block, size_t pages)
+{
+    size_t shown = waiting->shown;
+    check_open(waiting);
+    if (shown < pages) {
+        if (!protect_show(block + shown, pages - shown)) {
+            return false;
+        }
+        if (!waiting->is_purged) {
+            protect_clear(block + shown, pages - shown);
+        }
+    } else if (shown > pages + pages / 4 && protect_hide(block + pages, shown - pages)) {
+        shown = pages;
+    }
+    waiting->shown = max_size(shown, pages);
+    return true;
 }
 
 // A run that waited: only the block's pages become readable.
@@ -247,16 +280,12 @@ static char *reuse_run(size_t bytes, size_t length)
         return NULL;
     }
     char *block = waiting.start + os_page_bytes();
-    size_t pages = pages_for(bytes);
-    if (!protect_show(block, pages)) {
+    if (!open_waiting(&waiting, block, pages_for(bytes))) {
         release(waiting);
         return NULL;
     }
-    if (!waiting.is_purged) {
-        protect_clear(block, pages);
-    }
     struct granule *head = granule_map_entry(granule_map_find(waiting.start));
-    mark_run(head, waiting.bytes >> GRANULE_SHIFT, block, bytes);
+    mark_run(head, waiting.bytes >> GRANULE_SHIFT, block, bytes, waiting.shown);
     return block;
 }
 
@@ -286,9 +315,22 @@ static char *take_run(size_t bytes, size_t room, size_t alignment)
         protect_hide(start, front);
         protect_hide(block + pages, (length << GRANULE_SHIFT) - front - pages);
     }
-    mark_run(head, length, block, bytes);
+    mark_run(head, length, block, bytes, pages);
     live_count();
     return block;
+}
+
+// What a short block that was freed leaves readable: to hide it costs more than to make it zero.
+static size_t leave_open(const struct granule *head)
+{
+    size_t shown = shown_bytes(head);
+    char *block = fence_block(head);
+    if (g_fence.purges || shown > OPEN_MAX || block != run_start_of(head) + os_page_bytes() ||
+        !os_is_resident(block, shown)) {
+        return 0;
+    }
+    memset(block, 0, shown);
+    return shown;
 }
 
 static void give_run(struct granule *head, const void *caller)
@@ -297,7 +339,8 @@ static void give_run(struct granule *head, const void *caller)
     // A body without a head, so that a second free is noticed.
     head->head_distance = 0;
     granule_set_state(head, GRANULE_BODY);
-    struct waiting waiting = {run_start_of(head), run_bytes(head), false, false};
+    size_t shown = is_guarded(head) ? leave_open(head) : 0;
+    struct waiting waiting = {run_start_of(head), run_bytes(head), shown, false, false};
     if (!is_guarded(head) || !wait_with(waiting)) {
         release(waiting);
     }
@@ -438,7 +481,7 @@ static bool give_huge(char *ptr)
     if (bytes == 0 || is_waiting(ptr - page)) {
         return false;
     }
-    struct waiting waiting = {ptr - page, bytes, false, true};
+    struct waiting waiting = {ptr - page, bytes, 0, false, true};
     if (!wait_with(waiting)) {
         release(waiting);
     }

@@ -89,18 +89,19 @@ static struct waiting remove_locked(unsigned at)
     return waiting;
 }
 
-static void check_open(const struct waiting *waiting)
+static void check_open(const struct waiting *waiting, const void *caller)
 {
     const char *block = waiting->start + os_page_bytes();
     if (waiting->shown != 0 && !is_all_zero(block, waiting->shown)) { // FENCE-3
-        die_write_after_free(block, waiting->shown, NULL);
+        size_t bytes = granule_map_entry(granule_map_find(block))->usable_bytes;
+        die_write_after_free(block, bytes, caller);
     }
 }
 
 // FENCE-2. What cannot be made readable again is lost.
-static void release(struct waiting waiting)
+static void release(struct waiting waiting, const void *caller)
 {
-    check_open(&waiting);
+    check_open(&waiting, caller);
     if (!protect_show(waiting.start, waiting.bytes)) {
         return;
     }
@@ -125,7 +126,7 @@ static size_t budget(void)
 }
 
 // False: it cannot be hidden.
-static bool wait_with(struct waiting waiting)
+static bool wait_with(struct waiting waiting, const void *caller)
 {
     struct waiting evicted[WAITING_MAX];
     unsigned count = 0;
@@ -146,12 +147,12 @@ static bool wait_with(struct waiting waiting)
     g_fence.bytes += bytes;
     lock_release(&g_fence.lock);
     for (unsigned i = 0; i < count; i++) {
-        release(evicted[i]);
+        release(evicted[i], caller);
     }
     return true;
 }
 
-size_t fence_trim(void)
+size_t fence_trim(const void *caller)
 {
     struct waiting all[WAITING_MAX];
     size_t bytes = 0;
@@ -163,7 +164,7 @@ size_t fence_trim(void)
     lock_release(&g_fence.lock);
     for (unsigned i = 0; i < count; i++) {
         bytes += all[i].bytes;
-        release(all[i]);
+        release(all[i], caller);
     }
     return bytes;
 }
@@ -254,10 +255,10 @@ static void mark_run(struct granule *head, size_t length, char *block, size_t by
 }
 
 // Makes `pages` of a block that waits readable, or a quarter more. False: refused.
-static bool open_waiting(struct waiting *waiting, char *block, size_t pages)
+static bool open_waiting(struct waiting *waiting, char *block, size_t pages, const void *caller)
 {
     size_t shown = waiting->shown;
-    check_open(waiting);
+    check_open(waiting, caller);
     if (shown < pages) {
         if (!protect_show(block + shown, pages - shown)) {
             return false;
@@ -273,15 +274,15 @@ static bool open_waiting(struct waiting *waiting, char *block, size_t pages)
 }
 
 // A run that waited: only the block's pages become readable.
-static char *reuse_run(size_t bytes, size_t length)
+static char *reuse_run(size_t bytes, size_t length, const void *caller)
 {
     struct waiting waiting = take_waiting(length << GRANULE_SHIFT, false);
     if (waiting.start == NULL) {
         return NULL;
     }
     char *block = waiting.start + os_page_bytes();
-    if (!open_waiting(&waiting, block, pages_for(bytes))) {
-        release(waiting);
+    if (!open_waiting(&waiting, block, pages_for(bytes), caller)) {
+        release(waiting, caller);
         return NULL;
     }
     struct granule *head = granule_map_entry(granule_map_find(waiting.start));
@@ -289,13 +290,13 @@ static char *reuse_run(size_t bytes, size_t length)
     return block;
 }
 
-static char *take_run(size_t bytes, size_t room, size_t alignment)
+static char *take_run(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
     size_t page = os_page_bytes();
     size_t front = alignment > FRONT_MAX ? 0 : max_size(alignment, page);
     size_t pages = pages_for(bytes);
     size_t length = length_for(front + pages_for(room) + page);
-    char *block = alignment <= page ? reuse_run(bytes, length) : NULL;
+    char *block = alignment <= page ? reuse_run(bytes, length, caller) : NULL;
     if (block != NULL) {
         return block;
     }
@@ -341,8 +342,8 @@ static void give_run(struct granule *head, const void *caller)
     granule_set_state(head, GRANULE_BODY);
     size_t shown = is_guarded(head) ? leave_open(head) : 0;
     struct waiting waiting = {run_start_of(head), run_bytes(head), shown, false, false};
-    if (!is_guarded(head) || !wait_with(waiting)) {
-        release(waiting);
+    if (!is_guarded(head) || !wait_with(waiting, caller)) {
+        release(waiting, caller);
     }
 }
 
@@ -471,7 +472,7 @@ size_t fence_huge_bytes(const void *ptr, bool *is_freed)
     return bytes != 0 ? bytes - 2 * os_page_bytes() : 0;
 }
 
-static bool give_huge(char *ptr)
+static bool give_huge(char *ptr, const void *caller)
 {
     size_t page = os_page_bytes();
     if (!has_guards()) {
@@ -482,8 +483,8 @@ static bool give_huge(char *ptr)
         return false;
     }
     struct waiting waiting = {ptr - page, bytes, 0, false, true};
-    if (!wait_with(waiting)) {
-        release(waiting);
+    if (!wait_with(waiting, caller)) {
+        release(waiting, caller);
     }
     return true;
 }
@@ -507,14 +508,14 @@ static void *resize_huge(char *ptr, size_t bytes)
 
 // ---- both ----
 
-void *fence_take(size_t bytes, size_t room, size_t alignment)
+void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
     bytes = max_size(bytes, 1);
     room = max_size(room, bytes);
     char *block = NULL;
     bool is_aligned = alignment > os_page_bytes();
     if (bytes < limit_bytes() || (is_aligned && has_guards())) {
-        block = take_run(bytes, room, alignment);
+        block = take_run(bytes, room, alignment, caller);
     } // no room in the region: a mapping may still be had
     if (block == NULL && !(is_aligned && has_guards())) {
         block = take_huge(bytes, alignment);
@@ -525,7 +526,7 @@ void *fence_take(size_t bytes, size_t room, size_t alignment)
 bool fence_give(struct granule *head, void *ptr, const void *caller)
 {
     if (head == NULL) {
-        return give_huge(ptr);
+        return give_huge(ptr, caller);
     }
     give_run(head, caller);
     return true;

@@ -46,7 +46,7 @@ void *hardened_take(struct heap *heap, size_t bytes, size_t room, size_t alignme
         return harden_take(heap, bytes, alignment);
     }
     harden_check_last(heap);
-    return fence_take(bytes, room, alignment);
+    return fence_take(bytes, room, alignment, heap->caller);
 }
 
 // The heap of this thread; NULL: there is none, or more to do than to take or give a block.
@@ -233,5 +233,5 @@ void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const 
 size_t hardened_trim(struct heap *heap, const void *caller)
 {
     harden_flush(heap);
-    return fence_trim() + rack_trim(caller);
+    return fence_trim(caller) + rack_trim(caller);
 }

@@ -67,7 +67,7 @@ static void perturb_fill(void *ptr, size_t bytes)
     }
 }
 
-static NOINLINE void *malloc_long(size_t bytes, const void *caller)
+static NOINLINE COLD void *malloc_long(size_t bytes, const void *caller)
 {
     if (g_guard.every != 0) {
         void *usual = sampled_take_usual(bytes, caller);
@@ -91,7 +91,7 @@ void *api_malloc_slow(size_t bytes)
     return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
 }
 
-static NOINLINE void free_long(void *ptr, const void *caller)
+static NOINLINE COLD void free_long(void *ptr, const void *caller)
 {
     if (g_guard.every != 0 && LIKELY(sampled_give_usual(ptr, caller))) {
         return;

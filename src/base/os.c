@@ -242,18 +242,11 @@ bool os_purge(void *start, size_t bytes)
     return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, MADV_DONTNEED, 0) == 0;
 }
 
-bool os_is_resident(void *start, size_t bytes)
+size_t os_residence(void *start, size_t bytes, unsigned char *pages)
 {
-    unsigned char pages[OS_LOOK_BYTES / 4096];
-    size_t count = bytes / getauxval(AT_PAGESZ);
-    if (fail_now() || os_call(SYS_mincore, (long)start, (long)bytes, (long)pages, 0) != 0) {
-        return false;
-    }
-    size_t resident = 0;
-    for (size_t i = 0; i < count; i++) {
-        resident += pages[i] & 1U;
-    }
-    return resident >= count / 2;
+    bool is_told =
+        !fail_now() && os_call(SYS_mincore, (long)start, (long)bytes, (long)pages, 0) == 0;
+    return is_told ? bytes / getauxval(AT_PAGESZ) : 0;
 }
 
 bool os_protect(void *start, size_t bytes, bool is_usable)

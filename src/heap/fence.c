@@ -327,7 +327,7 @@ static size_t leave_open(const struct granule *head)
     size_t shown = shown_bytes(head);
     char *block = fence_block(head);
     if (g_fence.purges || shown > OPEN_MAX || block != run_start_of(head) + os_page_bytes() ||
-        !os_is_resident(block, shown)) {
+        !protect_is_resident(block, shown)) {
         return 0;
     }
     memset(block, 0, shown);

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #define ROWS_MAX        16384        // PROTECT-1
+#define PAGE_BYTES_MIN  4096UL       // of any kernel
 #define CLEARED_UNASKED (4UL * 4096) // bytes that cost less than the question
 
 static struct {
@@ -56,11 +57,22 @@ bool protect_show(void *start, size_t bytes)
     return bytes == 0 || os_protect(start, bytes, true);
 }
 
+bool protect_is_resident(void *start, size_t bytes)
+{
+    unsigned char pages[PROTECT_LOOK_BYTES / PAGE_BYTES_MIN];
+    size_t count = os_residence(start, bytes, pages);
+    size_t resident = 0;
+    for (size_t i = 0; i < count; i++) {
+        resident += pages[i] & 1U;
+    }
+    return count != 0 && resident >= count / 2;
+}
+
 void protect_clear(char *start, size_t bytes)
 {
     while (bytes != 0) {
-        size_t some = min_size(bytes, OS_LOOK_BYTES);
-        if (some <= CLEARED_UNASKED || os_is_resident(start, some) || !os_purge(start, some)) {
+        size_t some = min_size(bytes, PROTECT_LOOK_BYTES);
+        if (some <= CLEARED_UNASKED || protect_is_resident(start, some) || !os_purge(start, some)) {
             memset(start, 0, some);
         }
         start += some;

@@ -42,6 +42,13 @@ static void *take(size_t bytes, size_t alignment, bool *clean, const void *calle
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
     }
+    if (UNLIKELY(g_harden.is_quick)) {
+        void *usual = hardened_take_aligned(bytes, alignment, caller);
+        if (LIKELY(usual != NULL)) {
+            *clean = true;
+            return usual;
+        }
+    }
     if (UNLIKELY(start_once() != START_SERVING)) {
         return start_mode() == START_FORWARDING ? __libc_memalign(alignment, bytes)
                                                 : fail_with(ENOMEM);
@@ -62,12 +69,6 @@ static void perturb_fill(void *ptr, size_t bytes)
 
 static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 {
-    if (g_harden.is_quick) {
-        void *usual = hardened_take_usual(bytes, caller);
-        if (LIKELY(usual != NULL)) {
-            return usual;
-        }
-    }
     if (g_guard.every != 0) {
         void *usual = sampled_take_usual(bytes, caller);
         if (LIKELY(usual != NULL)) {
@@ -85,8 +86,20 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 
 void *api_malloc_slow(size_t bytes)
 {
-    void *usual = block_take_usual(bytes, CALLER());
+    void *usual = UNLIKELY(g_harden.is_quick) ? hardened_take_usual(bytes, CALLER())
+                                              : block_take_usual(bytes, CALLER());
     return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
+}
+
+static NOINLINE void free_long(void *ptr, const void *caller)
+{
+    if (g_guard.every != 0 && LIKELY(sampled_give_usual(ptr, caller))) {
+        return;
+    }
+    if (record_is_on()) {
+        recorder_give(ptr);
+    }
+    block_give(ptr, caller);
 }
 
 void api_free_slow(void *ptr)
@@ -94,17 +107,10 @@ void api_free_slow(void *ptr)
     if (ptr == NULL) {
         return;
     }
-    if (UNLIKELY(!block_give_usual(ptr, CALLER()))) {
-        if (g_harden.is_quick && LIKELY(hardened_give_usual(ptr, CALLER()))) {
-            return;
-        }
-        if (g_guard.every != 0 && LIKELY(sampled_give_usual(ptr, CALLER()))) {
-            return;
-        }
-        if (record_is_on()) {
-            recorder_give(ptr);
-        }
-        block_give(ptr, CALLER());
+    bool is_done = UNLIKELY(g_harden.is_quick) ? hardened_give_usual(ptr, CALLER())
+                                               : block_give_usual(ptr, CALLER());
+    if (UNLIKELY(!is_done)) {
+        free_long(ptr, CALLER());
     }
 }
 
@@ -156,22 +162,34 @@ void *api_calloc(size_t count, size_t bytes)
     return LIKELY(block != NULL) ? memset(block, 0, total) : calloc_missed(total, CALLER());
 }
 
+// A block to move to; NULL without memory.
+static void *take_for_move(size_t old_bytes, size_t bytes, bool is_own, const void *caller)
+{
+    bool clean;
+    void *block = NULL;
+    if (is_own && bytes <= SMALL_BYTES_MAX) {
+        block = fast_pop(bytes);
+    } else if (g_harden.is_quick) {
+        block = hardened_take_usual(bytes, caller);
+    }
+    if (LIKELY(block != NULL)) {
+        return block;
+    }
+    return bytes > old_bytes ? block_take_growing(old_bytes, bytes, caller)
+                             : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+}
+
 static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
     bool is_own = block->kind == BLOCK_SMALL && granule_owner(block->head) == t_cache.self;
-    void *copy = is_own && bytes <= SMALL_BYTES_MAX ? fast_pop(bytes) : NULL;
-    bool clean;
-    if (copy == NULL) {
-        copy = bytes > block->bytes ? block_take_growing(block->bytes, bytes, caller)
-                                    : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
-    }
+    void *copy = take_for_move(block->bytes, bytes, is_own, caller);
     if (copy == NULL) {
         return fail_with(ENOMEM);
     }
     memcpy(copy, ptr, min_size(block->bytes, bytes));
     if (LIKELY(is_own)) {
         fast_free(ptr);
-    } else {
+    } else if (!g_harden.is_quick || !hardened_give_usual(ptr, caller)) {
         block_give(ptr, caller);
     }
     return copy;

@@ -32,6 +32,10 @@
 #define HOLE_ADDRESS ((uintptr_t)1 << 44)
 #define HOLE_STEP    ((uintptr_t)1 << 42)
 
+// MADV_GUARD_INSTALL and MADV_GUARD_REMOVE, which older headers lack.
+#define ADVICE_GUARD_INSTALL 102
+#define ADVICE_GUARD_REMOVE  103
+
 static struct {
     _Atomic(size_t) page_bytes;
     _Atomic(long) fail_after; // debug: see os_fail_after
@@ -238,10 +242,23 @@ bool os_purge(void *start, size_t bytes)
     return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, MADV_DONTNEED, 0) == 0;
 }
 
+size_t os_residence(void *start, size_t bytes, unsigned char *pages)
+{
+    bool is_told =
+        !fail_now() && os_call(SYS_mincore, (long)start, (long)bytes, (long)pages, 0) == 0;
+    return is_told ? bytes / getauxval(AT_PAGESZ) : 0;
+}
+
 bool os_protect(void *start, size_t bytes, bool is_usable)
 {
     long protection = is_usable ? PROT_READ | PROT_WRITE : PROT_NONE;
     return !fail_now() && os_call(SYS_mprotect, (long)start, (long)bytes, protection, 0) == 0;
+}
+
+bool os_mark_hidden(void *start, size_t bytes, bool is_hidden)
+{
+    long advice = is_hidden ? ADVICE_GUARD_INSTALL : ADVICE_GUARD_REMOVE;
+    return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, advice, 0) == 0;
 }
 
 uint64_t os_random(void)

@@ -3,9 +3,10 @@
  * Owns:       the map entries of FENCE runs; the few freed blocks that wait.
  * Threads:    any; two calls for one block are its user's mistake.
  * Locks:      LOCK_FENCE for what waits; none while memory is taken or given.
- * Invariants: FENCE-1  what waits is hidden from its first to its last page, and the NEWEST
- *                      of it are not used again.
+ * Invariants: FENCE-1  what waits is hidden from its first to its last page, but for FENCE-3, and
+ *                      the NEWEST of it are not used again.
  *             FENCE-2  memory goes back to the floor below readable, and purged.
+ *             FENCE-3  a short block that waits may stay readable; it is zero then.
  *
  * A large block is a run: hidden pages, the block's pages, hidden pages to the end. Behind its last
  * byte stands a canary to the end of its page. A huge block is a mapping of its own, a page longer
@@ -28,17 +29,19 @@
 #define ROWS           2       // hidden before a run and behind it
 #define NEWEST         2       // FENCE-1
 #define WAITING_MAX    128
-#define WAIT_BYTES_MIN (16UL << 20)
+#define WAIT_BYTES_MIN (4UL << 20)
 #define WAIT_BYTES_MAX (128UL << 20)
-#define RESIDENT_MAX   (4UL << 20) // a longer block waits without memory
-#define WAIT_SHARE     8           // of the memory in use
-#define SEEN_MAX       256         // bytes of a canary
-#define GROWTH_SHARE   8           // of a block that grew is readable behind it
+#define RESIDENT_MAX   (32UL << 20)  // a longer block waits without memory
+#define OPEN_MAX       (128UL << 10) // bytes of a block that waits readable
+#define WAIT_SHARE     8             // of the memory in use
+#define SEEN_MAX       256           // bytes of a canary
+#define GROWTH_SHARE   8             // of a block that grew is readable behind it
 
 // A freed block. A run from `start` on, or a huge block with its front page at `start`.
 struct waiting {
     char *start;  // NULL: none
     size_t bytes; // of the run, or of the mapping
+    size_t shown; // FENCE-3: of its block, that can be read; 0: none
     bool is_purged;
     bool is_huge; // false: it has reserved ROWS rows of hidden pages
 };
@@ -86,9 +89,19 @@ static struct waiting remove_locked(unsigned at)
     return waiting;
 }
 
-// FENCE-2. What cannot be made readable again is lost.
-static void release(struct waiting waiting)
+static void check_open(const struct waiting *waiting, const void *caller)
 {
+    const char *block = waiting->start + os_page_bytes();
+    if (waiting->shown != 0 && !is_all_zero(block, waiting->shown)) { // FENCE-3
+        size_t bytes = granule_map_entry(granule_map_find(block))->usable_bytes;
+        die_write_after_free(block, bytes, caller);
+    }
+}
+
+// FENCE-2. What cannot be made readable again is lost.
+static void release(struct waiting waiting, const void *caller)
+{
+    check_open(&waiting, caller);
     if (!protect_show(waiting.start, waiting.bytes)) {
         return;
     }
@@ -113,7 +126,7 @@ static size_t budget(void)
 }
 
 // False: it cannot be hidden.
-static bool wait_with(struct waiting waiting)
+static bool wait_with(struct waiting waiting, const void *caller)
 {
     struct waiting evicted[WAITING_MAX];
     unsigned count = 0;
@@ -121,24 +134,25 @@ static bool wait_with(struct waiting waiting)
     if (waiting.bytes > RESIDENT_MAX) { // before, since to hide what is resident takes long
         waiting.is_purged = os_purge(waiting.start, waiting.bytes);
     }
-    if (!protect_hide(waiting.start, waiting.bytes)) {
+    if (waiting.shown == 0 && !protect_hide(waiting.start, waiting.bytes)) {
         return false;
     }
     size_t bytes = resident_bytes(&waiting);
     lock_acquire(&g_fence.lock);
-    while (g_fence.count != 0 && (g_fence.count == WAITING_MAX || g_fence.bytes + bytes > most)) {
+    while (g_fence.count == WAITING_MAX ||
+           (g_fence.count >= NEWEST && g_fence.bytes + bytes > most)) { // FENCE-1
         evicted[count++] = remove_locked(0);
     }
     g_fence.waiting[g_fence.count++] = waiting;
     g_fence.bytes += bytes;
     lock_release(&g_fence.lock);
     for (unsigned i = 0; i < count; i++) {
-        release(evicted[i]);
+        release(evicted[i], caller);
     }
     return true;
 }
 
-size_t fence_trim(void)
+size_t fence_trim(const void *caller)
 {
     struct waiting all[WAITING_MAX];
     size_t bytes = 0;
@@ -150,7 +164,7 @@ size_t fence_trim(void)
     lock_release(&g_fence.lock);
     for (unsigned i = 0; i < count; i++) {
         bytes += all[i].bytes;
-        release(all[i]);
+        release(all[i], caller);
     }
     return bytes;
 }
@@ -158,7 +172,7 @@ size_t fence_trim(void)
 // The oldest that is as long, or up to a quarter longer; none of the newest. start NULL: none.
 static struct waiting take_waiting(size_t bytes, bool is_huge)
 {
-    struct waiting found = {NULL, 0, false, false};
+    struct waiting found = {NULL, 0, 0, false, false};
     lock_acquire(&g_fence.lock);
     for (unsigned i = 0; i + NEWEST < g_fence.count && found.start == NULL; i++) { // FENCE-1
         const struct waiting *one = &g_fence.waiting[i];
@@ -227,11 +241,12 @@ static void check_canary(const struct granule *head, const void *caller)
     }
 }
 
-static void mark_run(struct granule *head, size_t length, char *block, size_t bytes)
+// `shown` bytes of the block can be read.
+static void mark_run(struct granule *head, size_t length, char *block, size_t bytes, size_t shown)
 {
     head->length = (uint32_t)length;
     head->usable_bytes = bytes;
-    head->armed = (uint32_t)(pages_for(bytes) / os_page_bytes());
+    head->armed = (uint32_t)(shown / os_page_bytes());
     head->free = block;
     granule_map_mark_body(head, length);
     granule_set_owner(head, NULL);
@@ -239,34 +254,49 @@ static void mark_run(struct granule *head, size_t length, char *block, size_t by
     write_canary(head);
 }
 
+// Makes `pages` of a block that waits readable, or a quarter more. False: refused.
+static bool open_waiting(struct waiting *waiting, char *block, size_t pages, const void *caller)
+{
+    size_t shown = waiting->shown;
+    check_open(waiting, caller);
+    if (shown < pages) {
+        if (!protect_show(block + shown, pages - shown)) {
+            return false;
+        }
+        if (!waiting->is_purged) {
+            protect_clear(block + shown, pages - shown);
+        }
+    } else if (shown > pages + pages / 4 && protect_hide(block + pages, shown - pages)) {
+        shown = pages;
+    }
+    waiting->shown = max_size(shown, pages);
+    return true;
+}
+
 // A run that waited: only the block's pages become readable.
-static char *reuse_run(size_t bytes, size_t length)
+static char *reuse_run(size_t bytes, size_t length, const void *caller)
 {
     struct waiting waiting = take_waiting(length << GRANULE_SHIFT, false);
     if (waiting.start == NULL) {
         return NULL;
     }
     char *block = waiting.start + os_page_bytes();
-    size_t pages = pages_for(bytes);
-    if (!protect_show(block, pages)) {
-        release(waiting);
+    if (!open_waiting(&waiting, block, pages_for(bytes), caller)) {
+        release(waiting, caller);
         return NULL;
     }
-    if (!waiting.is_purged) {
-        memset(block, 0, pages);
-    }
     struct granule *head = granule_map_entry(granule_map_find(waiting.start));
-    mark_run(head, waiting.bytes >> GRANULE_SHIFT, block, bytes);
+    mark_run(head, waiting.bytes >> GRANULE_SHIFT, block, bytes, waiting.shown);
     return block;
 }
 
-static char *take_run(size_t bytes, size_t room, size_t alignment)
+static char *take_run(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
     size_t page = os_page_bytes();
     size_t front = alignment > FRONT_MAX ? 0 : max_size(alignment, page);
     size_t pages = pages_for(bytes);
     size_t length = length_for(front + pages_for(room) + page);
-    char *block = alignment <= page ? reuse_run(bytes, length) : NULL;
+    char *block = alignment <= page ? reuse_run(bytes, length, caller) : NULL;
     if (block != NULL) {
         return block;
     }
@@ -278,7 +308,7 @@ static char *take_run(size_t bytes, size_t room, size_t alignment)
     char *start = granule_map_address(index);
     block = start + front;
     if (!clean) {
-        memset(block, 0, pages);
+        protect_clear(block, pages);
     }
     struct granule *head = granule_map_entry(index);
     head->left = protect_reserve(ROWS);
@@ -286,9 +316,22 @@ static char *take_run(size_t bytes, size_t room, size_t alignment)
         protect_hide(start, front);
         protect_hide(block + pages, (length << GRANULE_SHIFT) - front - pages);
     }
-    mark_run(head, length, block, bytes);
+    mark_run(head, length, block, bytes, pages);
     live_count();
     return block;
+}
+
+// What a short block that was freed leaves readable: to hide it costs more than to make it zero.
+static size_t leave_open(const struct granule *head)
+{
+    size_t shown = shown_bytes(head);
+    char *block = fence_block(head);
+    if (g_fence.purges || shown > OPEN_MAX || block != run_start_of(head) + os_page_bytes() ||
+        !protect_is_resident(block, shown)) {
+        return 0;
+    }
+    memset(block, 0, shown);
+    return shown;
 }
 
 static void give_run(struct granule *head, const void *caller)
@@ -297,9 +340,10 @@ static void give_run(struct granule *head, const void *caller)
     // A body without a head, so that a second free is noticed.
     head->head_distance = 0;
     granule_set_state(head, GRANULE_BODY);
-    struct waiting waiting = {run_start_of(head), run_bytes(head), false, false};
-    if (!is_guarded(head) || !wait_with(waiting)) {
-        release(waiting);
+    size_t shown = is_guarded(head) ? leave_open(head) : 0;
+    struct waiting waiting = {run_start_of(head), run_bytes(head), shown, false, false};
+    if (!is_guarded(head) || !wait_with(waiting, caller)) {
+        release(waiting, caller);
     }
 }
 
@@ -401,7 +445,7 @@ static char *take_huge(size_t bytes, size_t alignment)
     char *start = waiting.start;
     if (start != NULL && protect_show(start + page, waiting.bytes - 2 * page)) {
         if (!waiting.is_purged) {
-            memset(start + page, 0, waiting.bytes - 2 * page);
+            protect_clear(start + page, waiting.bytes - 2 * page);
         }
         return start + page;
     }
@@ -410,8 +454,8 @@ static char *take_huge(size_t bytes, size_t alignment)
     if (start == NULL) {
         return NULL;
     }
-    if (!clean && (pages <= RESIDENT_MAX || !os_purge(start, pages + 2 * page))) {
-        memset(start, 0, pages + 2 * page);
+    if (!clean) {
+        protect_clear(start, pages + 2 * page);
     }
     hide_around(start, pages);
     return start + page;
@@ -428,7 +472,7 @@ size_t fence_huge_bytes(const void *ptr, bool *is_freed)
     return bytes != 0 ? bytes - 2 * os_page_bytes() : 0;
 }
 
-static bool give_huge(char *ptr)
+static bool give_huge(char *ptr, const void *caller)
 {
     size_t page = os_page_bytes();
     if (!has_guards()) {
@@ -438,9 +482,9 @@ static bool give_huge(char *ptr)
     if (bytes == 0 || is_waiting(ptr - page)) {
         return false;
     }
-    struct waiting waiting = {ptr - page, bytes, false, true};
-    if (!wait_with(waiting)) {
-        release(waiting);
+    struct waiting waiting = {ptr - page, bytes, 0, false, true};
+    if (!wait_with(waiting, caller)) {
+        release(waiting, caller);
     }
     return true;
 }
@@ -464,14 +508,14 @@ static void *resize_huge(char *ptr, size_t bytes)
 
 // ---- both ----
 
-void *fence_take(size_t bytes, size_t room, size_t alignment)
+void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
     bytes = max_size(bytes, 1);
     room = max_size(room, bytes);
     char *block = NULL;
     bool is_aligned = alignment > os_page_bytes();
     if (bytes < limit_bytes() || (is_aligned && has_guards())) {
-        block = take_run(bytes, room, alignment);
+        block = take_run(bytes, room, alignment, caller);
     } // no room in the region: a mapping may still be had
     if (block == NULL && !(is_aligned && has_guards())) {
         block = take_huge(bytes, alignment);
@@ -482,7 +526,7 @@ void *fence_take(size_t bytes, size_t room, size_t alignment)
 bool fence_give(struct granule *head, void *ptr, const void *caller)
 {
     if (head == NULL) {
-        return give_huge(ptr);
+        return give_huge(ptr, caller);
     }
     give_run(head, caller);
     return true;

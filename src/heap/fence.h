@@ -1,5 +1,5 @@
-/* fence.h - hardened mode: large and huge blocks between guard pages; freed ones cannot be read.
- * Any thread. */
+/* fence.h - hardened mode: large and huge blocks between guard pages; freed ones cannot be read,
+ * or, when they are short, are zero. Any thread. What finds one written to, dies. */
 #ifndef HEAP_FENCE_H
 #define HEAP_FENCE_H
 
@@ -14,7 +14,7 @@ void fence_start(bool purges);
 
 // A block of `bytes` at a multiple of `alignment`, zero throughout, with addresses for `room` bytes
 // behind its beginning; NULL without memory.
-void *fence_take(size_t bytes, size_t room, size_t alignment);
+void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller);
 
 // The block in the run of `head`: where it begins, and its bytes.
 static inline char *fence_block(const struct granule *head)
@@ -33,7 +33,7 @@ bool fence_give(struct granule *head, void *ptr, const void *caller);
 void *fence_resize(struct granule *head, void *ptr, size_t bytes, const void *caller);
 
 // Gives back what waits; bytes.
-size_t fence_trim(void);
+size_t fence_trim(const void *caller);
 
 // Makes of what huge.h sees in a mapping what the program sees of its block.
 void fence_see_huge(struct huge_view *view);

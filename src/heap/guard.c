@@ -30,7 +30,8 @@ struct place {
     char *ptr; // of the block; NULL: never used
     size_t bytes;
     bool is_used;
-    uint32_t next; // place freed after this one
+    bool is_protected; // hidden by protect.c, not by a mark
+    uint32_t next;     // place freed after this one
     struct die_stack taken, freed;
 };
 
@@ -82,11 +83,24 @@ static uint32_t free_take_locked(void)
     return place;
 }
 
+// Hidden throughout, by marks where the kernel has them; NULL without memory. *is_marked: so it is.
+static char *map_pool(size_t bytes, bool *is_marked)
+{
+    char *start = os_map(NULL, bytes);
+    *is_marked = start != NULL && os_mark_hidden(start, bytes, true);
+    if (*is_marked || start == NULL) {
+        return start;
+    }
+    os_unmap(start, bytes);
+    return os_map_none(bytes);
+}
+
 void guard_start(uint64_t every)
 {
     size_t page = os_page_bytes();
     size_t bytes = (2 * PLACES + 1) * page;
-    char *start = os_map_none(bytes);
+    bool is_marked;
+    char *start = map_pool(bytes, &is_marked);
     struct place *places = os_map(NULL, align_up(PLACES * sizeof *places, page));
     if (start == NULL || places == NULL) {
         return;
@@ -95,8 +109,27 @@ void guard_start(uint64_t every)
     g_guarded.first = PLACES;
     g_guard = (struct guard_pool){(uintptr_t)start, bytes, every};
     for (uint32_t place = 0; place < PLACES; place++) {
+        places[place].is_protected = !is_marked;
         free_put_locked(place);
     }
+}
+
+// GUARD-1; false: refused.
+static bool show(const struct place *place, char *start)
+{
+    size_t page = os_page_bytes();
+    return place->is_protected ? protect_show(start, page) : os_mark_hidden(start, page, false);
+}
+
+static bool hide(struct place *place, char *start)
+{
+    size_t page = os_page_bytes();
+    place->is_protected = place->is_protected || !os_mark_hidden(start, page, true);
+    if (place->is_protected) { // locked memory takes no marks
+        os_purge(start, page);
+        return protect_hide(start, page);
+    }
+    return true;
 }
 
 // ---- stacks ----
@@ -231,7 +264,7 @@ void *guard_take(size_t bytes, uint64_t random, const void *caller)
     }
     struct place *place = &g_guarded.places[number];
     char *start = page_of(number);
-    if (!protect_show(start, page)) { // GUARD-1; it stays out of use
+    if (!show(place, start)) { // it stays out of use
         return NULL;
     }
     size_t behind = random >> 62 == 0 ? 0 : page - align_up(max_size(bytes, 1), BLOCK_ALIGN_BYTES);
@@ -275,10 +308,8 @@ void guard_give(void *ptr, const void *caller)
     }
     note_stack(&place->freed, caller);
     place->is_used = false;
-    char *start = page_of(number);
-    os_purge(start, os_page_bytes());
-    if (!protect_hide(start, os_page_bytes())) {
-        return; // GUARD-1: out of use
+    if (!hide(place, page_of(number))) {
+        return; // out of use
     }
     lock_acquire(&g_guarded.lock);
     free_put_locked(number); // GUARD-2

@@ -20,36 +20,14 @@
 #include "base/os.h"
 #include "heap/canary.h"
 #include "heap/fence.h"
+#include "heap/stock.h"
 
 #include <string.h>
 
-#define STOCK_MAX       32U
 #define STOCK_BYTES     (8UL * 1024) // of a class in a stock, but for two slots
 #define DELAY_MIN       4            // slots wait in any class
-#define DEFERRED_MAX    64
-#define NEIGHBOUR_BYTES 32U  // looked at on either side of a block that is freed
-#define LAST_BYTES      16U  // looked at of the slot freed last, with each request
-#define ENDS_BYTES      64UL // looked at on both ends of a long slot that is used again
-#define SHORT_BYTES     256U // a slot that is cleared without a call
+#define NEIGHBOUR_BYTES 32U          // looked at on either side of a block that is freed
 #define LOOKS           3
-
-struct stock {
-    uint16_t count, room; // of `words`
-    uint16_t next;        // of them, perhaps: for the next request
-    uint16_t at, delay;   // oldest in `ring`; its length
-    uint32_t slot_bytes;  // of the class
-    uint64_t *words;      // see rack_word
-    uint64_t *ring;       // 0: nobody waits there
-};
-
-struct harden {
-    uint64_t random;
-    const char *last; // HARDEN-3, or a zero of our own
-    _Atomic(uint32_t) deferred_count;
-    void *deferred[DEFERRED_MAX];
-    struct stock stocks[RACK_CLASSES];
-    uint64_t words[]; // of all stocks
-};
 
 uint64_t g_canary_secret;
 struct harden_policy g_harden;
@@ -68,6 +46,8 @@ void harden_start(unsigned level, bool is_quick)
         .is_on = true,
         .is_quick = is_quick,
         .checks_all = level >= 2,
+        .quick_bytes = level >= 2 ? 0 : SMALL_BYTES_MAX - CANARY_BYTES,
+        .quick_classes = level >= 2 ? 0 : SMALL_CLASSES,
         .moves_always = level >= 3,
         .delay_max = level >= 2 ? 256 : 16,
         .delay_bytes = level >= 2 ? 256UL * 1024 : 8UL * 1024,
@@ -117,11 +97,10 @@ static struct harden *create(void)
 }
 
 // Takes the place of what waited in the ring longest, and gives that.
-static inline uint64_t wait_in(struct stock *stock, uint64_t word)
+static uint64_t wait_in(struct stock *stock, uint64_t word)
 {
     uint64_t displaced = stock->ring[stock->at];
-    stock->ring[stock->at] = word;
-    stock->at = stock->at + 1 == stock->delay ? 0 : (uint16_t)(stock->at + 1);
+    stock_wait(stock, word);
     return displaced;
 }
 
@@ -145,19 +124,12 @@ static NOINLINE bool refill(struct harden *harden, struct stock *stock, unsigned
 {
     unsigned wanted = (stock->room + 1U) / 2;
     stock->count = (uint16_t)rack_take(class, &harden->random, stock->words, wanted);
-    stock->next = 0;
     return stock->count != 0;
 }
 
-// A slot of the stock at random; it was chosen, and asked for, by the request before.
-static inline uint64_t pop(struct harden *harden, struct stock *stock)
+void harden_put(struct heap *heap, unsigned class, uint64_t word)
 {
-    unsigned i = stock->next < stock->count ? stock->next : 0;
-    uint64_t word = stock->words[i];
-    stock->words[i] = stock->words[--stock->count];
-    stock->next = (uint16_t)((rack_random(&harden->random) >> 32) * stock->count >> 32);
-    __builtin_prefetch(rack_ptr_of_word(stock->words[stock->next]));
-    return word;
+    put(&heap->harden->stocks[class], class, word, heap->caller);
 }
 
 void harden_flush(struct heap *heap)
@@ -174,6 +146,10 @@ void harden_flush(struct heap *heap)
             if (displaced != 0) {
                 put(stock, class, displaced, heap->caller);
             }
+        }
+        if (stock->chosen != 0) {
+            put(stock, class, stock->chosen, heap->caller);
+            stock->chosen = 0;
         }
         if (stock->count != 0) {
             rack_give(class, stock->words, stock->count, heap->caller);
@@ -192,15 +168,10 @@ static NOINLINE COLD NORETURN void complain_of_freed(const char *ptr, const void
 }
 
 // HARDEN-1: else somebody wrote to it after its free.
-static inline void check_free(const char *ptr, size_t slot_bytes, const void *caller)
+static void check_free(const char *ptr, size_t slot_bytes, const void *caller)
 {
-    bool is_good;
-    if (LIKELY(slot_bytes <= 2 * ENDS_BYTES) || g_harden.checks_all) {
-        is_good = is_all_zero(ptr, slot_bytes);
-    } else {
-        is_good =
-            is_all_zero(ptr, ENDS_BYTES) && is_all_zero(ptr + slot_bytes - ENDS_BYTES, ENDS_BYTES);
-    }
+    bool is_good =
+        g_harden.checks_all ? is_all_zero(ptr, slot_bytes) : slot_is_zero_at_ends(ptr, slot_bytes);
     if (UNLIKELY(!is_good)) {
         complain_of_freed(ptr, caller);
     }
@@ -262,18 +233,16 @@ static NOINLINE bool is_last_word(uint64_t word, uint64_t canary)
     return true;
 }
 
-// The word right before the block.
-RACY_READER static inline void check_before(const struct rack *rack, unsigned slot, const char *ptr,
-                                            size_t bytes, const void *caller)
+RACY_READER static void check_before(const struct rack *rack, unsigned slot, const char *ptr,
+                                     size_t bytes, const void *caller)
 {
     if (UNLIKELY(slot == 0)) {
         return; // of another rack, or hidden
     }
-    uint64_t word = canary_load(ptr - 8);
-    if (LIKELY(word == 0) || LIKELY(word == canary_word(ptr - rack->slot_bytes))) {
+    if (LIKELY(slot_is_whole_before(ptr, rack->slot_bytes))) {
         return;
     }
-    if (!is_last_word(word, canary_word(ptr - rack->slot_bytes))) {
+    if (!is_last_word(canary_load(ptr - 8), canary_word(ptr - rack->slot_bytes))) {
         die_underflow(ptr, bytes, caller);
     }
 }
@@ -316,8 +285,7 @@ static inline void begin_block(struct rack *rack, uint64_t word, size_t slot_byt
     char *ptr = rack_ptr_of_word(word);
     unsigned slot = rack_slot_of_word(word);
     size_t slack = min_size(slot_bytes - bytes, RACK_SLACK_MAX);
-    unsigned frees = rack_record(rack, slot) & RECORD_FREES;
-    rack_set_record(rack, slot, RECORD_USED | frees | (unsigned)slack);
+    rack_set_used(&rack->records[slot], slack);
     canary_write(canary_word(ptr), ptr + slot_bytes - slack, slack, canary_most(slot_bytes));
 }
 
@@ -334,10 +302,14 @@ void *harden_take(struct heap *heap, size_t bytes, size_t alignment)
     ASSERT(class < RACK_CLASSES);
     struct stock *stock = &harden->stocks[class];
     check_last(harden, heap->caller);
-    if (UNLIKELY(stock->count == 0) && !refill(harden, stock, class)) {
-        return NULL;
+    if (UNLIKELY(stock->chosen == 0)) {
+        if (stock->count == 0 && !refill(harden, stock, class)) {
+            return NULL;
+        }
+        stock_choose(harden, stock);
     }
-    uint64_t word = pop(harden, stock);
+    uint64_t word = stock->chosen;
+    stock_choose(harden, stock);
     struct rack *rack = rack_of_word(word);
     char *ptr = rack_ptr_of_word(word);
     if (UNLIKELY(class == RACK_EMPTY_CLASS)) {
@@ -345,6 +317,7 @@ void *harden_take(struct heap *heap, size_t bytes, size_t alignment)
         rack_set_record(rack, slot, rack_record(rack, slot) | RECORD_USED);
         return ptr;
     }
+    slot_touch(ptr, stock->slot_bytes, rack_record(rack, rack_slot_of_word(word)));
     check_free(ptr, stock->slot_bytes, heap->caller);
     begin_block(rack, word, stock->slot_bytes, bytes);
     return ptr;
@@ -370,13 +343,11 @@ enum harden_finding harden_find(const struct rack *rack, const void *ptr, size_t
 // ---- give ----
 
 // Zero as far as anything was written: the block, its canary, the last word.
-static inline void make_zero(const struct rack *rack, char *ptr, size_t bytes)
+static void make_zero(const struct rack *rack, char *ptr, size_t bytes)
 {
     size_t slot_bytes = rack->slot_bytes;
-    if (LIKELY(slot_bytes <= SHORT_BYTES)) { // whole; a multiple of 16
-        for (size_t i = 0; i < slot_bytes; i += 16) {
-            memset(ptr + i, 0, 16);
-        }
+    if (LIKELY(slot_bytes <= SMALL_BYTES_MAX)) {
+        slot_clear_small(ptr, slot_bytes);
         return;
     }
     memset(ptr, 0, min_size(slot_bytes, bytes + canary_most(slot_bytes)));
@@ -396,8 +367,7 @@ static inline void end_block(struct rack *rack, unsigned slot, const void *calle
         }
         make_zero(rack, ptr, bytes);
     }
-    unsigned frees = (record + RECORD_FREES_STEP) & RECORD_FREES;
-    rack_set_record(rack, slot, frees | (record & RACK_SLACK_MAX)); // for messages
+    rack_set_free(&rack->records[slot], record);
 }
 
 void harden_give(struct heap *heap, struct rack *rack, unsigned slot, const void *caller)

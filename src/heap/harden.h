@@ -16,12 +16,14 @@
 // What the levels do. All zero while hardened mode is off.
 struct harden_policy {
     bool is_on;
-    bool is_quick;       // and nothing else wants to see every block
-    bool checks_all;     // whole slots and canaries, not only their ends
-    bool moves_always;   // a realloc never stays where it is
-    uint32_t delay_max;  // blocks of a class that wait in a thread before they are used again
-    size_t delay_bytes;  // as above, at most so many bytes of them
-    size_t canary_bytes; // behind a block, besides the last eight of its slot
+    bool is_quick;          // and nothing else wants to see every block
+    bool checks_all;        // whole slots and canaries, not only their ends
+    size_t quick_bytes;     // blocks up to so many are for the usual malloc, slots of the classes
+    unsigned quick_classes; // below for the usual free: 0 where more is to be looked at
+    bool moves_always;      // a realloc never stays where it is
+    uint32_t delay_max;     // blocks of a class that wait in a thread before they are used again
+    size_t delay_bytes;     // as above, at most so many bytes of them
+    size_t canary_bytes;    // behind a block, besides the last eight of its slot
     size_t canary_bytes_medium;
     size_t alone_bytes; // blocks from here on lie alone between guard pages
 };
@@ -44,6 +46,9 @@ void harden_check_last(const struct heap *heap);
 // Frees the block in use in the slot; dies when it, or what is beside it, was written over.
 // heap NULL: of a thread that has none any more.
 void harden_give(struct heap *heap, struct rack *rack, unsigned slot, const void *caller);
+
+// Puts a free slot that waited into the stock of its class.
+void harden_put(struct heap *heap, unsigned class, uint64_t word);
 
 // Changes the size of a block within its slot; false: it needs another. A small block that shrinks
 // always does: who goes on with the old pointer then meets a freed one.

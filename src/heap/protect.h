@@ -1,5 +1,5 @@
-/* protect.h - pages that nobody can read or write, as far as the kernel has mappings for them. Any
- * thread. */
+/* protect.h - pages that nobody can read or write, as far as the kernel has mappings for them, and
+ * pages that are made zero. Any thread. */
 #ifndef HEAP_PROTECT_H
 #define HEAP_PROTECT_H
 
@@ -15,5 +15,12 @@ void protect_unreserve(unsigned rows);
 bool protect_hide(void *start, size_t bytes);
 // Undoes protect_hide; false: refused, the memory cannot be used.
 bool protect_show(void *start, size_t bytes);
+
+// Whether half of the pages or more, of PROTECT_LOOK_BYTES at most, are in memory; false: unknown,
+// too.
+#define PROTECT_LOOK_BYTES (1UL << 20)
+bool protect_is_resident(void *start, size_t bytes);
+// Makes whole pages zero.
+void protect_clear(char *start, size_t bytes);
 
 #endif

@@ -25,7 +25,7 @@
 #define GRANULES_MAX   16 // 256 KiB, for medium blocks
 #define OPEN_BYTES     4096UL
 #define OPEN_SLOTS_MIN 8U
-#define PICKED_AT_ONCE 4
+#define PICKED_AT_ONCE 8
 #define EMPTIES_MAX    3   // racks of a class that are kept
 #define SPARE_SLOTS    16U // a rack of so many can do without its first one
 
@@ -111,6 +111,7 @@ static struct rack *structure_take_locked(struct shelf *shelf, unsigned slots)
     struct rack *rack = shelf->gone;
     if (rack != NULL) {
         shelf->gone = rack->next;
+        memset(rack->records, 0, slots * sizeof rack->records[0]);
         return rack;
     }
     return meta_take(sizeof *rack + slots * sizeof rack->records[0]);
@@ -136,14 +137,6 @@ static void unmark_run(const struct rack *rack, size_t index)
         entry->head_distance = 0;
         entry->usable_bytes = 0;
         granule_set_state(entry, GRANULE_BODY);
-    }
-}
-
-// Memory as it is after the break moved, or after a purge, is zero.
-static void make_zero(char *start, size_t bytes)
-{
-    if (!os_purge(start, bytes)) {
-        memset(start, 0, bytes);
     }
 }
 
@@ -174,7 +167,7 @@ static struct rack *rack_create_locked(struct shelf *shelf, unsigned class)
     rack->opened = rack->first;
     rack->free_count = 0;
     if (!clean && class != RACK_EMPTY_CLASS) {
-        make_zero(rack->start, bytes);
+        protect_clear(rack->start, bytes);
     }
     rack->is_guarded = protect_reserve(1);
     if (rack->is_guarded) { // refused: these pages stay readable, no more
@@ -228,9 +221,13 @@ static void open_slots_locked(struct rack *rack)
 {
     unsigned some = (unsigned)(OPEN_BYTES / rack_slot_bytes(rack->class));
     unsigned end = rack->opened + (some > OPEN_SLOTS_MIN ? some : OPEN_SLOTS_MIN);
-    for (end = end < rack->slots ? end : rack->slots; rack->opened < end; rack->opened++) {
-        *word_of(rack, rack->opened) |= 1UL << (rack->opened % 64);
-        rack->free_count++;
+    end = end < rack->slots ? end : rack->slots;
+    while (rack->opened < end) {
+        unsigned first = rack->opened % 64;
+        unsigned count = end - rack->opened < 64 - first ? end - rack->opened : 64 - first;
+        *word_of(rack, rack->opened) |= ~0UL >> (64 - count) << first;
+        rack->opened = (uint16_t)(rack->opened + count);
+        rack->free_count = (uint16_t)(rack->free_count + count);
     }
 }
 
@@ -246,14 +243,17 @@ static unsigned pick_locked(struct rack *rack, uint64_t *random, uint64_t *words
             at = at + 1 == all ? 0 : at + 1;
         }
         unsigned turn = x & 63;
-        uint64_t turned = rack->free[at] >> turn | rack->free[at] << ((64 - turn) & 63);
+        uint64_t word = rack->free[at];
+        uint64_t turned = word >> turn | word << ((64 - turn) & 63);
+        const char *start = rack_slot(rack, at * 64);
         for (unsigned i = 0; i < PICKED_AT_ONCE && turned != 0 && count < wanted; i++) {
             unsigned bit = ((unsigned)__builtin_ctzll(turned) + turn) % 64;
             turned &= turned - 1;
-            rack->free[at] &= ~(1UL << bit);
+            word &= ~(1UL << bit);
             rack->free_count--;
-            words[count++] = rack_word(rack_slot(rack, at * 64 + bit), at * 64 + bit);
+            words[count++] = rack_word(start + (size_t)bit * rack->slot_bytes, at * 64 + bit);
         }
+        rack->free[at] = word;
     }
     return count;
 }

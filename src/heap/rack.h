@@ -66,10 +66,16 @@ static inline unsigned rack_slot_of(const struct rack *rack, const void *ptr)
     return (unsigned)((offset * rack->reciprocal) >> 40);
 }
 
-static inline unsigned rack_record(const struct rack *rack, unsigned slot)
+// 0 when the slot was never used.
+static inline unsigned rack_record_at(const _Atomic(uint16_t) *record)
 {
     // acquire: pairs with the release in rack_set_record
-    return atomic_load_explicit(&rack->records[slot], memory_order_acquire);
+    return atomic_load_explicit(record, memory_order_acquire);
+}
+
+static inline unsigned rack_record(const struct rack *rack, unsigned slot)
+{
+    return rack_record_at(&rack->records[slot]);
 }
 
 // Bytes of the block that has, or last had, the slot.
@@ -82,6 +88,21 @@ static inline void rack_set_record(struct rack *rack, unsigned slot, unsigned re
 {
     // release: who sees a slot free sees it zero
     atomic_store_explicit(&rack->records[slot], (uint16_t)record, memory_order_release);
+}
+
+// A block begins in a free slot, of whose bytes `slack` lie behind it.
+static inline void rack_set_used(_Atomic(uint16_t) *record, size_t slack)
+{
+    unsigned frees = atomic_load_explicit(record, memory_order_relaxed) & RECORD_FREES;
+    atomic_store_explicit(record, (uint16_t)(RECORD_USED | frees | slack), memory_order_release);
+}
+
+// It ends there; `record` is what stands there now. The slack is kept for messages.
+static inline void rack_set_free(_Atomic(uint16_t) *at, unsigned record)
+{
+    unsigned freed = (record + RECORD_FREES_STEP) & (RECORD_FREES | RACK_SLACK_MAX);
+    // release: who sees a slot free sees it zero
+    atomic_store_explicit(at, (uint16_t)freed, memory_order_release);
 }
 
 // A slot in one word: its address, and its number above the 48 bits of that. 0 is none.

@@ -300,7 +300,7 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
     if (UNLIKELY(g_harden.is_on)) {
         return take_growing_hardened(bytes, is_step ? roomy : bytes, caller);
     }
-    struct heap *heap = is_step && bytes <= roomy ? thread_try_enter(caller) : NULL;
+    struct heap *heap = is_step && bytes <= roomy ? thread_enter(caller) : NULL;
     if (heap != NULL) {
         void *ptr = roomy <= MEDIUM_BYTES_MAX
                         ? medium_take(heap, size_class_of_medium(roomy), &clean)

@@ -26,6 +26,8 @@ size_t hardened_trim(struct heap *heap, const void *caller);
 
 // The usual malloc and free of this mode; NULL and false: take the long way.
 void *hardened_take_usual(size_t bytes, const void *caller);
+// The same at a multiple of `alignment`, a power of two.
+void *hardened_take_aligned(size_t bytes, size_t alignment, const void *caller);
 bool hardened_give_usual(void *ptr, const void *caller);
 
 #endif

@@ -258,7 +258,7 @@ void thread_postfork_child(void)
         return;
     }
     orphan_adopt_after_fork(heap);
-    bool is_plain = heap != NULL && !heap->busy && !heap->is_checked;
+    bool is_plain = heap != NULL && (heap->busy & BUSY_INSIDE) == 0 && !heap->is_checked;
     if (is_plain) {
         t_cache.self = THREAD_UNBOUND;
         orphan_inherit(heap);

@@ -82,6 +82,26 @@ TEST(realloc_appends_4_kib_at_a_time_to_32_mib)
     free(block);
 }
 
+/* A block that grows by steps gets room for more of them. */
+TEST(realloc_by_small_steps_moves_seldom)
+{
+    ONLY_LIBRARY();
+    enum { FIRST = 4000, LAST = 28000, STEP = 100 };
+    char *blocks[2] = {malloc(FIRST), malloc(FIRST)};
+    int moves = 0;
+    for (size_t size = FIRST; size < LAST; size += STEP) {
+        for (int i = 0; i < 2; i++) {
+            char *grown = realloc(blocks[i], size);
+            REQUIRE(grown != NULL);
+            moves += grown != blocks[i];
+            blocks[i] = grown;
+        }
+    }
+    REQUIRE(moves <= 2 * 8);
+    free(blocks[0]);
+    free(blocks[1]);
+}
+
 TEST(realloc_of_null_is_malloc)
 {
     for (size_t i = 0; i < g_tier_size_count; i++) {

@@ -70,6 +70,17 @@ off_is_off() {
     equal "$?" 98 # no block was sampled
 }
 
+# mappings OPTIONS - how many a shell has, most of whose blocks are sampled with guard:1.
+mappings() {
+    MYALLOC_CONF=$1 LD_PRELOAD=$LIB bash -c 'mapfile -t lines </proc/$$/maps; echo ${#lines[@]}'
+}
+
+# Linux 6.13 has marks in the page table; before, each block in use makes two mappings more.
+costs_no_mappings() {
+    printf '%s\n' 6.13 "$(uname -r)" | sort -VC || return 0
+    [ $(($(mappings guard:1) - $(mappings guard:0))) -lt 20 ]
+}
+
 claim "a write behind a block" in_use behind "access behind the end of" "at touch"
 claim "a write before a block" in_use before "access before the beginning of" "at touch"
 claim "a write to a freed block" freed freed "access to a freed block:" "at touch"
@@ -81,6 +92,7 @@ claim "a double free" freed twice "double free of" "called from drop"
 claim "a write between a block and the end of its page" in_use slack "write behind the end of" \
     "called from drop"
 claim "one block in a hundred is enough" every_hundredth
+claim "sampled blocks cost no mappings" costs_no_mappings
 claim "a fault elsewhere ends the program as ever" status_of null 139
 claim "a handler that the program sets later is called" status_of handled 3
 claim "without the option no block is sampled" off_is_off

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 #include "support/death.h"
 #include "support/harness.h"
 
-enum { SMALL = 40, MEDIUM = 5000, LARGE = 200000, HUGE = 5000000 };
+enum { SMALL = 40, MEDIUM = 5000, SHORT = 60000, LARGE = 200000, HUGE = 5000000 };
 
 __attribute__((constructor)) static void ask_for_it(void)
 {
@@ -103,6 +104,42 @@ TEST(write_to_a_freed_block_is_known_before_its_memory_goes_back)
     expect_death(write_after_free_and_trim, WRITE_FREED);
 }
 
+/* Such a block stays readable while it waits. */
+VICTIM write_after_free_of_short_large(struct misuse *misuse)
+{
+    char *block = misused_block(misuse, SHORT);
+    memset(block, 'x', SHORT);
+    free(block);
+    block[SHORT / 2] = 'x';
+    for (int i = 0; i < 1000; i++) {
+        free(malloc(SHORT));
+    }
+}
+
+TEST(write_to_a_freed_short_large_block_is_known_when_it_is_used_again)
+{
+    if (harness_page_bytes() <= 16 * KIB) {
+        expect_death(write_after_free_of_short_large, WRITE_FREED);
+    }
+}
+
+VICTIM write_after_free_of_short_large_and_trim(struct misuse *misuse)
+{
+    char *block = misused_block(misuse, SHORT);
+    memset(block, 'x', SHORT);
+    free(block);
+    block[SHORT / 2] = 'x';
+    extern int malloc_trim(size_t pad);
+    malloc_trim(0);
+}
+
+TEST(write_to_a_freed_short_large_block_is_known_before_its_memory_goes_back)
+{
+    if (harness_page_bytes() <= 16 * KIB) {
+        expect_death(write_after_free_of_short_large_and_trim, WRITE_FREED);
+    }
+}
+
 static void require_fault(void (*touch)(void))
 {
     ONLY_LIBRARY();
@@ -159,7 +196,7 @@ static bool is_zero(const char *block, size_t bytes)
 TEST(a_freed_block_is_zero_and_waits)
 {
     ONLY_LIBRARY();
-    for (size_t bytes = 1; bytes < 30000; bytes = bytes * 3 / 2 + 1) {
+    for (size_t bytes = 1; bytes < 120000; bytes = bytes * 3 / 2 + 1) {
         char *block = malloc(bytes);
         memset(block, 'x', bytes);
         free(block);
@@ -181,6 +218,44 @@ TEST(a_new_block_is_zero_whatever_was_there)
             free(block);
         }
     }
+}
+
+static long page_faults(void)
+{
+    struct rusage usage;
+    REQUIRE(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_minflt;
+}
+
+/* What is looked at first and then written costs a fault for each. */
+TEST(a_page_that_was_never_used_costs_one_fault)
+{
+    ONLY_LIBRARY();
+    enum { BLOCKS = 8000, BYTES = 1000 };
+    long before = page_faults();
+    for (int i = 0; i < BLOCKS; i++) {
+        char *block = malloc(BYTES);
+        REQUIRE(block != NULL);
+        block[0] = 'x';
+    }
+    long pages = BLOCKS * BYTES / harness_page_bytes();
+    REQUIRE(page_faults() - before < pages + pages / 2);
+}
+
+/* Clean memory is written, not given back and taken again. */
+TEST(memory_in_use_is_made_zero_without_a_fault)
+{
+    ONLY_LIBRARY();
+    enum { ROUNDS = 30 };
+    long before = 0;
+    for (int round = -10; round < ROUNDS; round++) {
+        before = round == 0 ? page_faults() : before;
+        char *block = malloc(HUGE);
+        REQUIRE(block != NULL);
+        memset(block, 'x', HUGE);
+        free(block);
+    }
+    REQUIRE(page_faults() - before < ROUNDS * (long)(HUGE / harness_page_bytes()) / 4);
 }
 
 TEST(neighbours_in_a_row_of_requests_are_not_neighbours_in_memory)

@@ -93,7 +93,7 @@ static void check_open(const struct waiting *waiting, const void *caller)
 {
     const char *block = waiting->start + os_page_bytes();
     if (waiting->shown != 0 && !is_all_zero(block, waiting->shown)) { // FENCE-3
-        size_t bytes = granule_map_entry(granule_map_find(block))->usable_bytes;
+        size_t bytes = granule_map_entry(granule_map_find(waiting->start))->usable_bytes;
         die_write_after_free(block, bytes, caller);
     }
 }

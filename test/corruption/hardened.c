@@ -196,7 +196,9 @@ static bool is_zero(const char *block, size_t bytes)
 TEST(a_freed_block_is_zero_and_waits)
 {
     ONLY_LIBRARY();
-    for (size_t bytes = 1; bytes < 120000; bytes = bytes * 3 / 2 + 1) {
+    /* Where a page is larger than a granule, larger blocks have a mapping, which is hidden. */
+    size_t most = harness_page_bytes() <= 16 * KIB ? 120000 : 32 * KIB;
+    for (size_t bytes = 1; bytes < most; bytes = bytes * 3 / 2 + 1) {
         char *block = malloc(bytes);
         memset(block, 'x', bytes);
         free(block);
@@ -238,7 +240,8 @@ TEST(a_page_that_was_never_used_costs_one_fault)
         REQUIRE(block != NULL);
         block[0] = 'x';
     }
-    long pages = BLOCKS * BYTES / harness_page_bytes();
+    long pages =
+        BLOCKS * BYTES / sysconf(_SC_PAGESIZE); /* of the kernel, whatever we take it for */
     REQUIRE(page_faults() - before < pages + pages / 2);
 }
 

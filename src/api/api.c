@@ -239,7 +239,7 @@ void *api_realloc(void *ptr, size_t bytes)
         return __libc_realloc(ptr, bytes);
     }
     if (bytes == 0) {
-        fast_free(ptr);
+        free_long(ptr, CALLER());
         return NULL;
     }
     return record_is_on() ? realloc_recorded(ptr, bytes, CALLER())

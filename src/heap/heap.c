@@ -381,9 +381,7 @@ COLD size_t heap_purge_pages(struct heap *heap)
     size_t purged = 0;
     for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
         for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
-            struct granule *slab = granule_map_entry(i);
-            purged += slab_purge_pages(slab);
-            slab_arm(slab, slab->listed, slab->carved - slab->listed);
+            purged += slab_purge_pages(granule_map_entry(i));
         }
     }
     return purged;

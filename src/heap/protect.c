@@ -22,7 +22,6 @@
 #include <string.h>
 
 #define ROWS_MAX        16384        // PROTECT-1
-#define PAGE_BYTES_MIN  4096UL       // of any kernel
 #define CLEARED_UNASKED (4UL * 4096) // bytes that cost less than the question
 
 static struct {

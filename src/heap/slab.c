@@ -212,10 +212,12 @@ static void purge_rows(const struct granule *slab, unsigned pages)
 size_t slab_purge_pages(struct granule *slab)
 {
     struct page_counts counts;
+    uint64_t signals;
     unsigned pages = 0;
     if (os_page_bytes() > CARVE_BYTES || slab_first(slab) == NULL) {
         return 0;
     }
+    os_signals_block(&signals); // a handler may free a block of this slab
     count_free(slab, &counts);
     for (unsigned page = 0; page < SLAB_PAGES; page++) {
         pages |= (unsigned)page_is_free(slab, &counts, page) << page;
@@ -224,5 +226,6 @@ size_t slab_purge_pages(struct granule *slab)
         unlist(slab, pages);
         purge_rows(slab, pages);
     }
+    os_signals_restore(&signals);
     return (size_t)__builtin_popcount(pages) * CARVE_BYTES;
 }

@@ -32,11 +32,8 @@ static bool is_thin(const struct heap *heap, const struct granule *slab)
 
 static size_t thin_out_slab(struct granule *slab)
 {
-    unsigned live = slab->carved - slab_free_count(slab);
-    size_t purged = slab_purge_pages(slab);
-    slab_arm(slab, slab_free_count(slab), live);
-    slab->looked_at = (uint8_t)live;
-    return purged;
+    slab->looked_at = (uint8_t)(slab->carved - slab_free_count(slab));
+    return slab_purge_pages(slab);
 }
 
 void thin_out(struct heap *heap, size_t bytes)

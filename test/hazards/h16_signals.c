@@ -4,6 +4,7 @@
  * size; every slow path, and with it every larger size, it may interrupt.
  *   SIGNALS  handled, at 10 kHz
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -192,4 +193,59 @@ TEST(a_handler_may_free_inside_malloc)
         REQUIRE(large != NULL);
         free(large);
     }
+}
+
+enum { THINNED = 200000, THINNED_BYTES = 160, ONE_IN = 51 /* 102 lie in a slab */ };
+
+#define ALL_LEFT (THINNED / ONE_IN + 1)
+static void *g_left[ALL_LEFT];
+static atomic_size_t g_left_next;
+
+static void free_left(int signal_number)
+{
+    (void)signal_number;
+    for (int i = 0; i < 2 && g_left_next < ALL_LEFT; i++) {
+        free(g_left[g_left_next++]);
+    }
+}
+
+/* Slabs with two blocks left lose pages while the heap grows, and malloc_trim takes them too: what
+   a handler frees there meanwhile is free afterwards. */
+TEST(what_a_handler_frees_while_pages_go_back_is_not_lost)
+{
+    ONLY_LIBRARY();
+    static void *thinned[THINNED], *grown[THINNED];
+    size_t count = 0;
+    size_t in_use = mallinfo2().uordblks;
+    for (int round = 0; round < 4; round++) {
+        const struct sigaction action = {.sa_handler = free_left, .sa_flags = SA_RESTART};
+        const struct itimerval every_50_us = {{0, 50}, {0, 50}};
+        const struct itimerval never = {{0, 0}, {0, 0}};
+        for (size_t i = 0; i < THINNED; i++) {
+            thinned[i] = malloc(THINNED_BYTES);
+            REQUIRE(thinned[i] != NULL);
+        }
+        for (size_t i = 0; i < THINNED; i++) {
+            if (i % ONE_IN == 0) {
+                g_left[i / ONE_IN] = thinned[i];
+            } else {
+                free(thinned[i]);
+            }
+        }
+        g_left_next = 0;
+        REQUIRE_EQUAL(sigaction(SIGALRM, &action, NULL), 0);
+        REQUIRE_EQUAL(setitimer(ITIMER_REAL, &every_50_us, NULL), 0);
+        for (count = 0; count < THINNED && g_left_next < ALL_LEFT; count++) {
+            grown[count] = malloc(900);
+        }
+        REQUIRE_EQUAL(setitimer(ITIMER_REAL, &never, NULL), 0);
+        while (g_left_next < ALL_LEFT) {
+            free_left(0);
+        }
+        for (size_t i = 0; i < count; i++) {
+            free(grown[i]);
+        }
+    }
+    malloc_trim(0);
+    REQUIRE(mallinfo2().uordblks <= in_use + 64);
 }

@@ -7,9 +7,10 @@ SUITES_coverage  := unit injection $(PRELOADED) archive soak preload report cli
 DIR_coverage     := $(COVERAGE)
 # The same build with what only an option runs.
 SUITES_coverage-harden := api corruption hazards stress
-CONF_coverage-harden   := MYALLOC_CONF=harden:2
+CONF_coverage          := TEST_EXCEPT=test/coverage/counted.except
+CONF_coverage-harden   := MYALLOC_CONF=harden:2 $(CONF_coverage)
 SUITES_coverage-guard  := api hazards stress
-CONF_coverage-guard    := MYALLOC_CONF=guard:9
+CONF_coverage-guard    := MYALLOC_CONF=guard:9 $(CONF_coverage)
 DIR_coverage-harden    := $(COVERAGE)
 DIR_coverage-guard     := $(COVERAGE)
 

@@ -31,9 +31,10 @@
            "fill new blocks with the complement of this byte, freed ones with it (M_PERTURB)")     \
     NUMBER(harden, 0, 0, 3,                                                                        \
            "catch misuse; 0: what costs nothing; 1, 2, 3: more and slower, see below")             \
-    NUMBER(guard, 0, 0, 1UL << 32,                                                                 \
-           "one in so many blocks of up to a page lies between guard pages, say 5000, see below; " \
-           "0: none")                                                                              \
+    NUMBER(                                                                                        \
+        guard, 0, 0, 1UL << 32,                                                                    \
+        "one in so many blocks of up to a page lies between guard pages, say 100000, see below; "  \
+        "0: none")                                                                                 \
     WORD(foreign, 0, "ignore|forward|abort",                                                       \
          "free of a pointer that is not ours: leak it with one warning, hand it to libc, or die")  \
     WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")                    \

@@ -23,3 +23,16 @@ REALLOCATED(SMALL)
 REALLOCATED(MEDIUM)
 REALLOCATED(LARGE)
 REALLOCATED(HUGE)
+
+VICTIM reallocate_freed_to_nothing(struct misuse *misuse)
+{
+    void *block = misused_block(misuse, MEDIUM);
+    free(block);
+    (void)!realloc(block, 0);
+}
+
+/* realloc to 0 is a free; what it tells is the caller, not the library. */
+TEST(realloc_of_a_freed_block_to_nothing_is_a_double_free)
+{
+    expect_death(reallocate_freed_to_nothing, DOUBLE_FREE);
+}

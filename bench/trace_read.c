@@ -17,7 +17,7 @@ struct image { // the whole file
     size_t bytes, room;
 };
 
-// One chunk while it is decoded.
+// One segment while it is decoded.
 struct cursor {
     const unsigned char *at, *end;
     size_t offset_base; // file offset of `base`, for messages
@@ -82,10 +82,10 @@ static bool read_header(struct trace *t, const struct image *image)
         return refuse(t, "trace version %u; this program reads version %d", h->version,
                       TRACE_VERSION);
     }
-    bool is_power = (h->chunk_bytes & (h->chunk_bytes - 1)) == 0;
-    if (!is_power || h->chunk_bytes < TRACE_CHUNK_BYTES_MIN ||
-        h->chunk_bytes > TRACE_CHUNK_BYTES_MAX) {
-        return refuse(t, "bad header: chunks of %u bytes", h->chunk_bytes);
+    bool is_power = (h->segment_bytes & (h->segment_bytes - 1)) == 0;
+    if (!is_power || h->segment_bytes < TRACE_SEGMENT_BYTES_MIN ||
+        h->segment_bytes > TRACE_SEGMENT_BYTES_MAX) {
+        return refuse(t, "bad header: segments of %u bytes", h->segment_bytes);
     }
     if (h->last_ticks < h->first_ticks || h->last_ns < h->first_ns) {
         return refuse(t, "bad header: the clock runs backwards");
@@ -203,7 +203,7 @@ static bool all_zero(const unsigned char *at, const unsigned char *end)
     return at == end;
 }
 
-// Decodes the records of one chunk; `is_open` chunks may end early and are followed by zeros.
+// Decodes the records of one segment; `is_open` segments may end early and are followed by zeros.
 static bool read_records(struct trace *t, struct cursor *c, bool is_open, bool is_cut)
 {
     enum step step = STEP_RECORD;
@@ -217,54 +217,54 @@ static bool read_records(struct trace *t, struct cursor *c, bool is_open, bool i
         return refuse(t, "corrupt record at byte %zu (op %u)", offset, *start);
     }
     if (step == STEP_END && !is_open && c->at != c->end) {
-        return refuse(t, "a closed chunk ends early at byte %zu", offset);
+        return refuse(t, "a closed segment ends early at byte %zu", offset);
     }
     if (step == STEP_END && is_open && !all_zero(c->at, c->end)) {
-        return refuse(t, "bytes behind the end of an open chunk at byte %zu", offset);
+        return refuse(t, "bytes behind the end of an open segment at byte %zu", offset);
     }
     return true;
 }
 
 // Decodes the slot at `offset`, of which `bytes` are there.
-static bool read_chunk(struct trace *t, const struct image *image, size_t offset, size_t bytes)
+static bool read_segment(struct trace *t, const struct image *image, size_t offset, size_t bytes)
 {
     const unsigned char *slot = image->at + offset;
-    const bool is_cut = bytes < t->header.chunk_bytes;
+    const bool is_cut = bytes < t->header.segment_bytes;
     t->is_cut |= is_cut;
-    if (all_zero(slot, slot + bytes) || (is_cut && bytes < sizeof(struct trace_chunk_header))) {
+    if (all_zero(slot, slot + bytes) || (is_cut && bytes < sizeof(struct trace_segment_header))) {
         return true;
     }
-    struct trace_chunk_header h;
+    struct trace_segment_header h;
     memcpy(&h, slot, sizeof h);
-    if (h.magic != TRACE_CHUNK_MAGIC || h.reserved != 0) {
-        return refuse(t, "no chunk header at byte %zu", offset);
+    if (h.magic != TRACE_SEGMENT_MAGIC || h.reserved != 0) {
+        return refuse(t, "no segment header at byte %zu", offset);
     }
     const bool is_open = h.used_bytes == 0;
-    if (h.used_bytes > t->header.chunk_bytes - sizeof h || (is_open && h.sum != 0)) {
-        return refuse(t, "bad chunk header at byte %zu: %u bytes used", offset, h.used_bytes);
+    if (h.used_bytes > t->header.segment_bytes - sizeof h || (is_open && h.sum != 0)) {
+        return refuse(t, "bad segment header at byte %zu: %u bytes used", offset, h.used_bytes);
     }
     size_t body = bytes - sizeof h;
     if (!is_open && h.used_bytes <= body) {
         body = h.used_bytes;
         if (trace_sum(slot + sizeof h, h.used_bytes) != h.sum) {
-            return refuse(t, "wrong checksum in the chunk at byte %zu", offset);
+            return refuse(t, "wrong checksum in the segment at byte %zu", offset);
         }
     }
-    t->chunk_count++;
-    t->open_chunk_count += is_open;
+    t->segment_count++;
+    t->open_segment_count += is_open;
     struct cursor c = {slot + sizeof h, slot + sizeof h + body, offset + sizeof h,
                        slot + sizeof h, h.start_ticks,          0,
                        h.thread};
     return read_records(t, &c, is_open || body < h.used_bytes, is_cut);
 }
 
-static bool read_chunks(struct trace *t, const struct image *image)
+static bool read_segments(struct trace *t, const struct image *image)
 {
-    const size_t step = t->header.chunk_bytes;
+    const size_t step = t->header.segment_bytes;
     t->is_cut = image->bytes < step;
     for (size_t offset = step; offset < image->bytes; offset += step) {
         size_t left = image->bytes - offset;
-        if (!read_chunk(t, image, offset, left < step ? left : step)) {
+        if (!read_segment(t, image, offset, left < step ? left : step)) {
             return false;
         }
     }
@@ -276,7 +276,7 @@ bool trace_read(struct trace *t, const char *file_name)
     *t = (struct trace){.record_room = RECORDS_START};
     t->records = bench_table(RECORDS_START * sizeof *t->records);
     struct image image = {NULL, 0, 0};
-    bool good = load(t, &image, file_name) && read_header(t, &image) && read_chunks(t, &image);
+    bool good = load(t, &image, file_name) && read_header(t, &image) && read_segments(t, &image);
     if (image.at != NULL) {
         munmap(image.at, image.room);
     }

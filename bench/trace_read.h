@@ -26,13 +26,13 @@ struct trace_record {
 
 struct trace {
     struct trace_file_header header;
-    struct trace_record *records; // in the order of the file: sorted within a chunk only
+    struct trace_record *records; // in the order of the file: sorted within a segment only
     size_t record_count;
     size_t record_room;
-    size_t chunk_count;
-    size_t open_chunk_count; // the recorded program was killed or is still running
-    bool is_cut;             // the file ends inside a chunk
-    char error[160];         // "" after success
+    size_t segment_count;
+    size_t open_segment_count; // the recorded program was killed or is still running
+    bool is_cut;               // the file ends inside a segment
+    char error[160];           // "" after success
 };
 
 // Reads a file ("-": standard input). False: t->error says what is wrong and where.

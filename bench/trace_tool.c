@@ -36,9 +36,9 @@ static int run_check(const char *file_name)
     const struct trace_file_header *h = &t.header;
     printf("program %s, pid %u%s, %.3f s\n", h->command, h->pid, h->parent_pid ? " (forked)" : "",
            trace_seconds(&t, h->last_ticks));
-    printf("%zu records in %zu chunks (%zu open%s), %u threads, %u blocks, peak live %" PRIu64
+    printf("%zu records in %zu segments (%zu open%s), %u threads, %u blocks, peak live %" PRIu64
            " KiB\n",
-           t.record_count, t.chunk_count, t.open_chunk_count, t.is_cut ? ", file cut off" : "",
+           t.record_count, t.segment_count, t.open_segment_count, t.is_cut ? ", file cut off" : "",
            p.thread_count, p.block_count, p.peak_live_bytes / KIB);
     printf("%zu frees of unknown blocks, %zu missing frees, %zu failed calls\n", p.dropped_frees,
            p.implied_frees, p.failed_calls);

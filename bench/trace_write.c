@@ -11,9 +11,9 @@ enum { SLOTS_PER_THREAD = 300, ADDRESS_STEP = 1 << 17 };
 static const uint64_t g_address_base = UINT64_C(0x7f1200000000);
 static const uint64_t g_start_ticks = UINT64_C(1) << 40;
 
-struct writer { // a thread with its open chunk
-    unsigned char chunk[TRACE_CHUNK_BYTES];
-    uint32_t used_bytes; // of the chunk, header included
+struct writer { // a thread with its open segment
+    unsigned char segment[TRACE_SEGMENT_BYTES];
+    uint32_t used_bytes; // of the segment, header included
     long file_slot;
     uint64_t time, block;
     uint32_t thread;
@@ -31,40 +31,40 @@ struct generator {
 
 static void write_slot(struct generator *g, long slot, const void *bytes, size_t count)
 {
-    if (fseek(g->out, slot * TRACE_CHUNK_BYTES, SEEK_SET) != 0 ||
+    if (fseek(g->out, slot * TRACE_SEGMENT_BYTES, SEEK_SET) != 0 ||
         fwrite(bytes, 1, count, g->out) != count) {
         bench_fail("cannot write the trace");
     }
 }
 
-static void open_chunk(struct generator *g, struct writer *w)
+static void open_segment(struct generator *g, struct writer *w)
 {
-    struct trace_chunk_header h = {
-        .magic = TRACE_CHUNK_MAGIC, .thread = w->thread, .start_ticks = g->ticks};
-    memset(w->chunk, 0, sizeof w->chunk);
-    memcpy(w->chunk, &h, sizeof h);
+    struct trace_segment_header h = {
+        .magic = TRACE_SEGMENT_MAGIC, .thread = w->thread, .start_ticks = g->ticks};
+    memset(w->segment, 0, sizeof w->segment);
+    memcpy(w->segment, &h, sizeof h);
     w->used_bytes = sizeof h;
     w->file_slot = g->next_file_slot++;
     w->time = g->ticks;
     w->block = 0;
 }
 
-static void close_chunk(struct generator *g, struct writer *w)
+static void close_segment(struct generator *g, struct writer *w)
 {
-    struct trace_chunk_header h;
-    memcpy(&h, w->chunk, sizeof h);
+    struct trace_segment_header h;
+    memcpy(&h, w->segment, sizeof h);
     h.used_bytes = w->used_bytes - (uint32_t)sizeof h;
-    h.sum = trace_sum(w->chunk + sizeof h, h.used_bytes);
-    memcpy(w->chunk, &h, sizeof h);
-    write_slot(g, w->file_slot, w->chunk, sizeof w->chunk);
+    h.sum = trace_sum(w->segment + sizeof h, h.used_bytes);
+    memcpy(w->segment, &h, sizeof h);
+    write_slot(g, w->file_slot, w->segment, sizeof w->segment);
 }
 
 static void put_varint(struct writer *w, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7) {
-        w->chunk[w->used_bytes++] = (unsigned char)(value | 0x80);
+        w->segment[w->used_bytes++] = (unsigned char)(value | 0x80);
     }
-    w->chunk[w->used_bytes++] = (unsigned char)value;
+    w->segment[w->used_bytes++] = (unsigned char)value;
 }
 
 static void put_block(struct writer *w, uint64_t address)
@@ -74,15 +74,15 @@ static void put_block(struct writer *w, uint64_t address)
     put_varint(w, ((uint64_t)difference << 1) ^ (uint64_t)(difference >> 63));
 }
 
-// Opens a new chunk when this one is full, then writes op byte and time.
+// Opens a new segment when this one is full, then writes op byte and time.
 static void begin_record(struct generator *g, struct writer *w, enum trace_op op)
 {
-    if (w->used_bytes + TRACE_RECORD_MAX > sizeof w->chunk) {
-        close_chunk(g, w);
-        open_chunk(g, w);
+    if (w->used_bytes + TRACE_RECORD_MAX > sizeof w->segment) {
+        close_segment(g, w);
+        open_segment(g, w);
     }
     g->ticks += 3;
-    w->chunk[w->used_bytes++] = (unsigned char)op;
+    w->segment[w->used_bytes++] = (unsigned char)op;
     put_varint(w, g->ticks - w->time);
     w->time = g->ticks;
 }
@@ -145,7 +145,7 @@ static void write_header(struct generator *g)
 {
     struct trace_file_header h = {.magic = TRACE_FILE_MAGIC,
                                   .version = TRACE_VERSION,
-                                  .chunk_bytes = TRACE_CHUNK_BYTES,
+                                  .segment_bytes = TRACE_SEGMENT_BYTES,
                                   .pid = (uint32_t)getpid(),
                                   .first_ticks = g_start_ticks,
                                   .last_ticks = g->ticks,
@@ -167,7 +167,7 @@ void trace_write_synthetic(const char *file_name, const struct trace_shape *shap
     g.addresses = bench_table(g.slot_count * sizeof *g.addresses);
     for (; g.next_thread < shape->thread_count; g.next_thread++) {
         g.writers[g.next_thread].thread = g.next_thread;
-        open_chunk(&g, &g.writers[g.next_thread]);
+        open_segment(&g, &g.writers[g.next_thread]);
     }
     for (size_t i = 0; i < shape->operation_count; i++) {
         if (i == shape->operation_count / 2) {
@@ -176,7 +176,7 @@ void trace_write_synthetic(const char *file_name, const struct trace_shape *shap
         write_operation(&g, &g.writers[rng_below(&r, shape->thread_count)], &r);
     }
     for (uint32_t i = 0; i < shape->thread_count; i++) { // left open, as by a kill
-        write_slot(&g, g.writers[i].file_slot, g.writers[i].chunk, g.writers[i].used_bytes);
+        write_slot(&g, g.writers[i].file_slot, g.writers[i].segment, g.writers[i].used_bytes);
     }
     write_header(&g);
     fclose(g.out);

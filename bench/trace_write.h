@@ -1,7 +1,7 @@
 /*
  * trace_write: writes a synthetic trace, record by record as the library's recorder does, for tests
  * of the readers: all operations, several threads, blocks freed by other threads, addresses used
- * again, a chunk handed from a thread to its successor, closed chunks and open ones.
+ * again, a segment handed from a thread to its successor, closed segments and open ones.
  */
 #ifndef BENCH_TRACE_WRITE_H
 #define BENCH_TRACE_WRITE_H

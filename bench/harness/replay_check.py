@@ -10,7 +10,7 @@ from harness import measure
 OPERATIONS = 30_000
 CUTS = 40
 FLIPS = 60
-CHUNK_BYTES = 1 << 16
+SEGMENT_BYTES = 1 << 16
 SOUND, CORRUPT = 0, 1
 
 
@@ -51,20 +51,20 @@ class Checks:
 
     def cut(self, content, rng):
         """A trace cut at any byte is sound as far as it goes; only the header must be whole."""
-        for length in [0, 1, 183, 184, CHUNK_BYTES, CHUNK_BYTES + 1,
+        for length in [0, 1, 183, 184, SEGMENT_BYTES, SEGMENT_BYTES + 1,
                        *(rng.randrange(len(content)) for _ in range(CUTS))]:
             self._write_damaged(content[:length])
             status, _, err = _status(self.tool, "check", self.damaged)
             expected = SOUND if length >= 184 else CORRUPT
             self.expect(status == expected, f"cut at {length}, sound or refused",
                         f"status {status}, {err.decode()}")
-        self._write_damaged(content[:CHUNK_BYTES + CHUNK_BYTES // 2])
+        self._write_damaged(content[:SEGMENT_BYTES + SEGMENT_BYTES // 2])
         status, _, err = _status(self.replay, self.damaged)
         self.expect(status == SOUND and b"is cut off" in err, "replay says that a trace is cut off",
                     f"status {status}, {err.decode()}")
 
     def flipped(self, content, rng):
-        """A changed bit is noticed in a closed chunk; in the others it must not crash anything."""
+        """A changed bit is noticed in a closed segment; in others it must not crash anything."""
         for _ in range(FLIPS):
             at = rng.randrange(len(content))
             damaged = bytearray(content)
@@ -76,11 +76,11 @@ class Checks:
             status, _, _ = _status(self.replay, "--touch", "none", self.damaged)
             self.expect(status in (0, 1, 3), f"bit at {at}, replay does not crash",
                         f"status {status}")
-        first_chunk = bytearray(content)  # closed: the trace is long enough to fill it
-        first_chunk[CHUNK_BYTES + 32 + rng.randrange(CHUNK_BYTES // 2)] ^= 4
-        self._write_damaged(first_chunk)
+        first_segment = bytearray(content)  # closed: the trace is long enough to fill it
+        first_segment[SEGMENT_BYTES + 32 + rng.randrange(SEGMENT_BYTES // 2)] ^= 4
+        self._write_damaged(first_segment)
         status, _, err = _status(self.tool, "check", self.damaged)
-        self.expect(status == CORRUPT and b"wrong checksum" in err, "a changed chunk is refused")
+        self.expect(status == CORRUPT and b"wrong checksum" in err, "a changed segment is refused")
 
     def replayed(self, allocators):
         for allocator in allocators:

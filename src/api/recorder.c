@@ -1,6 +1,6 @@
 /* recorder.c - one record for each call of the family.
  *
- * Owns:       nothing; the writer is the heap's, so that a chunk is handed on with it.
+ * Owns:       nothing; the writer is the heap's, so that a segment is handed on with it.
  * Threads:    any.
  * Locks:      takes none itself.
  * Invariants: RECORDER-1  a call that gives memory back is stamped before it begins, one that takes

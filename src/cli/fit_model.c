@@ -1,12 +1,12 @@
-/* fit_model.c - first fit, best fit and segregated fit on one row of chunks.
+/* fit_model.c - first fit, best fit and segregated fit on one row of pieces.
  *
- * Owns:       the chunks of struct fit_heap.
+ * Owns:       the pieces of struct fit_heap.
  * Threads:    one.
- * Invariants: FIT-1  chunks cover the heap in order, without gaps: chunk i + 1 starts where i
+ * Invariants: FIT-1  pieces cover the heap in order, without gaps: piece i + 1 starts where i
  *                    ends.
  *             FIT-2  with coalescing, two free neighbours outside of slabs do not exist.
- *             FIT-3  a chunk of a slab is as long as every other of that slab; a slab whose chunks
- *                    are all free becomes one free chunk again.
+ *             FIT-3  a piece of a slab is as long as every other of that slab; a slab whose pieces
+ *                    are all free becomes one free piece again.
  */
 #include "cli/fit_model.h"
 
@@ -19,57 +19,57 @@ void fit_init(struct fit_heap *heap, enum fit_policy policy, int units, bool coa
     heap->coalesces = coalesces;
     heap->units = units;
     heap->count = 1;
-    heap->chunks[0].length = (short)units;
+    heap->pieces[0].length = (short)units;
 }
 
-static void insert(struct fit_heap *heap, int at, struct fit_chunk chunk)
+static void insert(struct fit_heap *heap, int at, struct fit_piece piece)
 {
-    memmove(&heap->chunks[at + 1], &heap->chunks[at], (size_t)(heap->count - at) * sizeof(chunk));
-    heap->chunks[at] = chunk;
+    memmove(&heap->pieces[at + 1], &heap->pieces[at], (size_t)(heap->count - at) * sizeof(piece));
+    heap->pieces[at] = piece;
     heap->count++;
 }
 
 static void drop(struct fit_heap *heap, int at)
 {
-    memmove(&heap->chunks[at], &heap->chunks[at + 1],
-            (size_t)(heap->count - at - 1) * sizeof(heap->chunks[0]));
+    memmove(&heap->pieces[at], &heap->pieces[at + 1],
+            (size_t)(heap->count - at - 1) * sizeof(heap->pieces[0]));
     heap->count--;
 }
 
-/* Cut a free chunk, so that its first part has this length. */
+/* Cut a free piece, so that its first part has this length. */
 static void split(struct fit_heap *heap, int at, int length)
 {
-    struct fit_chunk *const chunk = &heap->chunks[at];
-    if (chunk->length > length) {
-        struct fit_chunk rest = *chunk;
-        rest.start = (short)(chunk->start + length);
-        rest.length = (short)(chunk->length - length);
-        chunk->length = (short)length;
+    struct fit_piece *const piece = &heap->pieces[at];
+    if (piece->length > length) {
+        struct fit_piece rest = *piece;
+        rest.start = (short)(piece->start + length);
+        rest.length = (short)(piece->length - length);
+        piece->length = (short)length;
         insert(heap, at + 1, rest);
     }
 }
 
-/* The free chunk that the policy picks for `units`, or -1. */
+/* The free piece that the policy picks for `units`, or -1. */
 static int search(struct fit_heap *heap, int units, int slab_size)
 {
     int best = -1;
     heap->searches++;
     for (int i = 0; i < heap->count; i++) {
-        const struct fit_chunk *const chunk = &heap->chunks[i];
-        if (chunk->letter != 0) {
-            continue; // allocators link the free chunks only, so this is no look
+        const struct fit_piece *const piece = &heap->pieces[i];
+        if (piece->letter != 0) {
+            continue; // allocators link the free pieces only, so this is no look
         }
-        if (chunk->slab_size != slab_size) {
+        if (piece->slab_size != slab_size) {
             continue; // on the list of another class
         }
         heap->looks++;
-        if (chunk->length < units) {
+        if (piece->length < units) {
             continue;
         }
         if (heap->policy != FIT_BEST) {
             return i;
         }
-        best = best < 0 || chunk->length < heap->chunks[best].length ? i : best;
+        best = best < 0 || piece->length < heap->pieces[best].length ? i : best;
     }
     return best;
 }
@@ -95,12 +95,12 @@ static int search_class(struct fit_heap *heap, int size)
         return -1;
     }
     split(heap, slab, FIT_SLAB);
-    for (int i = slab; heap->chunks[i].length > size; i++) {
+    for (int i = slab; heap->pieces[i].length > size; i++) {
         split(heap, i, size);
-        heap->chunks[i].slab_size = (short)size;
-        heap->chunks[i + 1].slab_size = (short)size;
+        heap->pieces[i].slab_size = (short)size;
+        heap->pieces[i + 1].slab_size = (short)size;
     }
-    heap->chunks[slab].slab_size = (short)size;
+    heap->pieces[slab].slab_size = (short)size;
     return slab;
 }
 
@@ -113,47 +113,47 @@ int fit_take(struct fit_heap *heap, int units, char letter)
         return -1;
     }
     split(heap, at, length);
-    heap->chunks[at].letter = letter;
-    heap->chunks[at].asked = (short)units;
-    return heap->chunks[at].start;
+    heap->pieces[at].letter = letter;
+    heap->pieces[at].asked = (short)units;
+    return heap->pieces[at].start;
 }
 
 static bool is_free(const struct fit_heap *heap, int at)
 {
-    return at >= 0 && at < heap->count && heap->chunks[at].letter == 0;
+    return at >= 0 && at < heap->count && heap->pieces[at].letter == 0;
 }
 
 /* FIT-3 */
 static int close_slab(struct fit_heap *heap, int at)
 {
-    const int slab_start = heap->chunks[at].start / FIT_SLAB * FIT_SLAB;
+    const int slab_start = heap->pieces[at].start / FIT_SLAB * FIT_SLAB;
     int first = at;
-    while (first > 0 && heap->chunks[first - 1].start >= slab_start) {
+    while (first > 0 && heap->pieces[first - 1].start >= slab_start) {
         first--;
     }
     int units = 0;
     for (int i = first; is_free(heap, i) && units < FIT_SLAB; i++) {
-        units += heap->chunks[i].length;
+        units += heap->pieces[i].length;
     }
     if (units < FIT_SLAB) {
         return -1;
     }
-    while (heap->chunks[first].length < FIT_SLAB) {
-        heap->chunks[first].length =
-            (short)(heap->chunks[first].length + heap->chunks[first + 1].length);
+    while (heap->pieces[first].length < FIT_SLAB) {
+        heap->pieces[first].length =
+            (short)(heap->pieces[first].length + heap->pieces[first + 1].length);
         drop(heap, first + 1);
     }
-    heap->chunks[first].slab_size = 0;
+    heap->pieces[first].slab_size = 0;
     return first;
 }
 
 /* FIT-2 */
 static void coalesce(struct fit_heap *heap, int at)
 {
-    const int first = is_free(heap, at - 1) && heap->chunks[at - 1].slab_size == 0 ? at - 1 : at;
-    while (is_free(heap, first + 1) && heap->chunks[first + 1].slab_size == 0) {
-        heap->chunks[first].length =
-            (short)(heap->chunks[first].length + heap->chunks[first + 1].length);
+    const int first = is_free(heap, at - 1) && heap->pieces[at - 1].slab_size == 0 ? at - 1 : at;
+    while (is_free(heap, first + 1) && heap->pieces[first + 1].slab_size == 0) {
+        heap->pieces[first].length =
+            (short)(heap->pieces[first].length + heap->pieces[first + 1].length);
         drop(heap, first + 1);
     }
 }
@@ -161,15 +161,15 @@ static void coalesce(struct fit_heap *heap, int at)
 void fit_give(struct fit_heap *heap, int start)
 {
     int at = 0;
-    while (at < heap->count && heap->chunks[at].start != start) {
+    while (at < heap->count && heap->pieces[at].start != start) {
         at++;
     }
     if (at == heap->count) {
         return;
     }
-    heap->chunks[at].letter = 0;
-    heap->chunks[at].asked = 0;
-    if (heap->chunks[at].slab_size != 0) {
+    heap->pieces[at].letter = 0;
+    heap->pieces[at].asked = 0;
+    if (heap->pieces[at].slab_size != 0) {
         at = close_slab(heap, at);
     }
     if (at >= 0 && heap->coalesces) {
@@ -181,14 +181,14 @@ struct fit_figures fit_measure(const struct fit_heap *heap)
 {
     struct fit_figures figures = {0};
     for (int i = 0; i < heap->count; i++) {
-        const struct fit_chunk *const chunk = &heap->chunks[i];
-        if (chunk->letter != 0) {
-            figures.wasted_inside += chunk->length - chunk->asked;
+        const struct fit_piece *const piece = &heap->pieces[i];
+        if (piece->letter != 0) {
+            figures.wasted_inside += piece->length - piece->asked;
             continue;
         }
-        figures.free_units += chunk->length;
-        figures.free_run_max =
-            chunk->length > figures.free_run_max ? chunk->length : figures.free_run_max;
+        figures.free_units += piece->length;
+        figures.free_piece_max =
+            piece->length > figures.free_piece_max ? piece->length : figures.free_piece_max;
     }
     return figures;
 }
@@ -196,13 +196,13 @@ struct fit_figures fit_measure(const struct fit_heap *heap)
 void fit_draw(const struct fit_heap *heap, char *line)
 {
     for (int i = 0; i < heap->count; i++) {
-        const struct fit_chunk *const chunk = &heap->chunks[i];
-        for (int unit = 0; unit < chunk->length; unit++) {
-            line[chunk->start + unit] = '.';
-            if (chunk->letter != 0 && unit < chunk->asked) {
-                line[chunk->start + unit] = chunk->letter;
-            } else if (chunk->letter != 0) {
-                line[chunk->start + unit] = '+';
+        const struct fit_piece *const piece = &heap->pieces[i];
+        for (int unit = 0; unit < piece->length; unit++) {
+            line[piece->start + unit] = '.';
+            if (piece->letter != 0 && unit < piece->asked) {
+                line[piece->start + unit] = piece->letter;
+            } else if (piece->letter != 0) {
+                line[piece->start + unit] = '+';
             }
         }
     }

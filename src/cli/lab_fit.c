@@ -147,7 +147,7 @@ static void show_coalescing(struct lab *lab)
                      ? "빈 이웃 둘은 8칸이지만, 합치지 않으면 4칸짜리 둘로 남아 8칸을 줄 수 없다. "
                        "합치려면 이웃이 비었는지 O(1)로 알아야 한다. 크누스의 경계 태그(boundary "
                        "tag)가 그것이고, myalloc은 그 정보를 힙 밖의 표에 둔다."
-                     : "Two free neighbours are 8 units, but left apart they are two chunks of 4 "
+                     : "Two free neighbours are 8 units, but left apart they are two pieces of 4 "
                        "and cannot serve 8. To join them, one must know at once whether a "
                        "neighbour is free: Knuth's boundary tags tell it, and myalloc keeps them "
                        "in a table outside of the heap.");
@@ -187,15 +187,16 @@ static void run_long(struct lab *lab, enum fit_policy policy)
     }
     const struct fit_figures figures = fit_measure(heap);
     const double fragmentation =
-        figures.free_units != 0 ? 100.0 * (1.0 - (double)figures.free_run_max / figures.free_units)
-                                : 0.0;
+        figures.free_units != 0
+            ? 100.0 * (1.0 - (double)figures.free_piece_max / figures.free_units)
+            : 0.0;
     lab_show(lab,
              lab->is_korean
                  ? "%-10s 실패 %4ld   빈 칸 %4d   가장 긴 빈 곳 %3d   외부 단편화 %3.0f%%   내부 "
                    "낭비 %3d   탐색 %4.1f"
                  : "%-10s failed %4ld   free %4d   longest %3d   fragmentation %3.0f%%   waste "
                    "inside %3d   looks %4.1f",
-             policy_name(lab, policy), failures, figures.free_units, figures.free_run_max,
+             policy_name(lab, policy), failures, figures.free_units, figures.free_piece_max,
              fragmentation, figures.wasted_inside, (double)heap->looks / (double)heap->searches);
     free(heap);
 }
@@ -215,9 +216,9 @@ static void show_long(struct lab *lab)
                                   "않지만 안쪽 낭비가 있다. 그래서 myalloc은 섞어 쓴다: 작은 "
                                   "블록은 분리 적합, 큰 블록의 granule은 최초와 최적 사이에서 "
                                   "고르고 병합한다."
-                                : "Fragmentation is 1 - (longest free chunk / all free units): "
+                                : "Fragmentation is 1 - (longest free piece / all free units): "
                                   "many units are free, but not in one piece. Looks are the free "
-                                  "chunks examined per search. Best fit looks at all of them, so "
+                                  "pieces examined per search. Best fit looks at all of them, so "
                                   "it is slow; segregated fit hardly searches, but wastes inside. "
                                   "So myalloc mixes: small blocks segregated; granules of large "
                                   "blocks between first and best, coalesced.");

@@ -44,10 +44,10 @@ int procfs_read(struct text *text, const char *path)
     if (fd < 0) {
         return errno;
     }
-    char chunk[16384];
+    char buffer[16384];
     ssize_t count = 0;
-    while ((count = read(fd, chunk, sizeof(chunk))) > 0) {
-        text_put_bytes(text, chunk, (size_t)count);
+    while ((count = read(fd, buffer, sizeof(buffer))) > 0) {
+        text_put_bytes(text, buffer, (size_t)count);
     }
     const int error = count < 0 ? errno : 0;
     close(fd);

@@ -136,10 +136,10 @@ int text_read_path(struct text *text, const char *path)
     if (file == NULL) {
         return errno;
     }
-    char chunk[16384];
+    char buffer[16384];
     size_t count = 0;
-    while ((count = fread(chunk, 1, sizeof(chunk), file)) > 0) {
-        text_put_bytes(text, chunk, count);
+    while ((count = fread(buffer, 1, sizeof(buffer), file)) > 0) {
+        text_put_bytes(text, buffer, count);
     }
     const int error = ferror(file) != 0 ? errno : 0;
     fclose(file);

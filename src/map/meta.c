@@ -1,10 +1,10 @@
 /* meta.c - memory for our own structures outside the heap.
  *
- * Owns:       one chunk at a time, cut from its start; the first is static, so that small
+ * Owns:       one mapping at a time, cut from its start; the first is static, so that small
  *             programs need no system call for it.
  * Threads:    any.
  * Locks:      LOCK_META; live_add() below takes LOCK_LIVE.
- * Invariants: META-1  used <= bytes of the chunk.
+ * Invariants: META-1  used <= bytes of the mapping.
  */
 #include "map/meta.h"
 
@@ -16,15 +16,15 @@
 
 #include <stdint.h>
 
-#define CHUNK_BYTES (128UL * 1024)
+#define META_MAP_BYTES (128UL * 1024)
 #define FIRST_BYTES                                                                                \
     (10UL * 1024) // one heap: it lies in the file, and is resident with its neighbours
 
 static struct {
     struct lock lock;
-    char *chunk;  // [lock: LOCK_META] NULL: the static one
-    size_t used;  // [lock: LOCK_META] bytes of the chunk
-    size_t bytes; // [lock: LOCK_META] of the chunk
+    char *map;    // [lock: LOCK_META] NULL: the static one
+    size_t used;  // [lock: LOCK_META] bytes of the mapping
+    size_t bytes; // [lock: LOCK_META] of the mapping
     ALIGNED(64) char first[FIRST_BYTES];
 } g_meta = {.lock = LOCK_INIT(LOCK_META)};
 
@@ -32,23 +32,23 @@ void *meta_take(size_t bytes)
 {
     void *taken = NULL;
     bytes = align_up(bytes, CACHE_LINE_BYTES);
-    ASSERT(bytes <= CHUNK_BYTES);
+    ASSERT(bytes <= META_MAP_BYTES);
     lock_acquire(&g_meta.lock);
-    if (g_meta.chunk == NULL) {
-        g_meta.chunk = g_meta.first;
+    if (g_meta.map == NULL) {
+        g_meta.map = g_meta.first;
         g_meta.bytes = sizeof g_meta.first;
     }
     if (g_meta.bytes - g_meta.used < bytes) {
-        char *chunk = os_map(NULL, CHUNK_BYTES);
-        if (chunk == NULL) {
+        char *map = os_map(NULL, META_MAP_BYTES);
+        if (map == NULL) {
             goto release_lock;
         }
-        live_add(MYALLOC_LIVE_REGION_TABLE, chunk, CHUNK_BYTES);
-        g_meta.chunk = chunk;
-        g_meta.bytes = CHUNK_BYTES;
+        live_add(MYALLOC_LIVE_REGION_TABLE, map, META_MAP_BYTES);
+        g_meta.map = map;
+        g_meta.bytes = META_MAP_BYTES;
         g_meta.used = 0;
     }
-    taken = g_meta.chunk + g_meta.used;
+    taken = g_meta.map + g_meta.used;
     g_meta.used += bytes;
     ASSERT(g_meta.used <= g_meta.bytes); // META-1
 release_lock:

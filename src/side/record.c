@@ -1,4 +1,4 @@
-/* record.c - the trace file: slots, chunks, records.
+/* record.c - the trace file: slots, segments, records.
  *
  * Owns:       the file; the descriptor is one of ours as long as it shows the same file.
  * Threads:    any, each with its own writer.
@@ -37,13 +37,13 @@ static void stop(void)
 // The next slot, mapped; NULL: the disk is full, or the program closed our descriptor.
 static void *slot_take_locked(void)
 {
-    size_t at = g_record.slots * TRACE_CHUNK_BYTES;
+    size_t at = g_record.slots * TRACE_SEGMENT_BYTES;
     if (os_file_id(g_record.fd) != g_record.file_id || // RECORD-1
-        !os_extend(g_record.fd, at, TRACE_CHUNK_BYTES)) {
+        !os_extend(g_record.fd, at, TRACE_SEGMENT_BYTES)) {
         return NULL;
     }
     g_record.slots++;
-    return os_map_file(g_record.fd, at, TRACE_CHUNK_BYTES);
+    return os_map_file(g_record.fd, at, TRACE_SEGMENT_BYTES);
 }
 
 static bool write_file_header(uint32_t parent)
@@ -53,7 +53,7 @@ static bool write_file_header(uint32_t parent)
         return false;
     }
     header->version = TRACE_VERSION;
-    header->chunk_bytes = TRACE_CHUNK_BYTES;
+    header->segment_bytes = TRACE_SEGMENT_BYTES;
     header->pid = g_record.process;
     header->parent_pid = parent;
     header->first_ticks = header->first_ns = os_now_ns(); // a tick is a nanosecond
@@ -92,7 +92,7 @@ void record_postfork_child(const char *pattern)
         return;
     }
     stop();
-    os_unmap(g_record.header, TRACE_CHUNK_BYTES);
+    os_unmap(g_record.header, TRACE_SEGMENT_BYTES);
     if (os_file_id(g_record.fd) == g_record.file_id) {
         os_close(g_record.fd);
     }
@@ -105,14 +105,14 @@ uint32_t record_new_thread(void)
     return atomic_fetch_add_explicit(&g_record.threads, 1, memory_order_relaxed) + 1;
 }
 
-// ---- chunks ----
+// ---- segments ----
 
 static unsigned char *records_of(const struct record_writer *writer)
 {
-    return writer->chunk + sizeof(struct trace_chunk_header);
+    return writer->segment + sizeof(struct trace_segment_header);
 }
 
-// Threads close chunks in any order: which of their times stays does not matter much.
+// Threads close segments in any order: which of their times stays does not matter much.
 static void show_time(uint64_t now)
 {
     struct trace_file_header *header = g_record.header;
@@ -120,30 +120,30 @@ static void show_time(uint64_t now)
     atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ns, now, memory_order_relaxed);
 }
 
-static void close_chunk(struct record_writer *writer)
+static void close_segment(struct record_writer *writer)
 {
-    struct trace_chunk_header *header = (struct trace_chunk_header *)(void *)writer->chunk;
+    struct trace_segment_header *header = (struct trace_segment_header *)(void *)writer->segment;
     show_time(writer->time);
     header->sum = trace_sum(records_of(writer), writer->used);
     header->used_bytes = writer->used;
-    os_unmap(writer->chunk, TRACE_CHUNK_BYTES);
-    writer->chunk = NULL;
+    os_unmap(writer->segment, TRACE_SEGMENT_BYTES);
+    writer->segment = NULL;
 }
 
-static bool open_chunk(struct record_writer *writer, const struct record *record)
+static bool open_segment(struct record_writer *writer, const struct record *record)
 {
     lock_acquire(&g_record.lock);
-    writer->chunk = slot_take_locked();
+    writer->segment = slot_take_locked();
     writer->file = g_record.file;
     lock_release(&g_record.lock);
-    if (writer->chunk == NULL) {
+    if (writer->segment == NULL) {
         stop();
         return false;
     }
-    struct trace_chunk_header *header = (struct trace_chunk_header *)(void *)writer->chunk;
+    struct trace_segment_header *header = (struct trace_segment_header *)(void *)writer->segment;
     header->thread = record->thread;
     header->start_ticks = record->time;
-    header->magic = TRACE_CHUNK_MAGIC;
+    header->magic = TRACE_SEGMENT_MAGIC;
     writer->used = 0;
     writer->thread = record->thread;
     writer->time = record->time;
@@ -151,18 +151,18 @@ static bool open_chunk(struct record_writer *writer, const struct record *record
     return true;
 }
 
-// A writer whose chunk has room for two records, that is also for a change of the thread.
+// A writer whose segment has room for two records, that is also for a change of the thread.
 static bool prepare(struct record_writer *writer, const struct record *record)
 {
-    const size_t room = TRACE_CHUNK_BYTES - sizeof(struct trace_chunk_header);
-    if (writer->chunk != NULL && writer->file != g_record.file) { // the parent's
-        os_unmap(writer->chunk, TRACE_CHUNK_BYTES);
-        writer->chunk = NULL;
+    const size_t room = TRACE_SEGMENT_BYTES - sizeof(struct trace_segment_header);
+    if (writer->segment != NULL && writer->file != g_record.file) { // the parent's
+        os_unmap(writer->segment, TRACE_SEGMENT_BYTES);
+        writer->segment = NULL;
     }
-    if (writer->chunk != NULL && writer->used + 2 * TRACE_RECORD_MAX > room) {
-        close_chunk(writer);
+    if (writer->segment != NULL && writer->used + 2 * TRACE_RECORD_MAX > room) {
+        close_segment(writer);
     }
-    return writer->chunk != NULL || open_chunk(writer, record);
+    return writer->segment != NULL || open_segment(writer, record);
 }
 
 // ---- records ----

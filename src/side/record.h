@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The open chunk of one heap; all zero at first.
+// The open segment of one heap; all zero at first.
 struct record_writer {
-    unsigned char *chunk; // [owner] mapped slot; NULL: none
-    uint32_t used;        // [owner] bytes of records in it
-    uint32_t thread;      // [owner] of the last record
-    uint32_t file;        // [owner] number of the file that the chunk is in: forks make new ones
-    uint64_t time;        // [owner] of the last record
-    uint64_t block;       // [owner] in the last record
+    unsigned char *segment; // [owner] mapped slot; NULL: none
+    uint32_t used;          // [owner] bytes of records in it
+    uint32_t thread;        // [owner] of the last record
+    uint32_t file;  // [owner] number of the file that the segment is in: forks make new ones
+    uint64_t time;  // [owner] of the last record
+    uint64_t block; // [owner] in the last record
 };
 
 struct record {

@@ -4,13 +4,14 @@
  * Written by the recorder inside the library, read by bench/replay and bench/trace_tool. It is made
  * for a recorder that has no malloc, bounded memory and no time, and for processes that are killed:
  *
- * File     = slots of chunk_bytes each. Slot 0 holds the file header, every other slot one chunk.
- *            The recorder takes a slot by one atomic addition, extends the file (ftruncate), maps
- *            the slot MAP_SHARED and stores records into it. What was stored survives SIGKILL; the
- *            unwritten rest is zero and, on disk, a hole. All numbers are little-endian.
- * Chunk    = header and records of one writer at a time. A writer is a thread; when it exits it may
- *            hand its open chunk to a later thread, which then starts with a THREAD record. Memory
- *            is one mapped chunk for each live thread.
+ * File     = slots of segment_bytes each. Slot 0 holds the file header, every other slot one
+ *            segment. The recorder takes a slot by one atomic addition, extends the file
+ *            (ftruncate), maps the slot MAP_SHARED and stores records into it. What was stored
+ *            survives SIGKILL; the unwritten rest is zero and, on disk, a hole. All numbers are
+ *            little-endian.
+ * Segment  = header and records of one writer at a time. A writer is a thread; when it exits it may
+ *            hand its open segment to a later thread, which then starts with a THREAD record.
+ *            Memory is one mapped segment for each live thread.
  *            While open, used_bytes and sum are 0 and the records end at the first zero byte (or
  *            where the file was cut). When full, used_bytes and sum are stored and the slot is
  *            unmapped. A slot that is all zero was taken and never written: it is skipped.
@@ -24,16 +25,16 @@
  *            the rest, so that a reader never sees half of one before a kill.
  * Varint   = 7 bits a byte, least significant first, bit 7 set on all but the last; at most 10
  *            bytes, value below 2^64.
- * time     = ticks since the previous record's time in this chunk (the first: since start_ticks of
- *            the chunk). A tick is whatever clock the recorder has, the same one on all processors:
- *            a constant TSC, or nanoseconds. The clock is also the order of the records of
- * different threads, by one rule: **a call that gives memory back is stamped before it begins, a
- *            call that takes memory is stamped after it has returned**. So the FREE of an address
- *            always comes before the next MALLOC of it. REALLOC does both: time is stamped before;
- *            duration is the ticks until it returned, and the next record counts from time +
- *            duration.
+ * time     = ticks since the previous record's time in this segment (the first: since start_ticks
+ *            of the segment). A tick is whatever clock the recorder has, the same one on all
+ *            processors: a constant TSC, or nanoseconds. The clock is also the order of the records
+ *            of different threads, by one rule: **a call that gives memory back is stamped before
+ *            it begins, a call that takes memory is stamped after it has returned**. So the FREE
+ *            of an address always comes before the next MALLOC of it. REALLOC does both: time is
+ *            stamped before; duration is the ticks until it returned, and the next record counts
+ *            from time + duration.
  * block    = the address divided by 16 (what is not a multiple of 16 is rounded down), as the
- *            difference to the previous block of this chunk (the first: to 0), zigzag: (d << 1) ^
+ *            difference to the previous block of this segment (the first: to 0), zigzag: (d << 1) ^
  *            (d >> 63), so that neighbours take one or two bytes. Address 0 is a failed allocation.
  *            realloc(NULL, n) is recorded as MALLOC, free(NULL) not at all. realloc(p, 0) that
  * frees is recorded as FREE; a failed REALLOC has new_block 0 and keeps the old one. size     = the
@@ -44,24 +45,24 @@
  * legal and a reader ignores it.
  *
  * Readers: a file may end at any byte; what is complete counts. Anything else that contradicts this
- * description is corruption: closed chunks whose sum differs, unknown ops, sizes above
- * TRACE_SIZE_MAX, nonzero bytes behind the end of an open chunk's records.
+ * description is corruption: closed segments whose sum differs, unknown ops, sizes above
+ * TRACE_SIZE_MAX, nonzero bytes behind the end of an open segment's records.
  */
 #ifndef SIDE_TRACE_H
 #define SIDE_TRACE_H
 
 #include <stdint.h>
 
-#define TRACE_FILE_MAGIC  UINT64_C(0x4543415254594d01) // "\x01MYTRACE" in the file
-#define TRACE_CHUNK_MAGIC UINT32_C(0x4b4e4843)         // "CHNK" in the file
-#define TRACE_SIZE_MAX    (UINT64_C(1) << 47)          // [bytes] no larger block can exist
+#define TRACE_FILE_MAGIC    UINT64_C(0x4543415254594d01) // "\x01MYTRACE" in the file
+#define TRACE_SEGMENT_MAGIC UINT32_C(0x4b4e4843)         // "CHNK" in the file
+#define TRACE_SIZE_MAX      (UINT64_C(1) << 47)          // [bytes] no larger block can exist
 
 enum {
     TRACE_VERSION = 1,
-    TRACE_CHUNK_BYTES = 1 << 16,     // as written; readers take any power of two in the limits
-    TRACE_CHUNK_BYTES_MIN = 1 << 12, // 4 KiB: the smallest page that a slot can be mapped with
-    TRACE_CHUNK_BYTES_MAX = 1 << 24,
-    TRACE_RECORD_MAX = 1 + 5 * 10, // bytes of the longest record: a chunk with less room is full
+    TRACE_SEGMENT_BYTES = 1 << 16,     // as written; readers take any power of two in the limits
+    TRACE_SEGMENT_BYTES_MIN = 1 << 12, // 4 KiB: the smallest page that a slot can be mapped with
+    TRACE_SEGMENT_BYTES_MAX = 1 << 24,
+    TRACE_RECORD_MAX = 1 + 5 * 10, // bytes of the longest record: a segment with less room is full
     TRACE_BLOCK_SHIFT = 4          // block number = address >> 4
 };
 
@@ -76,13 +77,13 @@ enum trace_op {
 };
 
 struct trace_file_header {
-    uint64_t magic;       // TRACE_FILE_MAGIC; stored last, so that a file is valid or empty
-    uint32_t version;     // TRACE_VERSION; a reader refuses others
-    uint32_t chunk_bytes; // power of two
+    uint64_t magic;         // TRACE_FILE_MAGIC; stored last, so that a file is valid or empty
+    uint32_t version;       // TRACE_VERSION; a reader refuses others
+    uint32_t segment_bytes; // power of two
     uint32_t pid;
     uint32_t parent_pid; // 0, or the pid of the recorded process that this one was forked from
-    // Two readings of both clocks; the later one is renewed when a chunk is closed. Equal readings:
-    // a tick counts as a nanosecond.
+    // Two readings of both clocks; the later one is renewed when a segment is closed. Equal
+    // readings: a tick counts as a nanosecond.
     uint64_t first_ticks;
     uint64_t first_ns;
     uint64_t last_ticks;
@@ -90,8 +91,8 @@ struct trace_file_header {
     char command[128]; // the program's name, zero-terminated; for people
 };
 
-struct trace_chunk_header {
-    uint32_t magic;       // TRACE_CHUNK_MAGIC
+struct trace_segment_header {
+    uint32_t magic;       // TRACE_SEGMENT_MAGIC
     uint32_t thread;      // writer at the start; small numbers in the order of first use
     uint64_t start_ticks; // base of the first record's time
     uint32_t used_bytes;  // of records behind this header; 0 while open
@@ -100,10 +101,10 @@ struct trace_chunk_header {
 };
 
 _Static_assert(sizeof(struct trace_file_header) == 184, "the layout is the file's");
-_Static_assert(sizeof(struct trace_chunk_header) == 32, "the layout is the file's");
+_Static_assert(sizeof(struct trace_segment_header) == 32, "the layout is the file's");
 
-// Checksum of a closed chunk: FNV-1a over the 8-byte words of its records, the last word filled up
-// with the zero bytes that follow in the slot. Never 0.
+// Checksum of a closed segment: FNV-1a over the 8-byte words of its records, the last word filled
+// up with the zero bytes that follow in the slot. Never 0.
 static inline uint64_t trace_sum(const unsigned char *records, uint32_t used_bytes)
 {
     uint64_t sum = UINT64_C(0xcbf29ce484222325);

@@ -1,6 +1,6 @@
 /* trace.c - any file as a trace: it is read, planned, or refused with a sentence.
  *
- * The first byte says how the rest becomes a file: as it is, or behind a good header as chunks
+ * The first byte says how the rest becomes a file: as it is, or behind a good header as segments
  * whose sums are right, since no fuzzer guesses a checksum.
  */
 #include "trace_plan.h"
@@ -14,40 +14,40 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = TRACE_CHUNK_BYTES_MIN, CHUNKS_MAX = 8, RECORDS_MAX = 1024 };
+enum { SEGMENT_BYTES = TRACE_SEGMENT_BYTES_MIN, SEGMENTS_MAX = 8, RECORDS_MAX = 1024 };
 
-static size_t make_chunks(unsigned char *file, struct choices *from)
+static size_t make_segments(unsigned char *file, struct choices *from)
 {
     struct trace_file_header header = {.magic = TRACE_FILE_MAGIC,
                                        .version = TRACE_VERSION,
-                                       .chunk_bytes = CHUNK_BYTES,
+                                       .segment_bytes = SEGMENT_BYTES,
                                        .last_ticks = choose(from, 1),
                                        .last_ns = choose(from, 1)};
-    size_t bytes = CHUNK_BYTES;
+    size_t bytes = SEGMENT_BYTES;
     memcpy(file, &header, sizeof header);
-    for (int i = 0; i < CHUNKS_MAX && from->at < from->end; i++, bytes += CHUNK_BYTES) {
+    for (int i = 0; i < SEGMENTS_MAX && from->at < from->end; i++, bytes += SEGMENT_BYTES) {
         unsigned char *slot = file + bytes;
-        struct trace_chunk_header chunk = {.magic = TRACE_CHUNK_MAGIC};
+        struct trace_segment_header segment = {.magic = TRACE_SEGMENT_MAGIC};
         unsigned kind = choose(from, 1);
         size_t used = choose(from, 2) % RECORDS_MAX;
-        chunk.thread = kind >> 4;
-        chunk.start_ticks = choose(from, 1);
+        segment.thread = kind >> 4;
+        segment.start_ticks = choose(from, 1);
         size_t left = (size_t)(from->end - from->at);
         used = used < left ? used : left;
-        memcpy(slot + sizeof chunk, from->at, used);
+        memcpy(slot + sizeof segment, from->at, used);
         from->at += used;
         if (kind % 2 != 0) {
-            chunk.used_bytes = (uint32_t)used;
-            chunk.sum = trace_sum(slot + sizeof chunk, chunk.used_bytes);
+            segment.used_bytes = (uint32_t)used;
+            segment.sum = trace_sum(slot + sizeof segment, segment.used_bytes);
         }
-        memcpy(slot, &chunk, kind % 16 == 2 ? 0 : sizeof chunk);
+        memcpy(slot, &segment, kind % 16 == 2 ? 0 : sizeof segment);
     }
     return bytes;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    static unsigned char file[CHUNK_BYTES * (CHUNKS_MAX + 1)];
+    static unsigned char file[SEGMENT_BYTES * (SEGMENTS_MAX + 1)];
     struct choices from = {data, data + bytes};
     char name[32];
     struct trace trace;
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         file_bytes = file_bytes < sizeof file ? file_bytes : sizeof file;
         memcpy(file, from.at, file_bytes);
     } else {
-        file_bytes = make_chunks(file, &from);
+        file_bytes = make_segments(file, &from);
     }
     int fd = memfd_create("trace", MFD_CLOEXEC);
     REQUIRE(fd >= 0 && write(fd, file, file_bytes) == (ssize_t)file_bytes);

@@ -46,7 +46,7 @@ $(B)/myalloc: $(OBJ_CLI)
 
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
-SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c src/map/granule_map.c \
+SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c src/map/page_map.c \
         $(addprefix src/heap/,orphan.c census.c view.c pool.c mail.c transfer.c large.c partial.c heap_check.c watch.c tray.c basin.c walk.c young.c settle.c thin.c) \
         $(addprefix src/thread/,start.c thread.c emergency.c block.c) \
         $(addprefix src/api/,report.c recorder.c statistics.c fork.c shadow.c extensions.c pools.c files.c)

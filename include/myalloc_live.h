@@ -29,14 +29,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define MYALLOC_LIVE_MAGIC        0x6576696c6c61796dULL // "myallive" in memory order
-#define MYALLOC_LIVE_VERSION      1
-#define MYALLOC_LIVE_CLASSES_MAX  128
-#define MYALLOC_LIVE_HEAPS_MAX    256
-#define MYALLOC_LIVE_REGIONS_MAX  256
-#define MYALLOC_LIVE_EVENTS_MAX   1024  // a power of two: the slot is the number modulo this
-#define MYALLOC_LIVE_GRANULES_MAX 65536 // 1 GiB of heap at 16 KiB; coarser by granules.shift above
-#define MYALLOC_LIVE_NAME_BYTES   64
+#define MYALLOC_LIVE_MAGIC       0x6576696c6c61796dULL // "myallive" in memory order
+#define MYALLOC_LIVE_VERSION     1
+#define MYALLOC_LIVE_CLASSES_MAX 128
+#define MYALLOC_LIVE_HEAPS_MAX   256
+#define MYALLOC_LIVE_REGIONS_MAX 256
+#define MYALLOC_LIVE_EVENTS_MAX  1024  // a power of two: the slot is the number modulo this
+#define MYALLOC_LIVE_CHUNKS_MAX  65536 // 1 GiB of heap at 16 KiB; coarser by chunks.shift above
+#define MYALLOC_LIVE_NAME_BYTES  64
 
 enum myalloc_live_state {
     MYALLOC_LIVE_RUNNING = 1,
@@ -50,7 +50,7 @@ struct myalloc_live_header {
     uint32_t header_bytes;                 // [const]  sizeof(struct myalloc_live_header)
     uint64_t page_bytes;                   // [const]  sizeof(struct myalloc_live)
     uint32_t pid;                          // [const]  as getpid() tells it
-    uint32_t granule_bytes;                // [const]  16384
+    uint32_t chunk_bytes;                  // [const]  16384
     uint64_t started_ns;                   // [const]  CLOCK_BOOTTIME when the page was made
     char exe[MYALLOC_LIVE_NAME_BYTES];     // [const]  last part of /proc/self/exe, ended by a zero
     char library[MYALLOC_LIVE_NAME_BYTES]; // [const] version of the library, ended by a zero
@@ -69,7 +69,7 @@ struct myalloc_live_counters {
     _Atomic uint64_t live_bytes;           // [atomic] in blocks the program holds (block sizes)
     _Atomic uint64_t live_peak_bytes;      // [atomic] the most that live_bytes has been
     _Atomic uint64_t live_blocks;          // [atomic] blocks the program holds
-    _Atomic uint64_t brk_bytes;            // [atomic] the brk region: granules * granule_bytes
+    _Atomic uint64_t brk_bytes;            // [atomic] the brk region: chunks * chunk_bytes
     _Atomic uint64_t brk_peak_bytes;       // [atomic]
     _Atomic uint64_t mmap_bytes;           // [atomic] huge blocks, cached ones, mmap regions in use
     _Atomic uint64_t mmap_peak_bytes;      // [atomic]
@@ -77,7 +77,7 @@ struct myalloc_live_counters {
     _Atomic uint64_t dirty_free_bytes;     // [atomic] free in the regions, but still resident
     _Atomic uint64_t huge_blocks;          // [atomic] blocks with a mapping of their own
     _Atomic uint64_t huge_bytes;           // [atomic] their bytes
-    _Atomic uint64_t large_blocks;         // [atomic] blocks that are runs of granules
+    _Atomic uint64_t large_blocks;         // [atomic] blocks that are runs of chunks
     _Atomic uint64_t large_bytes;          // [atomic] their bytes
     _Atomic uint64_t brk_grows;            // [atomic] times the break went up
     _Atomic uint64_t brk_shrinks;          // [atomic] times the break went down
@@ -165,26 +165,26 @@ struct myalloc_live_event {
     _Atomic uint64_t begun;     // [atomic] number of the event, from 1
 };
 
-/* Low four bits of a granule's byte. */
-enum myalloc_live_granule_state {
-    MYALLOC_LIVE_GRANULE_CLEAN = 0, // free; never touched, or purged
-    MYALLOC_LIVE_GRANULE_DIRTY = 1, // free, but still resident
-    MYALLOC_LIVE_GRANULE_SMALL = 2,
-    MYALLOC_LIVE_GRANULE_MEDIUM = 3,
-    MYALLOC_LIVE_GRANULE_LARGE = 4,
-    MYALLOC_LIVE_GRANULE_FOREIGN = 5, // somebody else's sbrk
+/* Low four bits of a chunk's byte. */
+enum myalloc_live_chunk_state {
+    MYALLOC_LIVE_CHUNK_CLEAN = 0, // free; never touched, or purged
+    MYALLOC_LIVE_CHUNK_DIRTY = 1, // free, but still resident
+    MYALLOC_LIVE_CHUNK_SMALL = 2,
+    MYALLOC_LIVE_CHUNK_MEDIUM = 3,
+    MYALLOC_LIVE_CHUNK_LARGE = 4,
+    MYALLOC_LIVE_CHUNK_FOREIGN = 5, // somebody else's sbrk
 };
 
-/* The granules of the first region.  Cell i tells about granule i << shift; its upper four bits
+/* The chunks of the first region.  Cell i tells about chunk i << shift; its upper four bits
  * tell how much of a slab is in use, in sixteenths rounded up (1 .. 15; 0 means not known).  When
  * the region outgrows the cells, the writer makes `sequence` odd, halves the cells and adds 1 to
  * the shift, and makes it even again: a reader whose copy shows an odd number tries once more. */
-struct myalloc_live_granules {
-    _Atomic uint64_t sequence; // [atomic] odd while the cells are being halved
-    _Atomic uint64_t base;     // [atomic] address of granule 0
-    _Atomic uint64_t count;    // [atomic] granules of the region now
-    _Atomic uint64_t shift;    // [atomic] log2 of granules per cell
-    _Atomic uint8_t cells[MYALLOC_LIVE_GRANULES_MAX]; // [atomic] state | fill << 4
+struct myalloc_live_chunks {
+    _Atomic uint64_t sequence;                      // [atomic] odd while the cells are being halved
+    _Atomic uint64_t base;                          // [atomic] address of chunk 0
+    _Atomic uint64_t count;                         // [atomic] chunks of the region now
+    _Atomic uint64_t shift;                         // [atomic] log2 of chunks per cell
+    _Atomic uint8_t cells[MYALLOC_LIVE_CHUNKS_MAX]; // [atomic] state | fill << 4
 };
 
 struct myalloc_live {
@@ -195,7 +195,7 @@ struct myalloc_live {
     struct myalloc_live_region regions[MYALLOC_LIVE_REGIONS_MAX];
     _Atomic uint64_t event_count; // [atomic] events so far
     struct myalloc_live_event events[MYALLOC_LIVE_EVENTS_MAX];
-    struct myalloc_live_granules granules;
+    struct myalloc_live_chunks chunks;
 };
 
 static_assert(sizeof(struct myalloc_live_header) == 256, "layout of version 1");
@@ -204,6 +204,6 @@ static_assert(sizeof(struct myalloc_live_class) == 32, "layout of version 1");
 static_assert(sizeof(struct myalloc_live_heap) == 40, "layout of version 1");
 static_assert(sizeof(struct myalloc_live_region) == 24, "layout of version 1");
 static_assert(sizeof(struct myalloc_live_event) == 48, "layout of version 1");
-static_assert(sizeof(struct myalloc_live_granules) == 32 + MYALLOC_LIVE_GRANULES_MAX, "version 1");
+static_assert(sizeof(struct myalloc_live_chunks) == 32 + MYALLOC_LIVE_CHUNKS_MAX, "version 1");
 
 #endif

@@ -114,7 +114,7 @@ void api_free_slow(void *ptr)
     }
 }
 
-void api_free_event(struct granule *slab)
+void api_free_event(struct chunk *slab)
 {
     block_slab_event(slab, CALLER());
 }
@@ -181,7 +181,7 @@ static void *take_for_move(size_t old_bytes, size_t bytes, bool is_own, const vo
 
 static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
-    bool is_own = block->kind == BLOCK_SMALL && granule_owner(block->head) == t_cache.self;
+    bool is_own = block->kind == BLOCK_SMALL && chunk_owner(block->head) == t_cache.self;
     void *copy = take_for_move(block->bytes, bytes, is_own, caller);
     if (copy == NULL) {
         return fail_with(ENOMEM);

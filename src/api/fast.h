@@ -12,7 +12,7 @@
 
 NOINLINE void *api_malloc_slow(size_t bytes);
 NOINLINE void api_free_slow(void *ptr);
-NOINLINE void api_free_event(struct granule *slab);
+NOINLINE void api_free_event(struct chunk *slab);
 
 // The block at hand for at most SMALL_BYTES_MAX bytes; NULL when there is none, or when it was
 // freed twice in a row: what links to itself is one or the other.
@@ -41,12 +41,12 @@ static inline void *fast_malloc(size_t bytes)
 
 static inline void fast_free(void *ptr)
 {
-    size_t index = ((uintptr_t)ptr - g_granule_map.base) >> GRANULE_SHIFT;
-    if (UNLIKELY(granule_map_is_beyond(index))) {
+    size_t index = ((uintptr_t)ptr - g_page_map.base) >> CHUNK_SHIFT;
+    if (UNLIKELY(page_map_is_beyond(index))) {
         return api_free_slow(ptr); // NULL, huge, foreign, wild
     }
-    struct granule *slab = &g_granule_map.entries[index];
-    struct heap *heap = granule_owner(slab);
+    struct chunk *slab = &g_page_map.entries[index];
+    struct heap *heap = chunk_owner(slab);
     if (UNLIKELY(heap != t_cache.self)) {
         return api_free_slow(ptr); // another thread's, medium, large, or already free
     }

@@ -74,8 +74,8 @@ void report_fill(struct myalloc_stats *stats)
     *stats = (struct myalloc_stats){
         .live = census_live_bytes(&snapshot.census) + snapshot.huge.live_bytes,
         .cached = cached_bytes(&snapshot.census),
-        .free_dirty = run->dirty_granules * GRANULE_BYTES,
-        .free_clean = (run->free_granules - run->dirty_granules) * GRANULE_BYTES,
+        .free_dirty = run->dirty_chunks * CHUNK_BYTES,
+        .free_clean = (run->free_chunks - run->dirty_chunks) * CHUNK_BYTES,
         .brk = run->region.break_bytes,
         .mapped = run->region.map_bytes,
         .region_peak = run->region.bytes_max,
@@ -161,7 +161,7 @@ int api_malloc_info(int options, FILE *stream)
     }
     fprintf(stream, "</sizes>\n<total type=\"fast\" count=\"0\" size=\"0\"/>\n");
     fprintf(stream, "<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", run->free_runs,
-            run->free_granules * GRANULE_BYTES);
+            run->free_chunks * CHUNK_BYTES);
     fprintf(stream, "<total type=\"large\" count=\"%zu\" size=\"%zu\"/>\n",
             snapshot.census.large_blocks, snapshot.census.large_bytes);
     fprintf(stream,

@@ -52,7 +52,7 @@ void arena_give(size_t index, size_t length)
 {
     ASSERT(index != 0);
     run_give(index, length);
-    purge_consider(length << GRANULE_SHIFT);
+    purge_consider(length << CHUNK_SHIFT);
 }
 
 // Puts a run, or 0, in the place of what waits there, and gives that back.
@@ -78,7 +78,7 @@ bool arena_give_waiting(void)
 void arena_give_late(size_t index, size_t length)
 {
     size_t used = run_used_bytes();
-    bool is_short = length << GRANULE_SHIFT <= max_size(WAIT_BYTES_MIN, used / 32) / WAITING;
+    bool is_short = length << CHUNK_SHIFT <= max_size(WAIT_BYTES_MIN, used / 32) / WAITING;
     if (is_short && used >= purge_peak_bytes() / 2) { // ARENA-2
         uint32_t place = atomic_fetch_add_explicit(&g_arena.next, 1, memory_order_relaxed);
         replace_waiting(place % WAITING, (uint64_t)index << 32 | length);

@@ -1,6 +1,6 @@
 /* fit.c - the bins of free runs and the three classic policies over them.
  *
- * Owns:       the bins: runs of 1 to 32 granules by exact length, longer ones in quarters of a
+ * Owns:       the bins: runs of 1 to 32 chunks by exact length, longer ones in quarters of a
  *             doubling; a bitmap tells which are not empty.
  * Threads:    under LOCK_RUN.
  * Locks:      takes none.
@@ -9,7 +9,7 @@
  */
 #include "arena/fit.h"
 
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #define EXACT_BINS 32
 #define BINS       128
@@ -40,12 +40,12 @@ static unsigned fit_bin(size_t length)
 
 void fit_insert(size_t index)
 {
-    struct granule *run = granule_map_entry(index);
+    struct chunk *run = page_map_entry(index);
     unsigned bin = fit_bin(run->length);
     run->prev = 0;
     run->next = g_fit.heads[bin];
     if (run->next != 0) {
-        granule_map_entry(run->next)->prev = (uint32_t)index;
+        page_map_entry(run->next)->prev = (uint32_t)index;
     }
     g_fit.heads[bin] = (uint32_t)index;
     g_fit.filled[bin / 64] |= 1UL << (bin % 64); // FIT-1
@@ -53,13 +53,13 @@ void fit_insert(size_t index)
 
 void fit_remove(size_t index)
 {
-    struct granule *run = granule_map_entry(index);
+    struct chunk *run = page_map_entry(index);
     unsigned bin = fit_bin(run->length); // FIT-2
     if (run->next != 0) {
-        granule_map_entry(run->next)->prev = run->prev;
+        page_map_entry(run->next)->prev = run->prev;
     }
     if (run->prev != 0) {
-        granule_map_entry(run->prev)->next = run->next;
+        page_map_entry(run->prev)->next = run->next;
         return;
     }
     ASSERT(g_fit.heads[bin] == index);
@@ -88,8 +88,8 @@ static size_t find_first(size_t length)
 {
     size_t lowest = 0;
     for (unsigned bin = next_filled(fit_bin(length)); bin < BINS; bin = next_filled(bin + 1)) {
-        for (size_t i = g_fit.heads[bin]; i != 0; i = granule_map_entry(i)->next) {
-            if (granule_map_entry(i)->length >= length && (lowest == 0 || i < lowest)) {
+        for (size_t i = g_fit.heads[bin]; i != 0; i = page_map_entry(i)->next) {
+            if (page_map_entry(i)->length >= length && (lowest == 0 || i < lowest)) {
                 lowest = i;
             }
         }
@@ -103,13 +103,13 @@ static bool is_better(size_t candidate, size_t best)
     if (best == 0) {
         return true;
     }
-    size_t length = granule_map_entry(candidate)->length;
-    size_t best_length = granule_map_entry(best)->length;
+    size_t length = page_map_entry(candidate)->length;
+    size_t best_length = page_map_entry(best)->length;
     if (length != best_length) {
         return length < best_length;
     }
-    bool is_dirty = granule_map_is_dirty(candidate);
-    bool best_is_dirty = granule_map_is_dirty(best);
+    bool is_dirty = page_map_is_dirty(candidate);
+    bool best_is_dirty = page_map_is_dirty(best);
     return is_dirty != best_is_dirty ? is_dirty : candidate < best;
 }
 
@@ -118,8 +118,8 @@ static size_t find_best(size_t length)
     for (unsigned bin = next_filled(fit_bin(length)); bin < BINS; bin = next_filled(bin + 1)) {
         size_t best = 0;
         unsigned looks = 0;
-        for (size_t i = g_fit.heads[bin]; i != 0; i = granule_map_entry(i)->next) {
-            if (granule_map_entry(i)->length >= length && is_better(i, best)) {
+        for (size_t i = g_fit.heads[bin]; i != 0; i = page_map_entry(i)->next) {
+            if (page_map_entry(i)->length >= length && is_better(i, best)) {
                 best = i;
             }
             // The last bins hold any length: there we must look until one fits.
@@ -138,7 +138,7 @@ static size_t find_segregated(size_t length)
 {
     unsigned bin = fit_bin(length);
     size_t same = g_fit.heads[bin];
-    if (same != 0 && granule_map_entry(same)->length >= length) {
+    if (same != 0 && page_map_entry(same)->length >= length) {
         return same;
     }
     unsigned above = next_filled(bin + 1);

@@ -19,7 +19,7 @@ void fit_set_policy(enum fit_policy policy);
 void fit_insert(size_t index);
 void fit_remove(size_t index);
 
-// A free run of at least `length` granules, 0 when there is none. It stays in its bin.
+// A free run of at least `length` chunks, 0 when there is none. It stays in its bin.
 size_t fit_find(size_t length);
 
 #endif

@@ -51,7 +51,7 @@ static struct {
     _Atomic(size_t) cached_bytes;   // of these freed and kept
     _Atomic(bool) is_breathing;     // state
     _Atomic(size_t) slack_shift;    // while breathing: share of the peak that is allowed above it
-    _Atomic(size_t) purged_mark;    // granules, since when refaults are counted
+    _Atomic(size_t) purged_mark;    // chunks, since when refaults are counted
     _Atomic(size_t) retaken_mark;
     _Atomic(size_t) gives;        // frees seen
     _Atomic(uint64_t) window_ns;  // when this window began
@@ -156,7 +156,7 @@ static void learn_from_refaults(void)
     run_refaults(&purged, &retaken);
     size_t purged_now = purged - load(&g_purge.purged_mark);
     size_t retaken_now = retaken - load(&g_purge.retaken_mark);
-    if (purged_now << GRANULE_SHIFT <= cautious_bytes() || retaken_now <= purged_now / 4) {
+    if (purged_now << CHUNK_SHIFT <= cautious_bytes() || retaken_now <= purged_now / 4) {
         return;
     }
     if (is_breathing()) {
@@ -245,7 +245,7 @@ static void end_window(uint64_t now)
     size_t retaken = 0;
     run_refaults(&purged, &retaken);
     size_t shift = load(&g_purge.window_shift);
-    size_t retaken_bytes = (retaken - load(&g_purge.retaken_mark)) << GRANULE_SHIFT;
+    size_t retaken_bytes = (retaken - load(&g_purge.retaken_mark)) << CHUNK_SHIFT;
     size_t was_surplus = load(&g_purge.was_surplus);
     if (was_surplus != 0 && retaken_bytes > was_surplus / 2) {
         shift += shift < WINDOW_SHIFTS;

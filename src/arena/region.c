@@ -6,27 +6,27 @@
  *             distance, as soon as somebody else was there: their next sbrk(-n) must not cut
  *             into our heap.
  * Locks:      takes none.
- * Invariants: REGION-1  [1, granules) of the map holds all that is ours; gaps are GRANULE_NONE.
+ * Invariants: REGION-1  [1, chunks) of the map holds all that is ours; gaps are CHUNK_NONE.
  *             REGION-2  the break is lowered only when it still equals our end.
  *             REGION-3  a gap in the list lies below our end, and nothing of ours lies in it.
  */
 #include "arena/region.h"
 
 #include "base/os.h"
-#include "map/granule_map.h"
+#include "map/page_map.h"
 #include "side/options.h"
 #include "side/live.h"
 
 #define MAP_TRIES 16  // places to look for room before we give up
 #define GAPS      128 // remembered: the tables cover them, and should not grow for nothing
 
-// Granules that region_punch gave back; none: an empty place in the list.
+// Chunks that region_punch gave back; none: an empty place in the list.
 struct gap {
-    size_t first, granules;
+    size_t first, chunks;
 };
 
 static struct {
-    uintptr_t end;         // [lock: LOCK_RUN] address behind our last granule
+    uintptr_t end;         // [lock: LOCK_RUN] address behind our last chunk
     uintptr_t highest_end; // [lock: LOCK_RUN] that it ever was
     struct gap gaps[GAPS]; // [lock: LOCK_RUN] REGION-3
     struct region_stats stats;
@@ -39,7 +39,7 @@ static struct {
 
 static uintptr_t align_for_all(uintptr_t address)
 {
-    return align_up(address, max_size(GRANULE_BYTES, os_page_bytes()));
+    return align_up(address, max_size(CHUNK_BYTES, os_page_bytes()));
 }
 
 bool region_start(bool use_break)
@@ -52,7 +52,7 @@ bool region_start(bool use_break)
         g_region.stats.kind = REGION_BREAK;
         g_region.end = at;
     }
-    return granule_map_start(align_for_all(g_region.end) - GRANULE_BYTES);
+    return page_map_start(align_for_all(g_region.end) - CHUNK_BYTES);
 }
 
 // Moves the break; the start of what is ours then, 0 when refused or not alone.
@@ -97,7 +97,7 @@ static uintptr_t grow_maps(size_t bytes)
 
 static size_t index_of(uintptr_t address)
 {
-    return (address - g_granule_map.base) >> GRANULE_SHIFT;
+    return (address - g_page_map.base) >> CHUNK_SHIFT;
 }
 
 static void undo_growth(uintptr_t start, size_t bytes, enum region_kind kind)
@@ -109,22 +109,22 @@ static void undo_growth(uintptr_t start, size_t bytes, enum region_kind kind)
     }
 }
 
-// One attempt with exactly `granules`.
-static size_t grow_exactly(size_t granules, enum region_kind kind)
+// One attempt with exactly `chunks`.
+static size_t grow_exactly(size_t chunks, enum region_kind kind)
 {
-    size_t bytes = granules << GRANULE_SHIFT;
+    size_t bytes = chunks << CHUNK_SHIFT;
     uintptr_t start = kind == REGION_BREAK ? grow_break(bytes) : grow_maps(bytes);
     if (start == 0) {
         return 0;
     }
     size_t first = index_of(start);
-    if (!granule_map_open(first + granules)) {
+    if (!page_map_open(first + chunks)) {
         undo_growth(start, bytes, kind);
         return 0;
     }
     g_region.end = start + bytes;
     g_region.stats.kind = kind;
-    granule_map_publish(first + granules);
+    page_map_publish(first + chunks);
     return first;
 }
 
@@ -136,7 +136,7 @@ static void ask_huge_pages(uintptr_t start, size_t bytes)
     uintptr_t end = start + bytes;
     bool is_peak = end > g_region.highest_end;
     g_region.highest_end = max_size(g_region.highest_end, end);
-    if (!is_peak || end - g_granule_map.base < HUGE_PAGE_HEAP_MIN || g_options.huge_pages == 0) {
+    if (!is_peak || end - g_page_map.base < HUGE_PAGE_HEAP_MIN || g_options.huge_pages == 0) {
         return;
     }
     uintptr_t from = align_up(start, HUGE_PAGE_BYTES);
@@ -167,22 +167,20 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
     ASSERT(need != 0);
     ASSERT(need <= wish);
     // Whole pages: the next growth begins right behind this one.
-    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
-    need = align_up(need, page_granules);
-    wish = align_up(wish, page_granules);
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    need = align_up(need, page_chunks);
+    wish = align_up(wish, page_chunks);
     for (enum region_kind kind = g_region.stats.kind; kind <= REGION_MAPS; kind++) {
         // Halved down to the need: limits are met exactly before anything fails.
-        for (size_t granules = wish;;
-             granules = max_size(need, align_down(granules / 2, page_granules))) {
-            size_t first = grow_exactly(granules, kind);
+        for (size_t chunks = wish;; chunks = max_size(need, align_down(chunks / 2, page_chunks))) {
+            size_t first = grow_exactly(chunks, kind);
             if (first != 0) {
-                *got = granules;
-                count_growth(granule_map_address(first), granules << GRANULE_SHIFT, kind);
-                ask_huge_pages(g_region.end - (granules << GRANULE_SHIFT),
-                               granules << GRANULE_SHIFT);
+                *got = chunks;
+                count_growth(page_map_address(first), chunks << CHUNK_SHIFT, kind);
+                ask_huge_pages(g_region.end - (chunks << CHUNK_SHIFT), chunks << CHUNK_SHIFT);
                 return first;
             }
-            if (granules == need) {
+            if (chunks == need) {
                 break;
             }
         }
@@ -193,27 +191,27 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
 static void forget_gaps_from(size_t first)
 {
     for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
-        gap->granules = gap->first < first ? gap->granules : 0; // REGION-3
+        gap->chunks = gap->first < first ? gap->chunks : 0; // REGION-3
     }
 }
 
 bool region_shrink(size_t first)
 {
-    size_t granules = granule_map_count();
-    uintptr_t start = (uintptr_t)granule_map_address(first);
+    size_t chunks = page_map_count();
+    uintptr_t start = (uintptr_t)page_map_address(first);
     size_t bytes = g_region.end - start;
     bool is_break = g_region.stats.kind == REGION_BREAK;
-    if (first >= granules || index_of(g_region.end) != granules) {
+    if (first >= chunks || index_of(g_region.end) != chunks) {
         return false;
     }
     if (is_break && (uintptr_t)os_break() != g_region.end) { // REGION-2
         g_region.stats.foreign++;
         return false;
     }
-    granule_map_publish(first); // before the addresses go
+    page_map_publish(first); // before the addresses go
     if (is_break) {
         if (os_break_move(-(intptr_t)bytes) == NULL) {
-            granule_map_publish(granules);
+            page_map_publish(chunks);
             return false;
         }
         g_region.stats.break_bytes -= bytes;
@@ -222,9 +220,9 @@ bool region_shrink(size_t first)
         g_region.stats.map_bytes -= bytes;
     }
     live_event(is_break ? MYALLOC_LIVE_EVENT_TRIM : MYALLOC_LIVE_EVENT_MUNMAP,
-               granule_map_address(first), bytes);
-    live_cut(is_break ? MYALLOC_LIVE_REGION_BRK : MYALLOC_LIVE_REGION_MMAP,
-             granule_map_address(first), bytes);
+               page_map_address(first), bytes);
+    live_cut(is_break ? MYALLOC_LIVE_REGION_BRK : MYALLOC_LIVE_REGION_MMAP, page_map_address(first),
+             bytes);
     g_region.end = start;
     g_region.stats.shrinks++;
     forget_gaps_from(first);
@@ -236,57 +234,57 @@ static void remember_gap(struct gap new)
 {
     struct gap *shortest = g_region.gaps;
     for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
-        bool is_before = gap->first + gap->granules == new.first;
-        if (is_before || new.first + new.granules == gap->first) {
+        bool is_before = gap->first + gap->chunks == new.first;
+        if (is_before || new.first + new.chunks == gap->first) {
             new.first = is_before ? gap->first : new.first;
-            new.granules += gap->granules;
-            gap->granules = 0;
+            new.chunks += gap->chunks;
+            gap->chunks = 0;
         }
-        shortest = gap->granules < shortest->granules ? gap : shortest;
+        shortest = gap->chunks < shortest->chunks ? gap : shortest;
     }
-    if (shortest->granules < new.granules) {
+    if (shortest->chunks < new.chunks) {
         *shortest = new;
     }
 }
 
-void region_punch(size_t first, size_t granules)
+void region_punch(size_t first, size_t chunks)
 {
-    size_t bytes = granules << GRANULE_SHIFT;
-    os_unmap(granule_map_address(first), bytes);
+    size_t bytes = chunks << CHUNK_SHIFT;
+    os_unmap(page_map_address(first), bytes);
     if (g_region.stats.break_bytes >= bytes) {
         g_region.stats.break_bytes -= bytes;
     } else {
         g_region.stats.map_bytes -= min_size(bytes, g_region.stats.map_bytes);
     }
-    remember_gap((struct gap){first, granules});
+    remember_gap((struct gap){first, chunks});
 }
 
-// Maps the first `granules` of a gap.
-static bool fill_gap(struct gap *gap, size_t granules)
+// Maps the first `chunks` of a gap.
+static bool fill_gap(struct gap *gap, size_t chunks)
 {
-    void *start = granule_map_address(gap->first);
-    if (gap->granules < granules || os_map_at(start, granules << GRANULE_SHIFT) == NULL) {
+    void *start = page_map_address(gap->first);
+    if (gap->chunks < chunks || os_map_at(start, chunks << CHUNK_SHIFT) == NULL) {
         return false;
     }
-    gap->first += granules;
-    gap->granules -= granules;
-    count_growth(start, granules << GRANULE_SHIFT, REGION_MAPS);
+    gap->first += chunks;
+    gap->chunks -= chunks;
+    count_growth(start, chunks << CHUNK_SHIFT, REGION_MAPS);
     return true;
 }
 
 size_t region_fill(size_t need, size_t wish, size_t *got)
 {
-    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
-    need = align_up(need, page_granules);
-    wish = align_up(wish, page_granules);
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    need = align_up(need, page_chunks);
+    wish = align_up(wish, page_chunks);
     for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
         size_t first = gap->first;
-        *got = min_size(gap->granules, wish);
+        *got = min_size(gap->chunks, wish);
         if (*got >= need && fill_gap(gap, *got)) {
             return first;
         }
         *got = need;
-        if (gap->granules >= need && fill_gap(gap, need)) {
+        if (gap->chunks >= need && fill_gap(gap, need)) {
             return first;
         }
     }

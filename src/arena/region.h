@@ -1,5 +1,5 @@
 /* region.h - the contiguous range that the heap lives in: the program break, or mappings in its
- * place, inside the window of the granule map. All functions need LOCK_RUN, held by run.c. */
+ * place, inside the window of the page map. All functions need LOCK_RUN, held by run.c. */
 #ifndef ARENA_REGION_H
 #define ARENA_REGION_H
 
@@ -20,21 +20,21 @@ struct region_stats {
     size_t foreign;        // times that somebody else had moved the break
 };
 
-// Finds the base and starts the granule map; false without memory.
+// Finds the base and starts the page map; false without memory.
 bool region_start(bool use_break);
 
-// Adds at least `need` granules, at most `wish`, in a row: the index of the first and their count
+// Adds at least `need` chunks, at most `wish`, in a row: the index of the first and their count
 // in *got; 0 when the system refuses. They are zero, and published in the map.
 size_t region_grow(size_t need, size_t wish, size_t *got);
 
-// Gives the addresses from granule `first` up to the end back; false when they cannot be (the
+// Gives the addresses from chunk `first` up to the end back; false when they cannot be (the
 // break moved on, or the range is not at its end).
 bool region_shrink(size_t first);
 
-// Unmaps granules, whole pages: they are GRANULE_NONE already and leave a gap.
-void region_punch(size_t first, size_t granules);
+// Unmaps chunks, whole pages: they are CHUNK_NONE already and leave a gap.
+void region_punch(size_t first, size_t chunks);
 
-// Maps at least `need` granules of a gap anew, at most `wish`: the index of the first and their
+// Maps at least `need` chunks of a gap anew, at most `wish`: the index of the first and their
 // count in *got; 0 when no gap is long enough, or the system refuses. They are zero.
 size_t region_fill(size_t need, size_t wish, size_t *got);
 

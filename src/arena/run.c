@@ -1,12 +1,12 @@
 /* run.c - the run heap: boundary tags in the map, coalescing in O(1), dirty and clean memory.
  *
- * Owns:       every granule that is free, the dirty bits, LOCK_RUN.
+ * Owns:       every chunk that is free, the dirty bits, LOCK_RUN.
  * Threads:    any.
  * Locks:      LOCK_RUN around everything, also around brk, mmap and one bounded madvise.
- * Invariants: RUN-1  first and last entry of a free run are GRANULE_FREE and hold its length.
+ * Invariants: RUN-1  first and last entry of a free run are CHUNK_FREE and hold its length.
  *             RUN-2  two free runs are never neighbours.
- *             RUN-3  a dirty bit is set only for free granules; a free granule without it is zero
- *                    (where a page is no larger than a granule, and no purge was ever refused).
+ *             RUN-3  a dirty bit is set only for free chunks; a free chunk without it is zero
+ *                    (where a page is no larger than a chunk, and no purge was ever refused).
  * States:     NONE -> in use (growth);  in use -> FREE dirty -> FREE clean (purge);
  *             FREE -> in use (take);  FREE at the end -> NONE (trim).
  */
@@ -15,21 +15,21 @@
 #include "arena/fit.h"
 #include "base/lock.h"
 #include "base/os.h"
-#include "map/granule_map.h"
+#include "map/page_map.h"
 #include "side/live.h"
 
-#define SPACE_GRANULES_MIN 16 // a shorter free run is not worth a hole in the mappings
+#define SPACE_CHUNKS_MIN 16 // a shorter free run is not worth a hole in the mappings
 
 static struct {
     struct lock lock;
-    _Atomic(size_t) used_granules;  // [atomic] written under LOCK_RUN
-    _Atomic(size_t) dirty_granules; // [atomic] written under LOCK_RUN
-    _Atomic(size_t) end_granules;   // [atomic] written under LOCK_RUN: of the free run at the end
-    size_t used_granules_max;       // [lock: LOCK_RUN] this and the rest
-    size_t free_granules;
+    _Atomic(size_t) used_chunks;  // [atomic] written under LOCK_RUN
+    _Atomic(size_t) dirty_chunks; // [atomic] written under LOCK_RUN
+    _Atomic(size_t) end_chunks;   // [atomic] written under LOCK_RUN: of the free run at the end
+    size_t used_chunks_max;       // [lock: LOCK_RUN] this and the rest
+    size_t free_chunks;
     size_t free_runs;
-    size_t high_index; // granules from here on were never handed out
-    size_t purges, purged_granules, retaken_granules;
+    size_t high_index; // chunks from here on were never handed out
+    size_t purges, purged_chunks, retaken_chunks;
     bool has_stuck; // a purge was refused: clean memory may hold old contents
 } g_run = {.lock = LOCK_INIT(LOCK_RUN)};
 
@@ -43,13 +43,13 @@ static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
     return bits;
 }
 
-// Counts the dirty granules of a range and marks it all dirty or all clean.
+// Counts the dirty chunks of a range and marks it all dirty or all clean.
 static size_t dirty_exchange(size_t index, size_t length, bool dirty)
 {
     size_t count = 0;
     if (length == 1) { // a small slab
         uint64_t bit = 1UL << (index % 64);
-        uint64_t *word = &g_granule_map.dirty[index / 64];
+        uint64_t *word = &g_page_map.dirty[index / 64];
         count = (*word & bit) != 0;
         *word = dirty ? *word | bit : *word & ~bit;
         return count;
@@ -57,7 +57,7 @@ static size_t dirty_exchange(size_t index, size_t length, bool dirty)
     while (length != 0) {
         uint64_t mask;
         size_t bits = dirty_mask(index, length, &mask);
-        uint64_t *word = &g_granule_map.dirty[index / 64];
+        uint64_t *word = &g_page_map.dirty[index / 64];
         count += (size_t)__builtin_popcountll(*word & mask);
         *word = dirty ? *word | mask : *word & ~mask;
         index += bits;
@@ -74,44 +74,44 @@ static void add_atomic(_Atomic(size_t) *counter, size_t more)
 
 static void count_used(size_t length)
 {
-    add_atomic(&g_run.used_granules, length);
-    g_run.used_granules_max = max_size(
-        g_run.used_granules_max, atomic_load_explicit(&g_run.used_granules, memory_order_relaxed));
+    add_atomic(&g_run.used_chunks, length);
+    g_run.used_chunks_max = max_size(
+        g_run.used_chunks_max, atomic_load_explicit(&g_run.used_chunks, memory_order_relaxed));
 }
 
 // ---- free runs ----
 
 static bool is_free(size_t index)
 {
-    return index < granule_map_count() && granule_state(granule_map_entry(index)) == GRANULE_FREE;
+    return index < page_map_count() && chunk_state(page_map_entry(index)) == CHUNK_FREE;
 }
 
-// Granules of the free run at the end of the region.
+// Chunks of the free run at the end of the region.
 static size_t end_run_length(void)
 {
-    size_t end = granule_map_count();
-    return end > 1 && is_free(end - 1) ? granule_map_entry(end - 1)->length : 0;
+    size_t end = page_map_count();
+    return end > 1 && is_free(end - 1) ? page_map_entry(end - 1)->length : 0;
 }
 
 static void note_end(void)
 {
-    atomic_store_explicit(&g_run.end_granules, end_run_length(), memory_order_relaxed);
+    atomic_store_explicit(&g_run.end_chunks, end_run_length(), memory_order_relaxed);
 }
 
-static void mark(size_t index, size_t length, enum granule_state state)
+static void mark(size_t index, size_t length, enum chunk_state state)
 {
     for (size_t i = index; i < index + length; i++) {
-        granule_set_owner(granule_map_entry(i), NULL);
-        granule_map_entry(i)->head_distance = 0;
-        granule_set_state(granule_map_entry(i), state);
+        chunk_set_owner(page_map_entry(i), NULL);
+        page_map_entry(i)->head_distance = 0;
+        chunk_set_state(page_map_entry(i), state);
     }
 }
 
-// Marks the granules at both ends of a run: a page's worth, for a purge that looks around the edges
-// of its range where a page is larger than a granule.
-static void mark_ends(size_t index, size_t length, enum granule_state state)
+// Marks the chunks at both ends of a run: a page's worth, for a purge that looks around the edges
+// of its range where a page is larger than a chunk.
+static void mark_ends(size_t index, size_t length, enum chunk_state state)
 {
-    size_t edge = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
+    size_t edge = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
     if (length <= 2 * edge) {
         mark(index, length, state);
     } else {
@@ -122,22 +122,22 @@ static void mark_ends(size_t index, size_t length, enum granule_state state)
 
 static void free_run_insert(size_t index, size_t length)
 {
-    struct granule *first = granule_map_entry(index);
-    struct granule *last = first + length - 1;
-    mark_ends(index, length, GRANULE_FREE); // RUN-1
+    struct chunk *first = page_map_entry(index);
+    struct chunk *last = first + length - 1;
+    mark_ends(index, length, CHUNK_FREE); // RUN-1
     first->length = (uint32_t)length;
     last->length = (uint32_t)length;
     fit_insert(index);
-    g_run.free_granules += length;
+    g_run.free_chunks += length;
     g_run.free_runs++;
     note_end();
 }
 
 static void free_run_remove(size_t index)
 {
-    ASSERT(granule_state(granule_map_entry(index)) == GRANULE_FREE);
+    ASSERT(chunk_state(page_map_entry(index)) == CHUNK_FREE);
     fit_remove(index);
-    g_run.free_granules -= granule_map_entry(index)->length;
+    g_run.free_chunks -= page_map_entry(index)->length;
     g_run.free_runs--;
     note_end();
 }
@@ -148,10 +148,10 @@ static size_t coalesce(size_t index, size_t length)
     if (is_free(index + length)) {
         size_t behind = index + length;
         free_run_remove(behind);
-        length += granule_map_entry(behind)->length;
+        length += page_map_entry(behind)->length;
     }
     if (is_free(index - 1)) {
-        size_t before_length = granule_map_entry(index - 1)->length;
+        size_t before_length = page_map_entry(index - 1)->length;
         index -= before_length;
         free_run_remove(index);
         length += before_length;
@@ -163,7 +163,7 @@ static size_t coalesce(size_t index, size_t length)
 // Turns [index, index + length) of a free run into memory in use; the rest stays free.
 static bool cut(size_t run, size_t index, size_t length)
 {
-    size_t end = run + granule_map_entry(run)->length;
+    size_t end = run + page_map_entry(run)->length;
     ASSERT(index >= run);
     ASSERT(index + length <= end);
     free_run_remove(run);
@@ -174,32 +174,32 @@ static bool cut(size_t run, size_t index, size_t length)
         free_run_insert(index + length, end - index - length);
     }
     size_t dirty = dirty_exchange(index, length, false);
-    add_atomic(&g_run.dirty_granules, -dirty);
+    add_atomic(&g_run.dirty_chunks, -dirty);
     if (index < g_run.high_index) {
-        g_run.retaken_granules += min_size(length, g_run.high_index - index) - dirty;
+        g_run.retaken_chunks += min_size(length, g_run.high_index - index) - dirty;
     }
     g_run.high_index = max_size(g_run.high_index, index + length);
     count_used(length);
     // Not to be mistaken for a free one before its taker marks it; anywhere, where edges are wide.
-    if (os_page_bytes() > GRANULE_BYTES) {
-        mark(index, length, GRANULE_BODY);
+    if (os_page_bytes() > CHUNK_BYTES) {
+        mark(index, length, CHUNK_BODY);
     } else {
-        mark_ends(index, length, GRANULE_BODY);
+        mark_ends(index, length, CHUNK_BODY);
     }
-    // Where a page is larger than a granule, a purge leaves the edges of its range as they were.
-    return dirty == 0 && os_page_bytes() <= GRANULE_BYTES && !g_run.has_stuck;
+    // Where a page is larger than a chunk, a purge leaves the edges of its range as they were.
+    return dirty == 0 && os_page_bytes() <= CHUNK_BYTES && !g_run.has_stuck;
 }
 
 // ---- growth ----
 
 static size_t grow_wish(size_t need)
 {
-    size_t heap_bytes = granule_map_count() << GRANULE_SHIFT;
+    size_t heap_bytes = page_map_count() << CHUNK_SHIFT;
     size_t step = clamp_size(heap_bytes / 8, GROW_BYTES_MIN, GROW_BYTES_MAX);
-    return max_size(need, step >> GRANULE_SHIFT);
+    return max_size(need, step >> CHUNK_SHIFT);
 }
 
-// Grows by at least `need` granules beyond the free run at the end; false when refused.
+// Grows by at least `need` chunks beyond the free run at the end; false when refused.
 static bool grow(size_t need)
 {
     size_t got = 0;
@@ -223,14 +223,14 @@ static bool fill(size_t need)
     return true;
 }
 
-// The first index at or above `index` whose address is a multiple of `alignment` granules.
+// The first index at or above `index` whose address is a multiple of `alignment` chunks.
 static size_t align_index(size_t index, size_t alignment)
 {
-    size_t base = g_granule_map.base >> GRANULE_SHIFT;
+    size_t base = g_page_map.base >> CHUNK_SHIFT;
     return align_up(base + index, alignment) - base;
 }
 
-// Granules missing behind the free run at the end of the region to make `length`.
+// Chunks missing behind the free run at the end of the region to make `length`.
 static size_t missing_at_end(size_t length)
 {
     size_t there = end_run_length();
@@ -271,8 +271,8 @@ void run_give(size_t index, size_t length)
     ASSERT(length != 0);
     lock_acquire(&g_run.lock);
     dirty_exchange(index, length, true);
-    add_atomic(&g_run.dirty_granules, length);
-    add_atomic(&g_run.used_granules, -length);
+    add_atomic(&g_run.dirty_chunks, length);
+    add_atomic(&g_run.used_chunks, -length);
     coalesce(index, length);
     lock_release(&g_run.lock);
 }
@@ -282,12 +282,11 @@ bool run_extend(size_t index, size_t length, size_t more, bool *clean)
     ASSERT(more != 0);
     size_t behind = index + length;
     lock_acquire(&g_run.lock);
-    bool fits = is_free(behind) && granule_map_entry(behind)->length >= more;
-    bool at_end =
-        behind == granule_map_count() ||
-        (is_free(behind) && behind + granule_map_entry(behind)->length == granule_map_count());
+    bool fits = is_free(behind) && page_map_entry(behind)->length >= more;
+    bool at_end = behind == page_map_count() ||
+                  (is_free(behind) && behind + page_map_entry(behind)->length == page_map_count());
     if (!fits && at_end && grow(missing_at_end(more))) {
-        fits = is_free(behind) && granule_map_entry(behind)->length >= more;
+        fits = is_free(behind) && page_map_entry(behind)->length >= more;
     }
     if (fits) {
         *clean = cut(behind, behind, more);
@@ -298,11 +297,11 @@ bool run_extend(size_t index, size_t length, size_t more, bool *clean)
 
 // ---- giving back ----
 
-// The highest dirty granules in a row, at most one step of them: first index and count.
+// The highest dirty chunks in a row, at most one step of them: first index and count.
 static size_t highest_dirty(size_t *count)
 {
-    for (size_t word = (granule_map_count() + 63) / 64; word-- != 0;) {
-        uint64_t bits = g_granule_map.dirty[word];
+    for (size_t word = (page_map_count() + 63) / 64; word-- != 0;) {
+        uint64_t bits = g_page_map.dirty[word];
         if (bits == 0) {
             continue;
         }
@@ -310,7 +309,7 @@ static size_t highest_dirty(size_t *count)
         uint64_t below = ~(bits << (63 - top)); // zeros lead for as long as bits are set
         size_t row = below == 0 ? 64 : (size_t)__builtin_clzll(below);
         row = min_size(row, top + 1);
-        *count = min_size(row, PURGE_STEP_BYTES >> GRANULE_SHIFT);
+        *count = min_size(row, PURGE_STEP_BYTES >> CHUNK_SHIFT);
         return word * 64 + top + 1 - *count;
     }
     *count = 0;
@@ -318,23 +317,23 @@ static size_t highest_dirty(size_t *count)
 }
 
 // Purges the whole pages of a dirty range, with what is free around it where a page is larger than
-// a granule; false when the kernel refuses (locked memory).
+// a chunk; false when the kernel refuses (locked memory).
 static bool purge_range(size_t index, size_t count)
 {
     size_t page = os_page_bytes();
     size_t end_index = index + count;
-    while ((uintptr_t)granule_map_address(index) % page != 0 && is_free(index - 1)) {
+    while ((uintptr_t)page_map_address(index) % page != 0 && is_free(index - 1)) {
         index--;
     }
-    while ((uintptr_t)granule_map_address(end_index) % page != 0 && is_free(end_index)) {
+    while ((uintptr_t)page_map_address(end_index) % page != 0 && is_free(end_index)) {
         end_index++;
     }
-    uintptr_t start = align_up((uintptr_t)granule_map_address(index), page);
-    uintptr_t end = align_down((uintptr_t)granule_map_address(end_index), page);
+    uintptr_t start = align_up((uintptr_t)page_map_address(index), page);
+    uintptr_t end = align_down((uintptr_t)page_map_address(end_index), page);
     return start >= end || os_purge((void *)start, end - start); // NOLINT: our own memory
 }
 
-// Purges granule by granule what was refused as a whole: one locked page must not keep the rest.
+// Purges chunk by chunk what was refused as a whole: one locked page must not keep the rest.
 // What is refused stays as it is, no longer counted; from then on nothing is taken for zero.
 static void purge_singly(size_t index, size_t count)
 {
@@ -355,24 +354,24 @@ size_t run_purge_step(void)
             purge_singly(index, count);
         }
         dirty_exchange(index, count, false); // RUN-3
-        add_atomic(&g_run.dirty_granules, -count);
+        add_atomic(&g_run.dirty_chunks, -count);
         g_run.purges++;
-        g_run.purged_granules += count;
-        live_event(MYALLOC_LIVE_EVENT_PURGE, granule_map_address(index), count << GRANULE_SHIFT);
+        g_run.purged_chunks += count;
+        live_event(MYALLOC_LIVE_EVENT_PURGE, page_map_address(index), count << CHUNK_SHIFT);
     }
     lock_release(&g_run.lock);
-    return count << GRANULE_SHIFT;
+    return count << CHUNK_SHIFT;
 }
 
 // Takes [first, end) out of the map; the free run that it ends is cut short.
 static void forget_end(size_t first, size_t end)
 {
-    size_t run = end - granule_map_entry(end - 1)->length;
+    size_t run = end - page_map_entry(end - 1)->length;
     free_run_remove(run);
     size_t dirty = dirty_exchange(first, end - first, false);
-    add_atomic(&g_run.dirty_granules, -dirty);
-    g_run.purged_granules += dirty; // given back too: high_index stays, to see it come again
-    mark(first, end - first, GRANULE_NONE);
+    add_atomic(&g_run.dirty_chunks, -dirty);
+    g_run.purged_chunks += dirty; // given back too: high_index stays, to see it come again
+    mark(first, end - first, CHUNK_NONE);
     if (first > run) {
         free_run_insert(run, first - run);
     }
@@ -382,15 +381,15 @@ size_t run_trim(size_t keep_bytes)
 {
     size_t trimmed = 0;
     lock_acquire(&g_run.lock);
-    size_t end = granule_map_count();
+    size_t end = page_map_count();
     size_t length = end_run_length();
-    size_t kept = min_size(length, (keep_bytes + GRANULE_BYTES - 1) >> GRANULE_SHIFT);
+    size_t kept = min_size(length, (keep_bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT);
     // Whole pages, so that the next growth begins where this one ends.
-    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
-    size_t first = align_index(end - length + kept, page_granules);
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    size_t first = align_index(end - length + kept, page_chunks);
     if (first < end && region_shrink(first)) {
         forget_end(first, end);
-        trimmed = (end - first) << GRANULE_SHIFT;
+        trimmed = (end - first) << CHUNK_SHIFT;
     }
     lock_release(&g_run.lock);
     return trimmed;
@@ -399,10 +398,10 @@ size_t run_trim(size_t keep_bytes)
 // Gives the addresses of the whole pages of a free run back.
 static size_t punch(size_t run)
 {
-    size_t page_granules = max_size(1, os_page_bytes() >> GRANULE_SHIFT);
-    size_t run_end = run + granule_map_entry(run)->length;
-    size_t first = align_index(run, page_granules);
-    size_t end = align_index(run_end + 1 - page_granules, page_granules);
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    size_t run_end = run + page_map_entry(run)->length;
+    size_t first = align_index(run, page_chunks);
+    size_t end = align_index(run_end + 1 - page_chunks, page_chunks);
     free_run_remove(run);
     if (first > run) {
         free_run_insert(run, first - run);
@@ -410,18 +409,18 @@ static size_t punch(size_t run)
     if (run_end > end) {
         free_run_insert(end, run_end - end);
     }
-    add_atomic(&g_run.dirty_granules, -dirty_exchange(first, end - first, false));
-    mark(first, end - first, GRANULE_NONE);
-    granule_map_forget(first, end - first);
+    add_atomic(&g_run.dirty_chunks, -dirty_exchange(first, end - first, false));
+    mark(first, end - first, CHUNK_NONE);
+    page_map_forget(first, end - first);
     region_punch(first, end - first);
-    return (end - first) << GRANULE_SHIFT;
+    return (end - first) << CHUNK_SHIFT;
 }
 
 size_t run_release_space(void)
 {
     size_t released = run_trim(0); // what lies at the end leaves no gap
     lock_acquire(&g_run.lock);
-    for (size_t run = fit_find(SPACE_GRANULES_MIN); run != 0; run = fit_find(SPACE_GRANULES_MIN)) {
+    for (size_t run = fit_find(SPACE_CHUNKS_MIN); run != 0; run = fit_find(SPACE_CHUNKS_MIN)) {
         released += punch(run);
     }
     lock_release(&g_run.lock);
@@ -432,24 +431,24 @@ size_t run_release_space(void)
 
 size_t run_end_free_bytes(void)
 {
-    return atomic_load_explicit(&g_run.end_granules, memory_order_relaxed) << GRANULE_SHIFT;
+    return atomic_load_explicit(&g_run.end_chunks, memory_order_relaxed) << CHUNK_SHIFT;
 }
 
 size_t run_dirty_bytes(void)
 {
-    return atomic_load_explicit(&g_run.dirty_granules, memory_order_relaxed) << GRANULE_SHIFT;
+    return atomic_load_explicit(&g_run.dirty_chunks, memory_order_relaxed) << CHUNK_SHIFT;
 }
 
 size_t run_used_bytes(void)
 {
-    return atomic_load_explicit(&g_run.used_granules, memory_order_relaxed) << GRANULE_SHIFT;
+    return atomic_load_explicit(&g_run.used_chunks, memory_order_relaxed) << CHUNK_SHIFT;
 }
 
 void run_refaults(size_t *purged, size_t *retaken)
 {
     lock_acquire(&g_run.lock);
-    *purged = g_run.purged_granules;
-    *retaken = g_run.retaken_granules;
+    *purged = g_run.purged_chunks;
+    *retaken = g_run.retaken_chunks;
     lock_release(&g_run.lock);
 }
 
@@ -457,13 +456,13 @@ struct run_stats run_stats(void)
 {
     lock_acquire(&g_run.lock);
     struct run_stats stats = {
-        .used_granules = atomic_load_explicit(&g_run.used_granules, memory_order_relaxed),
-        .used_granules_max = g_run.used_granules_max,
-        .free_granules = g_run.free_granules,
-        .dirty_granules = atomic_load_explicit(&g_run.dirty_granules, memory_order_relaxed),
+        .used_chunks = atomic_load_explicit(&g_run.used_chunks, memory_order_relaxed),
+        .used_chunks_max = g_run.used_chunks_max,
+        .free_chunks = g_run.free_chunks,
+        .dirty_chunks = atomic_load_explicit(&g_run.dirty_chunks, memory_order_relaxed),
         .free_runs = g_run.free_runs,
         .purges = g_run.purges,
-        .purged_bytes = g_run.purged_granules << GRANULE_SHIFT,
+        .purged_bytes = g_run.purged_chunks << CHUNK_SHIFT,
         .region = region_stats(),
     };
     lock_release(&g_run.lock);
@@ -472,31 +471,31 @@ struct run_stats run_stats(void)
 
 void run_check(void)
 {
-    size_t free_granules = 0;
+    size_t free_chunks = 0;
     size_t free_runs = 0;
     size_t dirty = 0;
     lock_acquire(&g_run.lock);
-    size_t end = granule_map_count();
+    size_t end = page_map_count();
     for (size_t i = 1; i < end; i++) {
-        dirty += granule_map_is_dirty(i);
+        dirty += page_map_is_dirty(i);
         if (!is_free(i)) {
             continue;
         }
-        size_t length = granule_map_entry(i)->length;
+        size_t length = page_map_entry(i)->length;
         VERIFY(i + length <= end);
-        VERIFY(granule_map_entry(i + length - 1)->length == length); // RUN-1
+        VERIFY(page_map_entry(i + length - 1)->length == length); // RUN-1
         VERIFY(is_free(i + length - 1));
         VERIFY(!is_free(i + length)); // RUN-2
         for (size_t k = i + 1; k < i + length; k++) {
-            dirty += granule_map_is_dirty(k);
+            dirty += page_map_is_dirty(k);
         }
-        free_granules += length;
+        free_chunks += length;
         free_runs++;
         i += length - 1;
     }
-    VERIFY(free_granules == g_run.free_granules);
+    VERIFY(free_chunks == g_run.free_chunks);
     VERIFY(free_runs == g_run.free_runs);
-    VERIFY(dirty == atomic_load_explicit(&g_run.dirty_granules, memory_order_relaxed)); // RUN-3
+    VERIFY(dirty == atomic_load_explicit(&g_run.dirty_chunks, memory_order_relaxed)); // RUN-3
     lock_release(&g_run.lock);
 }
 

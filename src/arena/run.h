@@ -1,4 +1,4 @@
-/* run.h - runs of granules, free and in use: taking, giving, growing in place, coalescing.
+/* run.h - runs of chunks, free and in use: taking, giving, growing in place, coalescing.
  *
  * All functions take LOCK_RUN themselves and may be called from any thread.
  */
@@ -11,10 +11,10 @@
 #include <stddef.h>
 
 struct run_stats {
-    size_t used_granules;     // handed out
-    size_t used_granules_max; // since the start
-    size_t free_granules;
-    size_t dirty_granules; // free, perhaps resident
+    size_t used_chunks;     // handed out
+    size_t used_chunks_max; // since the start
+    size_t free_chunks;
+    size_t dirty_chunks; // free, perhaps resident
     size_t free_runs;
     size_t purges; // madvise calls
     size_t purged_bytes;
@@ -23,17 +23,17 @@ struct run_stats {
 
 bool run_start(bool use_break);
 
-// A run whose first granule is at a multiple of `alignment` granules (a power of two) in the
+// A run whose first chunk is at a multiple of `alignment` chunks (a power of two) in the
 // address space; 0 without memory. *clean: all bytes are zero. Without `may_grow` the break stays.
 size_t run_take(size_t length, size_t alignment, bool may_grow, bool *clean);
 
 // Gives a run back; its neighbours are joined with it.
 void run_give(size_t index, size_t length);
 
-// Adds `more` granules behind a run in use: from the free neighbour, or over the break.
+// Adds `more` chunks behind a run in use: from the free neighbour, or over the break.
 bool run_extend(size_t index, size_t length, size_t more, bool *clean);
 
-// Purges the highest dirty free granules, at most PURGE_STEP_BYTES of them; bytes given back.
+// Purges the highest dirty free chunks, at most PURGE_STEP_BYTES of them; bytes given back.
 size_t run_purge_step(void);
 
 // Lowers the break over a free run at its end of more than `keep_bytes`; bytes given back.
@@ -48,7 +48,7 @@ size_t run_end_free_bytes(void);
 // Cheap looks without the lock, for the decision whether to purge.
 size_t run_dirty_bytes(void);
 size_t run_used_bytes(void);
-// Granules purged, and granules purged and then taken again, since the start.
+// Chunks purged, and chunks purged and then taken again, since the start.
 void run_refaults(size_t *purged, size_t *retaken);
 
 struct run_stats run_stats(void);

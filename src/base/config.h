@@ -18,10 +18,10 @@
 
 #define BLOCK_ALIGN_BYTES 16 // max_align_t, and what SSE code expects of malloc
 
-// A granule is the unit of the region: four pages of 4 KiB. Smaller slabs fragment less memory
+// A chunk is the unit of the region: four pages of 4 KiB. Smaller slabs fragment less memory
 // between threads (threads x classes x slab / 2), larger ones are entered more seldom.
-#define GRANULE_SHIFT 14
-#define GRANULE_BYTES (1UL << GRANULE_SHIFT)
+#define CHUNK_SHIFT 14
+#define CHUNK_BYTES (1UL << CHUNK_SHIFT)
 
 #define SMALL_BYTES_MAX       1024UL  // last small class: blocks linked through themselves
 #define MEDIUM_BYTES_MAX      32768UL // last medium class: masks and magazines
@@ -30,7 +30,7 @@
 #define PAGE_AND_HEADER_BYTES 4608U // what databases and buffers ask for: 5120 would waste a sixth
 #define CLASSES               (SMALL_CLASSES + MEDIUM_CLASSES)
 #define MEDIUM_BLOCKS_MAX     64 // one bit each in a 64-bit mask
-#define SMALL_BLOCKS_MAX      (GRANULE_BYTES / BLOCK_ALIGN_BYTES)
+#define SMALL_BLOCKS_MAX      (CHUNK_BYTES / BLOCK_ALIGN_BYTES)
 
 // Carving step: memory that no block needs yet stays untouched.
 #define CARVE_BYTES 4096UL
@@ -40,8 +40,8 @@
 #define LARGE_BYTES_LIMIT (32UL * 1024 * 1024) // M_MMAP_THRESHOLD may not exceed it (as in glibc)
 
 // The break grows by an eighth of the heap: few system calls, at most 12.5 % of untouched reserve.
-#define GROW_BYTES_MIN (CONFIG_TINY ? GRANULE_BYTES : 256UL * 1024)
-#define GROW_BYTES_MAX (CONFIG_TINY ? 4 * GRANULE_BYTES : 32UL * 1024 * 1024)
+#define GROW_BYTES_MIN (CONFIG_TINY ? CHUNK_BYTES : 256UL * 1024)
+#define GROW_BYTES_MAX (CONFIG_TINY ? 4 * CHUNK_BYTES : 32UL * 1024 * 1024)
 // Distance that the mmap break keeps from the program break: room for other users of sbrk.
 #define GROW_GAP_BYTES (64UL * 1024 * 1024)
 
@@ -54,7 +54,7 @@
 #define RETAIN_BYTES_MIN (CONFIG_TINY ? 0UL : 512UL * 1024)
 #define RETAIN_BYTES_MAX (64UL * 1024 * 1024)
 #define PURGE_STEP_BYTES (1024UL * 1024) // one madvise under the lock: at most some 60 us
-#define TRIM_BYTES_MIN   (CONFIG_TINY ? 2 * GRANULE_BYTES : 1024UL * 1024)
+#define TRIM_BYTES_MIN   (CONFIG_TINY ? 2 * CHUNK_BYTES : 1024UL * 1024)
 
 // Freed huge mappings that may stay (huge.c).
 #define HUGE_CACHE_ENTRIES   (CONFIG_TINY ? 2 : 32)
@@ -79,7 +79,7 @@ static_assert(CONFIG_TINY == 0 || CONFIG_TINY == 1, "a switch");
 static_assert((MYALLOC_FORCE_PAGE & (MYALLOC_FORCE_PAGE - 1)) == 0, "a power of two");
 static_assert(MYALLOC_FORCE_PAGE <= 65536, "the largest page that Linux has");
 static_assert(SMALL_BLOCKS_MAX <= 1024, "remote bitmaps hold 1024 bits");
-static_assert(MEDIUM_BYTES_MAX % GRANULE_BYTES == 0, "large blocks begin at whole granules");
-static_assert(GROW_BYTES_MIN % GRANULE_BYTES == 0, "growth in granules");
+static_assert(MEDIUM_BYTES_MAX % CHUNK_BYTES == 0, "large blocks begin at whole chunks");
+static_assert(GROW_BYTES_MIN % CHUNK_BYTES == 0, "growth in chunks");
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Owns:       nothing.
  * Threads:    one.
- * Invariants: HEAP-1  any process gets a picture: under the library its granules, else the pages
+ * Invariants: HEAP-1  any process gets a picture: under the library its chunks, else the pages
  *                     of [heap] that are resident, as the kernel tells.
  */
 #include "cli/commands.h"

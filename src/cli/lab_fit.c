@@ -214,13 +214,13 @@ static void show_long(struct lab *lab)
                                   "많은데 이어져 있지 않다. 탐색은 한 번 고르면서 살펴본 빈 조각의 "
                                   "수다. 최적 적합은 모두 살펴보므로 느리고, 분리 적합은 거의 찾지 "
                                   "않지만 안쪽 낭비가 있다. 그래서 myalloc은 섞어 쓴다: 작은 "
-                                  "블록은 분리 적합, 큰 블록의 granule은 최초와 최적 사이에서 "
+                                  "블록은 분리 적합, 큰 블록의 chunk는 최초와 최적 사이에서 "
                                   "고르고 병합한다."
                                 : "Fragmentation is 1 - (longest free piece / all free units): "
                                   "many units are free, but not in one piece. Looks are the free "
                                   "pieces examined per search. Best fit looks at all of them, so "
                                   "it is slow; segregated fit hardly searches, but wastes inside. "
-                                  "So myalloc mixes: small blocks segregated; granules of large "
+                                  "So myalloc mixes: small blocks segregated; chunks of large "
                                   "blocks between first and best, coalesced.");
 }
 

@@ -205,9 +205,9 @@ static const struct {
      "콜 한 번으로 여러 malloc을 해결하려는 것이다. glibc는 132 KiB로 시작한다."},
     {"b = malloc(400 KiB), written", "b = malloc(400 KiB), 그리고 쓰기",
      "glibc gives blocks of 128 KiB and more a mapping of their own. myalloc keeps blocks up to "
-     "about 1 MiB in the heap, as a run of 16-KiB granules: no mmap and no munmap for each.",
+     "about 1 MiB in the heap, as a run of 16-KiB chunks: no mmap and no munmap for each.",
      "glibc는 128 KiB 이상인 블록에 따로 매핑을 준다. myalloc은 약 1 MiB까지는 힙 안에 16 KiB "
-     "granule을 이어서 준다. 블록마다 mmap과 munmap을 부르지 않으려는 것이다."},
+     "chunk를 이어서 준다. 블록마다 mmap과 munmap을 부르지 않으려는 것이다."},
     {"free(a)", "free(a)",
      "[heap] does not shrink, and RSS hardly changes: free gave the block back to the allocator, "
      "not to the kernel. The next malloc will use it.",

@@ -83,13 +83,11 @@ static const char *header_fault(const struct myalloc_live *page)
     }
     const bool has_layout =
         header->header_bytes == sizeof(*header) && header->page_bytes == sizeof(*page);
-    const uint32_t granule = header->granule_bytes;
-    const bool has_granule =
-        granule >= 4096 && granule <= 1u << 24 && (granule & (granule - 1)) == 0;
+    const uint32_t chunk = header->chunk_bytes;
+    const bool has_chunk = chunk >= 4096 && chunk <= 1u << 24 && (chunk & (chunk - 1)) == 0;
     const bool has_state =
         header->state == MYALLOC_LIVE_RUNNING || header->state == MYALLOC_LIVE_ENDED;
-    if (!has_layout || !has_granule || !has_state ||
-        header->class_count > MYALLOC_LIVE_CLASSES_MAX) {
+    if (!has_layout || !has_chunk || !has_state || header->class_count > MYALLOC_LIVE_CLASSES_MAX) {
         return "the header of the live page is damaged";
     }
     return NULL;
@@ -117,14 +115,14 @@ static void bound_fields(struct myalloc_live *page)
                               region->base <= UINT64_MAX - region->bytes;
         region->kind = is_sound ? region->kind : MYALLOC_LIVE_REGION_UNUSED;
     }
-    struct myalloc_live_granules *const granules = &page->granules;
-    const uint64_t shift = granules->shift <= SHIFT_MAX ? granules->shift : SHIFT_MAX;
-    const uint64_t count_max = (uint64_t)MYALLOC_LIVE_GRANULES_MAX << shift;
-    granules->shift = shift;
-    granules->count = granules->count <= count_max ? granules->count : count_max;
-    const uint64_t bytes_max = UINT64_MAX - granules->base;
-    if (granules->count > bytes_max / page->header.granule_bytes) {
-        granules->count = 0;
+    struct myalloc_live_chunks *const chunks = &page->chunks;
+    const uint64_t shift = chunks->shift <= SHIFT_MAX ? chunks->shift : SHIFT_MAX;
+    const uint64_t count_max = (uint64_t)MYALLOC_LIVE_CHUNKS_MAX << shift;
+    chunks->shift = shift;
+    chunks->count = chunks->count <= count_max ? chunks->count : count_max;
+    const uint64_t bytes_max = UINT64_MAX - chunks->base;
+    if (chunks->count > bytes_max / page->header.chunk_bytes) {
+        chunks->count = 0;
     }
 }
 
@@ -143,7 +141,7 @@ struct myalloc_live *live_page_read(int fd, const char **why)
             free(page);
             return NULL;
         }
-        if (page->granules.sequence % 2 == 0) {
+        if (page->chunks.sequence % 2 == 0) {
             break;
         }
     }

@@ -50,19 +50,19 @@ const char *cell_kind_id(enum cell_kind kind)
 
 void occupancy_of_page(struct occupancy *occupancy, const struct myalloc_live *page)
 {
-    const struct myalloc_live_granules *const granules = &page->granules;
-    const uint64_t shift = granules->shift;
-    const uint64_t cells = (granules->count + (1ull << shift) - 1) >> shift;
+    const struct myalloc_live_chunks *const chunks = &page->chunks;
+    const uint64_t shift = chunks->shift;
+    const uint64_t cells = (chunks->count + (1ull << shift) - 1) >> shift;
     *occupancy = (struct occupancy){
-        .base = granules->base,
-        .cell_bytes = (uint64_t)page->header.granule_bytes << shift,
-        .count = cells < MYALLOC_LIVE_GRANULES_MAX ? (size_t)cells : MYALLOC_LIVE_GRANULES_MAX,
+        .base = chunks->base,
+        .cell_bytes = (uint64_t)page->header.chunk_bytes << shift,
+        .count = cells < MYALLOC_LIVE_CHUNKS_MAX ? (size_t)cells : MYALLOC_LIVE_CHUNKS_MAX,
     };
     occupancy->cells = tool_allocate(occupancy->count * sizeof(struct cell));
     for (size_t i = 0; i < occupancy->count; i++) {
-        const uint8_t byte = granules->cells[i];
+        const uint8_t byte = chunks->cells[i];
         const uint8_t state = byte & 15;
-        occupancy->cells[i].kind = state <= MYALLOC_LIVE_GRANULE_FOREIGN ? state : CELL_FOREIGN;
+        occupancy->cells[i].kind = state <= MYALLOC_LIVE_CHUNK_FOREIGN ? state : CELL_FOREIGN;
         occupancy->cells[i].fill = byte >> 4;
     }
 }

@@ -5,14 +5,14 @@
 
 #include "cli/live_page.h"
 
-/* The first six are the library's states of a granule; the others are pages of any program. */
+/* The first six are the library's states of a chunk; the others are pages of any program. */
 enum cell_kind {
-    CELL_CLEAN = MYALLOC_LIVE_GRANULE_CLEAN,
-    CELL_DIRTY = MYALLOC_LIVE_GRANULE_DIRTY,
-    CELL_SMALL = MYALLOC_LIVE_GRANULE_SMALL,
-    CELL_MEDIUM = MYALLOC_LIVE_GRANULE_MEDIUM,
-    CELL_LARGE = MYALLOC_LIVE_GRANULE_LARGE,
-    CELL_FOREIGN = MYALLOC_LIVE_GRANULE_FOREIGN,
+    CELL_CLEAN = MYALLOC_LIVE_CHUNK_CLEAN,
+    CELL_DIRTY = MYALLOC_LIVE_CHUNK_DIRTY,
+    CELL_SMALL = MYALLOC_LIVE_CHUNK_SMALL,
+    CELL_MEDIUM = MYALLOC_LIVE_CHUNK_MEDIUM,
+    CELL_LARGE = MYALLOC_LIVE_CHUNK_LARGE,
+    CELL_FOREIGN = MYALLOC_LIVE_CHUNK_FOREIGN,
     CELL_ABSENT,
     CELL_RESIDENT,
     CELL_KINDS,
@@ -37,7 +37,7 @@ struct occupancy_findings {
     size_t pin;                 // [const] index of the highest used cell; `count` if none is used
 };
 
-/* The granules of the library's first region. */
+/* The chunks of the library's first region. */
 void occupancy_of_page(struct occupancy *occupancy, const struct myalloc_live *page);
 
 /* The pages of a mapping, resident or not. Returns false if the kernel does not tell. */

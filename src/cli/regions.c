@@ -182,7 +182,7 @@ static bool classify_ours(struct region *region, const struct myalloc_live *page
         }
         if (kind == MYALLOC_LIVE_REGION_BRK) {
             set(region, REGION_HEAP,
-                "libmyalloc's heap on the program break: granules of 16 KiB, cut into small and "
+                "libmyalloc's heap on the program break: chunks of 16 KiB, cut into small and "
                 "medium blocks or given out whole.");
         } else if (kind == MYALLOC_LIVE_REGION_TABLE) {
             set(region, m->permissions[0] == '-' ? REGION_RESERVED : REGION_ANON,

@@ -18,7 +18,7 @@
 #define SINGLE_BYTES (64UL * 1024) // a longer block of a basin of any size has a tray of its own
 #define HELD_SHIFT   2             // the next tray is a quarter of all before
 
-static_assert((TRAY_GRANULES - 1) * GRANULE_BYTES >= SINGLE_BYTES, "a new tray has the piece");
+static_assert((TRAY_CHUNKS - 1) * CHUNK_BYTES >= SINGLE_BYTES, "a new tray has the piece");
 
 static struct {
     struct lock lock;
@@ -125,13 +125,13 @@ void *basin_take(struct basin *basin, size_t bytes)
     return ptr;
 }
 
-// Granules that a new tray should have: few at first, more as the basin grows.
+// Chunks that a new tray should have: few at first, more as the basin grows.
 static size_t wish(struct basin *basin)
 {
     basin_lock(basin);
-    size_t granules = basin->held_bytes >> (GRANULE_SHIFT + HELD_SHIFT);
+    size_t chunks = basin->held_bytes >> (CHUNK_SHIFT + HELD_SHIFT);
     basin_unlock(basin);
-    return clamp_size(granules, TRAY_GRANULES, TRAY_GRANULES_MAX);
+    return clamp_size(chunks, TRAY_CHUNKS, TRAY_CHUNKS_MAX);
 }
 
 void *basin_take_anew(struct basin *basin, size_t bytes)

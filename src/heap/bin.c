@@ -84,23 +84,23 @@ static void list_append(struct list *list, void *ptr)
     list->count++;
 }
 
-static inline bool is_in(const struct granule *slab, const void *ptr)
+static inline bool is_in(const struct chunk *slab, const void *ptr)
 {
-    return (uintptr_t)ptr - (uintptr_t)granule_map_address(granule_map_index(slab)) < GRANULE_BYTES;
+    return (uintptr_t)ptr - (uintptr_t)page_map_address(page_map_index(slab)) < CHUNK_BYTES;
 }
 
 // Those of one slab, or, NULL, those of the heap's slabs that are not active.
-static bool is_wanted(const struct heap *heap, const struct granule *wanted, const void *ptr)
+static bool is_wanted(const struct heap *heap, const struct chunk *wanted, const void *ptr)
 {
     if (wanted != NULL) {
         return is_in(wanted, ptr);
     }
-    const struct granule *slab = granule_map_entry(granule_map_find(ptr));
-    return granule_owner(slab) == heap && granule_state(slab) != GRANULE_ACTIVE;
+    const struct chunk *slab = page_map_entry(page_map_find(ptr));
+    return chunk_owner(slab) == heap && chunk_state(slab) != CHUNK_ACTIVE;
 }
 
 // Takes the wanted blocks out of a bin.
-static struct list split(struct heap *heap, unsigned class, const struct granule *wanted)
+static struct list split(struct heap *heap, unsigned class, const struct chunk *wanted)
 {
     struct list taken = {NULL, NULL, 0};
     struct list rest = {NULL, NULL, 0};
@@ -118,7 +118,7 @@ static struct list split(struct heap *heap, unsigned class, const struct granule
 }
 
 // Takes all of a bin when they are of one slab; else none.
-static struct list take_all_of(struct heap *heap, const struct granule *slab)
+static struct list take_all_of(struct heap *heap, const struct chunk *slab)
 {
     void *first = heap->bins[slab->class];
     struct list all = {first, NULL, 0};
@@ -133,7 +133,7 @@ static struct list take_all_of(struct heap *heap, const struct granule *slab)
     return all;
 }
 
-void bin_unload(struct heap *heap, struct granule *slab)
+void bin_unload(struct heap *heap, struct chunk *slab)
 {
     unsigned class = slab->class;
     struct list own = take_all_of(heap, slab);

@@ -62,7 +62,7 @@ void *bin_load(struct heap *heap, unsigned class, void *list, unsigned count);
 void bin_close(struct heap *heap, unsigned class);
 
 // Takes the blocks of a slab out of the bin of its class and puts them on its list again.
-void bin_unload(struct heap *heap, struct granule *slab);
+void bin_unload(struct heap *heap, struct chunk *slab);
 
 // Takes all blocks but those of the active slab and of other heaps' slabs out of a bin, which is
 // closed; linked, or NULL.

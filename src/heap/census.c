@@ -3,7 +3,7 @@
  * Owns:       nothing.
  * Threads:    any; reads what others write, so a count may be a moment old.
  * Locks:      none, but transfer_count() below tries LOCK_TRANSFER.
- * Invariants: CENSUS-1  entries below granule_map_count() are always readable memory.
+ * Invariants: CENSUS-1  entries below page_map_count() are always readable memory.
  */
 #include "heap/census.h"
 
@@ -16,9 +16,9 @@
 
 #include <string.h>
 
-static void count_small(struct census *census, const struct granule *slab)
+static void count_small(struct census *census, const struct chunk *slab)
 {
-    const struct remote *remote = granule_map_remote(granule_map_index(slab));
+    const struct remote *remote = page_map_remote(page_map_index(slab));
     struct census_class *class = &census->classes[slab->class];
     size_t free =
         slab_free_count(slab) + atomic_load_explicit(&remote->count, memory_order_relaxed);
@@ -26,7 +26,7 @@ static void count_small(struct census *census, const struct granule *slab)
     class->live_blocks += free < slab->carved ? slab->carved - free : 0;
 }
 
-static void count_medium(struct census *census, const struct granule *slab)
+static void count_medium(struct census *census, const struct chunk *slab)
 {
     struct census_class *class = &census->classes[slab->class];
     size_t live = medium_live_count(slab);
@@ -35,34 +35,34 @@ static void count_medium(struct census *census, const struct granule *slab)
     class->cached_blocks += slab->carved - live - (size_t)__builtin_popcountll(slab->mask);
 }
 
-static void count_rack(struct census *census, const struct granule *entry)
+static void count_rack(struct census *census, const struct chunk *entry)
 {
     const struct rack *rack = rack_of(entry);
     // Once, where it begins; none of blocks of no bytes.
-    if (granule_map_find(rack->start) == granule_map_index(entry) && rack->class < CLASSES) {
+    if (page_map_find(rack->start) == page_map_index(entry) && rack->class < CLASSES) {
         struct census_class *class = &census->classes[rack->class];
         class->slabs++;
         class->live_blocks += rack_live_count(rack, &census->slack_bytes);
     }
 }
 
-RACY_READER static void count_granules(struct census *census)
+RACY_READER static void count_chunks(struct census *census)
 {
-    for (size_t i = 1; i < granule_map_count(); i++) { // CENSUS-1
-        const struct granule *entry = granule_map_entry(i);
-        enum granule_state state = granule_state(entry);
-        if (granule_is_small(entry)) {
+    for (size_t i = 1; i < page_map_count(); i++) { // CENSUS-1
+        const struct chunk *entry = page_map_entry(i);
+        enum chunk_state state = chunk_state(entry);
+        if (chunk_is_small(entry)) {
             count_small(census, entry);
-        } else if (state == GRANULE_MEDIUM) {
+        } else if (state == CHUNK_MEDIUM) {
             count_medium(census, entry);
-        } else if (state == GRANULE_RACK) {
+        } else if (state == CHUNK_RACK) {
             count_rack(census, entry);
-        } else if (state == GRANULE_LARGE || state == GRANULE_FENCE) {
+        } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;
-        } else if (state == GRANULE_BASIN) {
+        } else if (state == CHUNK_BASIN) {
             census->tray_count++;
-            census->tray_bytes += (size_t)entry->length << GRANULE_SHIFT;
+            census->tray_bytes += (size_t)entry->length << CHUNK_SHIFT;
         }
     }
 }
@@ -92,7 +92,7 @@ RACY_READER static void count_heap(struct census *census, const struct heap *hea
 void census_take(struct census *census, const struct heap *own)
 {
     memset(census, 0, sizeof *census);
-    count_granules(census);
+    count_chunks(census);
     for (const struct heap *heap = orphan_next_heap(NULL); heap != NULL;
          heap = orphan_next_heap(heap)) {
         count_heap(census, heap, heap == own);

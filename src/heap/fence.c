@@ -61,13 +61,13 @@ void fence_start(bool purges)
 }
 
 // Nothing else counts down in a run like this.
-static bool is_guarded(const struct granule *head)
+static bool is_guarded(const struct chunk *head)
 {
     return head->left != 0;
 }
 
 // Of the block's beginning, that can be read: what it needs, or more once it grew.
-static size_t shown_bytes(const struct granule *head)
+static size_t shown_bytes(const struct chunk *head)
 {
     return head->armed * os_page_bytes();
 }
@@ -93,7 +93,7 @@ static void check_open(const struct waiting *waiting, const void *caller)
 {
     const char *block = waiting->start + os_page_bytes();
     if (waiting->shown != 0 && !is_all_zero(block, waiting->shown)) { // FENCE-3
-        size_t bytes = granule_map_entry(granule_map_find(waiting->start))->usable_bytes;
+        size_t bytes = page_map_entry(page_map_find(waiting->start))->usable_bytes;
         die_write_after_free(block, bytes, caller);
     }
 }
@@ -112,8 +112,8 @@ static void release(struct waiting waiting, const void *caller)
         huge_give(waiting.start);
         return;
     }
-    size_t index = granule_map_find(waiting.start);
-    struct granule *head = granule_map_entry(index);
+    size_t index = page_map_find(waiting.start);
+    struct chunk *head = page_map_entry(index);
     if (is_guarded(head)) {
         protect_unreserve(ROWS);
     }
@@ -197,22 +197,22 @@ static bool is_waiting(const char *start)
 
 // ---- large ----
 
-// Granules of a run that holds `bytes`: an eighth more at most, so that others of about its size
+// Chunks of a run that holds `bytes`: an eighth more at most, so that others of about its size
 // can use it again.
 static size_t length_for(size_t bytes)
 {
-    size_t length = (bytes + GRANULE_BYTES - 1) >> GRANULE_SHIFT;
+    size_t length = (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
     return align_up(length, length < 8 ? 1 : (size_t)1 << (log2_floor(length) - 3));
 }
 
-static size_t run_bytes(const struct granule *head)
+static size_t run_bytes(const struct chunk *head)
 {
-    return (size_t)head->length << GRANULE_SHIFT;
+    return (size_t)head->length << CHUNK_SHIFT;
 }
 
-static char *run_start_of(const struct granule *head)
+static char *run_start_of(const struct chunk *head)
 {
-    return granule_map_address(granule_map_index(head));
+    return page_map_address(page_map_index(head));
 }
 
 // Whole pages, with room for a canary unless the block ends where they do.
@@ -222,7 +222,7 @@ static size_t pages_for(size_t bytes)
     return bytes % page == 0 ? bytes : align_up(bytes + CANARY_BYTES, page);
 }
 
-static void write_canary(const struct granule *head)
+static void write_canary(const struct chunk *head)
 {
     char *block = fence_block(head);
     size_t slack = shown_bytes(head) - head->usable_bytes;
@@ -231,7 +231,7 @@ static void write_canary(const struct granule *head)
     }
 }
 
-static void check_canary(const struct granule *head, const void *caller)
+static void check_canary(const struct chunk *head, const void *caller)
 {
     const char *block = fence_block(head);
     size_t bytes = head->usable_bytes;
@@ -242,15 +242,15 @@ static void check_canary(const struct granule *head, const void *caller)
 }
 
 // `shown` bytes of the block can be read.
-static void mark_run(struct granule *head, size_t length, char *block, size_t bytes, size_t shown)
+static void mark_run(struct chunk *head, size_t length, char *block, size_t bytes, size_t shown)
 {
     head->length = (uint32_t)length;
     head->usable_bytes = bytes;
     head->armed = (uint32_t)(shown / os_page_bytes());
     head->free = block;
-    granule_map_mark_body(head, length);
-    granule_set_owner(head, NULL);
-    granule_set_state(head, GRANULE_FENCE);
+    page_map_mark_body(head, length);
+    chunk_set_owner(head, NULL);
+    chunk_set_state(head, CHUNK_FENCE);
     write_canary(head);
 }
 
@@ -276,7 +276,7 @@ static bool open_waiting(struct waiting *waiting, char *block, size_t pages, con
 // A run that waited: only the block's pages become readable.
 static char *reuse_run(size_t bytes, size_t length, const void *caller)
 {
-    struct waiting waiting = take_waiting(length << GRANULE_SHIFT, false);
+    struct waiting waiting = take_waiting(length << CHUNK_SHIFT, false);
     if (waiting.start == NULL) {
         return NULL;
     }
@@ -285,8 +285,8 @@ static char *reuse_run(size_t bytes, size_t length, const void *caller)
         release(waiting, caller);
         return NULL;
     }
-    struct granule *head = granule_map_entry(granule_map_find(waiting.start));
-    mark_run(head, waiting.bytes >> GRANULE_SHIFT, block, bytes, waiting.shown);
+    struct chunk *head = page_map_entry(page_map_find(waiting.start));
+    mark_run(head, waiting.bytes >> CHUNK_SHIFT, block, bytes, waiting.shown);
     return block;
 }
 
@@ -301,20 +301,20 @@ static char *take_run(size_t bytes, size_t room, size_t alignment, const void *c
         return block;
     }
     bool clean;
-    size_t index = arena_take(length, max_size(alignment >> GRANULE_SHIFT, 1), &clean);
+    size_t index = arena_take(length, max_size(alignment >> CHUNK_SHIFT, 1), &clean);
     if (index == 0) {
         return NULL;
     }
-    char *start = granule_map_address(index);
+    char *start = page_map_address(index);
     block = start + front;
     if (!clean) {
         protect_clear(block, pages);
     }
-    struct granule *head = granule_map_entry(index);
+    struct chunk *head = page_map_entry(index);
     head->left = protect_reserve(ROWS);
     if (is_guarded(head)) { // what is refused stays readable, no more
         protect_hide(start, front);
-        protect_hide(block + pages, (length << GRANULE_SHIFT) - front - pages);
+        protect_hide(block + pages, (length << CHUNK_SHIFT) - front - pages);
     }
     mark_run(head, length, block, bytes, pages);
     live_count();
@@ -322,7 +322,7 @@ static char *take_run(size_t bytes, size_t room, size_t alignment, const void *c
 }
 
 // What a short block that was freed leaves readable: to hide it costs more than to make it zero.
-static size_t leave_open(const struct granule *head)
+static size_t leave_open(const struct chunk *head)
 {
     size_t shown = shown_bytes(head);
     char *block = fence_block(head);
@@ -334,12 +334,12 @@ static size_t leave_open(const struct granule *head)
     return shown;
 }
 
-static void give_run(struct granule *head, const void *caller)
+static void give_run(struct chunk *head, const void *caller)
 {
     check_canary(head, caller);
     // A body without a head, so that a second free is noticed.
     head->head_distance = 0;
-    granule_set_state(head, GRANULE_BODY);
+    chunk_set_state(head, CHUNK_BODY);
     size_t shown = is_guarded(head) ? leave_open(head) : 0;
     struct waiting waiting = {run_start_of(head), run_bytes(head), shown, false, false};
     if (!is_guarded(head) || !wait_with(waiting, caller)) {
@@ -347,10 +347,10 @@ static void give_run(struct granule *head, const void *caller)
     }
 }
 
-// Adds granules behind a run for `bytes` in all; false: there are none.
-static bool extend_run(struct granule *head, size_t bytes)
+// Adds chunks behind a run for `bytes` in all; false: there are none.
+static bool extend_run(struct chunk *head, size_t bytes)
 {
-    size_t index = granule_map_index(head);
+    size_t index = page_map_index(head);
     size_t old = head->length;
     size_t length = length_for(bytes);
     bool clean;
@@ -358,15 +358,15 @@ static bool extend_run(struct granule *head, size_t bytes)
         return false;
     }
     head->length = (uint32_t)length;
-    granule_map_mark_body(head, length);
+    page_map_mark_body(head, length);
     if (is_guarded(head)) {
-        protect_hide(granule_map_address(index + old), (length - old) << GRANULE_SHIFT);
+        protect_hide(page_map_address(index + old), (length - old) << CHUNK_SHIFT);
     }
     return true;
 }
 
 // Makes more of a run readable, with some room for the next growth. False: refused.
-static bool show_more(struct granule *head, size_t pages, size_t room)
+static bool show_more(struct chunk *head, size_t pages, size_t room)
 {
     size_t shown = shown_bytes(head);
     size_t wanted = min_size(room, align_up(pages + pages / GROWTH_SHARE, os_page_bytes()));
@@ -378,7 +378,7 @@ static bool show_more(struct granule *head, size_t pages, size_t room)
     return true;
 }
 
-static void show_less(struct granule *head, size_t pages)
+static void show_less(struct chunk *head, size_t pages)
 {
     size_t shown = shown_bytes(head);
     if (is_guarded(head) && protect_hide(fence_block(head) + pages, shown - pages)) {
@@ -386,7 +386,7 @@ static void show_less(struct granule *head, size_t pages)
     }
 }
 
-static void *resize_run(struct granule *head, size_t bytes, const void *caller)
+static void *resize_run(struct chunk *head, size_t bytes, const void *caller)
 {
     char *block = fence_block(head);
     size_t pages = pages_for(bytes);
@@ -523,7 +523,7 @@ void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller
     return block;
 }
 
-bool fence_give(struct granule *head, void *ptr, const void *caller)
+bool fence_give(struct chunk *head, void *ptr, const void *caller)
 {
     if (head == NULL) {
         return give_huge(ptr, caller);
@@ -532,7 +532,7 @@ bool fence_give(struct granule *head, void *ptr, const void *caller)
     return true;
 }
 
-void *fence_resize(struct granule *head, void *ptr, size_t bytes, const void *caller)
+void *fence_resize(struct chunk *head, void *ptr, size_t bytes, const void *caller)
 {
     bool is_huge = bytes >= limit_bytes();
     if (head == NULL) {

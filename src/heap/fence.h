@@ -4,7 +4,7 @@
 #define HEAP_FENCE_H
 
 #include "arena/huge.h"
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ void fence_start(bool purges);
 void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller);
 
 // The block in the run of `head`: where it begins, and its bytes.
-static inline char *fence_block(const struct granule *head)
+static inline char *fence_block(const struct chunk *head)
 {
     return head->free;
 }
@@ -27,10 +27,10 @@ size_t fence_huge_bytes(const void *ptr, bool *is_freed);
 
 // Frees the block in the run of `head`, NULL for the huge block at `ptr`; dies when what is behind
 // it was written over. False: there is no such huge block.
-bool fence_give(struct granule *head, void *ptr, const void *caller);
+bool fence_give(struct chunk *head, void *ptr, const void *caller);
 
 // Resizes without copying: the block, a huge one perhaps moved; NULL when a copy is needed.
-void *fence_resize(struct granule *head, void *ptr, size_t bytes, const void *caller);
+void *fence_resize(struct chunk *head, void *ptr, size_t bytes, const void *caller);
 
 // Gives back what waits; bytes.
 size_t fence_trim(const void *caller);

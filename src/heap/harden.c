@@ -162,7 +162,7 @@ void harden_flush(struct heap *heap)
 
 static NOINLINE COLD NORETURN void complain_of_freed(const char *ptr, const void *caller)
 {
-    const struct rack *rack = rack_of(granule_map_entry(granule_map_find(ptr)));
+    const struct rack *rack = rack_of(page_map_entry(page_map_find(ptr)));
     unsigned record = rack_record(rack, rack_slot_of(rack, ptr));
     die_write_after_free(ptr, rack_bytes_in(rack, record), caller);
 }

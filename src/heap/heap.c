@@ -53,11 +53,11 @@ static void collect_mail(struct heap *heap, bool wait)
 {
     unsigned count = 0;
     for (;;) {
-        struct granule *slab = mail_collect(heap, wait, &count);
+        struct chunk *slab = mail_collect(heap, wait, &count);
         if (slab == NULL) {
             return;
         }
-        if (granule_state(slab) != GRANULE_ACTIVE) {
+        if (chunk_state(slab) != CHUNK_ACTIVE) {
             settle_slab(heap, slab);
         }
     }
@@ -66,14 +66,14 @@ static void collect_mail(struct heap *heap, bool wait)
 // The active slab of a class has nothing left to give: it sleeps until blocks come back.
 static void heap_retire_active(struct heap *heap, unsigned class)
 {
-    struct granule *slab = heap->active[class];
-    struct remote *remote = granule_map_remote(granule_map_index(slab));
+    struct chunk *slab = heap->active[class];
+    struct remote *remote = page_map_remote(page_map_index(slab));
     ASSERT(slab->carved == slab_capacity(slab)); // HEAP-1
     ASSERT(slab_free_count(slab) == 0);
     heap->active[class] = NULL;
     slab_arm(slab, 0, settle_wake_count(slab));
     // seq_cst: see Sleepers in mail.c; pairs with send_locked
-    atomic_store_explicit(&slab->state, GRANULE_FULL, memory_order_seq_cst);
+    atomic_store_explicit(&slab->state, CHUNK_FULL, memory_order_seq_cst);
     if (atomic_load_explicit(&remote->count, memory_order_seq_cst) != 0 &&
         mail_collect_slab(heap, slab) != 0) {
         settle_slab(heap, slab);
@@ -86,8 +86,8 @@ static void heap_retire_active(struct heap *heap, unsigned class)
 static bool send_home(struct mail_round *round, struct heap *heap, void *ptr, bool wait,
                       const void *caller)
 {
-    struct granule *slab = granule_map_entry(granule_map_find(ptr));
-    if (heap != NULL && granule_owner(slab) == heap) {
+    struct chunk *slab = page_map_entry(page_map_find(ptr));
+    if (heap != NULL && chunk_owner(slab) == heap) {
         mail_round_end(round);
         settle_block(heap, slab, ptr);
         return true;
@@ -125,9 +125,9 @@ static bool send_one_home(struct heap *heap, void *ptr, bool wait, const void *c
     return is_home;
 }
 
-void heap_free_home(struct granule *slab, void *ptr, const void *caller)
+void heap_free_home(struct chunk *slab, void *ptr, const void *caller)
 {
-    ASSERT(granule_is_small(slab));
+    ASSERT(chunk_is_small(slab));
     (void)slab;
     send_one_home(NULL, ptr, true, caller);
 }
@@ -174,13 +174,13 @@ static void foreign_flush(struct heap *heap, unsigned class, bool wait)
     list->count = batch.count;
 }
 
-static bool is_inherited(const struct granule *slab)
+static bool is_inherited(const struct chunk *slab)
 {
-    const struct heap *owner = granule_owner(slab);
+    const struct heap *owner = chunk_owner(slab);
     return owner != NULL && owner->is_inherited;
 }
 
-void heap_free_foreign(struct heap *heap, struct granule *slab, void *ptr)
+void heap_free_foreign(struct heap *heap, struct chunk *slab, void *ptr)
 {
     unsigned class = slab->class;
     if (UNLIKELY(atomic_load_explicit(&g_heap.has_inherited, memory_order_relaxed)) &&
@@ -223,7 +223,7 @@ static void sweep_transfer(struct heap *heap, unsigned class)
 
 // ---- refill ----
 
-static struct granule *open_fresh(struct heap *heap, unsigned class, bool may_grow)
+static struct chunk *open_fresh(struct heap *heap, unsigned class, bool may_grow)
 {
     bool clean = false;
     if (UNLIKELY(watch_lists_is_on(heap))) {
@@ -235,13 +235,13 @@ static struct granule *open_fresh(struct heap *heap, unsigned class, bool may_gr
     }
     slab_open(index, class, heap);
     if (clean) {
-        thin_out(heap, GRANULE_BYTES);
+        thin_out(heap, CHUNK_BYTES);
     }
-    return granule_map_entry(index);
+    return page_map_entry(index);
 }
 
 // The blocks at home of an active slab, else newly carved ones; NULL when it has neither.
-static void *draw_list(const struct heap *heap, struct granule *slab, unsigned *count)
+static void *draw_list(const struct heap *heap, struct chunk *slab, unsigned *count)
 {
     if (slab_first(slab) != NULL) {
         return slab_take_list(slab, settle_countdown(heap, slab), count);
@@ -267,7 +267,7 @@ static NOINLINE void *refill_from_new_slab(struct heap *heap, unsigned class, bo
         }
     }
     collect_mail(heap, false);
-    struct granule *slab = partial_take(heap, class);
+    struct chunk *slab = partial_take(heap, class);
     if (slab == NULL) {
         slab = pool_take(class, heap);
         if (slab == NULL) {
@@ -295,7 +295,7 @@ static void *refill_list(struct heap *heap, unsigned class, bool may_grow, unsig
         *count = batch.count;
         return batch.head;
     }
-    struct granule *slab = heap->active[class];
+    struct chunk *slab = heap->active[class];
     if (slab != NULL) {
         void *list = draw_list(heap, slab, count);
         if (list == NULL) {
@@ -322,7 +322,7 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
         arena_tick(); // light activity is enough for memory to go back
         watch_bin(heap, heap->refills / TICK_PERIOD % SMALL_CLASSES);
     }
-    struct granule *slab = heap->active[class];
+    struct chunk *slab = heap->active[class];
     if (UNLIKELY(slab == NULL) || UNLIKELY(slab_first(slab) == NULL)) {
         return refill_long(heap, class, may_grow);
     }
@@ -351,7 +351,7 @@ static void flush_bin(struct heap *heap, unsigned class)
 // The active slab goes where its free blocks put it.
 static void flush_active(struct heap *heap, unsigned class)
 {
-    struct granule *slab = heap->active[class];
+    struct chunk *slab = heap->active[class];
     if (slab == NULL) {
         return;
     }
@@ -380,8 +380,8 @@ COLD size_t heap_purge_pages(struct heap *heap)
 {
     size_t purged = 0;
     for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
-        for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
-            purged += slab_purge_pages(granule_map_entry(i));
+        for (uint32_t i = heap->partial[class]; i != 0; i = page_map_entry(i)->next) {
+            purged += slab_purge_pages(page_map_entry(i));
         }
     }
     return purged;
@@ -401,12 +401,12 @@ void heap_dissolve(struct heap *heap)
 {
     collect_mail(heap, true);
     memset(heap->opened, 0, sizeof heap->opened);
-    for (size_t i = 1; i < granule_map_count(); i++) {
-        struct granule *slab = granule_map_entry(i);
-        if (granule_owner(slab) != heap) {
+    for (size_t i = 1; i < page_map_count(); i++) {
+        struct chunk *slab = page_map_entry(i);
+        if (chunk_owner(slab) != heap) {
             continue;
         }
-        if (granule_state(slab) == GRANULE_PARTIAL) {
+        if (chunk_state(slab) == CHUNK_PARTIAL) {
             partial_remove(heap, slab);
         }
         if (mail_disown(heap, slab)) {

@@ -19,10 +19,10 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow);
 void heap_set_inherited(struct heap *heap, bool is_inherited);
 
 // Frees a block that begins in a small slab of somebody else, or of nobody.
-void heap_free_foreign(struct heap *heap, struct granule *slab, void *ptr);
+void heap_free_foreign(struct heap *heap, struct chunk *slab, void *ptr);
 
 // Any thread, also without a heap: sends one block home, waiting for locks. `caller` for messages.
-void heap_free_home(struct granule *slab, void *ptr, const void *caller);
+void heap_free_home(struct chunk *slab, void *ptr, const void *caller);
 
 // Puts all bins, foreign lists and active slabs back; empty slabs go to the arena. Afterwards the
 // heap holds slabs with live blocks only.

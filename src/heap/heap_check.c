@@ -18,30 +18,30 @@ static unsigned list_length(const void *block)
     return length;
 }
 
-static void check_slab(const struct heap *heap, const struct granule *slab)
+static void check_slab(const struct heap *heap, const struct chunk *slab)
 {
-    enum granule_state state = granule_state(slab);
+    enum chunk_state state = chunk_state(slab);
     VERIFY(slab->carved <= slab_capacity(slab));
     VERIFY(list_length(slab_first(slab)) == slab_free_count(slab)); // SLAB-1
     VERIFY(slab_free_count(slab) <= slab->carved);
-    VERIFY(state == GRANULE_ACTIVE || state == GRANULE_PARTIAL || state == GRANULE_FULL);
-    VERIFY((state == GRANULE_ACTIVE) == (heap->active[slab->class] == slab));
-    VERIFY(state != GRANULE_FULL || slab->carved == slab_capacity(slab)); // HEAP-2
+    VERIFY(state == CHUNK_ACTIVE || state == CHUNK_PARTIAL || state == CHUNK_FULL);
+    VERIFY((state == CHUNK_ACTIVE) == (heap->active[slab->class] == slab));
+    VERIFY(state != CHUNK_FULL || slab->carved == slab_capacity(slab)); // HEAP-2
 }
 
 void heap_check(const struct heap *heap)
 {
     unsigned partial[SMALL_CLASSES] = {0};
-    for (size_t i = 1; i < granule_map_count(); i++) {
-        const struct granule *slab = granule_map_entry(i);
-        if (granule_owner(slab) == heap) {
+    for (size_t i = 1; i < page_map_count(); i++) {
+        const struct chunk *slab = page_map_entry(i);
+        if (chunk_owner(slab) == heap) {
             check_slab(heap, slab);
-            partial[slab->class] += granule_state(slab) == GRANULE_PARTIAL;
+            partial[slab->class] += chunk_state(slab) == CHUNK_PARTIAL;
         }
     }
     unsigned empties = 0;
     for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
-        for (uint32_t i = heap->partial[class]; i != 0; i = granule_map_entry(i)->next) {
+        for (uint32_t i = heap->partial[class]; i != 0; i = page_map_entry(i)->next) {
             partial[class]--;
         }
         VERIFY(partial[class] == 0); // PARTIAL-1

@@ -4,7 +4,7 @@
 #define HEAP_HEAP_DATA_H
 
 #include "base/lock.h"
-#include "map/granule_map.h"
+#include "map/page_map.h"
 #include "side/record.h"
 
 #include <stdbool.h>
@@ -49,7 +49,7 @@ struct ALIGNED(64) heap {
 
     uint8_t quota[SMALL_CLASSES];               // [owner] bin.c: what the room was, at first
     uint8_t wakes[SMALL_CLASSES];               // [owner] settle.c: slabs woken since the refill
-    struct granule *active[SMALL_CLASSES];      // [owner] heap.c: slab that each bin comes from
+    struct chunk *active[SMALL_CLASSES];        // [owner] heap.c: slab that each bin comes from
     struct foreign_list foreign[SMALL_CLASSES]; // [owner] heap.c
     uint32_t partial[SMALL_CLASSES];            // [owner] heap.c: first of each list; 0 none
     uint32_t opened[SMALL_CLASSES];             // [owner] settle.c: slabs got less slabs given away

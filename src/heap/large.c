@@ -14,66 +14,66 @@
 
 #define SLACK_SHARE 4 // a block that shrinks, or came with room to grow, keeps a quarter
 
-static size_t granules_for(size_t bytes)
+static size_t chunks_for(size_t bytes)
 {
-    return (bytes + GRANULE_BYTES - 1) >> GRANULE_SHIFT;
+    return (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
 }
 
-// Whole pages, but no more than the run has: a page may be larger than a granule.
+// Whole pages, but no more than the run has: a page may be larger than a chunk.
 static size_t usable_for(size_t bytes)
 {
-    return min_size(align_up(bytes, os_page_bytes()), granules_for(bytes) << GRANULE_SHIFT);
+    return min_size(align_up(bytes, os_page_bytes()), chunks_for(bytes) << CHUNK_SHIFT);
 }
 
-static void large_mark(struct granule *head, size_t length, size_t bytes)
+static void large_mark(struct chunk *head, size_t length, size_t bytes)
 {
     head->length = (uint32_t)length;
     head->usable_bytes = usable_for(bytes); // LARGE-1
-    granule_map_mark_body(head, length);
-    granule_set_owner(head, NULL);
-    granule_set_state(head, GRANULE_LARGE);
+    page_map_mark_body(head, length);
+    chunk_set_owner(head, NULL);
+    chunk_set_state(head, CHUNK_LARGE);
 }
 
 static void *take_run(size_t length, size_t bytes, size_t alignment, bool *clean)
 {
-    size_t alignment_granules = max_size(alignment >> GRANULE_SHIFT, 1);
-    size_t index = arena_take(length, alignment_granules, clean);
+    size_t alignment_chunks = max_size(alignment >> CHUNK_SHIFT, 1);
+    size_t index = arena_take(length, alignment_chunks, clean);
     if (index == 0) {
         return NULL;
     }
-    large_mark(granule_map_entry(index), length, bytes);
+    large_mark(page_map_entry(index), length, bytes);
     live_count();
-    return granule_map_address(index);
+    return page_map_address(index);
 }
 
 void *large_take(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(bytes != 0);
-    return take_run(granules_for(bytes), bytes, alignment, clean);
+    return take_run(chunks_for(bytes), bytes, alignment, clean);
 }
 
 void *large_take_growing(size_t bytes, size_t roomy_bytes)
 {
     bool clean;
-    return take_run(granules_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
+    return take_run(chunks_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
 }
 
-void large_give(struct granule *head)
+void large_give(struct chunk *head)
 {
-    ASSERT(granule_state(head) == GRANULE_LARGE);
+    ASSERT(chunk_state(head) == CHUNK_LARGE);
     size_t length = head->length;
     // Until run.c files it as free: a body without a head, so that a second free is noticed.
     head->head_distance = 0;
-    granule_set_state(head, GRANULE_BODY);
-    arena_give_late(granule_map_index(head), length);
+    chunk_set_state(head, CHUNK_BODY);
+    arena_give_late(page_map_index(head), length);
 }
 
-bool large_resize(struct granule *head, size_t bytes)
+bool large_resize(struct chunk *head, size_t bytes)
 {
-    ASSERT(granule_state(head) == GRANULE_LARGE);
-    size_t index = granule_map_index(head);
+    ASSERT(chunk_state(head) == CHUNK_LARGE);
+    size_t index = page_map_index(head);
     size_t old_length = head->length;
-    size_t length = granules_for(bytes);
+    size_t length = chunks_for(bytes);
     bool clean = false;
     if (length > old_length && !run_extend(index, old_length, length - old_length, &clean)) {
         return false;

@@ -2,7 +2,7 @@
 #ifndef HEAP_LARGE_H
 #define HEAP_LARGE_H
 
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,10 +14,10 @@ void *large_take(size_t bytes, size_t alignment, bool *clean);
 // The same for a block that a realloc moves: with room behind it to grow further in place.
 void *large_take_growing(size_t bytes, size_t roomy_bytes);
 
-// Frees the block whose first granule is `head`.
-void large_give(struct granule *head);
+// Frees the block whose first chunk is `head`.
+void large_give(struct chunk *head);
 
 // Resizes without moving; false: it cannot be, nothing changed. Bytes gained are not zeroed.
-bool large_resize(struct granule *head, size_t bytes);
+bool large_resize(struct chunk *head, size_t bytes);
 
 #endif

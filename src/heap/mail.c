@@ -20,15 +20,15 @@
 
 #include <string.h>
 
-static void mail_link_locked(struct heap *heap, struct granule *slab)
+static void mail_link_locked(struct heap *heap, struct chunk *slab)
 {
-    uint32_t index = granule_map_index(slab);
-    struct remote *remote = granule_map_remote(index);
+    uint32_t index = page_map_index(slab);
+    struct remote *remote = page_map_remote(index);
     uint32_t head = atomic_load_explicit(&heap->mail_head, memory_order_relaxed);
     remote->mail_prev = 0;
     remote->mail_next = head;
     if (head != 0) {
-        granule_map_remote(head)->mail_prev = index;
+        page_map_remote(head)->mail_prev = index;
     }
     remote->posted = true;
     atomic_store_explicit(&heap->mail_head, index, memory_order_relaxed);
@@ -37,10 +37,10 @@ static void mail_link_locked(struct heap *heap, struct granule *slab)
 static void mail_unlink_locked(struct heap *heap, struct remote *remote)
 {
     if (remote->mail_next != 0) {
-        granule_map_remote(remote->mail_next)->mail_prev = remote->mail_prev;
+        page_map_remote(remote->mail_next)->mail_prev = remote->mail_prev;
     }
     if (remote->mail_prev != 0) {
-        granule_map_remote(remote->mail_prev)->mail_next = remote->mail_next;
+        page_map_remote(remote->mail_prev)->mail_next = remote->mail_next;
     } else {
         atomic_store_explicit(&heap->mail_head, remote->mail_next, memory_order_relaxed);
     }
@@ -58,9 +58,9 @@ static void remote_clear_locked(struct heap *heap, struct remote *remote)
     atomic_store_explicit(&remote->count, 0, memory_order_relaxed); // MAIL-1
 }
 
-static enum mail_result send_locked(struct heap *heap, struct granule *slab, const void *ptr)
+static enum mail_result send_locked(struct heap *heap, struct chunk *slab, const void *ptr)
 {
-    struct remote *remote = granule_map_remote(granule_map_index(slab));
+    struct remote *remote = page_map_remote(page_map_index(slab));
     unsigned block = slab_block_index(slab, ptr);
     uint64_t bit = 1UL << (block % 64);
     ASSERT(block < SMALL_BLOCKS_MAX);
@@ -71,7 +71,7 @@ static enum mail_result send_locked(struct heap *heap, struct granule *slab, con
     // seq_cst: see Sleepers above; pairs with heap_retire_active
     uint32_t count = atomic_fetch_add_explicit(&remote->count, 1, memory_order_seq_cst) + 1;
     uint8_t state = atomic_load_explicit(&slab->state, memory_order_seq_cst);
-    if (state == GRANULE_FULL && count == slab->carved) { // MAIL-3
+    if (state == CHUNK_FULL && count == slab->carved) { // MAIL-3
         remote_clear_locked(heap, remote);
         slab_close(slab);
         return MAIL_EMPTIED;
@@ -98,11 +98,10 @@ static bool round_hold(struct mail_round *round, struct heap *heap, bool wait) U
     return true;
 }
 
-enum mail_result mail_send(struct mail_round *round, struct granule *slab, const void *ptr,
-                           bool wait)
+enum mail_result mail_send(struct mail_round *round, struct chunk *slab, const void *ptr, bool wait)
 {
     for (;;) {
-        struct heap *heap = granule_owner(slab);
+        struct heap *heap = chunk_owner(slab);
         if (heap == NULL) {
             mail_round_end(round);
             return MAIL_UNOWNED;
@@ -110,7 +109,7 @@ enum mail_result mail_send(struct mail_round *round, struct granule *slab, const
         if (!round_hold(round, heap, wait)) {
             return MAIL_BUSY;
         }
-        if (granule_owner(slab) == heap) { // MAIL-2: else it has moved meanwhile
+        if (chunk_owner(slab) == heap) { // MAIL-2: else it has moved meanwhile
             enum mail_result result = send_locked(heap, slab, ptr);
             if (result != MAIL_SENT) {
                 mail_round_end(round);
@@ -129,9 +128,9 @@ void mail_round_end(struct mail_round *round) UNCHECKED_LOCKS
 }
 
 // Moves what came for a slab onto its free list, lowest address first; the number of blocks.
-static unsigned collect_locked(struct heap *heap, struct granule *slab)
+static unsigned collect_locked(struct heap *heap, struct chunk *slab)
 {
-    struct remote *remote = granule_map_remote(granule_map_index(slab));
+    struct remote *remote = page_map_remote(page_map_index(slab));
     unsigned count = atomic_load_explicit(&remote->count, memory_order_relaxed);
     if (count == 0) {
         return 0;
@@ -157,7 +156,7 @@ static unsigned collect_locked(struct heap *heap, struct granule *slab)
     return count;
 }
 
-struct granule *mail_collect(struct heap *heap, bool wait, unsigned *count)
+struct chunk *mail_collect(struct heap *heap, bool wait, unsigned *count)
 {
     if (!mail_has_any(heap)) {
         return NULL;
@@ -167,30 +166,30 @@ struct granule *mail_collect(struct heap *heap, bool wait, unsigned *count)
     } else if (!lock_try_acquire(&heap->mail_lock)) {
         return NULL;
     }
-    struct granule *slab = NULL;
+    struct chunk *slab = NULL;
     uint32_t index = atomic_load_explicit(&heap->mail_head, memory_order_relaxed);
     if (index != 0) {
-        slab = granule_map_entry(index);
+        slab = page_map_entry(index);
         *count = collect_locked(heap, slab);
     }
     lock_release(&heap->mail_lock);
     return slab;
 }
 
-unsigned mail_collect_slab(struct heap *heap, struct granule *slab)
+unsigned mail_collect_slab(struct heap *heap, struct chunk *slab)
 {
     lock_acquire(&heap->mail_lock);
-    bool is_owner = granule_owner(slab) == heap; // a sender may have claimed it meanwhile
+    bool is_owner = chunk_owner(slab) == heap; // a sender may have claimed it meanwhile
     unsigned count = is_owner ? collect_locked(heap, slab) : 0;
     lock_release(&heap->mail_lock);
     return count;
 }
 
-bool mail_disown(struct heap *heap, struct granule *slab)
+bool mail_disown(struct heap *heap, struct chunk *slab)
 {
     bool is_idle = false;
     lock_acquire(&heap->mail_lock);
-    if (granule_owner(slab) == heap) { // else a sender claimed it meanwhile
+    if (chunk_owner(slab) == heap) { // else a sender claimed it meanwhile
         collect_locked(heap, slab);
         is_idle = slab_is_idle(slab);
         if (is_idle) {

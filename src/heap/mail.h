@@ -10,7 +10,7 @@ enum mail_result {
     MAIL_SENT,
     MAIL_BUSY,    // the owner's mail is in use: try again later
     MAIL_UNOWNED, // the slab has no owner: ask the pool
-    MAIL_EMPTIED, // the last block of a sleeping slab: its granule is the caller's now
+    MAIL_EMPTIED, // the last block of a sleeping slab: its chunk is the caller's now
     MAIL_DOUBLE,  // this block has come home before: a double free
 };
 
@@ -22,7 +22,7 @@ struct mail_round {
 
 // Any thread. Sends one block, which begins at a block start of its slab, home. Without `wait`
 // it gives up at once when the owner's mail is in use. All results but MAIL_SENT end the round.
-enum mail_result mail_send(struct mail_round *round, struct granule *slab, const void *ptr,
+enum mail_result mail_send(struct mail_round *round, struct chunk *slab, const void *ptr,
                            bool wait);
 void mail_round_end(struct mail_round *round);
 
@@ -34,14 +34,14 @@ static inline bool mail_has_any(const struct heap *heap)
 
 // Owner only. Takes one slab off the mail, its blocks now on its free list; NULL: none, or busy.
 // *count is how many came.
-struct granule *mail_collect(struct heap *heap, bool wait, unsigned *count);
+struct chunk *mail_collect(struct heap *heap, bool wait, unsigned *count);
 
 // Owner only. Collects what came for one slab; the number of blocks, 0 also when it was claimed.
-unsigned mail_collect_slab(struct heap *heap, struct granule *slab);
+unsigned mail_collect_slab(struct heap *heap, struct chunk *slab);
 
 // Owner only. A slab, taken out of all lists of its heap, loses its owner: what came for it is
-// collected first, and later blocks find the pool. True: all its blocks are back, the granule is
+// collected first, and later blocks find the pool. True: all its blocks are back, the chunk is
 // the caller's. False: it is in the pool.
-bool mail_disown(struct heap *heap, struct granule *slab);
+bool mail_disown(struct heap *heap, struct chunk *slab);
 
 #endif

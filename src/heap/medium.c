@@ -54,13 +54,13 @@ static uint64_t full_mask(unsigned class)
 
 // ---- holds ----
 
-static unsigned block_of(const struct granule *slab, const void *ptr)
+static unsigned block_of(const struct chunk *slab, const void *ptr)
 {
-    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    uintptr_t start = (uintptr_t)page_map_address(page_map_index(slab));
     return size_class_block_index(slab->class, (uintptr_t)ptr - start);
 }
 
-enum medium_finding medium_find(const struct granule *slab, const void *ptr)
+enum medium_finding medium_find(const struct chunk *slab, const void *ptr)
 {
     unsigned block = block_of(slab, ptr);
     if (slab_block(slab, block) != ptr || block >= slab->carved) {
@@ -69,42 +69,42 @@ enum medium_finding medium_find(const struct granule *slab, const void *ptr)
     return medium_hold(ptr) == HOLD_USER ? MEDIUM_IN_USE : MEDIUM_FREED;
 }
 
-static struct granule *slab_of(const void *ptr)
+static struct chunk *slab_of(const void *ptr)
 {
-    return granule_head(granule_map_entry(granule_map_find(ptr)));
+    return chunk_head(page_map_entry(page_map_find(ptr)));
 }
 
 // ---- slabs on their shelf ----
 
-static void shelf_insert(struct shelf *shelf, struct granule *slab)
+static void shelf_insert(struct shelf *shelf, struct chunk *slab)
 {
     slab->prev = 0;
     slab->next = shelf->head;
     if (slab->next != 0) {
-        granule_map_entry(slab->next)->prev = granule_map_index(slab);
+        page_map_entry(slab->next)->prev = page_map_index(slab);
     }
-    shelf->head = granule_map_index(slab);
+    shelf->head = page_map_index(slab);
 }
 
-static void shelf_remove(struct shelf *shelf, struct granule *slab)
+static void shelf_remove(struct shelf *shelf, struct chunk *slab)
 {
     if (slab->next != 0) {
-        granule_map_entry(slab->next)->prev = slab->prev;
+        page_map_entry(slab->next)->prev = slab->prev;
     }
     if (slab->prev != 0) {
-        granule_map_entry(slab->prev)->next = slab->next;
+        page_map_entry(slab->prev)->next = slab->next;
     } else {
         shelf->head = slab->next;
     }
 }
 
-static struct granule *shelf_fullest(const struct shelf *shelf)
+static struct chunk *shelf_fullest(const struct shelf *shelf)
 {
-    struct granule *best = NULL;
+    struct chunk *best = NULL;
     int best_free = 0;
     uint32_t index = shelf->head;
     for (int i = 0; i < LOOKS && index != 0; i++) {
-        struct granule *slab = granule_map_entry(index);
+        struct chunk *slab = page_map_entry(index);
         int free = slab->listed;
         if (best == NULL || free < best_free || (free == best_free && slab < best)) {
             best = slab;
@@ -116,18 +116,18 @@ static struct granule *shelf_fullest(const struct shelf *shelf)
 }
 
 // A new slab, on no shelf yet; NULL without memory.
-static struct granule *slab_create(struct heap *heap, unsigned class)
+static struct chunk *slab_create(struct heap *heap, unsigned class)
 {
     bool clean = false;
-    size_t length = g_size_classes[class].slab_granules;
+    size_t length = g_size_classes[class].slab_chunks;
     size_t index = arena_take(length, 1, &clean);
     if (index == 0) {
         return NULL;
     }
     if (clean) {
-        thin_out(heap, length << GRANULE_SHIFT);
+        thin_out(heap, length << CHUNK_SHIFT);
     }
-    struct granule *slab = granule_map_entry(index);
+    struct chunk *slab = page_map_entry(index);
     slab->class = (uint8_t) class;
     slab->carved = g_size_classes[class].blocks;
     slab->length = (uint32_t)length;
@@ -136,21 +136,21 @@ static struct granule *slab_create(struct heap *heap, unsigned class)
     for (unsigned block = 0; block < slab->carved; block++) {
         medium_set_hold(slab_block(slab, block), clean ? HOLD_FRESH : HOLD_FREE);
     }
-    granule_map_mark_body(slab, length);
-    granule_set_state(slab, GRANULE_MEDIUM);
+    page_map_mark_body(slab, length);
+    chunk_set_state(slab, CHUNK_MEDIUM);
     return slab;
 }
 
-static void slab_destroy(struct granule *slab)
+static void slab_destroy(struct chunk *slab)
 {
     // The remote bits of a small slab begin as zero.
     for (uint32_t i = 0; i < slab->length; i++) {
-        memset(granule_map_remote(granule_map_index(slab) + i), 0, GRANULE_BYTES >> HOLD_SHIFT);
+        memset(page_map_remote(page_map_index(slab) + i), 0, CHUNK_BYTES >> HOLD_SHIFT);
     }
     slab->usable_bytes = size_class_bytes(slab->class); // for the message of a late free
     slab->head_distance = 0;
-    granule_set_state(slab, GRANULE_BODY);
-    arena_give(granule_map_index(slab), slab->length);
+    chunk_set_state(slab, CHUNK_BODY);
+    arena_give(page_map_index(slab), slab->length);
 }
 
 // ---- magazines ----
@@ -163,14 +163,14 @@ void medium_init(struct heap *heap)
 }
 
 // Moves free blocks of a slab into the magazine, lowest first.
-static void draw_blocks(struct shelf *shelf, struct granule *slab, void **slots, unsigned *count,
+static void draw_blocks(struct shelf *shelf, struct chunk *slab, void **slots, unsigned *count,
                         unsigned wanted)
 {
     if (slab->listed == slab->carved) {
         shelf->empties--;
     }
     size_t bytes = size_class_bytes(slab->class);
-    char *start = granule_map_address(granule_map_index(slab));
+    char *start = page_map_address(page_map_index(slab));
     unsigned drawn = (unsigned)min_size(wanted - *count, slab->listed);
     uint64_t mask = slab->mask;
     for (unsigned i = 0; i < drawn; i++) {
@@ -203,7 +203,7 @@ unsigned magazine_fill(struct heap *heap, unsigned class)
     heap->magazine_drains[index] = 0;
     unsigned wanted = heap->magazine_limit[index] / 2;
     unsigned count = 0;
-    struct granule *created = NULL;
+    struct chunk *created = NULL;
     struct shelf *shelf = shelf_lock(index);
     if (shelf->head == 0) {
         shelf_unlock(shelf);
@@ -217,7 +217,7 @@ unsigned magazine_fill(struct heap *heap, unsigned class)
         shelf_insert(shelf, created);
         shelf->empties++;
     }
-    struct granule *slab = shelf_fullest(shelf);
+    struct chunk *slab = shelf_fullest(shelf);
     while (count < wanted && slab != NULL) {
         draw_blocks(shelf, slab, slots, &count, wanted);
         slab = shelf_fullest(shelf);
@@ -229,7 +229,7 @@ unsigned magazine_fill(struct heap *heap, unsigned class)
 }
 
 // Puts one block back into its slab; true when the slab is to be destroyed by the caller.
-static bool put_block(struct shelf *shelf, struct granule *slab, void *ptr)
+static bool put_block(struct shelf *shelf, struct chunk *slab, void *ptr)
 {
     uint64_t bit = 1UL << block_of(slab, ptr);
     ASSERT((slab->mask & bit) == 0); // MEDIUM-3
@@ -254,11 +254,11 @@ static void magazine_drain(struct heap *heap, unsigned class, unsigned count)
 {
     unsigned index = class - SMALL_CLASSES;
     void **slots = heap->magazine[index];
-    struct granule *emptied[MAGAZINE_BLOCKS_MAX];
+    struct chunk *emptied[MAGAZINE_BLOCKS_MAX];
     unsigned emptied_count = 0;
     struct shelf *shelf = shelf_lock(index);
     for (unsigned i = 0; i < count; i++) {
-        struct granule *slab = slab_of(slots[i]);
+        struct chunk *slab = slab_of(slots[i]);
         if (put_block(shelf, slab, slots[i])) {
             emptied[emptied_count++] = slab;
         }
@@ -286,7 +286,7 @@ unsigned magazine_make_room(struct heap *heap, unsigned class)
     return heap->magazine_count[index];
 }
 
-void medium_give_direct(struct granule *slab, void *ptr)
+void medium_give_direct(struct chunk *slab, void *ptr)
 {
     unsigned index = slab->class - (unsigned)SMALL_CLASSES;
     struct shelf *shelf = shelf_lock(index);
@@ -310,7 +310,7 @@ void medium_flush(struct heap *heap)
 
 // The end of the row of free blocks that begins at `from`; *is_dirty: one of them was in use since
 // the row was last purged.
-static COLD unsigned free_row_end(const struct granule *slab, unsigned from, bool *is_dirty)
+static COLD unsigned free_row_end(const struct chunk *slab, unsigned from, bool *is_dirty)
 {
     unsigned end = from;
     *is_dirty = false;
@@ -322,7 +322,7 @@ static COLD unsigned free_row_end(const struct granule *slab, unsigned from, boo
 }
 
 // Purges the whole pages inside rows of free blocks of a slab.
-static COLD size_t purge_slab(struct granule *slab)
+static COLD size_t purge_slab(struct chunk *slab)
 {
     size_t page = os_page_bytes();
     size_t purged = 0;
@@ -348,10 +348,10 @@ COLD size_t medium_purge(void)
 {
     size_t purged = 0;
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
-        struct granule *empty = NULL;
+        struct chunk *empty = NULL;
         struct shelf *shelf = shelf_lock(index);
-        for (uint32_t i = shelf->head; i != 0; i = granule_map_entry(i)->next) {
-            struct granule *slab = granule_map_entry(i);
+        for (uint32_t i = shelf->head; i != 0; i = page_map_entry(i)->next) {
+            struct chunk *slab = page_map_entry(i);
             if (slab->listed == slab->carved) {
                 empty = slab;
             } else {
@@ -372,7 +372,7 @@ COLD size_t medium_purge(void)
 
 // ---- looks ----
 
-COLD unsigned medium_live_count(const struct granule *slab)
+COLD unsigned medium_live_count(const struct chunk *slab)
 {
     unsigned live = 0;
     for (unsigned block = 0; block < slab->carved; block++) {
@@ -386,9 +386,9 @@ COLD void medium_check(void)
     for (unsigned index = 0; index < MEDIUM_CLASSES; index++) {
         unsigned empties = 0;
         struct shelf *shelf = shelf_lock(index);
-        for (uint32_t i = shelf->head; i != 0; i = granule_map_entry(i)->next) {
-            const struct granule *slab = granule_map_entry(i);
-            VERIFY(granule_state(slab) == GRANULE_MEDIUM);
+        for (uint32_t i = shelf->head; i != 0; i = page_map_entry(i)->next) {
+            const struct chunk *slab = page_map_entry(i);
+            VERIFY(chunk_state(slab) == CHUNK_MEDIUM);
             VERIFY(slab->mask != 0); // MEDIUM-1
             VERIFY((slab->mask & ~full_mask(slab->class)) == 0);
             VERIFY(__builtin_popcountll(slab->mask) == slab->listed); // MEDIUM-2

@@ -29,9 +29,9 @@ static inline unsigned magazine_slots(unsigned shelf)
 // The byte of the KiB in which `ptr`, an address in a medium slab, lies.
 static inline _Atomic(uint8_t) *medium_hold_byte(const void *ptr)
 {
-    uintptr_t offset = (uintptr_t)ptr - g_granule_map.base;
-    struct remote *remote = granule_map_remote(offset >> GRANULE_SHIFT);
-    return &remote->holds[(offset >> HOLD_SHIFT) % (GRANULE_BYTES >> HOLD_SHIFT)];
+    uintptr_t offset = (uintptr_t)ptr - g_page_map.base;
+    struct remote *remote = page_map_remote(offset >> CHUNK_SHIFT);
+    return &remote->holds[(offset >> HOLD_SHIFT) % (CHUNK_BYTES >> HOLD_SHIFT)];
 }
 
 // What the byte of a block that begins at `ptr` is when its hold is `hold`.
@@ -52,7 +52,7 @@ static inline void medium_set_hold(const void *ptr, enum medium_hold hold)
     atomic_store_explicit(medium_hold_byte(ptr), medium_hold_code(ptr, hold), memory_order_relaxed);
 }
 
-// A block in its user's hands begins at `ptr`, an address in a run of granules that is a medium
+// A block in its user's hands begins at `ptr`, an address in a run of chunks that is a medium
 // slab or was one.
 static inline bool medium_is_taken(const void *ptr)
 {
@@ -118,10 +118,10 @@ static inline void medium_give(struct heap *heap, unsigned class, void *ptr)
 }
 
 // What stands at `ptr`, which lies in the slab that begins at `slab`.
-enum medium_finding medium_find(const struct granule *slab, const void *ptr);
+enum medium_finding medium_find(const struct chunk *slab, const void *ptr);
 
 // The same without a heap: straight into its slab.
-void medium_give_direct(struct granule *slab, void *ptr);
+void medium_give_direct(struct chunk *slab, void *ptr);
 
 // Empties all magazines.
 void medium_flush(struct heap *heap);
@@ -130,7 +130,7 @@ void medium_flush(struct heap *heap);
 size_t medium_purge(void);
 
 // Blocks of a slab that are in the user's hands.
-unsigned medium_live_count(const struct granule *slab);
+unsigned medium_live_count(const struct chunk *slab);
 
 void medium_check(void);
 

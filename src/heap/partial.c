@@ -3,7 +3,7 @@
  * Owns:       the links and heads of the partial lists, one for each class of a heap.
  * Threads:    the owner of the heap.
  * Locks:      none.
- * Invariants: PARTIAL-1  a slab is on the list of its class exactly while GRANULE_PARTIAL.
+ * Invariants: PARTIAL-1  a slab is on the list of its class exactly while CHUNK_PARTIAL.
  *             PARTIAL-2  empties is the number of classes with a kept empty slab, which is on
  *                        their list.
  */
@@ -13,44 +13,44 @@
 
 #define LOOKS 8 // slabs compared for the fullest
 
-void partial_insert(struct heap *heap, struct granule *slab)
+void partial_insert(struct heap *heap, struct chunk *slab)
 {
-    uint32_t index = granule_map_index(slab);
+    uint32_t index = page_map_index(slab);
     uint32_t *head = &heap->partial[slab->class];
     slab->looked_at = 0;
     slab->prev = 0;
     slab->next = *head;
     if (*head != 0) {
-        granule_map_entry(*head)->prev = index;
+        page_map_entry(*head)->prev = index;
     }
     *head = index;
-    granule_set_state(slab, GRANULE_PARTIAL); // PARTIAL-1
+    chunk_set_state(slab, CHUNK_PARTIAL); // PARTIAL-1
 }
 
-void partial_remove(struct heap *heap, struct granule *slab)
+void partial_remove(struct heap *heap, struct chunk *slab)
 {
-    ASSERT(granule_state(slab) == GRANULE_PARTIAL);
+    ASSERT(chunk_state(slab) == CHUNK_PARTIAL);
     if (slab->next != 0) {
-        granule_map_entry(slab->next)->prev = slab->prev;
+        page_map_entry(slab->next)->prev = slab->prev;
     }
     if (slab->prev != 0) {
-        granule_map_entry(slab->prev)->next = slab->next;
+        page_map_entry(slab->prev)->next = slab->next;
     } else {
         heap->partial[slab->class] = slab->next;
     }
-    if (heap->empty[slab->class] == granule_map_index(slab)) {
+    if (heap->empty[slab->class] == page_map_index(slab)) {
         heap->empty[slab->class] = 0;
         heap->empties--; // PARTIAL-2
     }
 }
 
-struct granule *partial_take(struct heap *heap, unsigned class)
+struct chunk *partial_take(struct heap *heap, unsigned class)
 {
-    struct granule *best = NULL;
+    struct chunk *best = NULL;
     unsigned best_free = 0;
     uint32_t index = heap->partial[class];
     for (int i = 0; i < LOOKS && index != 0; i++) {
-        struct granule *slab = granule_map_entry(index);
+        struct chunk *slab = page_map_entry(index);
         unsigned free = slab_free_count(slab);
         if (best == NULL || free < best_free || (free == best_free && slab < best)) {
             best = slab;
@@ -60,7 +60,7 @@ struct granule *partial_take(struct heap *heap, unsigned class)
     }
     if (best != NULL) {
         partial_remove(heap, best);
-        granule_set_state(best, GRANULE_ACTIVE);
+        chunk_set_state(best, CHUNK_ACTIVE);
     }
     return best;
 }

@@ -5,12 +5,12 @@
 #include "heap/heap_data.h"
 
 // Files a slab of the heap, which becomes PARTIAL.
-void partial_insert(struct heap *heap, struct granule *slab);
+void partial_insert(struct heap *heap, struct chunk *slab);
 // Takes it off its list; its state is the caller's to change.
-void partial_remove(struct heap *heap, struct granule *slab);
+void partial_remove(struct heap *heap, struct chunk *slab);
 
 // Takes the fullest of the first few of a class, the lowest among equals, and makes it ACTIVE: what
 // is nearly empty gets the chance to empty. NULL when there is none.
-struct granule *partial_take(struct heap *heap, unsigned class);
+struct chunk *partial_take(struct heap *heap, unsigned class);
 
 #endif

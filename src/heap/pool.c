@@ -23,13 +23,13 @@ static uint32_t pool_head(unsigned class)
     return atomic_load_explicit(&g_pool.heads[class], memory_order_relaxed);
 }
 
-static void pool_remove_locked(struct granule *slab)
+static void pool_remove_locked(struct chunk *slab)
 {
     if (slab->next != 0) {
-        granule_map_entry(slab->next)->prev = slab->prev;
+        page_map_entry(slab->next)->prev = slab->prev;
     }
     if (slab->prev != 0) {
-        granule_map_entry(slab->prev)->next = slab->next;
+        page_map_entry(slab->prev)->next = slab->next;
     } else {
         atomic_store_explicit(&g_pool.heads[slab->class], slab->next, memory_order_relaxed);
     }
@@ -37,33 +37,33 @@ static void pool_remove_locked(struct granule *slab)
     slab->next = 0;
 }
 
-void pool_put(struct granule *slab)
+void pool_put(struct chunk *slab)
 {
     ASSERT(!slab_is_idle(slab)); // POOL-2
-    uint32_t index = granule_map_index(slab);
+    uint32_t index = page_map_index(slab);
     lock_acquire(&g_pool.lock);
     slab_arm(slab, slab_free_count(slab), SLAB_ARM_NEVER);
     slab->prev = 0;
     slab->next = pool_head(slab->class);
     if (slab->next != 0) {
-        granule_map_entry(slab->next)->prev = index;
+        page_map_entry(slab->next)->prev = index;
     }
     atomic_store_explicit(&g_pool.heads[slab->class], index, memory_order_relaxed);
-    granule_set_state(slab, GRANULE_POOLED);
+    chunk_set_state(slab, CHUNK_POOLED);
     slab_set_owner(slab, NULL); // POOL-1
     lock_release(&g_pool.lock);
 }
 
-struct granule *pool_take(unsigned class, struct heap *heap)
+struct chunk *pool_take(unsigned class, struct heap *heap)
 {
     if (pool_head(class) == 0) {
         return NULL;
     }
-    struct granule *fullest = NULL;
+    struct chunk *fullest = NULL;
     lock_acquire(&g_pool.lock);
     uint32_t index = pool_head(class);
     for (int i = 0; i < LOOKS && index != 0; i++) {
-        struct granule *slab = granule_map_entry(index);
+        struct chunk *slab = page_map_entry(index);
         if ((slab->listed != 0 || slab->purged != 0) &&
             (fullest == NULL || slab->listed < fullest->listed)) {
             fullest = slab;
@@ -72,18 +72,18 @@ struct granule *pool_take(unsigned class, struct heap *heap)
     }
     if (fullest != NULL) {
         pool_remove_locked(fullest);
-        granule_set_state(fullest, GRANULE_ACTIVE);
+        chunk_set_state(fullest, CHUNK_ACTIVE);
         slab_set_owner(fullest, heap); // POOL-1
     }
     lock_release(&g_pool.lock);
     return fullest;
 }
 
-enum pool_result pool_free_block(struct granule *slab, void *ptr)
+enum pool_result pool_free_block(struct chunk *slab, void *ptr)
 {
     enum pool_result result = POOL_CLAIMED;
     lock_acquire(&g_pool.lock);
-    if (granule_state(slab) == GRANULE_POOLED) {
+    if (chunk_state(slab) == CHUNK_POOLED) {
         slab_put_list(slab, ptr, ptr, 1);
         result = POOL_FREED;
         if (slab_is_idle(slab)) { // POOL-2
@@ -101,8 +101,8 @@ size_t pool_purge_pages(void)
     size_t purged = 0;
     lock_acquire(&g_pool.lock);
     for (unsigned i = 0; i < SMALL_CLASSES; i++) {
-        for (uint32_t index = pool_head(i); index != 0; index = granule_map_entry(index)->next) {
-            purged += slab_purge_pages(granule_map_entry(index));
+        for (uint32_t index = pool_head(i); index != 0; index = page_map_entry(index)->next) {
+            purged += slab_purge_pages(page_map_entry(index));
         }
     }
     lock_release(&g_pool.lock);

@@ -30,7 +30,7 @@ static struct {
 
 bool protect_reserve(unsigned rows)
 {
-    if (os_page_bytes() > GRANULE_BYTES) {
+    if (os_page_bytes() > CHUNK_BYTES) {
         return false;
     }
     unsigned before = atomic_fetch_add_explicit(&g_protect.rows, rows, memory_order_relaxed);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 // Asks for `rows` of hidden pages in a row; false: what a process may have of them is in use, or
-// its pages are longer than granules.
+// its pages are longer than chunks.
 bool protect_reserve(unsigned rows);
 void protect_unreserve(unsigned rows);
 

@@ -20,9 +20,9 @@
 #include "map/meta.h"
 #include "side/live.h"
 
-#define GRANULES_MIN   2
-#define GRANULES_SMALL 4  // 64 KiB between two guard pages
-#define GRANULES_MAX   16 // 256 KiB, for medium blocks
+#define CHUNKS_MIN     2
+#define CHUNKS_SMALL   4  // 64 KiB between two guard pages
+#define CHUNKS_MAX     16 // 256 KiB, for medium blocks
 #define OPEN_BYTES     4096UL
 #define OPEN_SLOTS_MIN 8U
 #define PICKED_AT_ONCE 8
@@ -78,31 +78,31 @@ static bool is_empty(const struct rack *rack)
 
 // ---- racks ----
 
-static unsigned granules_for(unsigned class)
+static unsigned chunks_for(unsigned class)
 {
     if (class == RACK_EMPTY_CLASS) {
         return 1;
     }
     size_t bytes = size_class_bytes(class) * RACK_SLOTS_MAX;
-    unsigned most = size_class_is_small(class) ? GRANULES_SMALL : GRANULES_MAX;
-    return (unsigned)clamp_size(bytes >> GRANULE_SHIFT, GRANULES_MIN, most);
+    unsigned most = size_class_is_small(class) ? CHUNKS_SMALL : CHUNKS_MAX;
+    return (unsigned)clamp_size(bytes >> CHUNK_SHIFT, CHUNKS_MIN, most);
 }
 
 static size_t guard_bytes(const struct rack *rack)
 {
-    size_t all = (size_t)rack->length << GRANULE_SHIFT;
+    size_t all = (size_t)rack->length << CHUNK_SHIFT;
     return rack->class == RACK_EMPTY_CLASS ? all : os_page_bytes();
 }
 
 static char *guard_start(const struct rack *rack)
 {
-    return rack->start + ((size_t)rack->length << GRANULE_SHIFT) - guard_bytes(rack);
+    return rack->start + ((size_t)rack->length << CHUNK_SHIFT) - guard_bytes(rack);
 }
 
 static unsigned slots_for(unsigned class, size_t bytes)
 {
     size_t page = os_page_bytes();
-    bytes -= class == RACK_EMPTY_CLASS || page > GRANULE_BYTES ? 0 : page;
+    bytes -= class == RACK_EMPTY_CLASS || page > CHUNK_BYTES ? 0 : page;
     return (unsigned)min_size(bytes / rack_slot_bytes(class), RACK_SLOTS_MAX);
 }
 
@@ -120,12 +120,12 @@ static struct rack *structure_take_locked(struct shelf *shelf, unsigned slots)
 static void mark_run(struct rack *rack, size_t index)
 {
     for (uint32_t i = 0; i < rack->length; i++) {
-        struct granule *entry = granule_map_entry(index + i);
+        struct chunk *entry = page_map_entry(index + i);
         entry->length = rack->length - i;
         entry->class = (uint8_t)rack->class;
         entry->free = rack;
-        granule_set_owner(entry, NULL);
-        granule_set_state(entry, GRANULE_RACK);
+        chunk_set_owner(entry, NULL);
+        chunk_set_state(entry, CHUNK_RACK);
     }
 }
 
@@ -133,17 +133,17 @@ static void mark_run(struct rack *rack, size_t index)
 static void unmark_run(const struct rack *rack, size_t index)
 {
     for (uint32_t i = 0; i < rack->length; i++) {
-        struct granule *entry = granule_map_entry(index + i);
+        struct chunk *entry = page_map_entry(index + i);
         entry->head_distance = 0;
         entry->usable_bytes = 0;
-        granule_set_state(entry, GRANULE_BODY);
+        chunk_set_state(entry, CHUNK_BODY);
     }
 }
 
 static struct rack *rack_create_locked(struct shelf *shelf, unsigned class)
 {
-    unsigned length = granules_for(class);
-    size_t bytes = (size_t)length << GRANULE_SHIFT;
+    unsigned length = chunks_for(class);
+    size_t bytes = (size_t)length << CHUNK_SHIFT;
     unsigned slots = slots_for(class, bytes);
     struct rack *rack = structure_take_locked(shelf, slots);
     if (rack == NULL) {
@@ -156,7 +156,7 @@ static struct rack *rack_create_locked(struct shelf *shelf, unsigned class)
         shelf->gone = rack;
         return NULL;
     }
-    rack->start = granule_map_address(index);
+    rack->start = page_map_address(index);
     rack->length = length;
     rack->class = (uint16_t) class;
     rack->slot_bytes = (uint32_t)rack_slot_bytes(class);
@@ -208,7 +208,7 @@ static void rack_close_locked(struct shelf *shelf, struct rack *rack, const void
         protect_unreserve(1);
     }
     memset(rack->free, 0, sizeof rack->free);
-    size_t index = granule_map_find(rack->start);
+    size_t index = page_map_find(rack->start);
     unmark_run(rack, index);
     arena_give(index, rack->length);
     rack->next = shelf->gone;
@@ -329,7 +329,7 @@ size_t rack_trim(const void *caller)
         for (struct rack *rack = shelf->listed; rack != NULL; rack = next) {
             next = rack->next;
             if (is_empty(rack)) {
-                bytes += (size_t)rack->length << GRANULE_SHIFT;
+                bytes += (size_t)rack->length << CHUNK_SHIFT;
                 rack_close_locked(shelf, rack, caller);
             }
         }

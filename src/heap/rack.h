@@ -30,7 +30,7 @@ struct rack {
     char *start;         // [const] while it is a rack; as all up to `first`
     uint64_t reciprocal; // see size_class.h
     uint32_t slot_bytes;
-    uint32_t length;                    // granules
+    uint32_t length;                    // chunks
     uint16_t class;                     // RACK_EMPTY_CLASS too
     uint16_t slots;                     // those below `first` are never used
     uint16_t first;                     // 1 where the slot before serves as a fence
@@ -44,7 +44,7 @@ struct rack {
 };
 
 // Of any entry of its run, all of which are RACK.
-static inline struct rack *rack_of(const struct granule *entry)
+static inline struct rack *rack_of(const struct chunk *entry)
 {
     return entry->free;
 }
@@ -123,7 +123,7 @@ static inline unsigned rack_slot_of_word(uint64_t word)
 
 static inline struct rack *rack_of_word(uint64_t word)
 {
-    return rack_of(granule_map_entry(granule_map_find(rack_ptr_of_word(word))));
+    return rack_of(page_map_entry(page_map_find(rack_ptr_of_word(word))));
 }
 
 // Up to `wanted` free slots of the class, chosen by `random`; how many.

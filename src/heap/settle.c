@@ -20,19 +20,19 @@
 #define WAKES_MANY  4 // slabs of a class that wake without a refill: it shrinks
 #define FEW_SLABS   2 // of a class that had many: nearly all of it was freed
 
-void settle_give(struct granule *slab)
+void settle_give(struct chunk *slab)
 {
     slab_close(slab);
-    arena_give(granule_map_index(slab), 1);
+    arena_give(page_map_index(slab), 1);
 }
 
-static void give_own(struct heap *heap, struct granule *slab)
+static void give_own(struct heap *heap, struct chunk *slab)
 {
     heap->opened[slab->class]--;
     settle_give(slab);
 }
 
-static void give_partial(struct heap *heap, struct granule *slab)
+static void give_partial(struct heap *heap, struct chunk *slab)
 {
     partial_remove(heap, slab);
     give_own(heap, slab);
@@ -41,16 +41,16 @@ static void give_partial(struct heap *heap, struct granule *slab)
 void settle_give_empty(struct heap *heap, unsigned class)
 {
     if (heap->empty[class] != 0) {
-        give_partial(heap, granule_map_entry(heap->empty[class]));
+        give_partial(heap, page_map_entry(heap->empty[class]));
     }
 }
 
 // A PARTIAL slab whose blocks are all back: kept, or given to the arena. Of two the lower one is
 // kept: the upper one may be what keeps the break up.
-static void emptied(struct heap *heap, struct granule *slab)
+static void emptied(struct heap *heap, struct chunk *slab)
 {
     unsigned class = slab->class;
-    uint32_t index = granule_map_index(slab);
+    uint32_t index = page_map_index(slab);
     bool has_kept = heap->empty[class] != 0;
     if (has_kept ? index > heap->empty[class] : heap->empties >= EMPTIES_MAX) {
         give_partial(heap, slab);
@@ -62,17 +62,17 @@ static void emptied(struct heap *heap, struct granule *slab)
     heap->empties++; // PARTIAL-2
 }
 
-unsigned settle_wake_count(const struct granule *slab)
+unsigned settle_wake_count(const struct chunk *slab)
 {
     unsigned eighth = slab_capacity(slab) / 8;
     return eighth != 0 ? eighth : 1;
 }
 
 // Blocks came back to a slab that is not active: moves it on and sets its next countdown.
-void settle_slab(struct heap *heap, struct granule *slab)
+void settle_slab(struct heap *heap, struct chunk *slab)
 {
     unsigned free = slab_free_count(slab);
-    if (granule_state(slab) == GRANULE_FULL) {
+    if (chunk_state(slab) == CHUNK_FULL) {
         if (free < settle_wake_count(slab)) {
             slab_arm(slab, free, settle_wake_count(slab) - free);
             return;
@@ -87,7 +87,7 @@ void settle_slab(struct heap *heap, struct granule *slab)
     }
 }
 
-void settle_deactivate(struct heap *heap, struct granule *slab)
+void settle_deactivate(struct heap *heap, struct chunk *slab)
 {
     heap->active[slab->class] = NULL;
     partial_insert(heap, slab);
@@ -97,7 +97,7 @@ void settle_deactivate(struct heap *heap, struct granule *slab)
 // often lies at the end of the heap, and would keep the break up for the sake of a full bin.
 static void class_shrunk(struct heap *heap, unsigned class)
 {
-    struct granule *slab = heap->active[class];
+    struct chunk *slab = heap->active[class];
     if (slab != NULL) {
         bin_unload(heap, slab);
         if (!slab_is_idle(slab)) { // asked again when the last of its blocks is back
@@ -119,7 +119,7 @@ static inline bool had_many(const struct heap *heap, unsigned class)
 // The countdown of an active slab: to the next free while the class is watched; to the last of its
 // blocks where there were many slabs, but not where a handful of blocks goes in and out of one slab
 // all the time.
-uint32_t settle_countdown(const struct heap *heap, const struct granule *slab)
+uint32_t settle_countdown(const struct heap *heap, const struct chunk *slab)
 {
     if (UNLIKELY(watch_is_on(heap, slab->class))) {
         return 1;
@@ -128,10 +128,10 @@ uint32_t settle_countdown(const struct heap *heap, const struct granule *slab)
 }
 
 // Moves on a slab whose countdown ran down; true when its class shrinks.
-static bool run_down(struct heap *heap, struct granule *slab)
+static bool run_down(struct heap *heap, struct chunk *slab)
 {
     unsigned class = slab->class;
-    if (granule_state(slab) == GRANULE_ACTIVE) {
+    if (chunk_state(slab) == CHUNK_ACTIVE) {
         bool is_watched = slab->armed == 1; // else it was the last of the slab's blocks
         if (is_watched) {
             watch_free(heap, slab);
@@ -150,7 +150,7 @@ static bool run_down(struct heap *heap, struct granule *slab)
 }
 
 // True when that ended the slab's countdown.
-static inline bool put_block(struct granule *slab, void *ptr)
+static inline bool put_block(struct chunk *slab, void *ptr)
 {
     block_set_link(ptr, slab->free);
     slab->free = ptr;
@@ -163,7 +163,7 @@ static void send_scattered_home(struct heap *heap, unsigned class)
     void *next = NULL;
     bin_close(heap, class);
     for (void *ptr = bin_take_scattered(heap, class); ptr != NULL; ptr = next) {
-        struct granule *slab = granule_map_entry(granule_map_find(ptr));
+        struct chunk *slab = page_map_entry(page_map_find(ptr));
         next = block_next(ptr);
         if (put_block(slab, ptr)) {
             run_down(heap, slab);
@@ -171,7 +171,7 @@ static void send_scattered_home(struct heap *heap, unsigned class)
     }
 }
 
-void settle_event(struct heap *heap, struct granule *slab)
+void settle_event(struct heap *heap, struct chunk *slab)
 {
     unsigned class = slab->class;
     if (run_down(heap, slab) && heap->quota[class] != 0) {
@@ -182,7 +182,7 @@ void settle_event(struct heap *heap, struct granule *slab)
     }
 }
 
-void settle_block(struct heap *heap, struct granule *slab, void *ptr)
+void settle_block(struct heap *heap, struct chunk *slab, void *ptr)
 {
     if (put_block(slab, ptr)) {
         settle_event(heap, slab);

@@ -15,21 +15,21 @@
 
 void *list_end = &list_end;
 
-void slab_set_owner(struct granule *slab, struct heap *heap)
+void slab_set_owner(struct chunk *slab, struct heap *heap)
 {
-    struct heap *old = granule_owner(slab);
+    struct heap *old = chunk_owner(slab);
     if (old != NULL) {
         atomic_fetch_sub_explicit(&old->slabs, 1, memory_order_relaxed);
     }
     if (heap != NULL) {
         atomic_fetch_add_explicit(&heap->slabs, 1, memory_order_relaxed);
     }
-    granule_set_owner(slab, heap);
+    chunk_set_owner(slab, heap);
 }
 
 void slab_open(size_t index, unsigned class, struct heap *heap)
 {
-    struct granule *slab = granule_map_entry(index);
+    struct chunk *slab = page_map_entry(index);
     slab_set_first(slab, NULL);
     slab->carved = 0;
     atomic_store_explicit(&slab->reached, 0, memory_order_relaxed);
@@ -39,20 +39,20 @@ void slab_open(size_t index, unsigned class, struct heap *heap)
     slab->next = 0;
     slab->length = 1;
     slab_arm(slab, 0, SLAB_ARM_NEVER);
-    granule_set_state(slab, GRANULE_ACTIVE);
+    chunk_set_state(slab, CHUNK_ACTIVE);
     slab_set_owner(slab, heap);
 }
 
-void slab_close(struct granule *slab)
+void slab_close(struct chunk *slab)
 {
     slab_set_owner(slab, NULL);
     slab->usable_bytes = size_class_bytes(slab->class); // for the message of a late free
     slab->head_distance = 0;
-    granule_set_state(slab, GRANULE_BODY);
+    chunk_set_state(slab, CHUNK_BODY);
 }
 
 // Links blocks [from, to) in address order; the first.
-static void *link_blocks(const struct granule *slab, unsigned from, unsigned to)
+static void *link_blocks(const struct chunk *slab, unsigned from, unsigned to)
 {
     size_t bytes = size_class_bytes(slab->class);
     char *first = slab_block(slab, from);
@@ -66,7 +66,7 @@ static void *link_blocks(const struct granule *slab, unsigned from, unsigned to)
 }
 
 // The first block that begins in or behind a page of the slab, at most `reached`.
-static unsigned first_block_in(const struct granule *slab, unsigned page)
+static unsigned first_block_in(const struct chunk *slab, unsigned page)
 {
     size_t bytes = size_class_bytes(slab->class);
     size_t block = (page * CARVE_BYTES + bytes - 1) / bytes;
@@ -74,7 +74,7 @@ static unsigned first_block_in(const struct granule *slab, unsigned page)
 }
 
 // Carves the blocks that begin in a purged page anew.
-static void *carve_purged(struct granule *slab, unsigned *count)
+static void *carve_purged(struct chunk *slab, unsigned *count)
 {
     unsigned page = (unsigned)__builtin_ctz(slab->purged);
     unsigned from = first_block_in(slab, page);
@@ -85,7 +85,7 @@ static void *carve_purged(struct granule *slab, unsigned *count)
     return link_blocks(slab, from, to);
 }
 
-void *slab_carve(struct granule *slab, unsigned least, unsigned most, unsigned *count)
+void *slab_carve(struct chunk *slab, unsigned least, unsigned most, unsigned *count)
 {
     if (slab->purged != 0) {
         return carve_purged(slab, count);
@@ -106,7 +106,7 @@ void *slab_carve(struct granule *slab, unsigned least, unsigned most, unsigned *
     return link_blocks(slab, from, to);
 }
 
-void *slab_carve_one(struct granule *slab)
+void *slab_carve_one(struct chunk *slab)
 {
     unsigned block = slab_reached(slab);
     if (slab->purged != 0 || block == slab_capacity(slab)) {
@@ -117,7 +117,7 @@ void *slab_carve_one(struct granule *slab)
     return slab_block(slab, block);
 }
 
-void slab_put_list(struct granule *slab, void *first, void *last, unsigned count)
+void slab_put_list(struct chunk *slab, void *first, void *last, unsigned count)
 {
     block_set_link(last, slab->free);
     slab->free = first;
@@ -127,7 +127,7 @@ void slab_put_list(struct granule *slab, void *first, void *last, unsigned count
 
 // ---- purging single pages ----
 
-#define SLAB_PAGES (GRANULE_BYTES / CARVE_BYTES)
+#define SLAB_PAGES (CHUNK_BYTES / CARVE_BYTES)
 
 // What of a slab is free, page by page.
 struct page_counts {
@@ -135,15 +135,15 @@ struct page_counts {
     bool is_entered_freely[SLAB_PAGES + 1]; // a free block reaches into it from the page before
 };
 
-static void count_free(const struct granule *slab, struct page_counts *counts)
+static void count_free(const struct chunk *slab, struct page_counts *counts)
 {
     size_t bytes = size_class_bytes(slab->class);
-    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    uintptr_t start = (uintptr_t)page_map_address(page_map_index(slab));
     unsigned length = 0;
     memset(counts, 0, sizeof *counts);
     for (void *block = slab_first(slab); block != NULL; block = block_next(block)) {
         size_t offset = (uintptr_t)block - start;
-        if (offset >= GRANULE_BYTES || ++length > slab->carved) { // a ring, or another slab's
+        if (offset >= CHUNK_BYTES || ++length > slab->carved) { // a ring, or another slab's
             die_double_free(block, bytes, NULL);
         }
         counts->begun[offset / CARVE_BYTES]++;
@@ -154,8 +154,7 @@ static void count_free(const struct granule *slab, struct page_counts *counts)
 }
 
 // True when some block begins in the page and all that reach into it are free.
-static bool page_is_free(const struct granule *slab, const struct page_counts *counts,
-                         unsigned page)
+static bool page_is_free(const struct chunk *slab, const struct page_counts *counts, unsigned page)
 {
     unsigned from = first_block_in(slab, page);
     unsigned to = first_block_in(slab, page + 1);
@@ -166,9 +165,9 @@ static bool page_is_free(const struct granule *slab, const struct page_counts *c
 }
 
 // Takes the blocks that begin in `pages` off the list.
-static void unlist(struct granule *slab, unsigned pages)
+static void unlist(struct chunk *slab, unsigned pages)
 {
-    uintptr_t start = (uintptr_t)granule_map_address(granule_map_index(slab));
+    uintptr_t start = (uintptr_t)page_map_address(page_map_index(slab));
     void *last = NULL;
     unsigned count = 0;
     unsigned dropped = 0;
@@ -198,9 +197,9 @@ static void unlist(struct granule *slab, unsigned pages)
 }
 
 // Pages in a row at once.
-static void purge_rows(const struct granule *slab, unsigned pages)
+static void purge_rows(const struct chunk *slab, unsigned pages)
 {
-    char *start = granule_map_address(granule_map_index(slab));
+    char *start = page_map_address(page_map_index(slab));
     while (pages != 0) {
         unsigned from = (unsigned)__builtin_ctz(pages);
         unsigned length = (unsigned)__builtin_ctz(~(pages >> from));
@@ -209,7 +208,7 @@ static void purge_rows(const struct granule *slab, unsigned pages)
     }
 }
 
-size_t slab_purge_pages(struct granule *slab)
+size_t slab_purge_pages(struct chunk *slab)
 {
     struct page_counts counts;
     uint64_t signals;

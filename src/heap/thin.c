@@ -4,7 +4,7 @@
  * Threads:    the owner, with heap->busy set.
  * Locks:      none.
  *
- * A program that changes its sizes leaves slabs behind in which a few blocks live on: no granule is
+ * A program that changes its sizes leaves slabs behind in which a few blocks live on: no chunk is
  * free, but most pages are. When it takes fresh memory for the new sizes, such pages go back, about
  * as much as it takes. Not before: a slab that only empties on its way to other use, or to the
  * arena, would be purged for nothing. The walk goes by address through the map, a few slabs at a
@@ -17,20 +17,20 @@
 #include "side/live.h"
 
 #define LIVE_MAX 2  // blocks in use: more than half of 4 pages are free then
-#define STEPS    32 // map entries passed over for each granule that is taken
+#define STEPS    32 // map entries passed over for each chunk that is taken
 #define LOOKS    4  // slabs whose free blocks are looked at for each
-#define MOST     8  // granules, in one go
+#define MOST     8  // chunks, in one go
 
-static bool is_thin(const struct heap *heap, const struct granule *slab)
+static bool is_thin(const struct heap *heap, const struct chunk *slab)
 {
-    if (granule_owner(slab) != heap || granule_state(slab) != GRANULE_PARTIAL) {
+    if (chunk_owner(slab) != heap || chunk_state(slab) != CHUNK_PARTIAL) {
         return false;
     }
     unsigned live = slab->carved - slab_free_count(slab);
     return live != 0 && live <= LIVE_MAX && (slab->looked_at == 0 || live < slab->looked_at);
 }
 
-static size_t thin_out_slab(struct granule *slab)
+static size_t thin_out_slab(struct chunk *slab)
 {
     slab->looked_at = (uint8_t)(slab->carved - slab_free_count(slab));
     return slab_purge_pages(slab);
@@ -38,16 +38,16 @@ static size_t thin_out_slab(struct granule *slab)
 
 void thin_out(struct heap *heap, size_t bytes)
 {
-    size_t count = granule_map_count();
+    size_t count = page_map_count();
     size_t purged = 0;
     unsigned looks = 0;
-    unsigned granules = (unsigned)min_size(bytes >> GRANULE_SHIFT, MOST);
+    unsigned chunks = (unsigned)min_size(bytes >> CHUNK_SHIFT, MOST);
     if (!purge_is_on()) {
         return;
     }
-    for (unsigned step = 0; step < granules * STEPS && looks < granules * LOOKS; step++) {
+    for (unsigned step = 0; step < chunks * STEPS && looks < chunks * LOOKS; step++) {
         heap->thin_next = heap->thin_next + 1 < count ? heap->thin_next + 1 : 1;
-        struct granule *slab = granule_map_entry(heap->thin_next);
+        struct chunk *slab = page_map_entry(heap->thin_next);
         if (is_thin(heap, slab)) {
             purged += thin_out_slab(slab);
             looks++;

@@ -39,46 +39,46 @@ static void bit_flip(uint64_t *bits, size_t at)
 
 struct tray *tray_of(const void *ptr)
 {
-    size_t index = granule_map_find(ptr);
-    struct granule *head = granule_head(granule_map_entry(index));
-    if (index == 0 || granule_state(head) != GRANULE_BASIN ||
-        index - granule_map_index(head) >= head->length) { // a body of something that is gone
+    size_t index = page_map_find(ptr);
+    struct chunk *head = chunk_head(page_map_entry(index));
+    if (index == 0 || chunk_state(head) != CHUNK_BASIN ||
+        index - page_map_index(head) >= head->length) { // a body of something that is gone
         return NULL;
     }
-    return granule_map_address(granule_map_index(head));
+    return page_map_address(page_map_index(head));
 }
 
 size_t tray_bytes(const struct tray *tray)
 {
-    return (size_t)granule_map_entry(granule_map_find(tray))->length << GRANULE_SHIFT;
+    return (size_t)page_map_entry(page_map_find(tray))->length << CHUNK_SHIFT;
 }
 
-// Units of a run of `granules` granules: each takes `map_bits` bits besides.
-static size_t units_of(size_t granules, size_t unit_bytes, size_t map_bits)
+// Units of a run of `chunks` chunks: each takes `map_bits` bits besides.
+static size_t units_of(size_t chunks, size_t unit_bytes, size_t map_bits)
 {
-    size_t room = (granules << GRANULE_SHIFT) - sizeof(struct tray) - CACHE_LINE_BYTES * 2UL;
+    size_t room = (chunks << CHUNK_SHIFT) - sizeof(struct tray) - CACHE_LINE_BYTES * 2UL;
     return room * 8 / (unit_bytes * 8 + map_bits);
 }
 
-struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, bool has_pieces)
+struct tray *tray_take(size_t unit_bytes, size_t least, size_t chunks, bool has_pieces)
 {
     size_t maps = has_pieces ? 2 : 1;
-    size_t units = max_size(units_of(granules, unit_bytes, maps), least);
+    size_t units = max_size(units_of(chunks, unit_bytes, maps), least);
     size_t words = words_for(units);
     size_t head_bytes =
         align_up(sizeof(struct tray) + maps * words * sizeof(uint64_t), CACHE_LINE_BYTES);
-    size_t length = (head_bytes + unit_bytes * units + GRANULE_BYTES - 1) >> GRANULE_SHIFT;
+    size_t length = (head_bytes + unit_bytes * units + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
     bool clean;
     size_t index = length > UINT32_MAX ? 0 : arena_take(length, 1, &clean);
     if (index == 0) {
         return NULL;
     }
-    struct granule *head = granule_map_entry(index);
+    struct chunk *head = page_map_entry(index);
     head->length = (uint32_t)length;
-    granule_map_mark_body(head, length);
-    granule_set_owner(head, NULL);
-    granule_set_state(head, GRANULE_BASIN);
-    struct tray *tray = granule_map_address(index);
+    page_map_mark_body(head, length);
+    chunk_set_owner(head, NULL);
+    chunk_set_state(head, CHUNK_BASIN);
+    struct tray *tray = page_map_address(index);
     tray->first = (char *)tray + head_bytes;
     tray->unit_bytes = unit_bytes;
     tray->units = (uint32_t)units;
@@ -90,12 +90,12 @@ struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, bool ha
 
 void tray_give(struct tray *tray)
 {
-    size_t index = granule_map_find(tray);
-    struct granule *head = granule_map_entry(index);
+    size_t index = page_map_find(tray);
+    struct chunk *head = page_map_entry(index);
     size_t length = head->length;
     head->head_distance = 0;
     head->usable_bytes = 0;
-    granule_set_state(head, GRANULE_BODY); // without a head, until run.c files it as free
+    chunk_set_state(head, CHUNK_BODY); // without a head, until run.c files it as free
     arena_give(index, length);
 }
 

@@ -1,4 +1,4 @@
-/* tray.h - a run of granules that a pool of include/myalloc.h (here: a basin) cuts into blocks.
+/* tray.h - a run of chunks that a pool of include/myalloc.h (here: a basin) cuts into blocks.
  * Under the lock of the basin, where it has one.
  *
  * What a tray knows of its blocks stands at its start, two bits for 16 bytes at most; nothing lies
@@ -7,17 +7,17 @@
 #ifndef HEAP_TRAY_H
 #define HEAP_TRAY_H
 
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIECE_UNIT_BYTES  16UL // pieces are multiples of it, and begin at multiples of it
-#define PIECE_BINS_EXACT  32   // one for each length in units, then one for each doubling
-#define PIECE_BINS        44
-#define TRAY_GRANULES     8  // of the first tray
-#define TRAY_GRANULES_MAX 64 // more only for cells that need it
+#define PIECE_UNIT_BYTES 16UL // pieces are multiples of it, and begin at multiples of it
+#define PIECE_BINS_EXACT 32   // one for each length in units, then one for each doubling
+#define PIECE_BINS       44
+#define TRAY_CHUNKS      8  // of the first tray
+#define TRAY_CHUNKS_MAX  64 // more only for cells that need it
 
 struct basin;
 
@@ -64,9 +64,9 @@ enum tray_fault {
 struct tray *tray_of(const void *ptr);
 size_t tray_bytes(const struct tray *tray);
 
-// A tray of about `granules` granules, more where `least` units need them; NULL without memory. To
+// A tray of about `chunks` chunks, more where `least` units need them; NULL without memory. To
 // be reset before its first use. Needs no lock.
-struct tray *tray_take(size_t unit_bytes, size_t least, size_t granules, bool has_pieces);
+struct tray *tray_take(size_t unit_bytes, size_t least, size_t chunks, bool has_pieces);
 // Its run goes back to the arena, whatever is in it; pieces are out of their bins already.
 // Likewise.
 void tray_give(struct tray *tray);

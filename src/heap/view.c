@@ -1,6 +1,6 @@
 /* view.c - the counts of blocks in the live page: a census from time to time.
  *
- * Owns:       counts, classes, heaps and granules of the live page.
+ * Owns:       counts, classes, heaps and chunks of the live page.
  * Threads:    any; one refreshes, the others go on without.
  * Locks:      takes none; run_stats() and huge_stats() below do, so none may be held here.
  * Invariants: VIEW-1  refreshes take half a hundredth of the time at most: each one is paid for
@@ -32,7 +32,7 @@ static struct {
     _Atomic(size_t) seen_bytes; // in use at the last refresh
 } g_view;
 
-// ---- granules ----
+// ---- chunks ----
 
 static unsigned fill_of(size_t live, size_t all)
 {
@@ -40,82 +40,82 @@ static unsigned fill_of(size_t live, size_t all)
     return (unsigned)clamp_size(fill, 1, 15) << 4;
 }
 
-static size_t small_live(const struct granule *slab)
+static size_t small_live(const struct chunk *slab)
 {
     size_t free = slab_free_count(slab);
     return free < slab->carved ? slab->carved - free : 0;
 }
 
-static unsigned look_at_small(const struct granule *slab)
+static unsigned look_at_small(const struct chunk *slab)
 {
-    struct heap *owner = granule_owner(slab);
+    struct heap *owner = chunk_owner(slab);
     size_t live = small_live(slab);
     if (owner != NULL) {
         owner->seen_live += live;
     }
-    return MYALLOC_LIVE_GRANULE_SMALL | fill_of(live, slab_capacity(slab));
+    return MYALLOC_LIVE_CHUNK_SMALL | fill_of(live, slab_capacity(slab));
 }
 
-// The state of the granule at `i`; *run: for how many granules it holds.
+// The state of the chunk at `i`; *run: for how many chunks it holds.
 RACY_READER static unsigned look(size_t i, size_t end, size_t *run)
 {
-    const struct granule *entry = granule_map_entry(i);
-    enum granule_state state = granule_state(entry);
-    bool has_length = state == GRANULE_FREE || state >= GRANULE_MEDIUM;
+    const struct chunk *entry = page_map_entry(i);
+    enum chunk_state state = chunk_state(entry);
+    bool has_length = state == CHUNK_FREE || state >= CHUNK_MEDIUM;
     *run = has_length ? clamp_size(entry->length, 1, end - i) : 1;
-    if (granule_is_small(entry)) {
+    if (chunk_is_small(entry)) {
         return look_at_small(entry);
     }
-    if (state == GRANULE_MEDIUM) {
+    if (state == CHUNK_MEDIUM) {
         size_t free = (size_t)__builtin_popcountll(entry->mask);
         size_t all = slab_capacity(entry);
-        return MYALLOC_LIVE_GRANULE_MEDIUM | fill_of(all - min_size(free, all), all);
+        return MYALLOC_LIVE_CHUNK_MEDIUM | fill_of(all - min_size(free, all), all);
     }
-    if (state == GRANULE_BODY) { // of a run that changes right now
+    if (state == CHUNK_BODY) { // of a run that changes right now
         *run = 1;
-        return MYALLOC_LIVE_GRANULE_LARGE;
+        return MYALLOC_LIVE_CHUNK_LARGE;
     }
-    return state == GRANULE_NONE   ? MYALLOC_LIVE_GRANULE_FOREIGN
-           : state == GRANULE_FREE ? MYALLOC_LIVE_GRANULE_CLEAN
-                                   : MYALLOC_LIVE_GRANULE_LARGE;
+    return state == CHUNK_NONE   ? MYALLOC_LIVE_CHUNK_FOREIGN
+           : state == CHUNK_FREE ? MYALLOC_LIVE_CHUNK_CLEAN
+                                 : MYALLOC_LIVE_CHUNK_LARGE;
 }
 
 RACY_READER static bool is_dirty(size_t i)
 {
-    return ((g_granule_map.dirty[i / 64] >> (i % 64)) & 1) != 0;
+    return ((g_page_map.dirty[i / 64] >> (i % 64)) & 1) != 0;
 }
 
-// Cell 0 tells about granule 1 of the map: index 0 is no memory.
-static void show_granules(struct myalloc_live_granules *granules)
+// Cell 0 tells about chunk 1 of the map: index 0 is no memory.
+static void show_chunks(struct myalloc_live_chunks *chunks)
 {
-    size_t end = max_size(granule_map_count(), 1); // 0 before the first growth
-    uint64_t shift = live_load(&granules->shift);
-    uint64_t sequence = live_load(&granules->sequence);
-    bool halves = end - 1 > (size_t)MYALLOC_LIVE_GRANULES_MAX << shift;
+    size_t end = max_size(page_map_count(), 1); // 0 before the first growth
+    uint64_t shift = live_load(&chunks->shift);
+    uint64_t sequence = live_load(&chunks->sequence);
+    bool halves = end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << shift;
     if (halves) {
-        while (end - 1 > (size_t)MYALLOC_LIVE_GRANULES_MAX << ++shift) {
+        while (end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << ++shift) {
         }
         // seq_cst: readers see the odd number before any cell of the new scale
-        atomic_store_explicit(&granules->sequence, sequence + 1, memory_order_seq_cst);
-        live_store(&granules->shift, shift);
+        atomic_store_explicit(&chunks->sequence, sequence + 1, memory_order_seq_cst);
+        live_store(&chunks->shift, shift);
     }
     size_t run = 0;
     for (size_t i = 1; i < end; i += run) {
         unsigned cell = look(i, end, &run);
         for (size_t k = i - 1; k < i - 1 + run; k++) {
             if ((k & ((1UL << shift) - 1)) == 0) {
-                bool is_free = cell == MYALLOC_LIVE_GRANULE_CLEAN;
-                unsigned shown = is_free && is_dirty(k + 1) ? MYALLOC_LIVE_GRANULE_DIRTY : cell;
-                atomic_store_explicit(&granules->cells[k >> shift], (uint8_t)shown,
+                bool is_free = cell == MYALLOC_LIVE_CHUNK_CLEAN;
+                unsigned shown = is_free && is_dirty(k + 1) ? MYALLOC_LIVE_CHUNK_DIRTY : cell;
+                atomic_store_explicit(&chunks->cells[k >> shift], (uint8_t)shown,
                                       memory_order_relaxed);
             }
         }
     }
-    live_store(&granules->base, g_granule_map.base + GRANULE_BYTES);
-    live_store(&granules->count, end - 1);
+    live_store(&chunks->base, g_page_map.base + CHUNK_BYTES);
+    live_store(&chunks->count, end - 1);
     if (halves) {
         // release: the cells before
-        atomic_store_explicit(&granules->sequence, sequence + 2, memory_order_release);
+        atomic_store_explicit(&chunks->sequence, sequence + 2, memory_order_release);
     }
 }
 
@@ -191,7 +191,7 @@ void view_refresh(const struct heap *own)
     atomic_store_explicit(&g_view.seen_bytes, run_used_bytes(), memory_order_relaxed);
     census_take(&census, own);
     show_counts(g_live_page, &census);
-    show_granules(&g_live_page->granules); // sums up what show_heaps tells
+    show_chunks(&g_live_page->chunks); // sums up what show_heaps tells
     show_heaps(g_live_page);
     live_store(&g_live_page->counters.counted_ns, os_boot_ns());
     uint64_t now = os_now_ns();
@@ -242,10 +242,10 @@ static void show_constants(struct myalloc_live *page)
 static void show_inherited(void)
 {
     struct region_stats region = run_stats().region;
-    const char *end = granule_map_address(granule_map_count());
+    const char *end = page_map_address(page_map_count());
     if (region.break_bytes != 0) {
-        live_event(MYALLOC_LIVE_EVENT_BRK_GROW, granule_map_address(1), region.break_bytes);
-        live_add(MYALLOC_LIVE_REGION_BRK, granule_map_address(1), region.break_bytes);
+        live_event(MYALLOC_LIVE_EVENT_BRK_GROW, page_map_address(1), region.break_bytes);
+        live_add(MYALLOC_LIVE_REGION_BRK, page_map_address(1), region.break_bytes);
     }
     if (region.map_bytes != 0) {
         live_event(MYALLOC_LIVE_EVENT_MMAP, end - region.map_bytes, region.map_bytes);
@@ -259,7 +259,7 @@ void view_start(void)
 {
     if (live_open()) {
         show_constants(g_live_page);
-        granule_map_show();
+        page_map_show();
         live_publish();
     }
 }

@@ -8,7 +8,7 @@
  *                     block is marked once: what others write meanwhile leads nowhere.
  *
  * Free small blocks lie in four places: on the list of their slab, in its mail, in bins or foreign
- * lists, and in batches. The first pass notes the state of every granule, the second marks them.
+ * lists, and in batches. The first pass notes the state of every chunk, the second marks them.
  */
 #include "heap/walk.h"
 
@@ -25,9 +25,9 @@
 
 #define BITS_WORDS (SMALL_BLOCKS_MAX / 64)
 
-// One granule: the first of whatever it is, else a state that is never told.
+// One chunk: the first of whatever it is, else a state that is never told.
 struct seen {
-    uint8_t state;               // enum granule_state
+    uint8_t state;               // enum chunk_state
     uint8_t class;               // of a slab
     uint16_t blocks;             // of a slab
     size_t bytes;                // of all else
@@ -39,8 +39,8 @@ struct seen {
 
 struct walk {
     size_t mapped_bytes; // of this structure and what follows it
-    size_t granules;
-    size_t at;      // granule that is told
+    size_t chunks;
+    size_t at;      // chunk that is told
     unsigned block; // of its slab
     size_t huge_at;
     size_t huge_count;
@@ -66,9 +66,9 @@ static bool is_marked(const uint64_t *bits, unsigned block)
 RACY_READER static void mark_list(struct walk *walk, const void *block, bool is_cached)
 {
     while (block != NULL) {
-        size_t at = granule_map_find(block);
-        struct granule *slab = granule_map_entry(at);
-        if (at == 0 || at >= walk->granules || !granule_is_small(slab)) {
+        size_t at = page_map_find(block);
+        struct chunk *slab = page_map_entry(at);
+        if (at == 0 || at >= walk->chunks || !chunk_is_small(slab)) {
             return;
         }
         unsigned index = slab_block_index(slab, block);
@@ -84,9 +84,9 @@ RACY_READER static void mark_list(struct walk *walk, const void *block, bool is_
     }
 }
 
-RACY_READER static void see_small(struct walk *walk, struct granule *slab, struct seen *seen)
+RACY_READER static void see_small(struct walk *walk, struct chunk *slab, struct seen *seen)
 {
-    const struct remote *remote = granule_map_remote(granule_map_index(slab));
+    const struct remote *remote = page_map_remote(page_map_index(slab));
     seen->blocks = (uint16_t)slab_reached(slab);
     if (atomic_load_explicit(&remote->count, memory_order_relaxed) != 0) {
         for (unsigned i = 0; i < BITS_WORDS; i++) {
@@ -101,7 +101,7 @@ RACY_READER static void see_small(struct walk *walk, struct granule *slab, struc
     mark_list(walk, slab_first(slab), false);
 }
 
-static void see_medium(const struct granule *slab, struct seen *seen)
+static void see_medium(const struct chunk *slab, struct seen *seen)
 {
     seen->blocks = slab->carved;
     for (unsigned block = 0; block < slab->carved; block++) {
@@ -130,38 +130,37 @@ static void see_rack(const struct rack *rack, struct seen *seen)
 // entry of a free run that is none any more. What is behind a true one is no head.
 RACY_READER static size_t length_of(const struct walk *walk, size_t index)
 {
-    const struct granule *entry = granule_map_entry(index);
+    const struct chunk *entry = page_map_entry(index);
     size_t length = max_size(entry->length, 1);
-    if (granule_state(entry) != GRANULE_FREE) {
+    if (chunk_state(entry) != CHUNK_FREE) {
         return length;
     }
     size_t last = index + length - 1;
-    bool is_true = last < walk->granules &&
-                   granule_state(granule_map_entry(last)) == GRANULE_FREE &&
-                   granule_map_entry(last)->length == length;
+    bool is_true = last < walk->chunks && chunk_state(page_map_entry(last)) == CHUNK_FREE &&
+                   page_map_entry(last)->length == length;
     return is_true ? length : 1;
 }
 
-RACY_READER static void see_granules(struct walk *walk)
+RACY_READER static void see_chunks(struct walk *walk)
 {
-    for (size_t i = 1; i < walk->granules; i++) {
-        struct granule *entry = granule_map_entry(i);
+    for (size_t i = 1; i < walk->chunks; i++) {
+        struct chunk *entry = page_map_entry(i);
         struct seen *seen = &walk->seen[i];
-        enum granule_state state = granule_state(entry);
+        enum chunk_state state = chunk_state(entry);
         seen->state = (uint8_t)state;
         seen->class = entry->class;
-        if (granule_is_small(entry)) {
+        if (chunk_is_small(entry)) {
             see_small(walk, entry, seen);
-        } else if (state == GRANULE_FREE || (state >= GRANULE_MEDIUM && state < GRANULE_BODY)) {
+        } else if (state == CHUNK_FREE || (state >= CHUNK_MEDIUM && state < CHUNK_BODY)) {
             size_t length = length_of(walk, i);
-            seen->bytes = length << GRANULE_SHIFT;
-            if (state == GRANULE_MEDIUM) {
+            seen->bytes = length << CHUNK_SHIFT;
+            if (state == CHUNK_MEDIUM) {
                 see_medium(entry, seen);
-            } else if (state == GRANULE_RACK) {
+            } else if (state == CHUNK_RACK) {
                 see_rack(rack_of(entry), seen);
-            } else if (state == GRANULE_LARGE || state == GRANULE_FENCE) {
+            } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
                 seen->bytes = entry->usable_bytes;
-                seen->start = state == GRANULE_FENCE ? fence_block(entry) : NULL;
+                seen->start = state == CHUNK_FENCE ? fence_block(entry) : NULL;
             }
             i += length - 1;
         }
@@ -188,9 +187,9 @@ RACY_READER static void see_stocks(struct walk *walk, const struct heap *own, bo
 
 struct walk *walk_begin(const struct heap *own, bool others)
 {
-    size_t granules = granule_map_count();
+    size_t chunks = page_map_count();
     size_t huge_max = huge_look(NULL, 0) + HUGE_CACHE_ENTRIES; // some may come meanwhile
-    size_t bytes = align_up(sizeof(struct walk) + granules * sizeof(struct seen) +
+    size_t bytes = align_up(sizeof(struct walk) + chunks * sizeof(struct seen) +
                                 huge_max * sizeof(struct huge_view),
                             os_page_bytes());
     struct walk *walk = os_map(NULL, bytes);
@@ -198,16 +197,16 @@ struct walk *walk_begin(const struct heap *own, bool others)
         return NULL;
     }
     walk->mapped_bytes = bytes;
-    walk->granules = granules;
-    walk->huge = (struct huge_view *)&walk->seen[granules];
+    walk->chunks = chunks;
+    walk->huge = (struct huge_view *)&walk->seen[chunks];
     walk->huge_count = min_size(huge_look(walk->huge, huge_max), huge_max);
     orphan_hold();
     for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
         transfer_look(class, &walk->batches[(size_t) class * TRANSFER_BATCHES]);
     }
     run_hold();
-    walk->granules = min_size(granules, granule_map_count());
-    see_granules(walk);
+    walk->chunks = min_size(chunks, page_map_count());
+    see_chunks(walk);
     see_stocks(walk, own, others);
     run_let_go();
     orphan_let_go();
@@ -226,7 +225,7 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
         return false;
     }
     size_t bytes = rack_slot_bytes(seen->class);
-    block->address = (char *)granule_map_address(walk->at) + i * bytes;
+    block->address = (char *)page_map_address(walk->at) + i * bytes;
     block->bytes =
         seen->rack == NULL ? bytes : rack_bytes_in(seen->rack, rack_record(seen->rack, i));
     bool is_medium = seen->class < CLASSES && !size_class_is_small(seen->class);
@@ -254,7 +253,7 @@ static bool next_in_pool(struct walk *walk, struct myalloc_block *block)
 
 bool walk_next(struct walk *walk, struct myalloc_block *block)
 {
-    for (; walk->at < walk->granules; walk->at++) {
+    for (; walk->at < walk->chunks; walk->at++) {
         const struct seen *seen = &walk->seen[walk->at];
         if (seen->blocks != 0) {
             if (next_in_slab(walk, block)) {
@@ -262,10 +261,10 @@ bool walk_next(struct walk *walk, struct myalloc_block *block)
             }
         } else if (seen->bytes != 0) {
             *block = (struct myalloc_block){
-                .address = seen->start != NULL ? seen->start : granule_map_address(walk->at),
+                .address = seen->start != NULL ? seen->start : page_map_address(walk->at),
                 .bytes = seen->bytes,
-                .tier = seen->state == GRANULE_BASIN ? MYALLOC_POOL : MYALLOC_LARGE,
-                .state = seen->state == GRANULE_FREE ? MYALLOC_FREE : MYALLOC_IN_USE,
+                .tier = seen->state == CHUNK_BASIN ? MYALLOC_POOL : MYALLOC_LARGE,
+                .state = seen->state == CHUNK_FREE ? MYALLOC_FREE : MYALLOC_IN_USE,
             };
             walk->at++;
             return true;

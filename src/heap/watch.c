@@ -14,13 +14,13 @@
 // True when a block of the class that was carved begins at `ptr`.
 static bool is_block(const void *ptr, unsigned class)
 {
-    const struct granule *slab = granule_map_entry(granule_map_find(ptr));
-    return granule_is_small(slab) && slab->class == class &&
+    const struct chunk *slab = page_map_entry(page_map_find(ptr));
+    return chunk_is_small(slab) && slab->class == class &&
            slab_block_index(slab, ptr) < slab_reached(slab);
 }
 
 // True when `ptr` is among the first blocks of a bin, which may hold blocks of any slab.
-static bool bin_has(const struct heap *heap, const struct granule *slab, const void *ptr)
+static bool bin_has(const struct heap *heap, const struct chunk *slab, const void *ptr)
 {
     const void *block = link_block(heap->bins[slab->class]);
     for (unsigned i = 0; i < LOOKS && block != NULL; i++) {
@@ -36,7 +36,7 @@ static bool bin_has(const struct heap *heap, const struct granule *slab, const v
 }
 
 // The same for the list of a slab, which holds no others and ends where its count says.
-static bool list_has(const struct heap *heap, const struct granule *slab, const void *ptr)
+static bool list_has(const struct heap *heap, const struct chunk *slab, const void *ptr)
 {
     unsigned count = slab_free_count(slab);
     const void *block = block_next(slab->free);
@@ -54,7 +54,7 @@ static bool list_has(const struct heap *heap, const struct granule *slab, const 
     return false;
 }
 
-void watch_free(struct heap *heap, const struct granule *slab)
+void watch_free(struct heap *heap, const struct chunk *slab)
 {
     const void *ptr = slab->free;
     size_t bytes = size_class_bytes(slab->class);
@@ -74,7 +74,7 @@ void watch_lists(struct heap *heap)
 {
     heap->watched_slabs++;
     for (unsigned class = 0; class < SMALL_CLASSES; class += 1) {
-        const struct granule *slab = heap->active[class];
+        const struct chunk *slab = heap->active[class];
         const void *ptr = slab != NULL ? slab_first(slab) : NULL;
         const void *next = ptr != NULL ? block_next(ptr) : NULL;
         if (next != NULL && !is_block(next, class)) {

@@ -18,7 +18,7 @@ static inline bool watch_is_on(const struct heap *heap, unsigned class)
 
 // Looks at the block that was put on the list of an own slab last; dies when it begins nowhere,
 // stands on the list or in the bin already, or lies on a list that was written over.
-void watch_free(struct heap *heap, const struct granule *slab);
+void watch_free(struct heap *heap, const struct chunk *slab);
 
 // Looks at a whole bin; dies when it is a ring, since a block was freed twice. Of another class a
 // signal handler may take and write to blocks meanwhile: a link that leads nowhere says nothing.

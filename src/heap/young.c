@@ -16,7 +16,7 @@
 void *young_borrow(struct heap *heap, unsigned class)
 {
     unsigned from = size_class_of_small(1UL << (log2_floor(size_class_bytes(class) - 1) + 1));
-    struct granule *lender = heap->active[from];
+    struct chunk *lender = heap->active[from];
     void *ptr = NULL;
     if (heap->active[class] != NULL) {
         return NULL;

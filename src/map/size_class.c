@@ -30,23 +30,23 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
 };
 
 #define RECIPROCAL(bytes) (((1ULL << 40) + (bytes) - 1) / (bytes))
-#define SIZE_CLASS(bytes, granules)                                                                \
-    {(bytes), (granules), (uint16_t)((granules) * GRANULE_BYTES / (bytes)), RECIPROCAL(bytes)}
+#define SIZE_CLASS(bytes, chunks)                                                                \
+    {(bytes), (chunks), (uint16_t)((chunks) * CHUNK_BYTES / (bytes)), RECIPROCAL(bytes)}
 #define SMALL_CLASS(class, below, bytes) [class] = SIZE_CLASS(bytes, 1),
 
 // Medium classes between 2^shift and twice that: eight, or four where a block is pages.
-#define MEDIUM_CLASS(shift, eighths, granules) SIZE_CLASS((eighths##U << ((shift) - 3)), granules)
-#define MEDIUM_QUARTERS(shift, granules)                                                           \
-    MEDIUM_CLASS(shift, 10, granules), MEDIUM_CLASS(shift, 12, granules),                          \
-    MEDIUM_CLASS(shift, 14, granules), MEDIUM_CLASS(shift, 16, granules)
-#define MEDIUM_EIGHTHS(shift, granules)                                                            \
-    MEDIUM_CLASS(shift, 9, granules),  MEDIUM_CLASS(shift, 10, granules),                          \
-    MEDIUM_CLASS(shift, 11, granules), MEDIUM_CLASS(shift, 12, granules),                          \
-    MEDIUM_CLASS(shift, 13, granules), MEDIUM_CLASS(shift, 14, granules),                          \
-    MEDIUM_CLASS(shift, 15, granules), MEDIUM_CLASS(shift, 16, granules)
+#define MEDIUM_CLASS(shift, eighths, chunks) SIZE_CLASS((eighths##U << ((shift) - 3)), chunks)
+#define MEDIUM_QUARTERS(shift, chunks)                                                           \
+    MEDIUM_CLASS(shift, 10, chunks), MEDIUM_CLASS(shift, 12, chunks),                          \
+    MEDIUM_CLASS(shift, 14, chunks), MEDIUM_CLASS(shift, 16, chunks)
+#define MEDIUM_EIGHTHS(shift, chunks)                                                            \
+    MEDIUM_CLASS(shift, 9, chunks),  MEDIUM_CLASS(shift, 10, chunks),                          \
+    MEDIUM_CLASS(shift, 11, chunks), MEDIUM_CLASS(shift, 12, chunks),                          \
+    MEDIUM_CLASS(shift, 13, chunks), MEDIUM_CLASS(shift, 14, chunks),                          \
+    MEDIUM_CLASS(shift, 15, chunks), MEDIUM_CLASS(shift, 16, chunks)
 
 const struct size_class g_size_classes[CLASSES] = {
-    SMALL_TABLE(SMALL_CLASS)                         // 1 granule: tail waste below 4 %
+    SMALL_TABLE(SMALL_CLASS)                         // 1 chunk: tail waste below 4 %
     MEDIUM_EIGHTHS(10, 4), MEDIUM_EIGHTHS(11, 4),    // 56 to 16 blocks
     SIZE_CLASS(PAGE_AND_HEADER_BYTES, 4),            // 14
     MEDIUM_QUARTERS(12, 4), MEDIUM_QUARTERS(13, 4),  // 12 to 4
@@ -54,12 +54,12 @@ const struct size_class g_size_classes[CLASSES] = {
 };
 // clang-format on
 
-static_assert(4 * GRANULE_BYTES / (9U << 7) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
+static_assert(4 * CHUNK_BYTES / (9U << 7) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
 
 unsigned size_class_of_aligned(size_t bytes, size_t alignment)
 {
     ASSERT(is_pow2(alignment));
-    if (alignment > GRANULE_BYTES || bytes > MEDIUM_BYTES_MAX) {
+    if (alignment > CHUNK_BYTES || bytes > MEDIUM_BYTES_MAX) {
         return CLASSES;
     }
     size_t rounded = align_up(max_size(bytes, 1), alignment);

@@ -19,7 +19,7 @@
 
 struct size_class {
     uint32_t block_bytes;
-    uint16_t slab_granules;
+    uint16_t slab_chunks;
     uint16_t blocks;     // in one slab
     uint64_t reciprocal; // ceil(2^40 / block_bytes): division by multiplication
 };
@@ -49,7 +49,7 @@ static inline unsigned size_class_of_medium(size_t bytes)
 }
 
 // The smallest class whose blocks all lie at multiples of `alignment` (a power of two up to a
-// granule) and hold `bytes`; CLASSES when there is none.
+// chunk) and hold `bytes`; CLASSES when there is none.
 unsigned size_class_of_aligned(size_t bytes, size_t alignment);
 
 static inline size_t size_class_bytes(unsigned class)

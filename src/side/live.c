@@ -84,7 +84,7 @@ static void fill_header(struct myalloc_live *page)
     header->header_bytes = sizeof *header;
     header->page_bytes = sizeof *page;
     header->pid = os_process_id();
-    header->granule_bytes = GRANULE_BYTES;
+    header->chunk_bytes = CHUNK_BYTES;
     header->started_ns = os_boot_ns();
     strncpy(header->exe, os_program_name(), sizeof header->exe - 1);
     strncpy(header->library, MYALLOC_VERSION, sizeof header->library - 1);

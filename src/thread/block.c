@@ -42,18 +42,18 @@ extern void __libc_free(void *ptr);
 
 // ---- find ----
 
-static struct block find_small(struct granule *slab, const void *ptr)
+static struct block find_small(struct chunk *slab, const void *ptr)
 {
     unsigned index = slab_block_index(slab, ptr);
     enum block_fault fault = index < slab_reached(slab) ? BLOCK_OK : BLOCK_INTERIOR;
-    if (granule_owner(slab) == t_cache.self &&
+    if (chunk_owner(slab) == t_cache.self &&
         (slab->free == ptr || t_cache.bins[slab->class] == ptr)) {
         fault = BLOCK_FREED; // the last one freed; others cannot be told from blocks in use
     }
     return (struct block){BLOCK_SMALL, fault, slab, size_class_bytes(slab->class)};
 }
 
-static struct block find_medium(struct granule *slab, const void *ptr)
+static struct block find_medium(struct chunk *slab, const void *ptr)
 {
     enum medium_finding finding = medium_find(slab, ptr);
     enum block_fault fault = finding == MEDIUM_IN_USE  ? BLOCK_OK
@@ -64,36 +64,36 @@ static struct block find_medium(struct granule *slab, const void *ptr)
 
 static struct block find_in_region(size_t index, const void *ptr)
 {
-    struct granule *entry = granule_map_entry(index);
-    if (granule_is_small(entry)) {
+    struct chunk *entry = page_map_entry(index);
+    if (chunk_is_small(entry)) {
         return find_small(entry, ptr);
     }
-    struct granule *head = granule_head(entry);
-    switch (granule_state(head)) {
-    case GRANULE_MEDIUM:
+    struct chunk *head = chunk_head(entry);
+    switch (chunk_state(head)) {
+    case CHUNK_MEDIUM:
         return find_medium(head, ptr);
-    case GRANULE_LARGE: {
-        bool begins = granule_map_address(granule_map_index(head)) == ptr;
+    case CHUNK_LARGE: {
+        bool begins = page_map_address(page_map_index(head)) == ptr;
         return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
                               head->usable_bytes};
     }
-    case GRANULE_RACK:
-    case GRANULE_FENCE:
+    case CHUNK_RACK:
+    case CHUNK_FENCE:
         return hardened_find(head, ptr);
-    case GRANULE_BASIN:
+    case CHUNK_BASIN:
         if (tray_of(ptr) != NULL) {
             return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
         }
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // as below
-    case GRANULE_FREE:
-    case GRANULE_BODY:
+    case CHUNK_FREE:
+    case CHUNK_BODY:
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, head->usable_bytes};
-    case GRANULE_ACTIVE:
-    case GRANULE_PARTIAL:
-    case GRANULE_FULL:
-    case GRANULE_POOLED: // the body of a block that is gone, its head in use again
+    case CHUNK_ACTIVE:
+    case CHUNK_PARTIAL:
+    case CHUNK_FULL:
+    case CHUNK_POOLED: // the body of a block that is gone, its head in use again
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0};
-    case GRANULE_NONE:
+    case CHUNK_NONE:
         break;
     }
     return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
@@ -113,8 +113,8 @@ static struct block find_huge(const void *ptr)
 
 struct block block_find(const void *ptr)
 {
-    size_t index = granule_map_find(ptr);
-    if (index != 0 && granule_state(granule_map_entry(index)) != GRANULE_NONE) {
+    size_t index = page_map_find(ptr);
+    if (index != 0 && chunk_state(page_map_entry(index)) != CHUNK_NONE) {
         return find_in_region(index, ptr);
     }
     // Before the registry, which may lock: a signal handler frees such blocks.
@@ -322,7 +322,7 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
     case BLOCK_SMALL:
         if (heap == NULL) {
             heap_free_home(block->head, ptr, caller);
-        } else if (granule_owner(block->head) == heap) {
+        } else if (chunk_owner(block->head) == heap) {
             settle_block(heap, block->head, ptr);
         } else {
             heap_free_foreign(heap, block->head, ptr);
@@ -402,7 +402,7 @@ void block_give(void *ptr, const void *caller)
     }
 }
 
-void block_slab_event(struct granule *slab, const void *caller)
+void block_slab_event(struct chunk *slab, const void *caller)
 {
     if (UNLIKELY(thread_is_interrupted())) {
         return; // this slab waits for its next event

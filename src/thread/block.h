@@ -53,17 +53,16 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller);
 
 // The usual blocks that the fast path does not take: a medium one, or a small one of another
 // thread. False: nothing was done, look closer.
-static inline bool block_give_here(struct heap *heap, struct granule *entry, void *ptr)
+static inline bool block_give_here(struct heap *heap, struct chunk *entry, void *ptr)
 {
-    enum granule_state state = granule_state(entry);
+    enum chunk_state state = chunk_state(entry);
     bool is_usual = false;
-    if (granule_is_small(entry)) {
-        is_usual =
-            slab_block_index(entry, ptr) < slab_reached(entry) && granule_owner(entry) != heap;
+    if (chunk_is_small(entry)) {
+        is_usual = slab_block_index(entry, ptr) < slab_reached(entry) && chunk_owner(entry) != heap;
         if (LIKELY(is_usual)) {
             heap_free_foreign(heap, entry, ptr);
         }
-    } else if ((state == GRANULE_MEDIUM || state == GRANULE_BODY) && medium_take_back(ptr)) {
+    } else if ((state == CHUNK_MEDIUM || state == CHUNK_BODY) && medium_take_back(ptr)) {
         is_usual = true;
         medium_give(heap, entry->class, ptr);
     }
@@ -73,12 +72,12 @@ static inline bool block_give_here(struct heap *heap, struct granule *entry, voi
 // The same of a heap that is bound, not checked, not busy.
 static inline bool block_give_usual(void *ptr, const void *caller)
 {
-    size_t index = granule_map_find(ptr);
+    size_t index = page_map_find(ptr);
     struct heap *heap = index != 0 ? thread_try_enter(caller) : NULL;
     if (UNLIKELY(heap == NULL)) {
         return false;
     }
-    bool is_usual = block_give_here(heap, granule_map_entry(index), ptr);
+    bool is_usual = block_give_here(heap, page_map_entry(index), ptr);
     thread_leave_own(heap);
     return is_usual;
 }
@@ -91,19 +90,19 @@ void block_give(void *ptr, const void *caller);
 // look closer.
 static inline bool block_stays(const void *ptr, size_t bytes)
 {
-    size_t index = granule_map_find(ptr);
+    size_t index = page_map_find(ptr);
     if (UNLIKELY(index == 0)) {
         return false;
     }
-    const struct granule *entry = granule_map_entry(index);
-    enum granule_state state = granule_state(entry);
+    const struct chunk *entry = page_map_entry(index);
+    enum chunk_state state = chunk_state(entry);
     bool is_in_use = false;
-    if (granule_owner(entry) == t_cache.self) {
+    if (chunk_owner(entry) == t_cache.self) {
         is_in_use = slab_block_index(entry, ptr) < slab_reached(entry) && entry->free != ptr &&
                     t_cache.bins[entry->class] != ptr;
-    } else if (state == GRANULE_MEDIUM || state == GRANULE_BODY) {
+    } else if (state == CHUNK_MEDIUM || state == CHUNK_BODY) {
         is_in_use = medium_is_taken(ptr);
-    } else if (state == GRANULE_LARGE && granule_map_address(index) == ptr) {
+    } else if (state == CHUNK_LARGE && page_map_address(index) == ptr) {
         return entry->usable_bytes - bytes < PAGE_BYTES_MIN;
     }
     size_t block_bytes = size_class_bytes(entry->class);
@@ -117,7 +116,7 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
 void block_complain(void *ptr, const struct block *block, const void *caller);
 
 // The countdown of a slab of this thread ran down.
-void block_slab_event(struct granule *slab, const void *caller);
+void block_slab_event(struct chunk *slab, const void *caller);
 
 // malloc_trim: everything free that this thread can reach goes back; true when something did.
 bool block_trim(size_t pad_bytes, const void *caller);

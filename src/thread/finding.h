@@ -2,7 +2,7 @@
 #ifndef THREAD_FINDING_H
 #define THREAD_FINDING_H
 
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #include <stddef.h>
 
@@ -29,8 +29,8 @@ enum block_fault {
 struct block {
     enum block_kind kind;
     enum block_fault fault;
-    struct granule *head; // NULL for huge and emergency blocks, and huge ones between guard pages
-    size_t bytes;         // usable; of the freed or holding block after a fault, 0 unknown
+    struct chunk *head; // NULL for huge and emergency blocks, and huge ones between guard pages
+    size_t bytes;       // usable; of the freed or holding block after a fault, 0 unknown
 };
 
 #endif

@@ -12,9 +12,9 @@
 #include "heap/stock.h"
 #include "thread/thread.h"
 
-struct block hardened_find(struct granule *head, const void *ptr)
+struct block hardened_find(struct chunk *head, const void *ptr)
 {
-    if (granule_state(head) == GRANULE_FENCE) {
+    if (chunk_state(head) == CHUNK_FENCE) {
         bool begins = fence_block(head) == ptr;
         return (struct block){BLOCK_FENCE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
                               head->usable_bytes};
@@ -182,9 +182,9 @@ static inline bool keep(struct heap *heap, unsigned class, uint64_t word)
 
 bool hardened_give_usual(void *ptr, const void *caller)
 {
-    size_t index = granule_map_find(ptr);
-    struct granule *entry = granule_map_entry(index);
-    if (UNLIKELY(index == 0) || UNLIKELY(granule_state(entry) != GRANULE_RACK)) {
+    size_t index = page_map_find(ptr);
+    struct chunk *entry = page_map_entry(index);
+    if (UNLIKELY(index == 0) || UNLIKELY(chunk_state(entry) != CHUNK_RACK)) {
         return false;
     }
     struct rack *rack = rack_of(entry);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 // What stands at `ptr` in the run of `head`, a RACK or FENCE.
-struct block hardened_find(struct granule *head, const void *ptr);
+struct block hardened_find(struct chunk *head, const void *ptr);
 // As huge_usable_bytes, for a block of this mode.
 struct block hardened_find_huge(const void *ptr);
 

@@ -142,12 +142,12 @@ bool sampled_give_usual(void *ptr, const void *caller)
         leave(heap);
         return true;
     }
-    size_t index = granule_map_find(ptr);
+    size_t index = page_map_find(ptr);
     struct heap *heap = index != 0 ? enter(caller) : NULL;
     if (heap == NULL) {
         return false;
     }
-    bool is_usual = block_give_here(heap, granule_map_entry(index), ptr);
+    bool is_usual = block_give_here(heap, page_map_entry(index), ptr);
     leave(heap);
     return is_usual;
 }

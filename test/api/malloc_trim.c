@@ -43,7 +43,7 @@ TEST(malloc_trim_gives_back_pages_between_live_blocks)
     }
 }
 
-/* One block of each slab of 16 stays, and no granule is free: its other pages go back all the same,
+/* One block of each slab of 16 stays, and no chunk is free: its other pages go back all the same,
    as much as the program takes for its next sizes. */
 TEST(pages_between_live_blocks_go_back_for_blocks_of_other_sizes)
 {

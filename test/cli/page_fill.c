@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#define GRANULE_BYTES 16384u
-#define GRANULES      96u
-#define HEAP_BASE     0x600000u // [heap] of process 4242 in the tree
+#define CHUNK_BYTES 16384u
+#define CHUNKS      96u
+#define HEAP_BASE   0x600000u // [heap] of process 4242 in the tree
 
 static void put(_Atomic uint64_t *word, uint64_t value)
 {
@@ -45,16 +45,16 @@ static void fill_counters(struct myalloc_live_counters *c)
     put(&c->live_bytes, 700 * 1024);
     put(&c->live_peak_bytes, 1400 * 1024);
     put(&c->live_blocks, 5030);
-    put(&c->brk_bytes, GRANULES * GRANULE_BYTES);
-    put(&c->brk_peak_bytes, 128 * GRANULE_BYTES);
+    put(&c->brk_bytes, CHUNKS * CHUNK_BYTES);
+    put(&c->brk_peak_bytes, 128 * CHUNK_BYTES);
     put(&c->mmap_bytes, 4u << 20);
     put(&c->mmap_peak_bytes, 8u << 20);
     put(&c->footprint_peak_bytes, 10u << 20);
-    put(&c->dirty_free_bytes, 8 * GRANULE_BYTES);
+    put(&c->dirty_free_bytes, 8 * CHUNK_BYTES);
     put(&c->huge_blocks, 1);
     put(&c->huge_bytes, 4u << 20);
     put(&c->large_blocks, 2);
-    put(&c->large_bytes, 12 * GRANULE_BYTES);
+    put(&c->large_bytes, 12 * CHUNK_BYTES);
     put(&c->brk_grows, 41);
     put(&c->brk_shrinks, 17);
     put(&c->mmaps, 122);
@@ -99,7 +99,7 @@ static const struct {
     {0x7f0000c00000, 64u << 10, MYALLOC_LIVE_REGION_BACKED},
 };
 
-/* Two heaps, the regions, and a heap whose last slab pins free granules below it. */
+/* Two heaps, the regions, and a heap whose last slab pins free chunks below it. */
 static void fill_tables(struct myalloc_live *page)
 {
     atomic_store(&page->heaps[0].thread_id, page->header.pid);
@@ -111,7 +111,7 @@ static void fill_tables(struct myalloc_live *page)
     put(&page->heaps[2].slabs, 3);
     atomic_store(&page->heaps[2].state, MYALLOC_LIVE_HEAP_ORPHAN);
     put(&page->regions[0].base, HEAP_BASE);
-    put(&page->regions[0].bytes, GRANULES * GRANULE_BYTES);
+    put(&page->regions[0].bytes, CHUNKS * CHUNK_BYTES);
     put(&page->regions[0].kind, MYALLOC_LIVE_REGION_BRK);
     for (size_t i = 0; i < sizeof g_regions / sizeof g_regions[0]; i++) {
         put(&page->regions[i + 1].base, g_regions[i].base);
@@ -121,20 +121,20 @@ static void fill_tables(struct myalloc_live *page)
     static const char states[] =
         "ssssmmmmmmmmLLLLLLLLLLssss::::..........ssmmmmmmmm::::..............LL"
         "ssss....................s.";
-    for (uint32_t i = 0; i < GRANULES; i++) {
+    for (uint32_t i = 0; i < CHUNKS; i++) {
         const char state = states[i];
-        const uint8_t low = state == 's'   ? MYALLOC_LIVE_GRANULE_SMALL
-                            : state == 'm' ? MYALLOC_LIVE_GRANULE_MEDIUM
-                            : state == 'L' ? MYALLOC_LIVE_GRANULE_LARGE
-                            : state == ':' ? MYALLOC_LIVE_GRANULE_DIRTY
-                                           : MYALLOC_LIVE_GRANULE_CLEAN;
+        const uint8_t low = state == 's'   ? MYALLOC_LIVE_CHUNK_SMALL
+                            : state == 'm' ? MYALLOC_LIVE_CHUNK_MEDIUM
+                            : state == 'L' ? MYALLOC_LIVE_CHUNK_LARGE
+                            : state == ':' ? MYALLOC_LIVE_CHUNK_DIRTY
+                                           : MYALLOC_LIVE_CHUNK_CLEAN;
         const uint8_t fill =
-            low == MYALLOC_LIVE_GRANULE_SMALL ? (uint8_t)(i == 94 ? 1 : 15 - i % 8) : 0;
-        atomic_store_explicit(&page->granules.cells[i], (uint8_t)(low | fill << 4),
+            low == MYALLOC_LIVE_CHUNK_SMALL ? (uint8_t)(i == 94 ? 1 : 15 - i % 8) : 0;
+        atomic_store_explicit(&page->chunks.cells[i], (uint8_t)(low | fill << 4),
                               memory_order_relaxed);
     }
-    put(&page->granules.base, HEAP_BASE);
-    put(&page->granules.count, GRANULES);
+    put(&page->chunks.base, HEAP_BASE);
+    put(&page->chunks.count, CHUNKS);
 }
 
 void page_fill(struct myalloc_live *page, uint32_t pid, uint64_t started_ns)
@@ -144,7 +144,7 @@ void page_fill(struct myalloc_live *page, uint32_t pid, uint64_t started_ns)
     header->header_bytes = sizeof(*header);
     header->page_bytes = sizeof(*page);
     header->pid = pid;
-    header->granule_bytes = GRANULE_BYTES;
+    header->chunk_bytes = CHUNK_BYTES;
     header->started_ns = started_ns;
     strcpy(header->exe, "subject");
     strcpy(header->library, "test");
@@ -152,10 +152,10 @@ void page_fill(struct myalloc_live *page, uint32_t pid, uint64_t started_ns)
     fill_counters(&page->counters);
     fill_classes(page);
     fill_tables(page);
-    page_add_event(page, MYALLOC_LIVE_EVENT_BRK_GROW, started_ns, 64 * GRANULE_BYTES);
+    page_add_event(page, MYALLOC_LIVE_EVENT_BRK_GROW, started_ns, 64 * CHUNK_BYTES);
     page_add_event(page, MYALLOC_LIVE_EVENT_MMAP, started_ns + 1000000, 4u << 20);
-    page_add_event(page, MYALLOC_LIVE_EVENT_BRK_GROW, started_ns + 2000000, 64 * GRANULE_BYTES);
+    page_add_event(page, MYALLOC_LIVE_EVENT_BRK_GROW, started_ns + 2000000, 64 * CHUNK_BYTES);
     page_add_event(page, MYALLOC_LIVE_EVENT_PURGE, started_ns + 3000000, 3u << 20);
-    page_add_event(page, MYALLOC_LIVE_EVENT_TRIM, started_ns + 4000000, 32 * GRANULE_BYTES);
+    page_add_event(page, MYALLOC_LIVE_EVENT_TRIM, started_ns + 4000000, 32 * CHUNK_BYTES);
     atomic_store_explicit(&header->magic, MYALLOC_LIVE_MAGIC, memory_order_release);
 }

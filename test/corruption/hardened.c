@@ -166,7 +166,7 @@ static void read_at(const char *block)
         require_fault(touch_##name);                                                               \
     }
 
-/* The region has no guard pages where a page is larger than a granule. */
+/* The region has no guard pages where a page is larger than a chunk. */
 #define REGION_UNREADABLE(name, statements)                                                        \
     static void touch_##name(void){statements} TEST(name##_cannot_be_read)                         \
     {                                                                                              \
@@ -196,7 +196,7 @@ static bool is_zero(const char *block, size_t bytes)
 TEST(a_freed_block_is_zero_and_waits)
 {
     ONLY_LIBRARY();
-    /* Where a page is larger than a granule, larger blocks have a mapping, which is hidden. */
+    /* Where a page is larger than a chunk, larger blocks have a mapping, which is hidden. */
     size_t most = harness_page_bytes() <= 16 * KIB ? 120000 : 32 * KIB;
     for (size_t bytes = 1; bytes < most; bytes = bytes * 3 / 2 + 1) {
         char *block = malloc(bytes);

@@ -23,8 +23,8 @@ static void require_in_bounds(const struct myalloc_live *page)
         REQUIRE(region->kind == MYALLOC_LIVE_REGION_UNUSED ||
                 region->base + region->bytes >= region->base);
     }
-    REQUIRE(page->granules.shift < 64);
-    REQUIRE(page->granules.count >> page->granules.shift <= MYALLOC_LIVE_GRANULES_MAX);
+    REQUIRE(page->chunks.shift < 64);
+    REQUIRE(page->chunks.count >> page->chunks.shift <= MYALLOC_LIVE_CHUNKS_MAX);
     size_t count = live_page_events(page, 0, events);
     REQUIRE(count <= MYALLOC_LIVE_EVENTS_MAX);
     for (size_t i = 0; i < count; i++) {

@@ -25,11 +25,11 @@ mutant() {
 mutant "the owner counts before it sleeps" heap/heap.c "strands no slab" \
     's/( *atomic_store[^\n]*FULL.*?\n) *if \((atomic_load.*?) != 0/uint32_t n = $2;$1if (n != 0/s'
 mutant "the sender claims a slab that is awake" heap/mail.c "strands no slab" \
-    's/state == GRANULE_FULL && //'
+    's/state == CHUNK_FULL && //'
 mutant "the sender does not ask for the owner again" heap/mail.c "through the pool" \
-    's/if \(granule_owner\(slab\) == heap\) \{ \/\/ MAIL-2/if (true) { \/\//'
+    's/if \(chunk_owner\(slab\) == heap\) \{ \/\/ MAIL-2/if (true) { \/\//'
 mutant "a claimed slab is dissolved" heap/mail.c "claimed or dissolved" \
-    's/if \(granule_owner\(slab\) == heap\) \{ \/\/ else a sender/if (true) { \/\//'
+    's/if \(chunk_owner\(slab\) == heap\) \{ \/\/ else a sender/if (true) { \/\//'
 mutant "a block of a slab that left the pool is forgotten" heap/heap.c "pass through the pool" \
     's/if \(pooled != POOL_CLAIMED\)/if (true)/'
 mutant "a batch is taken without the lock" heap/transfer.c "one gets it" \

@@ -17,17 +17,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASS = SMALL_CLASSES - 1, BLOCKS = 4, HEAPS = 3, SLAB = 1, FRESH = 2, GRANULES = 3 };
+enum { CLASS = SMALL_CLASSES - 1, BLOCKS = 4, HEAPS = 3, SLAB = 1, FRESH = 2, CHUNKS = 3 };
 
-#define BLOCK_BYTES (GRANULE_BYTES / BLOCKS)
+#define BLOCK_BYTES (CHUNK_BYTES / BLOCKS)
 
-static char *g_memory; // [const] the granules: apart from the data, since only links are state
-static struct granule g_entries[GRANULES];
-static struct remote g_remotes[GRANULES];
+static char *g_memory; // [const] the chunks: apart from the data, since only links are state
+static struct chunk g_entries[CHUNKS];
+static struct remote g_remotes[CHUNKS];
 static struct heap g_heaps[HEAPS];
 static void *g_bins[HEAPS][SMALL_CLASSES];
-static bool g_is_user[GRANULES][BLOCKS]; // in the hands of the user
-static unsigned g_taken[GRANULES], g_given[GRANULES];
+static bool g_is_user[CHUNKS][BLOCKS]; // in the hands of the user
+static unsigned g_taken[CHUNKS], g_given[CHUNKS];
 
 /* In place of map/size_class.c: slabs of few blocks have few states. */
 const struct size_class g_size_classes[CLASSES] = {
@@ -46,13 +46,13 @@ unsigned size_class_of_aligned(size_t bytes, size_t alignment)
 
 static void *block_at(unsigned index)
 {
-    return g_memory + SLAB * GRANULE_BYTES + index * BLOCK_BYTES;
+    return g_memory + SLAB * CHUNK_BYTES + index * BLOCK_BYTES;
 }
 
 static void note_user(void *block, bool is_user)
 {
     size_t offset = (size_t)((char *)block - g_memory);
-    bool *place = &g_is_user[offset >> GRANULE_SHIFT][offset % GRANULE_BYTES / BLOCK_BYTES];
+    bool *place = &g_is_user[offset >> CHUNK_SHIFT][offset % CHUNK_BYTES / BLOCK_BYTES];
     REQUIRE(*place != is_user); // handed out twice
     *place = is_user;
 }
@@ -64,7 +64,7 @@ static void count_list(const void *list, size_t slab, count_set counts)
     for (unsigned i = 0; list != NULL; list = block_next(list), i++) {
         size_t offset = (size_t)((const char *)list - g_memory);
         REQUIRE(i < 2 * BLOCKS);
-        counts[offset % GRANULE_BYTES / BLOCK_BYTES] += offset >> GRANULE_SHIFT == slab;
+        counts[offset % CHUNK_BYTES / BLOCK_BYTES] += offset >> CHUNK_SHIFT == slab;
     }
 }
 
@@ -124,7 +124,7 @@ void arena_give(size_t index, size_t length)
         REQUIRE(counts[i] == 0); // a slab given away with blocks in use
     }
     REQUIRE(++g_given[index] <= g_taken[index]); // given away twice
-    REQUIRE(granule_owner(&g_entries[index]) == NULL);
+    REQUIRE(chunk_owner(&g_entries[index]) == NULL);
     REQUIRE(g_remotes[index].count == 0 && !g_remotes[index].posted);
     for (unsigned i = 0; i < HEAPS; i++) {
         REQUIRE(g_heaps[i].active[CLASS] != &g_entries[index]);
@@ -148,11 +148,9 @@ static void set_up(void)
 {
     void *list = NULL;
     unsigned count = 0;
-    g_granule_map = (struct granule_map){.base = (uintptr_t)g_memory,
-                                         .entries = g_entries,
-                                         .remotes = g_remotes,
-                                         .opened = GRANULES};
-    granule_map_publish(GRANULES);
+    g_page_map = (struct page_map){
+        .base = (uintptr_t)g_memory, .entries = g_entries, .remotes = g_remotes, .opened = CHUNKS};
+    page_map_publish(CHUNKS);
     for (unsigned i = 0; i < HEAPS; i++) {
         heap_init(&g_heaps[i]);
         bin_clear(g_bins[i]);
@@ -193,11 +191,11 @@ static void take(struct heap *heap)
 /* Frees what is left, from outside, then empties all heaps: each slab must reach the arena. */
 static void give_everything_back(void)
 {
-    for (unsigned slab = SLAB; slab < GRANULES; slab++) {
+    for (unsigned slab = SLAB; slab < CHUNKS; slab++) {
         for (unsigned i = 0; i < BLOCKS; i++) {
             if (g_is_user[slab][i]) {
                 g_is_user[slab][i] = false;
-                heap_free_home(&g_entries[slab], g_memory + slab * GRANULE_BYTES + i * BLOCK_BYTES,
+                heap_free_home(&g_entries[slab], g_memory + slab * CHUNK_BYTES + i * BLOCK_BYTES,
                                NULL);
             }
         }
@@ -211,9 +209,9 @@ static void give_everything_back(void)
         heap_flush(&g_heaps[i]);
         heap_dissolve(&g_heaps[i]);
     }
-    for (unsigned slab = SLAB; slab < GRANULES; slab++) {
+    for (unsigned slab = SLAB; slab < CHUNKS; slab++) {
         REQUIRE(g_given[slab] == (g_taken[slab] != 0));
-        REQUIRE(!granule_is_small(&g_entries[slab])); // on no list of anybody
+        REQUIRE(!chunk_is_small(&g_entries[slab])); // on no list of anybody
     }
 }
 
@@ -221,7 +219,7 @@ static void check_end(void)
 {
     if (g_given[SLAB] == 0) {
         require_all_in_one_place(SLAB);
-        bool sleeps = granule_state(&g_entries[SLAB]) == GRANULE_FULL;
+        bool sleeps = chunk_state(&g_entries[SLAB]) == CHUNK_FULL;
         REQUIRE(!sleeps || g_remotes[SLAB].count != BLOCKS); // stranded: nobody will come for it
     }
     give_everything_back();
@@ -392,8 +390,8 @@ static void check_lock(void)
 /* protocols [WORDS]: only the scenes whose claim has them. */
 int main(int argc, char **argv)
 {
-    const struct memory memory = {aligned_alloc(GRANULE_BYTES, GRANULES * GRANULE_BYTES),
-                                  GRANULES * BLOCKS, BLOCK_BYTES};
+    const struct memory memory = {aligned_alloc(CHUNK_BYTES, CHUNKS * CHUNK_BYTES), CHUNKS * BLOCKS,
+                                  BLOCK_BYTES};
     const struct scene scenes[] = {
         {"a lock lets one in, and wakes who sleeps",
          set_up_lock,

@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     FIELD("events", p->event_count);
     FIELD("huge", p->counters.huge_blocks);
     FIELD("owned", p->heaps[0].state);
-    FIELD("granules", p->granules.count);
+    FIELD("chunks", p->chunks.count);
     FIELD("counted", p->counters.counted_ns >= p->header.started_ns);
     unsigned tables = 0;
     for (int i = 0; i < MYALLOC_LIVE_REGIONS_MAX; i++) {
@@ -137,7 +137,7 @@ if [ -n "${LIB-}" ]; then
     claim "calls are counted" between "$(field mallocs "$killed")" 20000 100000
     claim "calls of the system are events" between "$(field events "$killed")" 10 500
     claim "the main thread has a heap" equal "$(field owned "$killed")" 1
-    claim "granules are drawn" between "$(field granules "$killed")" 900 3000
+    claim "chunks are drawn" between "$(field chunks "$killed")" 900 3000
     claim "the time of the count is told" equal "$(field counted "$killed")" 1
     claim "the tables of the library are told" between "$(field tables "$killed")" 3 9
     rm -f "$pages"/*

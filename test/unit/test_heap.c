@@ -38,8 +38,8 @@ static void *take(unsigned class)
 /* What the fast path does on a free by the owner. */
 static void give(void *block)
 {
-    struct granule *slab = granule_map_entry(granule_map_find(block));
-    cr_assert_eq(granule_owner(slab), g_heap);
+    struct chunk *slab = page_map_entry(page_map_find(block));
+    cr_assert_eq(chunk_owner(slab), g_heap);
     if (--g_heap->room[slab->class] >= 0) {
         block_set_link(block, g_bins[slab->class]);
         g_bins[slab->class] = block;
@@ -72,7 +72,7 @@ Test(heap, a_block_is_found_at_its_start_only, .init = start)
 {
     for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
         char *block = take(class);
-        struct granule *slab = granule_map_entry(granule_map_find(block));
+        struct chunk *slab = page_map_entry(page_map_find(block));
         unsigned index = slab_block_index(slab, block);
         cr_assert_lt(index, SMALL_BLOCKS_MAX);
         cr_assert_eq(slab_block(slab, index), block);
@@ -103,7 +103,7 @@ Test(heap, random_frees_keep_all_invariants, .init = start)
 /* Memory must not grow when the same blocks come and go. */
 Test(heap, freed_blocks_are_used_again, .init = start)
 {
-    size_t used_granules = 0;
+    size_t used_chunks = 0;
     for (int round = 0; round < 20; round++) {
         for (size_t i = 0; i < COUNT; i++) {
             g_blocks[i] = take(10);
@@ -111,9 +111,9 @@ Test(heap, freed_blocks_are_used_again, .init = start)
         for (size_t i = 0; i < COUNT; i++) {
             give(g_blocks[i]);
         }
-        size_t now = run_stats().used_granules_max;
-        cr_assert(round < 2 || now == used_granules);
-        used_granules = now;
+        size_t now = run_stats().used_chunks_max;
+        cr_assert(round < 2 || now == used_chunks);
+        used_chunks = now;
     }
 }
 
@@ -162,7 +162,7 @@ Test(heap, a_flushed_heap_without_live_blocks_holds_no_slab, .init = start)
     heap_flush(g_heap);
     heap_check(g_heap);
     cr_assert_eq(g_heap->slabs, 0);
-    cr_assert_eq(run_stats().used_granules, 0);
+    cr_assert_eq(run_stats().used_chunks, 0);
 }
 
 /* A dead thread's slabs go on living in the pools, with their blocks. */

@@ -1,8 +1,8 @@
-/* test_run.c - runs of granules: coalescing, growth in place, the break. */
+/* test_run.c - runs of chunks: coalescing, growth in place, the break. */
 #include "arena/run.h"
 #include "arena/fit.h"
 #include "base/os.h"
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -21,10 +21,10 @@ static void start_without_break(void)
 /* Runs in use are marked by their taker; the tests are the taker here. */
 static void mark(size_t index, size_t length)
 {
-    struct granule *head = granule_map_entry(index);
+    struct chunk *head = page_map_entry(index);
     head->length = (uint32_t)length;
-    granule_set_state(head, GRANULE_LARGE);
-    granule_map_mark_body(head, length);
+    chunk_set_state(head, CHUNK_LARGE);
+    page_map_mark_body(head, length);
 }
 
 static size_t take(size_t length, size_t alignment)
@@ -33,9 +33,9 @@ static size_t take(size_t length, size_t alignment)
     size_t index = run_take(length, alignment, true, &clean);
     cr_assert_neq(index, 0);
     mark(index, length);
-    char *bytes = granule_map_address(index);
-    cr_assert(!clean || (bytes[0] == 0 && bytes[length * GRANULE_BYTES - 1] == 0));
-    memset(bytes, 1, length * GRANULE_BYTES);
+    char *bytes = page_map_address(index);
+    cr_assert(!clean || (bytes[0] == 0 && bytes[length * CHUNK_BYTES - 1] == 0));
+    memset(bytes, 1, length * CHUNK_BYTES);
     run_check();
     return index;
 }
@@ -57,15 +57,15 @@ Test(run, freed_neighbours_become_one_run, .init = start)
     give(third, 5);
     give(second, 4);
     cr_assert_leq(run_stats().free_runs, runs_before + 1);
-    cr_assert_eq(run_stats().used_granules, 0);
+    cr_assert_eq(run_stats().used_chunks, 0);
 }
 
 Test(run, aligned_runs_begin_at_a_multiple, .init = start)
 {
     for (size_t alignment = 1; alignment <= 256; alignment *= 2) {
         size_t index = take(3, alignment);
-        uintptr_t address = (uintptr_t)granule_map_address(index);
-        cr_assert_eq(address % (alignment * GRANULE_BYTES), 0);
+        uintptr_t address = (uintptr_t)page_map_address(index);
+        cr_assert_eq(address % (alignment * CHUNK_BYTES), 0);
     }
 }
 
@@ -76,8 +76,8 @@ Test(run, a_run_at_the_end_grows_in_place, .init = start)
     if (run_extend(index, 4, 100, &clean)) {
         mark(index, 104);
         run_check();
-        memset(granule_map_address(index), 2, 104 * GRANULE_BYTES);
-        cr_assert_geq(run_stats().used_granules, 104);
+        memset(page_map_address(index), 2, 104 * CHUNK_BYTES);
+        cr_assert_geq(run_stats().used_chunks, 104);
     }
 }
 
@@ -97,7 +97,7 @@ Test(run, trim_gives_the_free_end_back, .init = start)
     while (run_purge_step() > 0) {
         run_check();
     }
-    cr_assert_geq(run_trim(0), 900 * GRANULE_BYTES);
+    cr_assert_geq(run_trim(0), 900 * CHUNK_BYTES);
     run_check();
     cr_assert_eq(run_dirty_bytes(), 0);
 }
@@ -155,7 +155,7 @@ Test(run, a_refused_mapping_does_not_scatter_the_region, .init = start_without_b
         take(40, 1);
         os_fail_after(0);
     }
-    cr_assert_lt(granule_map_count(), 40 * 20 * 4);
+    cr_assert_lt(page_map_count(), 40 * 20 * 4);
 }
 
 /* Addresses given back come again at their place: else the heap, and the tables with it, would grow
@@ -165,17 +165,17 @@ static void release_and_take_again(void)
     size_t low = take(100, 1);
     take(1, 1); // keeps the gap from lying at the end
     give(low, 100);
-    cr_assert_geq(run_release_space(), 100 * GRANULE_BYTES);
+    cr_assert_geq(run_release_space(), 100 * CHUNK_BYTES);
     run_check();
-    size_t count = granule_map_count();
+    size_t count = page_map_count();
     for (int i = 0; i < 50; i++) {
         size_t again = take(60 + (size_t)i % 40, 1);
         cr_assert_lt(again, low + 100);
         give(again, 60 + (size_t)i % 40);
-        cr_assert_geq(run_release_space(), 60 * GRANULE_BYTES);
+        cr_assert_geq(run_release_space(), 60 * CHUNK_BYTES);
         run_check();
     }
-    cr_assert_leq(granule_map_count(), count);
+    cr_assert_leq(page_map_count(), count);
 }
 
 Test(run, released_addresses_of_the_break_come_again, .init = start)
@@ -194,6 +194,6 @@ Test(run, released_addresses_at_the_end_shorten_the_heap, .init = start)
     size_t low = take(1, 1);
     size_t high = take(200, 1);
     give(high, 200);
-    cr_assert_geq(run_release_space(), 200 * GRANULE_BYTES);
-    cr_assert_eq(granule_map_count(), low + 1);
+    cr_assert_geq(run_release_space(), 200 * CHUNK_BYTES);
+    cr_assert_eq(page_map_count(), low + 1);
 }

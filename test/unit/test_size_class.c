@@ -45,7 +45,7 @@ Test(size_class, blocks_fit_into_their_slab)
 {
     for (unsigned class = 0; class < CLASSES; class ++) {
         const struct size_class *shape = &g_size_classes[class];
-        size_t slab_bytes = shape->slab_granules * GRANULE_BYTES;
+        size_t slab_bytes = shape->slab_chunks * CHUNK_BYTES;
         cr_assert_leq((size_t)shape->blocks * shape->block_bytes, slab_bytes);
         cr_assert(size_class_is_small(class) || shape->blocks <= MEDIUM_BLOCKS_MAX);
     }
@@ -55,7 +55,7 @@ Test(size_class, blocks_fit_into_their_slab)
 Test(size_class, the_block_index_is_exact)
 {
     for (unsigned class = 0; class < CLASSES; class ++) {
-        size_t slab_bytes = g_size_classes[class].slab_granules * GRANULE_BYTES;
+        size_t slab_bytes = g_size_classes[class].slab_chunks * CHUNK_BYTES;
         for (size_t offset = 0; offset < slab_bytes; offset++) {
             cr_assert_eq(size_class_block_index(class, offset), offset / size_class_bytes(class));
         }
@@ -65,7 +65,7 @@ Test(size_class, the_block_index_is_exact)
 /* free never "unaligns" a pointer, so an aligned block must be one of a class. */
 Test(size_class, aligned_classes_have_aligned_blocks)
 {
-    for (size_t alignment = 16; alignment <= GRANULE_BYTES; alignment *= 2) {
+    for (size_t alignment = 16; alignment <= CHUNK_BYTES; alignment *= 2) {
         for (size_t bytes = 0; bytes <= MEDIUM_BYTES_MAX; bytes += 13) {
             unsigned class = size_class_of_aligned(bytes, alignment);
             cr_assert_leq(class, CLASSES);

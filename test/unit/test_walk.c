@@ -2,7 +2,7 @@
 #include "heap/walk.h"
 #include "arena/run.h"
 #include "heap/large.h"
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #include <criterion/criterion.h>
 
@@ -13,17 +13,17 @@ static void start(void)
     cr_assert(run_start(true));
 }
 
-static void *take_marked(size_t granules)
+static void *take_marked(size_t chunks)
 {
     bool clean;
-    void *block = large_take(granules * GRANULE_BYTES, 16, &clean);
+    void *block = large_take(chunks * CHUNK_BYTES, 16, &clean);
     cr_assert_not_null(block);
     return block;
 }
 
-static void give(void *block, size_t granules)
+static void give(void *block, size_t chunks)
 {
-    run_give(granule_map_find(block), granules);
+    run_give(page_map_find(block), chunks);
 }
 
 static bool is_told(const void *wanted)
@@ -48,7 +48,7 @@ Test(walk, a_run_that_is_taken_but_not_marked_hides_no_block, .init = start)
     give(second, RUN); // a free run begins in the middle
     give(first, RUN);  // and is joined with what is before it
     bool clean;
-    cr_assert_eq(run_take(2 * RUN, 1, true, &clean), granule_map_find(first));
+    cr_assert_eq(run_take(2 * RUN, 1, true, &clean), page_map_find(first));
     void *kept = take_marked(1);
     cr_assert_gt(kept, second);
     cr_assert(is_told(kept));

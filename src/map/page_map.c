@@ -1,44 +1,44 @@
-/* granule_map.c - the tables of the region: three areas that grow upwards as the heap does.
+/* page_map.c - the tables of the region: three areas that grow upwards as the heap does.
  *
  * Owns:       the areas of the entries, the remotes and the dirty bits.
- * Threads:    granule_map_start by start_once(); granule_map_open under LOCK_RUN; readers any.
+ * Threads:    page_map_start by start_once(); page_map_open under LOCK_RUN; readers any.
  * Locks:      takes none; live_add() below takes LOCK_LIVE.
- * Invariants: MAP-1  granules <= opened.
+ * Invariants: MAP-1  chunks <= opened.
  *             MAP-2  an entry never used is all zero.
  *
  * No reservation: a limit on addresses, set before or after our start, counts every one of them.
  * Each area begins in the wide hole between programs and mappings, far from the next one, and is
  * extended at its end.
  */
-#include "map/granule_map.h"
+#include "map/page_map.h"
 
 #include "base/os.h"
 #include "side/live.h"
 
-#define OPEN_GRANULES_MIN 1024UL // 64 KiB of entries, 16 MiB of heap
-#define OPEN_GRANULES_MAX (64UL * 1024)
-#define GRANULES_MAX      (1UL << 31)    // indices are 32 bits wide
-#define WHOLE_GRANULES    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
+#define OPEN_CHUNKS_MIN 1024UL // 64 KiB of entries, 16 MiB of heap
+#define OPEN_CHUNKS_MAX (64UL * 1024)
+#define CHUNKS_MAX      (1UL << 31)    // indices are 32 bits wide
+#define WHOLE_CHUNKS    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
 
 enum { AREA_ENTRIES, AREA_REMOTES, AREA_DIRTY, AREAS };
 
-struct granule_map g_granule_map;
+struct page_map g_page_map;
 
 static struct area {
     char *start;  // [const] after start
     size_t bytes; // [lock: LOCK_RUN]
 } g_areas[AREAS];
 
-// Bytes of an area for so many granules (a multiple of OPEN_GRANULES_MIN): whole pages.
-static size_t area_bytes(unsigned area, size_t granules)
+// Bytes of an area for so many chunks (a multiple of OPEN_CHUNKS_MIN): whole pages.
+static size_t area_bytes(unsigned area, size_t chunks)
 {
     switch (area) {
     case AREA_ENTRIES:
-        return granules * sizeof(struct granule);
+        return chunks * sizeof(struct chunk);
     case AREA_REMOTES:
-        return granules * sizeof(struct remote);
+        return chunks * sizeof(struct remote);
     default:
-        return align_up(granules / 8, 65536);
+        return align_up(chunks / 8, 65536);
     }
 }
 
@@ -59,56 +59,56 @@ static bool area_grow(struct area *area, size_t bytes)
 static bool area_start(struct area *area, unsigned place)
 {
     area->start = os_hole_address(place);
-    if (area_grow(area, area_bytes(place, OPEN_GRANULES_MIN))) {
+    if (area_grow(area, area_bytes(place, OPEN_CHUNKS_MIN))) {
         return true;
     }
-    size_t bytes = area_bytes(place, WHOLE_GRANULES);
+    size_t bytes = area_bytes(place, WHOLE_CHUNKS);
     area->start = os_map(NULL, bytes);
     area->bytes = area->start != NULL ? bytes : 0;
     return area->start != NULL;
 }
 
-bool granule_map_start(uintptr_t base)
+bool page_map_start(uintptr_t base)
 {
-    struct granule_map *map = &g_granule_map;
-    ASSERT(base % GRANULE_BYTES == 0);
+    struct page_map *map = &g_page_map;
+    ASSERT(base % CHUNK_BYTES == 0);
     for (unsigned i = 0; i < AREAS; i++) {
         if (!area_start(&g_areas[i], i)) {
             return false;
         }
     }
-    if (!granule_map_open(OPEN_GRANULES_MIN)) {
+    if (!page_map_open(OPEN_CHUNKS_MIN)) {
         return false;
     }
     map->base = base;
-    map->entries = (struct granule *)(void *)g_areas[AREA_ENTRIES].start;
+    map->entries = (struct chunk *)(void *)g_areas[AREA_ENTRIES].start;
     map->remotes = (struct remote *)(void *)g_areas[AREA_REMOTES].start;
     map->dirty = (uint64_t *)(void *)g_areas[AREA_DIRTY].start;
     return true;
 }
 
-bool granule_map_open(size_t granules)
+bool page_map_open(size_t chunks)
 {
-    struct granule_map *map = &g_granule_map;
-    if (granules <= map->opened) {
+    struct page_map *map = &g_page_map;
+    if (chunks <= map->opened) {
         return true;
     }
-    if (granules > GRANULES_MAX) {
+    if (chunks > CHUNKS_MAX) {
         return false;
     }
-    size_t step = clamp_size(map->opened / 4, OPEN_GRANULES_MIN, OPEN_GRANULES_MAX);
-    size_t target = align_up(max_size(granules, map->opened + step), OPEN_GRANULES_MIN);
+    size_t step = clamp_size(map->opened / 4, OPEN_CHUNKS_MIN, OPEN_CHUNKS_MAX);
+    size_t target = align_up(max_size(chunks, map->opened + step), OPEN_CHUNKS_MIN);
     for (unsigned i = 0; i < AREAS; i++) {
         if (!area_grow(&g_areas[i], area_bytes(i, target))) {
             return false; // the areas that did grow are found longer the next time
         }
     }
     map->opened = target;
-    ASSERT(granule_map_count() <= map->opened); // MAP-1
+    ASSERT(page_map_count() <= map->opened); // MAP-1
     return true;
 }
 
-void granule_map_show(void)
+void page_map_show(void)
 {
     for (unsigned i = 0; i < AREAS; i++) {
         live_add(MYALLOC_LIVE_REGION_TABLE, g_areas[i].start, g_areas[i].bytes);
@@ -124,20 +124,20 @@ static void purge_inside(uintptr_t start, uintptr_t end)
     }
 }
 
-void granule_map_forget(size_t index, size_t length)
+void page_map_forget(size_t index, size_t length)
 {
-    uintptr_t entries = (uintptr_t)granule_map_entry(index);
-    uintptr_t remotes = (uintptr_t)granule_map_remote(index);
-    purge_inside(entries, entries + length * sizeof(struct granule)); // MAP-2
+    uintptr_t entries = (uintptr_t)page_map_entry(index);
+    uintptr_t remotes = (uintptr_t)page_map_remote(index);
+    purge_inside(entries, entries + length * sizeof(struct chunk)); // MAP-2
     purge_inside(remotes, remotes + length * sizeof(struct remote));
 }
 
-void granule_map_mark_body(struct granule *head, size_t length)
+void page_map_mark_body(struct chunk *head, size_t length)
 {
     for (size_t i = 1; i < length; i++) {
-        granule_set_owner(head + i, NULL);
+        chunk_set_owner(head + i, NULL);
         head[i].head_distance = (uint32_t)i;
         head[i].class = head->class;
-        granule_set_state(head + i, GRANULE_BODY);
+        chunk_set_state(head + i, CHUNK_BODY);
     }
 }

@@ -1,0 +1,80 @@
+/* test_page_map.c - address to entry, before anything is dereferenced. */
+#include "map/page_map.h"
+
+#include <criterion/criterion.h>
+
+static const uintptr_t g_base = (uintptr_t)1 << 40;
+
+static void start(void)
+{
+    cr_assert(page_map_start(g_base));
+    cr_assert(page_map_open(100));
+    page_map_publish(100);
+}
+
+/* Every wild pointer leaves through this test: NULL, below, behind, kernel addresses. */
+Test(page_map, foreign_addresses_are_not_in_the_window, .init = start)
+{
+    const uintptr_t foreign[] = {
+        0, 1, g_base - 1, g_base + 100 * CHUNK_BYTES, (uintptr_t)1 << 47, UINTPTR_MAX};
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        cr_assert_eq(page_map_find((const void *)foreign[i]), 0);
+    }
+}
+
+Test(page_map, every_byte_of_a_chunk_finds_it, .init = start)
+{
+    for (size_t index = 1; index < 100; index++) {
+        char *address = page_map_address(index);
+        cr_assert_eq(page_map_find(address), index);
+        cr_assert_eq(page_map_find(address + CHUNK_BYTES - 1), index);
+        cr_assert_eq(page_map_index(page_map_entry(index)), index);
+    }
+}
+
+/* A smaller count must be published before the break goes down. */
+Test(page_map, what_is_no_longer_published_is_not_found, .init = start)
+{
+    page_map_publish(50);
+    cr_assert_eq(page_map_find(page_map_address(49)), 49);
+    cr_assert_eq(page_map_find(page_map_address(50)), 0);
+}
+
+Test(page_map, entries_never_used_are_nobodys, .init = start)
+{
+    for (size_t index = 1; index < 100; index++) {
+        cr_assert_eq(chunk_state(page_map_entry(index)), CHUNK_NONE);
+        cr_assert_null(chunk_owner(page_map_entry(index)));
+    }
+}
+
+Test(page_map, the_body_of_a_run_knows_its_head, .init = start)
+{
+    struct chunk *head = page_map_entry(10);
+    chunk_set_state(head, CHUNK_LARGE);
+    page_map_mark_body(head, 20);
+    for (size_t index = 10; index < 30; index++) {
+        cr_assert_eq(chunk_head(page_map_entry(index)), head);
+    }
+    cr_assert_neq(chunk_head(page_map_entry(30)), head);
+}
+
+/* The tables grow in place: what was written stays where it was. */
+Test(page_map, tables_grow_without_moving, .init = start)
+{
+    struct chunk *entry = page_map_entry(99);
+    chunk_set_state(entry, CHUNK_LARGE);
+    cr_assert(page_map_open(100000));
+    page_map_publish(100000);
+    cr_assert_eq(page_map_entry(99), entry);
+    cr_assert_eq(chunk_state(entry), CHUNK_LARGE);
+    cr_assert_eq(chunk_state(page_map_entry(99999)), CHUNK_NONE);
+    cr_assert_eq(atomic_load(&page_map_remote(99999)->count), 0);
+    cr_assert_eq(g_page_map.dirty[99999 / 64], 0);
+}
+
+/* Links of lists are 32 bits wide. */
+Test(page_map, opening_beyond_all_indices_fails, .init = start)
+{
+    cr_assert_not(page_map_open((size_t)1 << 32));
+}

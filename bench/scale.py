@@ -22,7 +22,7 @@ THREADS = (1, 8, 64)
 COSTS = {"lock_acquire": 1, "lock_try_acquire": 1, "lock_release": 1, "mail_send": 1,
          "slab_set_owner": 1}
 SHOWN = ("mail_send", "transfer_put", "transfer_take", "magazine_fill", "magazine_drain",
-         "run_take", "run_give", "pool_take", "pool_free_block")
+         "span_take", "span_give", "pool_take", "pool_free_block")
 
 
 def calls_of(path):

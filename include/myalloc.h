@@ -20,8 +20,8 @@ const char *myalloc_version(void);
 struct myalloc_stats {
     size_t live;         /* in the program's hands, as malloc_usable_size counts */
     size_t cached;       /* free blocks at hand in bins, magazines and transfer pools */
-    size_t free_dirty;   /* free runs that are perhaps resident */
-    size_t free_clean;   /* free runs that were given back to the kernel, or never touched */
+    size_t free_dirty;   /* free spans that are perhaps resident */
+    size_t free_clean;   /* free spans that were given back to the kernel, or never touched */
     size_t brk;          /* of the program break */
     size_t mapped;       /* of the region's own mappings, where there is no break */
     size_t region_peak;  /* highest brk + mapped */
@@ -40,7 +40,7 @@ struct myalloc_stats {
 int myalloc_stats(struct myalloc_stats *stats, size_t size);
 
 /* Gives everything free that can be reached back to the kernel: this thread's caches, the heaps of
- * dead threads, free runs, single free pages, the end of the break. Returns 1 when something was
+ * dead threads, free spans, single free pages, the end of the break. Returns 1 when something was
  * given back, else 0; the same as malloc_trim(0). */
 int myalloc_purge(void);
 
@@ -82,7 +82,7 @@ int myalloc_unmap_file(void *start);
 enum myalloc_tier {
     MYALLOC_SMALL = 1,  /* to 1024 bytes: a block of a slab */
     MYALLOC_MEDIUM = 2, /* to 32 KiB: likewise */
-    MYALLOC_LARGE = 3,  /* a run of the heap; free: a free run, whatever it will be */
+    MYALLOC_LARGE = 3,  /* a span of the heap; free: a free span, whatever it will be */
     MYALLOC_HUGE = 4,   /* a mapping of its own */
     MYALLOC_POOL = 5    /* a tray of a pool, as a whole */
 };
@@ -90,7 +90,7 @@ enum myalloc_tier {
 enum myalloc_block_state {
     MYALLOC_IN_USE = 1, /* in the program's hands */
     MYALLOC_CACHED = 2, /* free, in the stock of some thread or in the cache of mappings */
-    MYALLOC_FREE = 3    /* free, on its slab, or a free run */
+    MYALLOC_FREE = 3    /* free, on its slab, or a free span */
 };
 
 struct myalloc_block {
@@ -115,7 +115,7 @@ int myalloc_walk(int (*callback)(const struct myalloc_block *block, void *argume
 
 /* ---- Pools: many blocks that end together, or whose number nobody else should feel ----
  *
- * A pool takes runs of the heap (trays: 128 KiB at first, later a quarter of what it has, at most
+ * A pool takes spans of the heap (trays: 128 KiB at first, later a quarter of what it has, at most
  * 1 MiB) and cuts them into blocks, of one size or of any. What it knows of them lies at the start
  * of each tray, not between the blocks: 1.6 % of it. Blocks begin at multiples of 16; those of a
  * fixed size that is a multiple of 64 begin at multiples of 64. They are not cleared.
@@ -159,7 +159,7 @@ struct myalloc_pool_stats {
     size_t blocks;       /* in use */
     size_t used;         /* bytes in use, as rounded up */
     size_t used_peak;    /* highest */
-    size_t trays;        /* runs that it holds */
+    size_t trays;        /* spans that it holds */
     size_t held;         /* their bytes */
     size_t free_pieces;  /* free blocks of the fixed size; else free ranges between blocks */
     size_t longest_free; /* bytes of the longest one */

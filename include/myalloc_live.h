@@ -77,7 +77,7 @@ struct myalloc_live_counters {
     _Atomic uint64_t dirty_free_bytes;     // [atomic] free in the regions, but still resident
     _Atomic uint64_t huge_blocks;          // [atomic] blocks with a mapping of their own
     _Atomic uint64_t huge_bytes;           // [atomic] their bytes
-    _Atomic uint64_t large_blocks;         // [atomic] blocks that are runs of chunks
+    _Atomic uint64_t large_blocks;         // [atomic] blocks that are spans of chunks
     _Atomic uint64_t large_bytes;          // [atomic] their bytes
     _Atomic uint64_t brk_grows;            // [atomic] times the break went up
     _Atomic uint64_t brk_shrinks;          // [atomic] times the break went down

@@ -22,7 +22,7 @@
 #include "api/statistics.h"
 #include "arena/backing.h"
 #include "arena/huge.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/basin.h"
@@ -63,14 +63,14 @@ static void take_locks(void)
     }
     huge_prefork();
     backing_prefork();
-    run_prefork();
+    span_prefork();
     meta_prefork();
 }
 
 static void give_locks(void)
 {
     meta_postfork_parent();
-    run_postfork_parent();
+    span_postfork_parent();
     backing_postfork_parent();
     huge_postfork_parent();
     if (g_harden.is_on) {
@@ -122,7 +122,7 @@ static void postfork_child(void)
     record_postfork_child(g_options.record);
     lock_begin_fork(false);
     meta_postfork_child();
-    run_postfork_child();
+    span_postfork_child();
     backing_postfork_child();
     huge_postfork_child();
     if (g_harden.is_on) {

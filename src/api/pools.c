@@ -3,7 +3,8 @@
  * Owns:       nothing; a struct myalloc_pool is a struct basin.
  * Threads:    any, as the flags of the pool say.
  * Locks:      takes none itself; basin.c below takes LOCK_BASIN.
- * Invariants: POOLS-1  around the arena the heap of the thread is busy, as in every slow path: a
+ * Invariants: POOLS-1  around the page heap the heap of the thread is busy, as in every slow path:
+ *                      a
  *             signal handler that allocates then gets a block of the emergency area.
  */
 #include "myalloc.h"

@@ -8,7 +8,7 @@
 #include "api/report.h"
 
 #include "arena/huge.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/config.h"
 #include "heap/census.h"
 #include "heap/fence.h"
@@ -24,7 +24,7 @@
 
 struct snapshot {
     struct census census;
-    struct run_stats run;
+    struct span_stats span;
     struct huge_stats huge;
     size_t system_bytes; // in the region
     size_t live_bytes;   // in the region, pools as a whole
@@ -42,7 +42,7 @@ static void take_snapshot(struct snapshot *snapshot)
     if (heap != NULL) {
         thread_leave(heap);
     }
-    snapshot->run = run_stats();
+    snapshot->span = span_stats();
     snapshot->huge = huge_stats();
     if (g_harden.is_on) {
         size_t blocks = 0;
@@ -52,9 +52,9 @@ static void take_snapshot(struct snapshot *snapshot)
         snapshot->huge.live_bytes -= bytes;
         snapshot->huge.cached_bytes += bytes;
     }
-    snapshot->system_bytes = snapshot->run.region.break_bytes + snapshot->run.region.map_bytes;
+    snapshot->system_bytes = snapshot->span.region.break_bytes + snapshot->span.region.map_bytes;
     snapshot->live_bytes = census_live_bytes(&snapshot->census) + snapshot->census.tray_bytes;
-    snapshot->end_bytes = run_end_free_bytes();
+    snapshot->end_bytes = span_end_free_bytes();
 }
 
 static size_t cached_bytes(const struct census *census)
@@ -70,21 +70,21 @@ void report_fill(struct myalloc_stats *stats)
 {
     struct snapshot snapshot;
     take_snapshot(&snapshot);
-    const struct run_stats *run = &snapshot.run;
+    const struct span_stats *span = &snapshot.span;
     *stats = (struct myalloc_stats){
         .live = census_live_bytes(&snapshot.census) + snapshot.huge.live_bytes,
         .cached = cached_bytes(&snapshot.census),
-        .free_dirty = run->dirty_chunks * CHUNK_BYTES,
-        .free_clean = (run->free_chunks - run->dirty_chunks) * CHUNK_BYTES,
-        .brk = run->region.break_bytes,
-        .mapped = run->region.map_bytes,
-        .region_peak = run->region.bytes_max,
+        .free_dirty = span->dirty_chunks * CHUNK_BYTES,
+        .free_clean = (span->free_chunks - span->dirty_chunks) * CHUNK_BYTES,
+        .brk = span->region.break_bytes,
+        .mapped = span->region.map_bytes,
+        .region_peak = span->region.bytes_max,
         .huge = snapshot.huge.live_bytes,
         .huge_peak = snapshot.huge.live_bytes_max,
         .huge_cached = snapshot.huge.cached_bytes,
-        .purged_total = run->purged_bytes,
-        .brk_grows = run->region.grows,
-        .brk_shrinks = run->region.shrinks,
+        .purged_total = span->purged_bytes,
+        .brk_grows = span->region.grows,
+        .brk_shrinks = span->region.shrinks,
         .pools = snapshot.census.tray_bytes,
     };
 }
@@ -105,7 +105,7 @@ struct mallinfo2 api_mallinfo2(void)
     take_snapshot(&snapshot);
     return (struct mallinfo2){
         .arena = snapshot.system_bytes,
-        .ordblks = snapshot.run.free_runs,
+        .ordblks = snapshot.span.free_spans,
         .hblks = snapshot.huge.live_blocks,
         .hblkhd = snapshot.huge.live_bytes,
         .fsmblks = cached_bytes(&snapshot.census),
@@ -154,19 +154,19 @@ int api_malloc_info(int options, FILE *stream)
     }
     struct snapshot snapshot;
     take_snapshot(&snapshot);
-    const struct run_stats *run = &snapshot.run;
+    const struct span_stats *span = &snapshot.span;
     fprintf(stream, "<malloc version=\"1\">\n<heap nr=\"0\">\n<sizes>\n");
     for (unsigned i = 0; i < CLASSES; i++) {
         print_class(stream, &snapshot.census.classes[i], size_class_bytes(i));
     }
     fprintf(stream, "</sizes>\n<total type=\"fast\" count=\"0\" size=\"0\"/>\n");
-    fprintf(stream, "<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", run->free_runs,
-            run->free_chunks * CHUNK_BYTES);
+    fprintf(stream, "<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", span->free_spans,
+            span->free_chunks * CHUNK_BYTES);
     fprintf(stream, "<total type=\"large\" count=\"%zu\" size=\"%zu\"/>\n",
             snapshot.census.large_blocks, snapshot.census.large_bytes);
     fprintf(stream,
             "<system type=\"current\" size=\"%zu\"/>\n<system type=\"max\" size=\"%zu\"/>\n",
-            snapshot.system_bytes, run->region.bytes_max);
+            snapshot.system_bytes, span->region.bytes_max);
     fprintf(stream, "</heap>\n<total type=\"live\" count=\"1\" size=\"%zu\"/>\n",
             snapshot.live_bytes);
     fprintf(stream, "<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n",

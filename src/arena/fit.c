@@ -1,11 +1,11 @@
-/* fit.c - the bins of free runs and the three classic policies over them.
+/* fit.c - the bins of free spans and the three classic policies over them.
  *
- * Owns:       the bins: runs of 1 to 32 chunks by exact length, longer ones in quarters of a
+ * Owns:       the bins: spans of 1 to 32 chunks by exact length, longer ones in quarters of a
  *             doubling; a bitmap tells which are not empty.
- * Threads:    under LOCK_RUN.
+ * Threads:    under LOCK_PAGE_HEAP.
  * Locks:      takes none.
- * Invariants: FIT-1  bit b is set exactly when bin b has a run.
- *             FIT-2  every run in bin b has fit_bin(length) == b.
+ * Invariants: FIT-1  bit b is set exactly when bin b has a span.
+ *             FIT-2  every span in bin b has fit_bin(length) == b.
  */
 #include "arena/fit.h"
 
@@ -13,11 +13,11 @@
 
 #define EXACT_BINS 32
 #define BINS       128
-#define BEST_LOOKS 16 // runs of one bin that best fit compares
+#define BEST_LOOKS 16 // spans of one bin that best fit compares
 
 static struct {
-    uint64_t filled[BINS / 64]; // [lock: LOCK_RUN] FIT-1
-    uint32_t heads[BINS];       // [lock: LOCK_RUN] first run of each bin; 0 none
+    uint64_t filled[BINS / 64]; // [lock: LOCK_PAGE_HEAP] FIT-1
+    uint32_t heads[BINS];       // [lock: LOCK_PAGE_HEAP] first span of each bin; 0 none
     enum fit_policy policy;
 } g_fit = {.policy = FIT_BEST};
 
@@ -40,12 +40,12 @@ static unsigned fit_bin(size_t length)
 
 void fit_insert(size_t index)
 {
-    struct chunk *run = page_map_entry(index);
-    unsigned bin = fit_bin(run->length);
-    run->prev = 0;
-    run->next = g_fit.heads[bin];
-    if (run->next != 0) {
-        page_map_entry(run->next)->prev = (uint32_t)index;
+    struct chunk *span = page_map_entry(index);
+    unsigned bin = fit_bin(span->length);
+    span->prev = 0;
+    span->next = g_fit.heads[bin];
+    if (span->next != 0) {
+        page_map_entry(span->next)->prev = (uint32_t)index;
     }
     g_fit.heads[bin] = (uint32_t)index;
     g_fit.filled[bin / 64] |= 1UL << (bin % 64); // FIT-1
@@ -53,23 +53,23 @@ void fit_insert(size_t index)
 
 void fit_remove(size_t index)
 {
-    struct chunk *run = page_map_entry(index);
-    unsigned bin = fit_bin(run->length); // FIT-2
-    if (run->next != 0) {
-        page_map_entry(run->next)->prev = run->prev;
+    struct chunk *span = page_map_entry(index);
+    unsigned bin = fit_bin(span->length); // FIT-2
+    if (span->next != 0) {
+        page_map_entry(span->next)->prev = span->prev;
     }
-    if (run->prev != 0) {
-        page_map_entry(run->prev)->next = run->next;
+    if (span->prev != 0) {
+        page_map_entry(span->prev)->next = span->next;
         return;
     }
     ASSERT(g_fit.heads[bin] == index);
-    g_fit.heads[bin] = run->next;
-    if (run->next == 0) {
+    g_fit.heads[bin] = span->next;
+    if (span->next == 0) {
         g_fit.filled[bin / 64] &= ~(1UL << (bin % 64)); // FIT-1
     }
 }
 
-// The first bin at or above `bin` that has a run; BINS when there is none.
+// The first bin at or above `bin` that has a span; BINS when there is none.
 static unsigned next_filled(unsigned bin)
 {
     for (unsigned word = bin / 64; word < BINS / 64; word++) {
@@ -97,7 +97,7 @@ static size_t find_first(size_t length)
     return lowest;
 }
 
-// Of two runs of the same length the one that is resident, else the lower one.
+// Of two spans of the same length the one that is resident, else the lower one.
 static bool is_better(size_t candidate, size_t best)
 {
     if (best == 0) {

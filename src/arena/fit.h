@@ -1,6 +1,6 @@
-/* fit.h - which free run serves a request: first fit, best fit, segregated fit.
+/* fit.h - which free span serves a request: first fit, best fit, segregated fit.
  *
- * The free runs hang in bins by length. All functions need LOCK_RUN, held by run.c.
+ * The free spans hang in bins by length. All functions need LOCK_PAGE_HEAP, held by span.c.
  */
 #ifndef ARENA_FIT_H
 #define ARENA_FIT_H
@@ -10,16 +10,16 @@
 enum fit_policy {
     FIT_FIRST,      // the lowest address that fits
     FIT_BEST,       // the shortest that fits; among equals the lowest of the first few
-    FIT_SEGREGATED, // the newest of the first bin whose runs all fit
+    FIT_SEGREGATED, // the newest of the first bin whose spans all fit
 };
 
 void fit_set_policy(enum fit_policy policy);
 
-// The run stands in the map: first entry with its length.
+// The span stands in the map: first entry with its length.
 void fit_insert(size_t index);
 void fit_remove(size_t index);
 
-// A free run of at least `length` chunks, 0 when there is none. It stays in its bin.
+// A free span of at least `length` chunks, 0 when there is none. It stays in its bin.
 size_t fit_find(size_t length);
 
 #endif

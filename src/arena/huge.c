@@ -19,7 +19,7 @@
 #include "arena/backing.h"
 #include "arena/limit.h"
 #include "arena/purge.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -363,7 +363,7 @@ static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
     if (mapping.start == NULL) {
         mapping = map_aligned(bytes, alignment, false);
         *clean = true;
-        if (mapping.start == NULL && huge_release_cache() + run_release_space() != 0) {
+        if (mapping.start == NULL && huge_release_cache() + span_release_space() != 0) {
             mapping = map_aligned(bytes, alignment, false);
         }
         if (mapping.start != NULL) {

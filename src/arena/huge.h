@@ -1,4 +1,4 @@
-/* huge.h - one mapping per block, for blocks too large for the run heap. Any thread. */
+/* huge.h - one mapping per block, for blocks too large for the page heap. Any thread. */
 #ifndef ARENA_HUGE_H
 #define ARENA_HUGE_H
 

@@ -2,7 +2,7 @@
  *
  * Owns:       the recent peak of memory in use, and the budget that follows from it.
  * Threads:    any; the numbers are hints, a lost update costs a purge too many or too few.
- * Locks:      takes none; run_purge_step() and run_trim() take LOCK_RUN for one step each.
+ * Locks:      takes none; span_purge_step() and span_trim() take LOCK_PAGE_HEAP for one step each.
  * Invariants: PURGE-1  one call purges at most STEPS_MAX steps, so that no free waits long.
  * States:     CAUTIOUS -> BREATHING (what was purged is taken again at once);
  *             BREATHING -> CAUTIOUS (much of the memory was not needed for a whole window).
@@ -22,7 +22,7 @@
  */
 #include "arena/purge.h"
 
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/bits.h"
 #include "base/check.h"
 #include "base/config.h"
@@ -93,13 +93,13 @@ size_t purge_peak_bytes(void)
 
 static size_t cautious_bytes(void)
 {
-    size_t share = min_size(purge_peak_bytes() >> CAUTIOUS_SHIFT, run_used_bytes() >> USED_SHIFT);
+    size_t share = min_size(purge_peak_bytes() >> CAUTIOUS_SHIFT, span_used_bytes() >> USED_SHIFT);
     return clamp_size(share, RETAIN_BYTES_MIN, RETAIN_BYTES_MAX);
 }
 
 static size_t all_used_bytes(void)
 {
-    return run_used_bytes() + load(&g_purge.huge_bytes);
+    return span_used_bytes() + load(&g_purge.huge_bytes);
 }
 
 static void note_all_used(void)
@@ -124,7 +124,7 @@ size_t purge_room_for_huge(size_t used_bytes, size_t cached_bytes)
     store(&g_purge.huge_bytes, used_bytes);
     store(&g_purge.cached_bytes, cached_bytes);
     note_all_used();
-    return room_beside(run_dirty_bytes() + cached_bytes);
+    return room_beside(span_dirty_bytes() + cached_bytes);
 }
 
 size_t purge_budget_bytes(void)
@@ -134,7 +134,7 @@ size_t purge_budget_bytes(void)
         return cautious;
     }
     size_t peak = purge_peak_bytes();
-    size_t used = min_size(run_used_bytes(), peak);
+    size_t used = min_size(span_used_bytes(), peak);
     size_t budget = cautious + peak - used + (peak >> load(&g_purge.slack_shift));
     return clamp_size(room_beside(load(&g_purge.cached_bytes)), cautious, budget);
 }
@@ -153,7 +153,7 @@ static void learn_from_refaults(void)
 {
     size_t purged = 0;
     size_t retaken = 0;
-    run_refaults(&purged, &retaken);
+    span_refaults(&purged, &retaken);
     size_t purged_now = purged - load(&g_purge.purged_mark);
     size_t retaken_now = retaken - load(&g_purge.retaken_mark);
     if (purged_now << CHUNK_SHIFT <= cautious_bytes() || retaken_now <= purged_now / 4) {
@@ -176,19 +176,19 @@ static void trim_end(void)
     }
     size_t share = max_size(TRIM_BYTES_MIN, purge_peak_bytes() >> CAUTIOUS_SHIFT);
     size_t least = settings->trim_bytes != 0 ? settings->trim_bytes : share;
-    size_t end = run_end_free_bytes();
+    size_t end = span_end_free_bytes();
     if (end > least) {
         // PURGE-1: what is dirty there takes as long as a purge
         size_t most = STEPS_MAX * PURGE_STEP_BYTES;
-        size_t kept = end > most && run_dirty_bytes() > most ? end - most : 0;
-        run_trim(max_size(max_size(settings->top_pad_bytes, least / 2), kept));
+        size_t kept = end > most && span_dirty_bytes() > most ? end - most : 0;
+        span_trim(max_size(max_size(settings->top_pad_bytes, least / 2), kept));
     }
 }
 
 static void purge_down_to(size_t bytes)
 {
-    for (int i = 0; i < STEPS_MAX && run_dirty_bytes() > bytes; i++) { // PURGE-1
-        if (run_purge_step() == 0) {
+    for (int i = 0; i < STEPS_MAX && span_dirty_bytes() > bytes; i++) { // PURGE-1
+        if (span_purge_step() == 0) {
             return;
         }
     }
@@ -221,19 +221,19 @@ static void purge_surplus(void)
     if (surplus == 0) {
         return;
     }
-    size_t dirty = run_dirty_bytes();
+    size_t dirty = span_dirty_bytes();
     size_t goal = dirty - min_size(dirty, surplus);
     purge_down_to(goal);
-    size_t left = run_dirty_bytes();
+    size_t left = span_dirty_bytes();
     store(&g_purge.surplus, left > goal && left < dirty ? left - goal : 0);
 }
 
 static void set_window(size_t shift, uint64_t now)
 {
     store(&g_purge.window_shift, shift);
-    store(&g_purge.least_dirty, run_dirty_bytes());
+    store(&g_purge.least_dirty, span_dirty_bytes());
     store(&g_purge.peak_before, load(&g_purge.peak_bytes));
-    store(&g_purge.peak_bytes, run_used_bytes());
+    store(&g_purge.peak_bytes, span_used_bytes());
     store(&g_purge.all_before, load(&g_purge.all_peak));
     store(&g_purge.all_peak, all_used_bytes());
     atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
@@ -243,7 +243,7 @@ static void end_window(uint64_t now)
 {
     size_t purged = 0;
     size_t retaken = 0;
-    run_refaults(&purged, &retaken);
+    span_refaults(&purged, &retaken);
     size_t shift = load(&g_purge.window_shift);
     size_t retaken_bytes = (retaken - load(&g_purge.retaken_mark)) << CHUNK_SHIFT;
     size_t was_surplus = load(&g_purge.was_surplus);
@@ -254,7 +254,7 @@ static void end_window(uint64_t now)
     }
     mark_refaults(purged, retaken);
     // Scattered memory may not fit what is asked for: then it is purged here and faults there.
-    size_t unneeded = min_size(load(&g_purge.least_dirty), run_dirty_bytes());
+    size_t unneeded = min_size(load(&g_purge.least_dirty), span_dirty_bytes());
     if (is_breathing() && retaken_bytes > unneeded / 4) {
         unneeded = 0;
     }
@@ -288,8 +288,8 @@ bool purge_is_on(void)
 
 void purge_consider(size_t given_bytes)
 {
-    size_t used = run_used_bytes() + given_bytes;
-    size_t dirty = run_dirty_bytes();
+    size_t used = span_used_bytes() + given_bytes;
+    size_t dirty = span_dirty_bytes();
     if (used > load(&g_purge.peak_bytes)) {
         store(&g_purge.peak_bytes, used);
     }
@@ -316,7 +316,7 @@ bool purge_tick(void)
     bool ended = look_at_clock();
     if (g_purge.settings.enabled) {
         if (ended) {
-            keep_budget(run_dirty_bytes());
+            keep_budget(span_dirty_bytes());
         }
         purge_surplus();
     }
@@ -325,8 +325,8 @@ bool purge_tick(void)
 
 bool purge_all(size_t pad_bytes)
 {
-    bool released = run_trim(pad_bytes) != 0;
-    while (run_purge_step() != 0) {
+    bool released = span_trim(pad_bytes) != 0;
+    while (span_purge_step() != 0) {
         released = true;
     }
     return released;

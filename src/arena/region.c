@@ -1,8 +1,8 @@
 /* region.c - grows and lowers the break, or the mappings that stand in for it.
  *
  * Owns:       the end of our range.
- * Threads:    under LOCK_RUN, but for glibc's sbrk, which is nobody's: other users of it may run
- *             at any moment. We look before and after each move and retire to mappings, at a
+ * Threads:    under LOCK_PAGE_HEAP, but for glibc's sbrk, which is nobody's: other users of it may
+ *             run at any moment. We look before and after each move and retire to mappings, at a
  *             distance, as soon as somebody else was there: their next sbrk(-n) must not cut
  *             into our heap.
  * Locks:      takes none.
@@ -26,9 +26,9 @@ struct gap {
 };
 
 static struct {
-    uintptr_t end;         // [lock: LOCK_RUN] address behind our last chunk
-    uintptr_t highest_end; // [lock: LOCK_RUN] that it ever was
-    struct gap gaps[GAPS]; // [lock: LOCK_RUN] REGION-3
+    uintptr_t end;         // [lock: LOCK_PAGE_HEAP] address behind our last chunk
+    uintptr_t highest_end; // [lock: LOCK_PAGE_HEAP] that it ever was
+    struct gap gaps[GAPS]; // [lock: LOCK_PAGE_HEAP] REGION-3
     struct region_stats stats;
 } g_region;
 

@@ -1,5 +1,5 @@
 /* region.h - the contiguous range that the heap lives in: the program break, or mappings in its
- * place, inside the window of the page map. All functions need LOCK_RUN, held by run.c. */
+ * place, inside the window of the page map. All functions need LOCK_PAGE_HEAP, held by span.c. */
 #ifndef ARENA_REGION_H
 #define ARENA_REGION_H
 

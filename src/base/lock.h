@@ -16,24 +16,24 @@
 
 enum lock_rank {
     LOCK_NONE,
-    LOCK_START,    // first use: start_once(), the key of thread exits
-    LOCK_ORPHAN,   // the list of parked heaps
-    LOCK_MAIL,     // one per heap: blocks coming home to its slabs
-    LOCK_POOL,     // slabs without an owner
-    LOCK_TRANSFER, // one per small class: batches between threads
-    LOCK_MEDIUM,   // one per medium class: its slabs
-    LOCK_GUARD,    // the records of sampled blocks, of guard:N
-    LOCK_RACK,     // one per class: its slots, in hardened mode
-    LOCK_BASINS,   // the list of the pools of include/myalloc.h
-    LOCK_BASIN,    // one per such pool that threads share
-    LOCK_FILES,    // the files of myalloc_map_file
-    LOCK_FENCE,    // freed large blocks that wait, in hardened mode
-    LOCK_HUGE,     // registry and cache of mappings
-    LOCK_BACKING,  // the file of backing:DIR
-    LOCK_RUN,      // the region, its free runs and the break
-    LOCK_META,     // memory for our own structures
-    LOCK_LIVE,     // the table of regions in the live page; a leaf
-    LOCK_RECORD,   // the next slot of the trace; a leaf
+    LOCK_START,     // first use: start_once(), the key of thread exits
+    LOCK_ORPHAN,    // the list of parked heaps
+    LOCK_MAIL,      // one per heap: blocks coming home to its slabs
+    LOCK_POOL,      // slabs without an owner
+    LOCK_TRANSFER,  // one per small class: batches between threads
+    LOCK_MEDIUM,    // one per medium class: its slabs
+    LOCK_GUARD,     // the records of sampled blocks, of guard:N
+    LOCK_RACK,      // one per class: its slots, in hardened mode
+    LOCK_BASINS,    // the list of the pools of include/myalloc.h
+    LOCK_BASIN,     // one per such pool that threads share
+    LOCK_FILES,     // the files of myalloc_map_file
+    LOCK_FENCE,     // freed large blocks that wait, in hardened mode
+    LOCK_HUGE,      // registry and cache of mappings
+    LOCK_BACKING,   // the file of backing:DIR
+    LOCK_PAGE_HEAP, // the region, its free spans and the break
+    LOCK_META,      // memory for our own structures
+    LOCK_LIVE,      // the table of regions in the live page; a leaf
+    LOCK_RECORD,    // the next slot of the trace; a leaf
 };
 
 struct CAPABILITY lock {

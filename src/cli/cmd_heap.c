@@ -93,7 +93,7 @@ static void put_json(struct text *out, const struct target *target,
         }
     }
     json_close(&json, '}');
-    json_number(&json, "longest_free_run_bytes", findings.free_run_bytes);
+    json_number(&json, "longest_free_span_bytes", findings.free_span_bytes);
     json_number(&json, "free_below_pin_bytes", findings.free_below_pin);
     if (findings.pin < occupancy->count) {
         json_number(&json, "pin_address", occupancy->base + findings.pin * occupancy->cell_bytes);

@@ -205,7 +205,7 @@ static const struct {
      "콜 한 번으로 여러 malloc을 해결하려는 것이다. glibc는 132 KiB로 시작한다."},
     {"b = malloc(400 KiB), written", "b = malloc(400 KiB), 그리고 쓰기",
      "glibc gives blocks of 128 KiB and more a mapping of their own. myalloc keeps blocks up to "
-     "about 1 MiB in the heap, as a run of 16-KiB chunks: no mmap and no munmap for each.",
+     "about 1 MiB in the heap, as a span of 16-KiB chunks: no mmap and no munmap for each.",
      "glibc는 128 KiB 이상인 블록에 따로 매핑을 준다. myalloc은 약 1 MiB까지는 힙 안에 16 KiB "
      "chunk를 이어서 준다. 블록마다 mmap과 munmap을 부르지 않으려는 것이다."},
     {"free(a)", "free(a)",
@@ -215,7 +215,7 @@ static const struct {
      "다음 malloc이 그것을 다시 쓴다."},
     {"free(b)", "free(b)",
      "Under glibc the mapping of b is gone at once (munmap). It also learns: blocks of this size "
-     "will come from [heap] from now on. myalloc keeps the run, free but resident, as long as it "
+     "will come from [heap] from now on. myalloc keeps the span, free but resident, as long as it "
      "is little.",
      "glibc에서는 b의 매핑이 바로 없어진다(munmap). glibc는 또한 학습한다: 앞으로 이만한 크기의 "
      "블록은 [heap]에서 "

@@ -96,21 +96,21 @@ void occupancy_free(struct occupancy *occupancy)
 void occupancy_find(const struct occupancy *occupancy, struct occupancy_findings *findings)
 {
     *findings = (struct occupancy_findings){.pin = occupancy->count};
-    uint64_t run_bytes = 0;
+    uint64_t span_bytes = 0;
     uint64_t free_bytes = 0;
     for (size_t i = 0; i < occupancy->count; i++) {
         const uint8_t kind = occupancy->cells[i].kind;
         findings->bytes[kind] += occupancy->cell_bytes;
         if (g_kinds[kind].is_free) {
-            run_bytes += occupancy->cell_bytes;
+            span_bytes += occupancy->cell_bytes;
             free_bytes += occupancy->cell_bytes;
         } else {
-            run_bytes = 0;
+            span_bytes = 0;
             findings->pin = i;
             findings->free_below_pin = free_bytes;
         }
-        findings->free_run_bytes =
-            run_bytes > findings->free_run_bytes ? run_bytes : findings->free_run_bytes;
+        findings->free_span_bytes =
+            span_bytes > findings->free_span_bytes ? span_bytes : findings->free_span_bytes;
     }
 }
 
@@ -129,7 +129,7 @@ void occupancy_put_findings(struct text *out, const struct occupancy *occupancy)
             separator = "; ";
         }
     }
-    text_printf(out, "\nlongest free run: %s\n", units_bytes(findings.free_run_bytes).chars);
+    text_printf(out, "\nlongest free span: %s\n", units_bytes(findings.free_span_bytes).chars);
     if (findings.pin == occupancy->count) {
         text_put(out, "nothing pins the top: the break could go down all the way\n");
         return;

@@ -32,7 +32,7 @@ struct occupancy {
 
 struct occupancy_findings {
     uint64_t bytes[CELL_KINDS]; // [const] per kind
-    uint64_t free_run_bytes;    // [const] the longest run of free cells
+    uint64_t free_span_bytes;   // [const] the longest span of free cells
     uint64_t free_below_pin;    // [const] bytes of free cells under the highest used one
     size_t pin;                 // [const] index of the highest used cell; `count` if none is used
 };

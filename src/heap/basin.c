@@ -3,7 +3,8 @@
  * Owns:       all basins; a basin owns its trays.
  * Threads:    any, where a basin is shared.
  * Locks:      LOCK_BASINS for the list of basins; LOCK_BASIN, one a shared basin, around
- *             the arena only in a reset. In a fork both are taken: the child finds basins whole.
+ *             the page heap only in a reset. In a fork both are taken: the child finds basins
+ *             whole.
  * Invariants: BASIN-1  held_bytes are those of all trays; used_bytes those of blocks in use.
  *             BASIN-2  trays of cells with room stand before those without.
  *             BASIN-3  at most one tray without a block in use is kept, but after a reset.

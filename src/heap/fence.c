@@ -1,6 +1,6 @@
 /* fence.c - hardened mode: large and huge blocks between guard pages.
  *
- * Owns:       the map entries of FENCE runs; the few freed blocks that wait.
+ * Owns:       the map entries of FENCE spans; the few freed blocks that wait.
  * Threads:    any; two calls for one block are its user's mistake.
  * Locks:      LOCK_FENCE for what waits; none while memory is taken or given.
  * Invariants: FENCE-1  what waits is hidden from its first to its last page, but for FENCE-3, and
@@ -8,17 +8,17 @@
  *             FENCE-2  memory goes back to the floor below readable, and purged.
  *             FENCE-3  a short block that waits may stay readable; it is zero then.
  *
- * A large block is a run: hidden pages, the block's pages, hidden pages to the end. Behind its last
- * byte stands a canary to the end of its page. A huge block is a mapping of its own, a page longer
- * on each side; its bytes are not kept, so it has no canary. Freed blocks keep their memory while
- * they wait: to clear it costs less than to have it given anew.
+ * A large block is a span: hidden pages, the block's pages, hidden pages to the end. Behind its
+ * last byte stands a canary to the end of its page. A huge block is a mapping of its own, a page
+ * longer on each side; its bytes are not kept, so it has no canary. Freed blocks keep their memory
+ * while they wait: to clear it costs less than to have it given anew.
  */
 #include "heap/fence.h"
 
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "arena/backing.h"
 #include "arena/limit.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/canary.h"
@@ -26,7 +26,7 @@
 #include "side/live.h"
 
 #define FRONT_MAX      65536UL // a block at multiples of more has no hidden page before it
-#define ROWS           2       // hidden before a run and behind it
+#define ROWS           2       // hidden before a span and behind it
 #define NEWEST         2       // FENCE-1
 #define WAITING_MAX    128
 #define WAIT_BYTES_MIN (4UL << 20)
@@ -37,10 +37,10 @@
 #define SEEN_MAX       256           // bytes of a canary
 #define GROWTH_SHARE   8             // of a block that grew is readable behind it
 
-// A freed block. A run from `start` on, or a huge block with its front page at `start`.
+// A freed block. A span from `start` on, or a huge block with its front page at `start`.
 struct waiting {
     char *start;  // NULL: none
-    size_t bytes; // of the run, or of the mapping
+    size_t bytes; // of the span, or of the mapping
     size_t shown; // FENCE-3: of its block, that can be read; 0: none
     bool is_purged;
     bool is_huge; // false: it has reserved ROWS rows of hidden pages
@@ -60,7 +60,7 @@ void fence_start(bool purges)
     lock_init(&g_fence.lock, LOCK_FENCE);
 }
 
-// Nothing else counts down in a run like this.
+// Nothing else counts down in a span like this.
 static bool is_guarded(const struct chunk *head)
 {
     return head->left != 0;
@@ -117,12 +117,12 @@ static void release(struct waiting waiting, const void *caller)
     if (is_guarded(head)) {
         protect_unreserve(ROWS);
     }
-    arena_give(index, head->length);
+    page_heap_give(index, head->length);
 }
 
 static size_t budget(void)
 {
-    return clamp_size(run_used_bytes() / WAIT_SHARE, WAIT_BYTES_MIN, WAIT_BYTES_MAX);
+    return clamp_size(span_used_bytes() / WAIT_SHARE, WAIT_BYTES_MIN, WAIT_BYTES_MAX);
 }
 
 // False: it cannot be hidden.
@@ -197,7 +197,7 @@ static bool is_waiting(const char *start)
 
 // ---- large ----
 
-// Chunks of a run that holds `bytes`: an eighth more at most, so that others of about its size
+// Chunks of a span that holds `bytes`: an eighth more at most, so that others of about its size
 // can use it again.
 static size_t length_for(size_t bytes)
 {
@@ -205,12 +205,12 @@ static size_t length_for(size_t bytes)
     return align_up(length, length < 8 ? 1 : (size_t)1 << (log2_floor(length) - 3));
 }
 
-static size_t run_bytes(const struct chunk *head)
+static size_t span_bytes(const struct chunk *head)
 {
     return (size_t)head->length << CHUNK_SHIFT;
 }
 
-static char *run_start_of(const struct chunk *head)
+static char *span_start_of(const struct chunk *head)
 {
     return page_map_address(page_map_index(head));
 }
@@ -242,7 +242,7 @@ static void check_canary(const struct chunk *head, const void *caller)
 }
 
 // `shown` bytes of the block can be read.
-static void mark_run(struct chunk *head, size_t length, char *block, size_t bytes, size_t shown)
+static void mark_span(struct chunk *head, size_t length, char *block, size_t bytes, size_t shown)
 {
     head->length = (uint32_t)length;
     head->usable_bytes = bytes;
@@ -273,8 +273,8 @@ static bool open_waiting(struct waiting *waiting, char *block, size_t pages, con
     return true;
 }
 
-// A run that waited: only the block's pages become readable.
-static char *reuse_run(size_t bytes, size_t length, const void *caller)
+// A span that waited: only the block's pages become readable.
+static char *reuse_span(size_t bytes, size_t length, const void *caller)
 {
     struct waiting waiting = take_waiting(length << CHUNK_SHIFT, false);
     if (waiting.start == NULL) {
@@ -286,22 +286,22 @@ static char *reuse_run(size_t bytes, size_t length, const void *caller)
         return NULL;
     }
     struct chunk *head = page_map_entry(page_map_find(waiting.start));
-    mark_run(head, waiting.bytes >> CHUNK_SHIFT, block, bytes, waiting.shown);
+    mark_span(head, waiting.bytes >> CHUNK_SHIFT, block, bytes, waiting.shown);
     return block;
 }
 
-static char *take_run(size_t bytes, size_t room, size_t alignment, const void *caller)
+static char *take_span(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
     size_t page = os_page_bytes();
     size_t front = alignment > FRONT_MAX ? 0 : max_size(alignment, page);
     size_t pages = pages_for(bytes);
     size_t length = length_for(front + pages_for(room) + page);
-    char *block = alignment <= page ? reuse_run(bytes, length, caller) : NULL;
+    char *block = alignment <= page ? reuse_span(bytes, length, caller) : NULL;
     if (block != NULL) {
         return block;
     }
     bool clean;
-    size_t index = arena_take(length, max_size(alignment >> CHUNK_SHIFT, 1), &clean);
+    size_t index = page_heap_take(length, max_size(alignment >> CHUNK_SHIFT, 1), &clean);
     if (index == 0) {
         return NULL;
     }
@@ -316,7 +316,7 @@ static char *take_run(size_t bytes, size_t room, size_t alignment, const void *c
         protect_hide(start, front);
         protect_hide(block + pages, (length << CHUNK_SHIFT) - front - pages);
     }
-    mark_run(head, length, block, bytes, pages);
+    mark_span(head, length, block, bytes, pages);
     live_count();
     return block;
 }
@@ -326,7 +326,7 @@ static size_t leave_open(const struct chunk *head)
 {
     size_t shown = shown_bytes(head);
     char *block = fence_block(head);
-    if (g_fence.purges || shown > OPEN_MAX || block != run_start_of(head) + os_page_bytes() ||
+    if (g_fence.purges || shown > OPEN_MAX || block != span_start_of(head) + os_page_bytes() ||
         !protect_is_resident(block, shown)) {
         return 0;
     }
@@ -334,27 +334,27 @@ static size_t leave_open(const struct chunk *head)
     return shown;
 }
 
-static void give_run(struct chunk *head, const void *caller)
+static void give_span(struct chunk *head, const void *caller)
 {
     check_canary(head, caller);
     // A body without a head, so that a second free is noticed.
     head->head_distance = 0;
     chunk_set_state(head, CHUNK_BODY);
     size_t shown = is_guarded(head) ? leave_open(head) : 0;
-    struct waiting waiting = {run_start_of(head), run_bytes(head), shown, false, false};
+    struct waiting waiting = {span_start_of(head), span_bytes(head), shown, false, false};
     if (!is_guarded(head) || !wait_with(waiting, caller)) {
         release(waiting, caller);
     }
 }
 
-// Adds chunks behind a run for `bytes` in all; false: there are none.
-static bool extend_run(struct chunk *head, size_t bytes)
+// Adds chunks behind a span for `bytes` in all; false: there are none.
+static bool extend_span(struct chunk *head, size_t bytes)
 {
     size_t index = page_map_index(head);
     size_t old = head->length;
     size_t length = length_for(bytes);
     bool clean;
-    if (!run_extend(index, old, length - old, &clean)) {
+    if (!span_extend(index, old, length - old, &clean)) {
         return false;
     }
     head->length = (uint32_t)length;
@@ -365,7 +365,7 @@ static bool extend_run(struct chunk *head, size_t bytes)
     return true;
 }
 
-// Makes more of a run readable, with some room for the next growth. False: refused.
+// Makes more of a span readable, with some room for the next growth. False: refused.
 static bool show_more(struct chunk *head, size_t pages, size_t room)
 {
     size_t shown = shown_bytes(head);
@@ -386,19 +386,19 @@ static void show_less(struct chunk *head, size_t pages)
     }
 }
 
-static void *resize_run(struct chunk *head, size_t bytes, const void *caller)
+static void *resize_span(struct chunk *head, size_t bytes, const void *caller)
 {
     char *block = fence_block(head);
     size_t pages = pages_for(bytes);
-    size_t around = (size_t)(block - run_start_of(head)) + os_page_bytes();
+    size_t around = (size_t)(block - span_start_of(head)) + os_page_bytes();
     check_canary(head, caller);
-    if (pages < (run_bytes(head) - around) / 2 ||
-        (pages + around > run_bytes(head) && !extend_run(head, around + pages))) {
+    if (pages < (span_bytes(head) - around) / 2 ||
+        (pages + around > span_bytes(head) && !extend_span(head, around + pages))) {
         return NULL;
     }
     size_t kept = min_size(bytes, head->usable_bytes);
     size_t shown = shown_bytes(head);
-    if (pages > shown && !show_more(head, pages, run_bytes(head) - around)) {
+    if (pages > shown && !show_more(head, pages, span_bytes(head) - around)) {
         return NULL;
     }
     if (shown != head->usable_bytes) { // of the old canary nothing is to stay
@@ -515,7 +515,7 @@ void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller
     char *block = NULL;
     bool is_aligned = alignment > os_page_bytes();
     if (bytes < limit_bytes() || (is_aligned && has_guards())) {
-        block = take_run(bytes, room, alignment, caller);
+        block = take_span(bytes, room, alignment, caller);
     } // no room in the region: a mapping may still be had
     if (block == NULL && !(is_aligned && has_guards())) {
         block = take_huge(bytes, alignment);
@@ -528,7 +528,7 @@ bool fence_give(struct chunk *head, void *ptr, const void *caller)
     if (head == NULL) {
         return give_huge(ptr, caller);
     }
-    give_run(head, caller);
+    give_span(head, caller);
     return true;
 }
 
@@ -538,7 +538,7 @@ void *fence_resize(struct chunk *head, void *ptr, size_t bytes, const void *call
     if (head == NULL) {
         return is_huge ? resize_huge(ptr, bytes) : NULL;
     }
-    return is_huge ? NULL : resize_run(head, bytes, caller);
+    return is_huge ? NULL : resize_span(head, bytes, caller);
 }
 
 void fence_see_huge(struct huge_view *view)

@@ -16,7 +16,7 @@ void fence_start(bool purges);
 // behind its beginning; NULL without memory.
 void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller);
 
-// The block in the run of `head`: where it begins, and its bytes.
+// The block in the span of `head`: where it begins, and its bytes.
 static inline char *fence_block(const struct chunk *head)
 {
     return head->free;
@@ -25,7 +25,7 @@ static inline char *fence_block(const struct chunk *head)
 // Bytes of the huge block that begins at `ptr`, 0 when there is none. *is_freed: it waits.
 size_t fence_huge_bytes(const void *ptr, bool *is_freed);
 
-// Frees the block in the run of `head`, NULL for the huge block at `ptr`; dies when what is behind
+// Frees the block in the span of `head`, NULL for the huge block at `ptr`; dies when what is behind
 // it was written over. False: there is no such huge block.
 bool fence_give(struct chunk *head, void *ptr, const void *caller);
 

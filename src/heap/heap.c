@@ -2,7 +2,7 @@
  *
  * Owns:       the active slabs, and what the heap holds of other threads' blocks.
  * Threads:    the owner, with heap->busy set.
- * Locks:      takes none itself; mail, pool, transfer and arena below take theirs.
+ * Locks:      takes none itself; mail, pool, transfer and page heap below take theirs.
  * Invariants: HEAP-1  only a wholly carved slab with an empty list becomes FULL.
  * States:     FREE -> ACTIVE (fresh);  ACTIVE -> FULL (retire);  FULL -> PARTIAL (an eighth is
  *             back);  PARTIAL -> ACTIVE (chosen);  PARTIAL -> FREE (all back);
@@ -11,7 +11,7 @@
  */
 #include "heap/heap.h"
 
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "heap/bin.h"
 #include "heap/mail.h"
 #include "heap/partial.h"
@@ -229,7 +229,8 @@ static struct chunk *open_fresh(struct heap *heap, unsigned class, bool may_grow
     if (UNLIKELY(watch_lists_is_on(heap))) {
         watch_lists(heap);
     }
-    size_t index = may_grow ? arena_take(1, 1, &clean) : arena_take_without_growth(1, &clean);
+    size_t index =
+        may_grow ? page_heap_take(1, 1, &clean) : page_heap_take_without_growth(1, &clean);
     if (index == 0) {
         return NULL;
     }
@@ -319,7 +320,7 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
 {
     ASSERT(bin_first(heap, class) == NULL);
     if (UNLIKELY(++heap->refills % TICK_PERIOD == 0)) {
-        arena_tick(); // light activity is enough for memory to go back
+        page_heap_tick(); // light activity is enough for memory to go back
         watch_bin(heap, heap->refills / TICK_PERIOD % SMALL_CLASSES);
     }
     struct chunk *slab = heap->active[class];
@@ -410,7 +411,7 @@ void heap_dissolve(struct heap *heap)
             partial_remove(heap, slab);
         }
         if (mail_disown(heap, slab)) {
-            arena_give(i, 1);
+            page_heap_give(i, 1);
         }
     }
 }

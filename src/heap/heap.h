@@ -24,8 +24,8 @@ void heap_free_foreign(struct heap *heap, struct chunk *slab, void *ptr);
 // Any thread, also without a heap: sends one block home, waiting for locks. `caller` for messages.
 void heap_free_home(struct chunk *slab, void *ptr, const void *caller);
 
-// Puts all bins, foreign lists and active slabs back; empty slabs go to the arena. Afterwards the
-// heap holds slabs with live blocks only.
+// Puts all bins, foreign lists and active slabs back; empty slabs go to the page heap. Afterwards
+// the heap holds slabs with live blocks only.
 void heap_flush(struct heap *heap);
 
 // Purges single free pages of a flushed heap's slabs; bytes given back. For malloc_trim.
@@ -33,7 +33,7 @@ size_t heap_purge_pages(struct heap *heap);
 // Sends the batches of all transfer pools home. For malloc_trim.
 void heap_drain_transfer(struct heap *heap);
 
-// Takes every slab from a heap without a thread; its slabs find the pool or the arena.
+// Takes every slab from a heap without a thread; its slabs find the pool or the page heap.
 void heap_dissolve(struct heap *heap);
 
 #endif

@@ -1,14 +1,14 @@
-/* large.c - blocks that are runs of their own.
+/* large.c - blocks that are spans of their own.
  *
- * Owns:       the map entries of LARGE runs.
+ * Owns:       the map entries of LARGE spans.
  * Threads:    any; two calls for one block are its user's mistake.
- * Locks:      takes none; run.c below takes LOCK_RUN.
- * Invariants: LARGE-1  usable_bytes are whole pages, at most the bytes of the run.
+ * Locks:      takes none; span.c below takes LOCK_PAGE_HEAP.
+ * Invariants: LARGE-1  usable_bytes are whole pages, at most the bytes of the span.
  */
 #include "heap/large.h"
 
-#include "arena/arena.h"
-#include "arena/run.h"
+#include "arena/page_heap.h"
+#include "arena/span.h"
 #include "base/os.h"
 #include "side/live.h"
 
@@ -19,7 +19,7 @@ static size_t chunks_for(size_t bytes)
     return (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
 }
 
-// Whole pages, but no more than the run has: a page may be larger than a chunk.
+// Whole pages, but no more than the span has: a page may be larger than a chunk.
 static size_t usable_for(size_t bytes)
 {
     return min_size(align_up(bytes, os_page_bytes()), chunks_for(bytes) << CHUNK_SHIFT);
@@ -34,10 +34,10 @@ static void large_mark(struct chunk *head, size_t length, size_t bytes)
     chunk_set_state(head, CHUNK_LARGE);
 }
 
-static void *take_run(size_t length, size_t bytes, size_t alignment, bool *clean)
+static void *take_span(size_t length, size_t bytes, size_t alignment, bool *clean)
 {
     size_t alignment_chunks = max_size(alignment >> CHUNK_SHIFT, 1);
-    size_t index = arena_take(length, alignment_chunks, clean);
+    size_t index = page_heap_take(length, alignment_chunks, clean);
     if (index == 0) {
         return NULL;
     }
@@ -49,23 +49,23 @@ static void *take_run(size_t length, size_t bytes, size_t alignment, bool *clean
 void *large_take(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(bytes != 0);
-    return take_run(chunks_for(bytes), bytes, alignment, clean);
+    return take_span(chunks_for(bytes), bytes, alignment, clean);
 }
 
 void *large_take_growing(size_t bytes, size_t roomy_bytes)
 {
     bool clean;
-    return take_run(chunks_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
+    return take_span(chunks_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
 }
 
 void large_give(struct chunk *head)
 {
     ASSERT(chunk_state(head) == CHUNK_LARGE);
     size_t length = head->length;
-    // Until run.c files it as free: a body without a head, so that a second free is noticed.
+    // Until span.c files it as free: a body without a head, so that a second free is noticed.
     head->head_distance = 0;
     chunk_set_state(head, CHUNK_BODY);
-    arena_give_late(page_map_index(head), length);
+    page_heap_give_late(page_map_index(head), length);
 }
 
 bool large_resize(struct chunk *head, size_t bytes)
@@ -75,7 +75,7 @@ bool large_resize(struct chunk *head, size_t bytes)
     size_t old_length = head->length;
     size_t length = chunks_for(bytes);
     bool clean = false;
-    if (length > old_length && !run_extend(index, old_length, length - old_length, &clean)) {
+    if (length > old_length && !span_extend(index, old_length, length - old_length, &clean)) {
         return false;
     }
     if (length <= old_length && old_length - length <= old_length / SLACK_SHARE) {
@@ -84,7 +84,7 @@ bool large_resize(struct chunk *head, size_t bytes)
     }
     large_mark(head, length, bytes);
     if (length < old_length) {
-        arena_give(index + length, old_length - length);
+        page_heap_give(index + length, old_length - length);
     }
     return true;
 }

@@ -1,4 +1,4 @@
-/* large.h - blocks that are runs of their own: 32 KiB to about 1 MiB. Any thread. */
+/* large.h - blocks that are spans of their own: 32 KiB to about 1 MiB. Any thread. */
 #ifndef HEAP_LARGE_H
 #define HEAP_LARGE_H
 

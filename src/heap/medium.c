@@ -14,7 +14,7 @@
  */
 #include "heap/medium.h"
 
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "base/os.h"
 #include "heap/slab.h"
 #include "heap/thin.h"
@@ -120,7 +120,7 @@ static struct chunk *slab_create(struct heap *heap, unsigned class)
 {
     bool clean = false;
     size_t length = g_size_classes[class].slab_chunks;
-    size_t index = arena_take(length, 1, &clean);
+    size_t index = page_heap_take(length, 1, &clean);
     if (index == 0) {
         return NULL;
     }
@@ -150,7 +150,7 @@ static void slab_destroy(struct chunk *slab)
     slab->usable_bytes = size_class_bytes(slab->class); // for the message of a late free
     slab->head_distance = 0;
     chunk_set_state(slab, CHUNK_BODY);
-    arena_give(page_map_index(slab), slab->length);
+    page_heap_give(page_map_index(slab), slab->length);
 }
 
 // ---- magazines ----

@@ -52,7 +52,7 @@ static inline void medium_set_hold(const void *ptr, enum medium_hold hold)
     atomic_store_explicit(medium_hold_byte(ptr), medium_hold_code(ptr, hold), memory_order_relaxed);
 }
 
-// A block in its user's hands begins at `ptr`, an address in a run of chunks that is a medium
+// A block in its user's hands begins at `ptr`, an address in a span of chunks that is a medium
 // slab or was one.
 static inline bool medium_is_taken(const void *ptr)
 {

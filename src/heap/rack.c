@@ -1,8 +1,8 @@
-/* rack.c - hardened mode: runs cut into slots of one class.
+/* rack.c - hardened mode: spans cut into slots of one class.
  *
- * Owns:       the map entries of RACK runs, the structures and records of racks.
+ * Owns:       the map entries of RACK spans, the structures and records of racks.
  * Threads:    any.
- * Locks:      LOCK_RACK, one a class; arena.c below takes LOCK_RUN.
+ * Locks:      LOCK_RACK, one a class; page_heap.c below takes LOCK_PAGE_HEAP.
  * Invariants: RACK-1  a slot whose bit is set is zero throughout and its record says free.
  *             RACK-2  a listed rack has a bit set or slots that were never used.
  *             RACK-3  structures are type-stable: never given back, used again for their class.
@@ -12,7 +12,7 @@
  */
 #include "heap/rack.h"
 
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/canary.h"
@@ -32,7 +32,7 @@
 struct ALIGNED(64) shelf {
     struct lock lock;
     struct rack *listed; // [lock: LOCK_RACK] with room
-    struct rack *gone;   // [lock: LOCK_RACK] structures without a run
+    struct rack *gone;   // [lock: LOCK_RACK] structures without a span
     uint32_t empties;    // [lock: LOCK_RACK] racks without a block outside
 };
 
@@ -117,7 +117,7 @@ static struct rack *structure_take_locked(struct shelf *shelf, unsigned slots)
     return meta_take(sizeof *rack + slots * sizeof rack->records[0]);
 }
 
-static void mark_run(struct rack *rack, size_t index)
+static void mark_span(struct rack *rack, size_t index)
 {
     for (uint32_t i = 0; i < rack->length; i++) {
         struct chunk *entry = page_map_entry(index + i);
@@ -129,8 +129,8 @@ static void mark_run(struct rack *rack, size_t index)
     }
 }
 
-// Without a head, until run.c files it as free.
-static void unmark_run(const struct rack *rack, size_t index)
+// Without a head, until span.c files it as free.
+static void unmark_span(const struct rack *rack, size_t index)
 {
     for (uint32_t i = 0; i < rack->length; i++) {
         struct chunk *entry = page_map_entry(index + i);
@@ -150,7 +150,7 @@ static struct rack *rack_create_locked(struct shelf *shelf, unsigned class)
         return NULL;
     }
     bool clean;
-    size_t index = arena_take(length, 1, &clean);
+    size_t index = page_heap_take(length, 1, &clean);
     if (index == 0) {
         rack->next = shelf->gone;
         shelf->gone = rack;
@@ -173,7 +173,7 @@ static struct rack *rack_create_locked(struct shelf *shelf, unsigned class)
     if (rack->is_guarded) { // refused: these pages stay readable, no more
         protect_hide(guard_start(rack), guard_bytes(rack));
     }
-    mark_run(rack, index);
+    mark_span(rack, index);
     list_put_locked(shelf, rack);
     shelf->empties++;
     live_count();
@@ -209,8 +209,8 @@ static void rack_close_locked(struct shelf *shelf, struct rack *rack, const void
     }
     memset(rack->free, 0, sizeof rack->free);
     size_t index = page_map_find(rack->start);
-    unmark_run(rack, index);
-    arena_give(index, rack->length);
+    unmark_span(rack, index);
+    page_heap_give(index, rack->length);
     rack->next = shelf->gone;
     shelf->gone = rack;
 }

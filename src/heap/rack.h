@@ -1,4 +1,4 @@
-/* rack.h - hardened mode: a run cut into slots of one class, with a record of each slot apart.
+/* rack.h - hardened mode: a span cut into slots of one class, with a record of each slot apart.
  *
  * Any thread. Free slots are zero throughout, and stand in the bits of their rack or in some
  * thread's stock. The last page of a rack is a guard page; so is every page of a rack of slots for
@@ -43,7 +43,7 @@ struct rack {
     _Atomic(uint16_t) records[];        // [atomic] one a slot: written by who takes or frees it
 };
 
-// Of any entry of its run, all of which are RACK.
+// Of any entry of its span, all of which are RACK.
 static inline struct rack *rack_of(const struct chunk *entry)
 {
     return entry->free;

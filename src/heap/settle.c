@@ -4,13 +4,13 @@
  *             had_many, wakes of each class. A refill (heap.c, bin.c) adds to opened and sets wakes
  *             to 0.
  * Threads:    the owner, with heap->busy set.
- * Locks:      takes none itself; arena below takes its own.
+ * Locks:      takes none itself; page heap below takes its own.
  * Invariants: SETTLE-1  a slab gets a new countdown, or another state, when its countdown ends.
  * States:     see heap.c.
  */
 #include "heap/settle.h"
 
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "heap/bin.h"
 #include "heap/partial.h"
 #include "heap/slab.h"
@@ -23,7 +23,7 @@
 void settle_give(struct chunk *slab)
 {
     slab_close(slab);
-    arena_give(page_map_index(slab), 1);
+    page_heap_give(page_map_index(slab), 1);
 }
 
 static void give_own(struct heap *heap, struct chunk *slab)
@@ -45,8 +45,8 @@ void settle_give_empty(struct heap *heap, unsigned class)
     }
 }
 
-// A PARTIAL slab whose blocks are all back: kept, or given to the arena. Of two the lower one is
-// kept: the upper one may be what keeps the break up.
+// A PARTIAL slab whose blocks are all back: kept, or given to the page heap. Of two the lower one
+// is kept: the upper one may be what keeps the break up.
 static void emptied(struct heap *heap, struct chunk *slab)
 {
     unsigned class = slab->class;

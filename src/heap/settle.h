@@ -23,7 +23,7 @@ uint32_t settle_countdown(const struct heap *heap, const struct chunk *slab);
 // The active slab of a class stops being it; settle_slab comes next.
 void settle_deactivate(struct heap *heap, struct chunk *slab);
 
-// Gives a slab of which no block is in use, and which is on no list, to the arena.
+// Gives a slab of which no block is in use, and which is on no list, to the page heap.
 void settle_give(struct chunk *slab);
 
 // Gives the empty slab of a class that is kept, if there is one.

@@ -7,8 +7,8 @@
  * A program that changes its sizes leaves slabs behind in which a few blocks live on: no chunk is
  * free, but most pages are. When it takes fresh memory for the new sizes, such pages go back, about
  * as much as it takes. Not before: a slab that only empties on its way to other use, or to the
- * arena, would be purged for nothing. The walk goes by address through the map, a few slabs at a
- * time; a slab is looked at again when less of it is in use than the last time.
+ * page heap, would be purged for nothing. The walk goes by address through the map, a few slabs at
+ * a time; a slab is looked at again when less of it is in use than the last time.
  */
 #include "heap/thin.h"
 

@@ -1,8 +1,8 @@
-/* tray.c - runs of a basin: cells of one size, or pieces of any size.
+/* tray.c - spans of a basin: cells of one size, or pieces of any size.
  *
- * Owns:       the map entries of BASIN runs, the bits and the links inside them.
+ * Owns:       the map entries of BASIN spans, the bits and the links inside them.
  * Threads:    whoever holds the lock of the basin, or its one thread.
- * Locks:      takes none; arena.c below takes LOCK_RUN.
+ * Locks:      takes none; page_heap.c below takes LOCK_PAGE_HEAP.
  * Invariants: TRAY-1  cells: those below `reached` are in use (bit set) or on `free`.
  *             TRAY-2  pieces: start bits divide the whole tray, used bits are among them.
  *             TRAY-3  two free pieces are never neighbours; each is in the bin of its length.
@@ -13,7 +13,7 @@
  */
 #include "heap/tray.h"
 
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "heap/slab.h"
 
 #include <string.h>
@@ -53,7 +53,7 @@ size_t tray_bytes(const struct tray *tray)
     return (size_t)page_map_entry(page_map_find(tray))->length << CHUNK_SHIFT;
 }
 
-// Units of a run of `chunks` chunks: each takes `map_bits` bits besides.
+// Units of a span of `chunks` chunks: each takes `map_bits` bits besides.
 static size_t units_of(size_t chunks, size_t unit_bytes, size_t map_bits)
 {
     size_t room = (chunks << CHUNK_SHIFT) - sizeof(struct tray) - CACHE_LINE_BYTES * 2UL;
@@ -69,7 +69,7 @@ struct tray *tray_take(size_t unit_bytes, size_t least, size_t chunks, bool has_
         align_up(sizeof(struct tray) + maps * words * sizeof(uint64_t), CACHE_LINE_BYTES);
     size_t length = (head_bytes + unit_bytes * units + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
     bool clean;
-    size_t index = length > UINT32_MAX ? 0 : arena_take(length, 1, &clean);
+    size_t index = length > UINT32_MAX ? 0 : page_heap_take(length, 1, &clean);
     if (index == 0) {
         return NULL;
     }
@@ -95,8 +95,8 @@ void tray_give(struct tray *tray)
     size_t length = head->length;
     head->head_distance = 0;
     head->usable_bytes = 0;
-    chunk_set_state(head, CHUNK_BODY); // without a head, until run.c files it as free
-    arena_give(index, length);
+    chunk_set_state(head, CHUNK_BODY); // without a head, until span.c files it as free
+    page_heap_give(index, length);
 }
 
 // ---- cells ----

@@ -1,4 +1,4 @@
-/* tray.h - a run of chunks that a pool of include/myalloc.h (here: a basin) cuts into blocks.
+/* tray.h - a span of chunks that a pool of include/myalloc.h (here: a basin) cuts into blocks.
  * Under the lock of the basin, where it has one.
  *
  * What a tray knows of its blocks stands at its start, two bits for 16 bytes at most; nothing lies
@@ -67,7 +67,7 @@ size_t tray_bytes(const struct tray *tray);
 // A tray of about `chunks` chunks, more where `least` units need them; NULL without memory. To
 // be reset before its first use. Needs no lock.
 struct tray *tray_take(size_t unit_bytes, size_t least, size_t chunks, bool has_pieces);
-// Its run goes back to the arena, whatever is in it; pieces are out of their bins already.
+// Its span goes back to the page heap, whatever is in it; pieces are out of their bins already.
 // Likewise.
 void tray_give(struct tray *tray);
 

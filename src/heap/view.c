@@ -2,7 +2,7 @@
  *
  * Owns:       counts, classes, heaps and chunks of the live page.
  * Threads:    any; one refreshes, the others go on without.
- * Locks:      takes none; run_stats() and huge_stats() below do, so none may be held here.
+ * Locks:      takes none; span_stats() and huge_stats() below do, so none may be held here.
  * Invariants: VIEW-1  refreshes take half a hundredth of the time at most: each one is paid for
  *                     by a multiple of what it cost, of which the last second may be saved up.
  *
@@ -12,7 +12,7 @@
 #include "heap/view.h"
 
 #include "arena/huge.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/os.h"
 #include "heap/bin.h"
 #include "heap/census.h"
@@ -56,13 +56,13 @@ static unsigned look_at_small(const struct chunk *slab)
     return MYALLOC_LIVE_CHUNK_SMALL | fill_of(live, slab_capacity(slab));
 }
 
-// The state of the chunk at `i`; *run: for how many chunks it holds.
-RACY_READER static unsigned look(size_t i, size_t end, size_t *run)
+// The state of the chunk at `i`; *span: for how many chunks it holds.
+RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
 {
     const struct chunk *entry = page_map_entry(i);
     enum chunk_state state = chunk_state(entry);
     bool has_length = state == CHUNK_FREE || state >= CHUNK_MEDIUM;
-    *run = has_length ? clamp_size(entry->length, 1, end - i) : 1;
+    *span = has_length ? clamp_size(entry->length, 1, end - i) : 1;
     if (chunk_is_small(entry)) {
         return look_at_small(entry);
     }
@@ -71,8 +71,8 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *run)
         size_t all = slab_capacity(entry);
         return MYALLOC_LIVE_CHUNK_MEDIUM | fill_of(all - min_size(free, all), all);
     }
-    if (state == CHUNK_BODY) { // of a run that changes right now
-        *run = 1;
+    if (state == CHUNK_BODY) { // of a span that changes right now
+        *span = 1;
         return MYALLOC_LIVE_CHUNK_LARGE;
     }
     return state == CHUNK_NONE   ? MYALLOC_LIVE_CHUNK_FOREIGN
@@ -99,10 +99,10 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
         atomic_store_explicit(&chunks->sequence, sequence + 1, memory_order_seq_cst);
         live_store(&chunks->shift, shift);
     }
-    size_t run = 0;
-    for (size_t i = 1; i < end; i += run) {
-        unsigned cell = look(i, end, &run);
-        for (size_t k = i - 1; k < i - 1 + run; k++) {
+    size_t span = 0;
+    for (size_t i = 1; i < end; i += span) {
+        unsigned cell = look(i, end, &span);
+        for (size_t k = i - 1; k < i - 1 + span; k++) {
             if ((k & ((1UL << shift) - 1)) == 0) {
                 bool is_free = cell == MYALLOC_LIVE_CHUNK_CLEAN;
                 unsigned shown = is_free && is_dirty(k + 1) ? MYALLOC_LIVE_CHUNK_DIRTY : cell;
@@ -175,7 +175,7 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
     live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
     live_store(&c->large_blocks, large_blocks);
     live_store(&c->large_bytes, census->large_bytes + census->tray_bytes);
-    live_store(&c->dirty_free_bytes, run_dirty_bytes());
+    live_store(&c->dirty_free_bytes, span_dirty_bytes());
     live_store(&c->mallocs, mallocs);
     live_store(&c->frees, mallocs > blocks ? mallocs - blocks : 0);
 }
@@ -188,7 +188,7 @@ void view_refresh(const struct heap *own)
     }
     uint64_t begun = os_now_ns();
     struct census census;
-    atomic_store_explicit(&g_view.seen_bytes, run_used_bytes(), memory_order_relaxed);
+    atomic_store_explicit(&g_view.seen_bytes, span_used_bytes(), memory_order_relaxed);
     census_take(&census, own);
     show_counts(g_live_page, &census);
     show_chunks(&g_live_page->chunks); // sums up what show_heaps tells
@@ -219,7 +219,7 @@ void view_tick_on(struct heap *heap)
 void view_peak_on(void)
 {
     size_t seen = atomic_load_explicit(&g_view.seen_bytes, memory_order_relaxed);
-    size_t used = run_used_bytes();
+    size_t used = span_used_bytes();
     if (used > seen + seen / CHANGE_SHARE) {
         view_refresh(NULL);
     } else if (used < seen - seen / CHANGE_SHARE) {
@@ -241,7 +241,7 @@ static void show_constants(struct myalloc_live *page)
 // What a child has from its parent; gaps in the region are not told.
 static void show_inherited(void)
 {
-    struct region_stats region = run_stats().region;
+    struct region_stats region = span_stats().region;
     const char *end = page_map_address(page_map_count());
     if (region.break_bytes != 0) {
         live_event(MYALLOC_LIVE_EVENT_BRK_GROW, page_map_address(1), region.break_bytes);

@@ -23,7 +23,8 @@ static inline void view_tick(struct heap *heap)
     }
 }
 
-// Before memory goes back to the arena: refreshes when much more or less is in use than was seen.
+// Before memory goes back to the page heap: refreshes when much more or less is in use than was
+// seen.
 static inline void view_peak(void)
 {
     if (live_is_on()) {

@@ -3,7 +3,7 @@
  * Owns:       the memory of a walk.
  * Threads:    any.
  * Locks:      LOCK_HUGE; then LOCK_ORPHAN, so that no thread ends, LOCK_TRANSFER, tried, and
- *             LOCK_RUN, so that no memory goes away; none while blocks are told.
+ *             LOCK_PAGE_HEAP, so that no memory goes away; none while blocks are told.
  * Invariants: WALK-1  a link is followed only from a block of a small slab that was seen, and each
  *                     block is marked once: what others write meanwhile leads nowhere.
  *
@@ -13,7 +13,7 @@
 #include "heap/walk.h"
 
 #include "arena/huge.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/os.h"
 #include "heap/fence.h"
 #include "heap/guard.h"
@@ -126,8 +126,8 @@ static void see_rack(const struct rack *rack, struct seen *seen)
     }
 }
 
-// Between a run's being taken and its being marked, what stood in the middle of it shows: a first
-// entry of a free run that is none any more. What is behind a true one is no head.
+// Between a span's being taken and its being marked, what stood in the middle of it shows: a first
+// entry of a free span that is none any more. What is behind a true one is no head.
 RACY_READER static size_t length_of(const struct walk *walk, size_t index)
 {
     const struct chunk *entry = page_map_entry(index);
@@ -204,11 +204,11 @@ struct walk *walk_begin(const struct heap *own, bool others)
     for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
         transfer_look(class, &walk->batches[(size_t) class * TRANSFER_BATCHES]);
     }
-    run_hold();
+    span_hold();
     walk->chunks = min_size(chunks, page_map_count());
     see_chunks(walk);
     see_stocks(walk, own, others);
-    run_let_go();
+    span_let_go();
     orphan_let_go();
     return walk;
 }

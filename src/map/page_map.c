@@ -1,7 +1,7 @@
 /* page_map.c - the tables of the region: three areas that grow upwards as the heap does.
  *
  * Owns:       the areas of the entries, the remotes and the dirty bits.
- * Threads:    page_map_start by start_once(); page_map_open under LOCK_RUN; readers any.
+ * Threads:    page_map_start by start_once(); page_map_open under LOCK_PAGE_HEAP; readers any.
  * Locks:      takes none; live_add() below takes LOCK_LIVE.
  * Invariants: MAP-1  chunks <= opened.
  *             MAP-2  an entry never used is all zero.
@@ -26,7 +26,7 @@ struct page_map g_page_map;
 
 static struct area {
     char *start;  // [const] after start
-    size_t bytes; // [lock: LOCK_RUN]
+    size_t bytes; // [lock: LOCK_PAGE_HEAP]
 } g_areas[AREAS];
 
 // Bytes of an area for so many chunks (a multiple of OPEN_CHUNKS_MIN): whole pages.

@@ -5,7 +5,7 @@
  * is CHUNK_NONE: gaps of foreign memory need no marks.
  *
  * An entry is written by the owner of its chunk alone: the heap for a small slab, the holder of
- * the class's lock for a medium slab, the holder of LOCK_RUN for free runs and large blocks.
+ * the class's lock for a medium slab, the holder of LOCK_PAGE_HEAP for free spans and large blocks.
  */
 #ifndef MAP_PAGE_MAP_H
 #define MAP_PAGE_MAP_H
@@ -22,7 +22,7 @@
 
 enum chunk_state {
     CHUNK_NONE,    // not ours: never used, foreign, or given back with the break
-    CHUNK_FREE,    // first or last chunk of a free run
+    CHUNK_FREE,    // first or last chunk of a free span
     CHUNK_ACTIVE,  // small slab, being allocated from
     CHUNK_PARTIAL, // small slab with some or all blocks free, on a list of its heap
     CHUNK_FULL,    // small slab, asleep until enough blocks came back
@@ -50,12 +50,12 @@ struct ALIGNED(64) chunk {
     uint8_t class;                // [owner] size class of a slab
     uint8_t purged;               // [owner] small: bit p set = page p was purged, carve it anew
     uint8_t looked_at;   // [owner] thin.c: small: blocks in use when it last looked; 0 never
-    uint32_t prev, next; // [owner] links of the list this slab or run is on; 0 ends
+    uint32_t prev, next; // [owner] links of the list this slab or span is on; 0 ends
     union {
         uint32_t head_distance;    // [owner] BODY: chunks back to the first one
         _Atomic(uint32_t) reached; // [atomic] small: blocks from here on were never carved
     };
-    uint32_t length; // [owner] chunks of the run; FREE: also in the last entry
+    uint32_t length; // [owner] chunks of the span; FREE: also in the last entry
     union {
         uint64_t mask;       // [lock: LOCK_MEDIUM] medium: bit set = free and in no magazine
         size_t usable_bytes; // [owner] large, fence; afterwards: of the block that was here
@@ -97,8 +97,8 @@ struct page_map {
     _Atomic(size_t) chunks; // [atomic] indices below may be looked up
     struct chunk *entries;  // [const]
     struct remote *remotes; // [const]
-    uint64_t *dirty;        // [lock: LOCK_RUN] bit set: chunk is free and may be resident
-    size_t opened;          // [lock: LOCK_RUN] chunks whose tables are there
+    uint64_t *dirty;        // [lock: LOCK_PAGE_HEAP] bit set: chunk is free and may be resident
+    size_t opened;          // [lock: LOCK_PAGE_HEAP] chunks whose tables are there
 };
 extern HIDDEN struct page_map g_page_map;
 
@@ -163,7 +163,7 @@ static inline size_t page_map_find(const void *ptr)
     return index < page_map_count() ? index : 0;
 }
 
-// True when a chunk is free and may be resident. Under LOCK_RUN.
+// True when a chunk is free and may be resident. Under LOCK_PAGE_HEAP.
 static inline bool page_map_is_dirty(size_t index)
 {
     return ((g_page_map.dirty[index / 64] >> (index % 64)) & 1) != 0;
@@ -201,7 +201,7 @@ static inline struct chunk *chunk_head(struct chunk *entry)
     return chunk_state(entry) == CHUNK_BODY ? entry - entry->head_distance : entry;
 }
 
-// Marks all chunks of a run but the first as its body, of the same class.
+// Marks all chunks of a span but the first as its body, of the same class.
 void page_map_mark_body(struct chunk *head, size_t length);
 
 #endif

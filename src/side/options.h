@@ -16,7 +16,7 @@
 #define OPTION_TEXT_BYTES 200
 #define OPTIONS(NUMBER, WORD, TEXT)                                                                \
     NUMBER(brk, 1, 0, 1, "1: grow the heap by the program break; 0: by mmap only")                 \
-    WORD(fit, 1, "first|best|segregated", "which free run serves a large request or a slab")       \
+    WORD(fit, 1, "first|best|segregated", "which free span serves a large request or a slab")      \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
     NUMBER(huge_pages, 0, 0, 1, "1: heaps beyond 64 MiB ask for huge pages as they grow")          \
     NUMBER(huge_bytes, 0, 0, LARGE_BYTES_LIMIT,                                                    \

@@ -7,11 +7,11 @@
  */
 #include "thread/block.h"
 
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "arena/huge.h"
 #include "arena/limit.h"
 #include "arena/purge.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/line.h"
 #include "base/maps.h"
 #include "heap/guard.h"
@@ -444,11 +444,11 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
 {
     bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE;
     bool fits = bytes <= block->bytes && !is_hardened;
-    bool is_run = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
-    if (fits && !is_run && bytes >= block->bytes / 2) {
+    bool is_span = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
+    if (fits && !is_span && bytes >= block->bytes / 2) {
         return ptr;
     }
-    if (!(is_run || is_hardened) || thread_is_interrupted()) {
+    if (!(is_span || is_hardened) || thread_is_interrupted()) {
         return NULL;
     }
     struct heap *heap = thread_enter(caller);
@@ -479,7 +479,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
     size_t purged = given + heap_purge_pages(heap) + pool_purge_pages() + medium_purge();
     live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
     purged += huge_release_cache();
-    arena_give_waiting();
+    page_heap_give_waiting();
     bool released = purge_all(pad_bytes);
     thread_leave(heap);
     return released || purged != 0;

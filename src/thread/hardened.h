@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// What stands at `ptr` in the run of `head`, a RACK or FENCE.
+// What stands at `ptr` in the span of `head`, a RACK or FENCE.
 struct block hardened_find(struct chunk *head, const void *ptr);
 // As huge_usable_bytes, for a block of this mode.
 struct block hardened_find_huge(const void *ptr);

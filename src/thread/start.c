@@ -2,7 +2,7 @@
  *
  * Owns:       the mode of the process.
  * Threads:    any.
- * Locks:      LOCK_START; run_start() below takes none.
+ * Locks:      LOCK_START; span_start() below takes none.
  * Invariants: START-1  the mode leaves START_NOT_YET once and never changes again.
  */
 #include "thread/start.h"
@@ -10,7 +10,7 @@
 #include "arena/fit.h"
 #include "arena/limit.h"
 #include "arena/purge.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/guard.h"
@@ -60,7 +60,7 @@ static enum start_mode start(void)
     fit_set_policy((enum fit_policy)g_options.fit);
     limit_set(g_options.huge_bytes);
     start_configure_purge();
-    if (!run_start(g_options.brk != 0)) {
+    if (!span_start(g_options.brk != 0)) {
         return START_NOT_YET;
     }
     if (g_options.record[0] != '\0') {

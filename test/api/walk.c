@@ -252,13 +252,13 @@ TEST(sums_are_those_of_the_statistics)
     REQUIRE_EQUAL(in_use(MYALLOC_HUGE, &huge_bytes), info.hblks);
     (void)in_use(0, &bytes);
     REQUIRE_EQUAL(bytes - huge_bytes, info.uordblks);
-    size_t free_runs = 0;
+    size_t free_spans = 0;
     for (size_t i = 0; i < g_seen_count; i++) {
         if (g_seen[i].tier == MYALLOC_LARGE && g_seen[i].state == MYALLOC_FREE) {
-            free_runs += g_seen[i].bytes;
+            free_spans += g_seen[i].bytes;
         }
     }
-    REQUIRE_EQUAL(free_runs, stats.free_dirty + stats.free_clean);
+    REQUIRE_EQUAL(free_spans, stats.free_dirty + stats.free_clean);
 }
 
 TEST(pools_are_told_by_their_trays)

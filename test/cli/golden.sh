@@ -25,7 +25,7 @@ golden lab-unknown "$myalloc" lab nothing
 "$tmp/page_writer" good "$page" 4242
 golden maps-page fake "$myalloc" maps --explain 4242
 code maps-page-picture 0 fake "$myalloc" maps --svg "$tmp/maps.html" -o /dev/null 4242
-check maps-page-findings "$(grep -c 'longest free run' "$tmp/maps.html")" -eq 1
+check maps-page-findings "$(grep -c 'longest free span' "$tmp/maps.html")" -eq 1
 golden heap fake "$myalloc" heap 4242
 golden heap-json fake "$myalloc" heap --json 4242
 "$tmp/page_writer" good "$tmp/run/myalloc/99" 99

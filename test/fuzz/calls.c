@@ -24,7 +24,7 @@ static struct {
     struct choices from;
     bool may_fail;
     unsigned calls;
-} g_run;
+} g_span;
 
 static size_t edge(size_t bytes)
 {
@@ -40,20 +40,20 @@ static void require_filled(const unsigned char *at, size_t bytes, unsigned char 
 
 static void verify(size_t slot)
 {
-    unsigned char *at = g_run.slots[slot].at;
-    size_t bytes = g_run.slots[slot].bytes;
-    require_filled(at, edge(bytes), g_run.slots[slot].fill);
-    require_filled(at + bytes - edge(bytes), edge(bytes), g_run.slots[slot].fill);
+    unsigned char *at = g_span.slots[slot].at;
+    size_t bytes = g_span.slots[slot].bytes;
+    require_filled(at, edge(bytes), g_span.slots[slot].fill);
+    require_filled(at + bytes - edge(bytes), edge(bytes), g_span.slots[slot].fill);
     REQUIRE(malloc_usable_size(at) >= bytes);
 }
 
 static void keep(size_t slot, unsigned char *at, size_t bytes)
 {
     static unsigned char g_fill;
-    REQUIRE(at != NULL || g_run.may_fail);
-    g_run.slots[slot].at = at;
-    g_run.slots[slot].bytes = bytes;
-    g_run.slots[slot].fill = ++g_fill;
+    REQUIRE(at != NULL || g_span.may_fail);
+    g_span.slots[slot].at = at;
+    g_span.slots[slot].bytes = bytes;
+    g_span.slots[slot].fill = ++g_fill;
     if (at != NULL) {
         REQUIRE((uintptr_t)at % 16 == 0);
         memset(at, g_fill, edge(bytes));
@@ -63,23 +63,23 @@ static void keep(size_t slot, unsigned char *at, size_t bytes)
 
 static void release(size_t slot)
 {
-    if (g_run.slots[slot].at != NULL) {
+    if (g_span.slots[slot].at != NULL) {
         verify(slot);
-        free(g_run.slots[slot].at);
-        g_run.slots[slot].at = NULL;
+        free(g_span.slots[slot].at);
+        g_span.slots[slot].at = NULL;
     }
 }
 
 static size_t choose_size(unsigned how)
 {
-    return how % 8 < 5   ? choose(&g_run.from, 2) % 1100
-           : how % 8 < 7 ? choose(&g_run.from, 2)
-                         : choose(&g_run.from, 3) % (3u << 20);
+    return how % 8 < 5   ? choose(&g_span.from, 2) % 1100
+           : how % 8 < 7 ? choose(&g_span.from, 2)
+                         : choose(&g_span.from, 3) % (3u << 20);
 }
 
 static void take(size_t slot, unsigned call, size_t bytes)
 {
-    size_t alignment = (size_t)8 << choose(&g_run.from, 1) % 14;
+    size_t alignment = (size_t)8 << choose(&g_span.from, 1) % 14;
     void *at = NULL;
     release(slot);
     switch (call) {
@@ -98,7 +98,7 @@ static void take(size_t slot, unsigned call, size_t bytes)
         REQUIRE((uintptr_t)at % alignment == 0);
         break;
     case 3:
-        at = choose(&g_run.from, 1) % 2 == 0 ? valloc(bytes) : pvalloc(bytes);
+        at = choose(&g_span.from, 1) % 2 == 0 ? valloc(bytes) : pvalloc(bytes);
         REQUIRE((uintptr_t)at % 4096 == 0);
         break;
     default:
@@ -110,20 +110,20 @@ static void take(size_t slot, unsigned call, size_t bytes)
 
 static void resize(size_t slot, size_t bytes)
 {
-    size_t old_bytes = g_run.slots[slot].bytes;
-    unsigned char *at = g_run.slots[slot].at;
+    size_t old_bytes = g_span.slots[slot].bytes;
+    unsigned char *at = g_span.slots[slot].at;
     if (at == NULL) {
         return;
     }
     verify(slot);
     unsigned char *moved = realloc(at, bytes + 1);
     if (moved == NULL) {
-        REQUIRE(g_run.may_fail);
+        REQUIRE(g_span.may_fail);
         verify(slot);
         return;
     }
     require_filled(moved, edge(old_bytes < bytes + 1 ? old_bytes : bytes + 1),
-                   g_run.slots[slot].fill);
+                   g_span.slots[slot].fill);
     keep(slot, moved, bytes + 1);
 }
 
@@ -137,19 +137,19 @@ static void rare(unsigned which)
         (void)api_mallinfo2();
         break;
     case 2:
-        api_mallopt(M_MMAP_THRESHOLD, (int)(65536u << choose(&g_run.from, 1) % 8));
+        api_mallopt(M_MMAP_THRESHOLD, (int)(65536u << choose(&g_span.from, 1) % 8));
         break;
     case 3:
-        api_mallopt(M_TRIM_THRESHOLD, (int)(65536u << choose(&g_run.from, 1) % 8));
+        api_mallopt(M_TRIM_THRESHOLD, (int)(65536u << choose(&g_span.from, 1) % 8));
         break;
     case 4:
     case 5:
-        g_run.may_fail = true;
-        os_fail_after((long)(choose(&g_run.from, 1) % 16) + 1);
+        g_span.may_fail = true;
+        os_fail_after((long)(choose(&g_span.from, 1) % 16) + 1);
         break;
     case 6:
-        g_run.may_fail = true;
-        os_fail_after(-(long)(choose(&g_run.from, 1) % 16) - 1);
+        g_span.may_fail = true;
+        os_fail_after(-(long)(choose(&g_span.from, 1) % 16) - 1);
         break;
     default:
         os_fail_after(0);
@@ -159,8 +159,8 @@ static void rare(unsigned which)
 
 static void call(void)
 {
-    unsigned which = choose(&g_run.from, 1);
-    size_t slot = choose(&g_run.from, 1) % SLOTS;
+    unsigned which = choose(&g_span.from, 1);
+    size_t slot = choose(&g_span.from, 1) % SLOTS;
     switch (which % 16) {
     case 0:
     case 1:
@@ -197,8 +197,8 @@ static void call(void)
 /* Runs until the input says: the other thread. */
 static void *run_turn(void *unused)
 {
-    unsigned count = 1 + choose(&g_run.from, 1);
-    while (count-- != 0 && g_run.from.at < g_run.from.end && g_run.calls++ < CALLS_MAX) {
+    unsigned count = 1 + choose(&g_span.from, 1);
+    while (count-- != 0 && g_span.from.at < g_span.from.end && g_span.calls++ < CALLS_MAX) {
         call();
     }
     return unused;
@@ -206,10 +206,10 @@ static void *run_turn(void *unused)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    g_run.from = (struct choices){data, data + bytes};
-    g_run.may_fail = false;
-    g_run.calls = 0;
-    while (g_run.from.at < g_run.from.end && g_run.calls < CALLS_MAX) {
+    g_span.from = (struct choices){data, data + bytes};
+    g_span.may_fail = false;
+    g_span.calls = 0;
+    while (g_span.from.at < g_span.from.end && g_span.calls < CALLS_MAX) {
         pthread_t thread;
         (void)run_turn(NULL);
         if (pthread_create(&thread, NULL, run_turn, NULL) == 0) {

@@ -1,10 +1,10 @@
 /* protocols.c - the lock protocols of the heap, in every interleaving: the real code of base/lock.c
- * and heap/ with two or three threads, one slab of four blocks, and an arena that watches.
+ * and heap/ with two or three threads, one slab of four blocks, and a page heap that watches.
  *
  * At every end each block must be in one place; a slab that sleeps must not have all its blocks
- * waiting in its mail; and when all is then freed, each slab must reach the arena exactly once.
+ * waiting in its mail; and when all is then freed, each slab must reach the page heap exactly once.
  */
-#include "arena/arena.h"
+#include "arena/page_heap.h"
 #include "heap/bin.h"
 #include "heap/heap.h"
 #include "heap/mail.h"
@@ -98,16 +98,16 @@ static void require_all_in_one_place(size_t slab)
     }
 }
 
-// ---- the arena ----
+// ---- the page heap ----
 
-size_t arena_take_without_growth(size_t length, bool *clean)
+size_t page_heap_take_without_growth(size_t length, bool *clean)
 {
     (void)length;
     (void)clean;
     return 0;
 }
 
-size_t arena_take(size_t length, size_t alignment, bool *clean)
+size_t page_heap_take(size_t length, size_t alignment, bool *clean)
 {
     (void)length;
     (void)alignment;
@@ -115,7 +115,7 @@ size_t arena_take(size_t length, size_t alignment, bool *clean)
     return g_taken[FRESH]++ == 0 ? FRESH : 0;
 }
 
-void arena_give(size_t index, size_t length)
+void page_heap_give(size_t index, size_t length)
 {
     count_set counts = {0};
     (void)length;
@@ -132,12 +132,12 @@ void arena_give(size_t index, size_t length)
     }
 }
 
-void arena_give_late(size_t index, size_t length)
+void page_heap_give_late(size_t index, size_t length)
 {
-    arena_give(index, length);
+    page_heap_give(index, length);
 }
 
-void arena_tick(void)
+void page_heap_tick(void)
 {
 }
 
@@ -188,7 +188,7 @@ static void take(struct heap *heap)
     }
 }
 
-/* Frees what is left, from outside, then empties all heaps: each slab must reach the arena. */
+/* Frees what is left, from outside, then empties all heaps: each slab must reach the page heap. */
 static void give_everything_back(void)
 {
     for (unsigned slab = SLAB; slab < CHUNKS; slab++) {

@@ -40,7 +40,7 @@ static struct {
     uint64_t squeeze_random;
     double rss_sum[2]; // bytes: around a tenth of the run, and at its end
     unsigned rss_count[2];
-} g_run;
+} g_span;
 
 static uint64_t setting(const char *name, uint64_t fallback)
 {
@@ -67,8 +67,8 @@ static void pause_us(uint64_t us)
 /* RLIMIT_AS refuses every growth, RLIMIT_DATA the break and private mappings. */
 static void *squeeze(void *unused)
 {
-    while (!atomic_load(&g_run.is_over)) {
-        uint64_t random = model_random(&g_run.squeeze_random);
+    while (!atomic_load(&g_span.is_over)) {
+        uint64_t random = model_random(&g_span.squeeze_random);
         int resource = random % 2 == 0 ? RLIMIT_AS : RLIMIT_DATA;
         pause_us(random / 2 % 16000);
         atomic_fetch_add(&g_shared.squeezes, 1);
@@ -105,7 +105,7 @@ static void fork_once(struct table *table)
     }
     REQUIRE(waitpid(pid, &status, 0) == pid);
     REQUIRE_EQUAL(status, 0);
-    atomic_fetch_add(&g_run.forks, 1);
+    atomic_fetch_add(&g_span.forks, 1);
 }
 
 static void *work_briefly(void *table)
@@ -120,7 +120,7 @@ static void run_in_short_thread(struct table *table)
     pthread_t thread;
     if (pthread_create(&thread, NULL, work_briefly, table) == 0) { // else no stack: squeezed
         pthread_join(thread, NULL);
-        atomic_fetch_add(&g_run.threads, 1);
+        atomic_fetch_add(&g_span.threads, 1);
     }
 }
 
@@ -143,21 +143,21 @@ static void run_generation(void)
 {
     pthread_t threads[THREADS_MAX];
     pthread_t squeezer;
-    atomic_store(&g_run.is_over, false);
+    atomic_store(&g_span.is_over, false);
     REQUIRE_EQUAL(pthread_create(&squeezer, NULL, squeeze, NULL), 0);
-    for (size_t i = 0; i < g_run.thread_count; i++) {
+    for (size_t i = 0; i < g_span.thread_count; i++) {
         int error = EAGAIN;
         while (error == EAGAIN) { // no stack while squeezed
             error = pthread_create(&threads[i], NULL, work, &g_tables[i]);
         }
         REQUIRE_EQUAL(error, 0);
     }
-    for (size_t i = 0; i < g_run.thread_count; i++) {
+    for (size_t i = 0; i < g_span.thread_count; i++) {
         pthread_join(threads[i], NULL);
     }
-    atomic_store(&g_run.is_over, true);
+    atomic_store(&g_span.is_over, true);
     pthread_join(squeezer, NULL);
-    atomic_fetch_add(&g_run.threads, g_run.thread_count + 1);
+    atomic_fetch_add(&g_span.threads, g_span.thread_count + 1);
 }
 
 // ---- the run ----
@@ -165,24 +165,24 @@ static void run_generation(void)
 /* Means over a tenth of the run each: a single sample depends on which large blocks are live. */
 static void sample_rss(void)
 {
-    time_t percent = (time(NULL) - g_run.begin) * 100 / g_run.seconds;
+    time_t percent = (time(NULL) - g_span.begin) * 100 / g_span.seconds;
     int window = percent >= 5 && percent < 15 ? 0 : percent >= 90 ? 1 : -1;
     if (window >= 0) {
-        g_run.rss_sum[window] += (double)process_rss_bytes();
-        g_run.rss_count[window]++;
+        g_span.rss_sum[window] += (double)process_rss_bytes();
+        g_span.rss_count[window]++;
     }
 }
 
 static void require_rss_flat(void)
 {
-    if (g_run.rss_count[0] == 0 || g_run.rss_count[1] == 0) {
+    if (g_span.rss_count[0] == 0 || g_span.rss_count[1] == 0) {
         return;
     }
-    double early = g_run.rss_sum[0] / g_run.rss_count[0];
-    double late = g_run.rss_sum[1] / g_run.rss_count[1];
+    double early = g_span.rss_sum[0] / g_span.rss_count[0];
+    double late = g_span.rss_sum[1] / g_span.rss_count[1];
     dprintf(STDOUT_FILENO, "# RSS %.2f MiB at a tenth, %.2f MiB at the end: %+.2f %%\n",
             early / (double)MIB, late / (double)MIB, (late / early - 1) * 100);
-    if (g_run.seconds >= RSS_SECONDS_MIN && harness_has_library()) {
+    if (g_span.seconds >= RSS_SECONDS_MIN && harness_has_library()) {
         REQUIRE(late <= early * (100 + RSS_PERCENT) / 100);
     }
 }
@@ -190,7 +190,7 @@ static void require_rss_flat(void)
 static void report(void)
 {
     struct table sum = {0};
-    for (size_t i = 0; i < g_run.thread_count; i++) {
+    for (size_t i = 0; i < g_span.thread_count; i++) {
         sum.operations += g_tables[i].operations;
         sum.checked += g_tables[i].checked;
         sum.refused += g_tables[i].refused;
@@ -199,25 +199,25 @@ static void report(void)
             "# %llu operations, %llu blocks checked, %llu injected failures met, %lu squeezes, "
             "%lu threads, %lu forks, lost: 0\n",
             (unsigned long long)sum.operations, (unsigned long long)sum.checked,
-            (unsigned long long)sum.refused, g_shared.squeezes / 2, g_run.threads, g_run.forks);
+            (unsigned long long)sum.refused, g_shared.squeezes / 2, g_span.threads, g_span.forks);
     REQUIRE(sum.operations > 0 && (sum.refused > 0 || !harness_has_library()));
 }
 
 TEST(random_operations_agree_with_the_model)
 {
-    g_run.seed = setting("SOAK_SEED", (uint64_t)time(NULL) * 1000 + (uint64_t)getpid());
-    g_run.seconds = (time_t)setting("SOAK_SECONDS", 20);
-    g_run.thread_count = setting("SOAK_THREADS", 4);
-    REQUIRE(g_run.thread_count > 0 && g_run.thread_count <= THREADS_MAX);
-    dprintf(STDOUT_FILENO, "# SOAK_SEED=%llu\n", (unsigned long long)g_run.seed);
-    g_run.squeeze_random = g_run.seed;
-    for (size_t i = 0; i < g_run.thread_count; i++) {
-        g_tables[i].random = g_run.seed + (i << 40);
+    g_span.seed = setting("SOAK_SEED", (uint64_t)time(NULL) * 1000 + (uint64_t)getpid());
+    g_span.seconds = (time_t)setting("SOAK_SECONDS", 20);
+    g_span.thread_count = setting("SOAK_THREADS", 4);
+    REQUIRE(g_span.thread_count > 0 && g_span.thread_count <= THREADS_MAX);
+    dprintf(STDOUT_FILENO, "# SOAK_SEED=%llu\n", (unsigned long long)g_span.seed);
+    g_span.squeeze_random = g_span.seed;
+    for (size_t i = 0; i < g_span.thread_count; i++) {
+        g_tables[i].random = g_span.seed + (i << 40);
     }
-    g_run.begin = time(NULL);
-    while (time(NULL) < g_run.begin + g_run.seconds) {
+    g_span.begin = time(NULL);
+    while (time(NULL) < g_span.begin + g_span.seconds) {
         run_generation();
-        (void)model_audit(g_tables, g_run.thread_count);
+        (void)model_audit(g_tables, g_span.thread_count);
         sample_rss();
     }
     report();

@@ -34,7 +34,7 @@ static struct {
     size_t slot_count;
     uint64_t seed;
     time_t deadline;
-} g_run;
+} g_span;
 
 static uint64_t random_next(uint64_t *state)
 {
@@ -158,12 +158,12 @@ static void release(struct header *block)
 
 static struct header *slot_exchange(size_t slot, struct header *block)
 {
-    return atomic_exchange_explicit(&g_run.slots[slot], block, memory_order_acq_rel);
+    return atomic_exchange_explicit(&g_span.slots[slot], block, memory_order_acq_rel);
 }
 
 static void step(uint64_t *random)
 {
-    size_t slot = random_next(random) % g_run.slot_count;
+    size_t slot = random_next(random) % g_span.slot_count;
     struct header *block = slot_exchange(slot, NULL);
     if (block != NULL && random_next(random) % 4 == 0) {
         block_verify(block);
@@ -184,10 +184,10 @@ static void *short_life(void *argument)
 {
     uint64_t random = *(uint64_t *)argument;
     uint64_t step_count = random_next(&random) % STEPS_PER_THREAD_MAX;
-    for (uint64_t i = 0; i < step_count && time(NULL) < g_run.deadline; i++) {
+    for (uint64_t i = 0; i < step_count && time(NULL) < g_span.deadline; i++) {
         step(&random);
     }
-    atomic_fetch_add_explicit(&g_run.steps, step_count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&g_span.steps, step_count, memory_order_relaxed);
     return NULL;
 }
 
@@ -195,7 +195,7 @@ static void *short_life(void *argument)
 static void *long_life(void *argument)
 {
     uint64_t random = *(uint64_t *)argument;
-    while (time(NULL) < g_run.deadline) {
+    while (time(NULL) < g_span.deadline) {
         uint64_t seed = random_next(&random);
         pthread_t thread;
         REQUIRE_EQUAL(pthread_create(&thread, NULL, short_life, &seed), 0);
@@ -215,11 +215,11 @@ static uint64_t setting(const char *name, uint64_t fallback)
 
 static void settle(void)
 {
-    g_run.seed = setting("STRESS_SEED", (uint64_t)time(NULL) * 1000 + (uint64_t)getpid());
-    g_run.slot_count = setting("STRESS_SLOTS", 4096);
-    g_run.deadline = time(NULL) + (time_t)setting("STRESS_SECONDS", 3);
-    REQUIRE(g_run.slot_count <= SLOT_COUNT_MAX);
-    dprintf(STDOUT_FILENO, "# STRESS_SEED=%llu\n", (unsigned long long)g_run.seed);
+    g_span.seed = setting("STRESS_SEED", (uint64_t)time(NULL) * 1000 + (uint64_t)getpid());
+    g_span.slot_count = setting("STRESS_SLOTS", 4096);
+    g_span.deadline = time(NULL) + (time_t)setting("STRESS_SECONDS", 3);
+    REQUIRE(g_span.slot_count <= SLOT_COUNT_MAX);
+    dprintf(STDOUT_FILENO, "# STRESS_SEED=%llu\n", (unsigned long long)g_span.seed);
 }
 
 TEST(threads_find_their_blocks_intact)
@@ -230,15 +230,15 @@ TEST(threads_find_their_blocks_intact)
     REQUIRE(thread_count <= THREAD_COUNT_MAX);
     settle();
     for (size_t i = 0; i < thread_count; i++) {
-        seeds[i] = g_run.seed + i;
+        seeds[i] = g_span.seed + i;
         REQUIRE_EQUAL(pthread_create(&threads[i], NULL, long_life, &seeds[i]), 0);
     }
     for (size_t i = 0; i < thread_count; i++) {
         pthread_join(threads[i], NULL);
     }
-    for (size_t i = 0; i < g_run.slot_count; i++) {
+    for (size_t i = 0; i < g_span.slot_count; i++) {
         release(slot_exchange(i, NULL));
     }
-    dprintf(STDOUT_FILENO, "# %llu steps\n", (unsigned long long)g_run.steps);
-    REQUIRE(g_run.steps > 0);
+    dprintf(STDOUT_FILENO, "# %llu steps\n", (unsigned long long)g_span.steps);
+    REQUIRE(g_span.steps > 0);
 }

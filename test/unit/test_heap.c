@@ -1,7 +1,7 @@
 /* test_heap.c - one thread's small tier and the slabs below it. */
 #include "heap/heap.h"
 #include "heap/heap_check.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "heap/bin.h"
 #include "heap/settle.h"
 #include "heap/slab.h"
@@ -18,7 +18,7 @@ static void *g_blocks[COUNT];
 
 static void start(void)
 {
-    cr_assert(run_start(true));
+    cr_assert(span_start(true));
     g_heap = aligned_alloc(64, sizeof *g_heap);
     cr_assert_not_null(g_heap);
     memset(g_heap, 0, sizeof *g_heap);
@@ -111,7 +111,7 @@ Test(heap, freed_blocks_are_used_again, .init = start)
         for (size_t i = 0; i < COUNT; i++) {
             give(g_blocks[i]);
         }
-        size_t now = run_stats().used_chunks_max;
+        size_t now = span_stats().used_chunks_max;
         cr_assert(round < 2 || now == used_chunks);
         used_chunks = now;
     }
@@ -162,7 +162,7 @@ Test(heap, a_flushed_heap_without_live_blocks_holds_no_slab, .init = start)
     heap_flush(g_heap);
     heap_check(g_heap);
     cr_assert_eq(g_heap->slabs, 0);
-    cr_assert_eq(run_stats().used_chunks, 0);
+    cr_assert_eq(span_stats().used_chunks, 0);
 }
 
 /* A dead thread's slabs go on living in the pools, with their blocks. */

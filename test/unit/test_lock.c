@@ -7,7 +7,7 @@
 
 enum { THREADS = 4, ROUNDS = 50000 };
 
-static struct lock g_lock = LOCK_INIT(LOCK_RUN);
+static struct lock g_lock = LOCK_INIT(LOCK_PAGE_HEAP);
 static struct lock g_other = LOCK_INIT(LOCK_META);
 static long g_counter;
 

@@ -48,7 +48,7 @@ Test(page_map, entries_never_used_are_nobodys, .init = start)
     }
 }
 
-Test(page_map, the_body_of_a_run_knows_its_head, .init = start)
+Test(page_map, the_body_of_a_span_knows_its_head, .init = start)
 {
     struct chunk *head = page_map_entry(10);
     chunk_set_state(head, CHUNK_LARGE);

@@ -1,16 +1,16 @@
 /* test_walk.c - a walk at the moments that threads leave to chance. */
 #include "heap/walk.h"
-#include "arena/run.h"
+#include "arena/span.h"
 #include "heap/large.h"
 #include "map/page_map.h"
 
 #include <criterion/criterion.h>
 
-enum { RUN = 20 };
+enum { SPAN = 20 };
 
 static void start(void)
 {
-    cr_assert(run_start(true));
+    cr_assert(span_start(true));
 }
 
 static void *take_marked(size_t chunks)
@@ -23,7 +23,7 @@ static void *take_marked(size_t chunks)
 
 static void give(void *block, size_t chunks)
 {
-    run_give(page_map_find(block), chunks);
+    span_give(page_map_find(block), chunks);
 }
 
 static bool is_told(const void *wanted)
@@ -38,17 +38,17 @@ static bool is_told(const void *wanted)
     return found;
 }
 
-/* The middle of a run that is taken and not yet marked shows what stood there: the first entry of a
- * run that was free once, and reached beyond blocks of today. */
-Test(walk, a_run_that_is_taken_but_not_marked_hides_no_block, .init = start)
+/* The middle of a span that is taken and not yet marked shows what stood there: the first entry of
+ * a span that was free once, and reached beyond blocks of today. */
+Test(walk, a_span_that_is_taken_but_not_marked_hides_no_block, .init = start)
 {
-    give(take_marked(4 * RUN), 4 * RUN);
-    void *first = take_marked(RUN);
-    void *second = take_marked(RUN);
-    give(second, RUN); // a free run begins in the middle
-    give(first, RUN);  // and is joined with what is before it
+    give(take_marked(4 * SPAN), 4 * SPAN);
+    void *first = take_marked(SPAN);
+    void *second = take_marked(SPAN);
+    give(second, SPAN); // a free span begins in the middle
+    give(first, SPAN);  // and is joined with what is before it
     bool clean;
-    cr_assert_eq(run_take(2 * RUN, 1, true, &clean), page_map_find(first));
+    cr_assert_eq(span_take(2 * SPAN, 1, true, &clean), page_map_find(first));
     void *kept = take_marked(1);
     cr_assert_gt(kept, second);
     cr_assert(is_told(kept));

@@ -1,16 +1,16 @@
-/* run.c - the run heap: boundary tags in the map, coalescing in O(1), dirty and clean memory.
+/* span.c - spans: boundary tags in the map, coalescing in O(1), dirty and clean memory.
  *
- * Owns:       every chunk that is free, the dirty bits, LOCK_RUN.
+ * Owns:       every chunk that is free, the dirty bits, LOCK_PAGE_HEAP.
  * Threads:    any.
- * Locks:      LOCK_RUN around everything, also around brk, mmap and one bounded madvise.
- * Invariants: RUN-1  first and last entry of a free run are CHUNK_FREE and hold its length.
- *             RUN-2  two free runs are never neighbours.
- *             RUN-3  a dirty bit is set only for free chunks; a free chunk without it is zero
+ * Locks:      LOCK_PAGE_HEAP around everything, also around brk, mmap and one bounded madvise.
+ * Invariants: SPAN-1  first and last entry of a free span are CHUNK_FREE and hold its length.
+ *             SPAN-2  two free spans are never neighbours.
+ *             SPAN-3  a dirty bit is set only for free chunks; a free chunk without it is zero
  *                    (where a page is no larger than a chunk, and no purge was ever refused).
  * States:     NONE -> in use (growth);  in use -> FREE dirty -> FREE clean (purge);
  *             FREE -> in use (take);  FREE at the end -> NONE (trim).
  */
-#include "arena/run.h"
+#include "arena/span.h"
 
 #include "arena/fit.h"
 #include "base/lock.h"
@@ -18,20 +18,21 @@
 #include "map/page_map.h"
 #include "side/live.h"
 
-#define SPACE_CHUNKS_MIN 16 // a shorter free run is not worth a hole in the mappings
+#define SPACE_CHUNKS_MIN 16 // a shorter free span is not worth a hole in the mappings
 
 static struct {
     struct lock lock;
-    _Atomic(size_t) used_chunks;  // [atomic] written under LOCK_RUN
-    _Atomic(size_t) dirty_chunks; // [atomic] written under LOCK_RUN
-    _Atomic(size_t) end_chunks;   // [atomic] written under LOCK_RUN: of the free run at the end
-    size_t used_chunks_max;       // [lock: LOCK_RUN] this and the rest
+    _Atomic(size_t) used_chunks;  // [atomic] written under LOCK_PAGE_HEAP
+    _Atomic(size_t) dirty_chunks; // [atomic] written under LOCK_PAGE_HEAP
+    _Atomic(size_t)
+        end_chunks;         // [atomic] written under LOCK_PAGE_HEAP: of the free span at the end
+    size_t used_chunks_max; // [lock: LOCK_PAGE_HEAP] this and the rest
     size_t free_chunks;
-    size_t free_runs;
+    size_t free_spans;
     size_t high_index; // chunks from here on were never handed out
     size_t purges, purged_chunks, retaken_chunks;
     bool has_stuck; // a purge was refused: clean memory may hold old contents
-} g_run = {.lock = LOCK_INIT(LOCK_RUN)};
+} g_span = {.lock = LOCK_INIT(LOCK_PAGE_HEAP)};
 
 // ---- dirty bits ----
 
@@ -74,20 +75,20 @@ static void add_atomic(_Atomic(size_t) *counter, size_t more)
 
 static void count_used(size_t length)
 {
-    add_atomic(&g_run.used_chunks, length);
-    g_run.used_chunks_max = max_size(
-        g_run.used_chunks_max, atomic_load_explicit(&g_run.used_chunks, memory_order_relaxed));
+    add_atomic(&g_span.used_chunks, length);
+    g_span.used_chunks_max = max_size(
+        g_span.used_chunks_max, atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed));
 }
 
-// ---- free runs ----
+// ---- free spans ----
 
 static bool is_free(size_t index)
 {
     return index < page_map_count() && chunk_state(page_map_entry(index)) == CHUNK_FREE;
 }
 
-// Chunks of the free run at the end of the region.
-static size_t end_run_length(void)
+// Chunks of the free span at the end of the region.
+static size_t end_span_length(void)
 {
     size_t end = page_map_count();
     return end > 1 && is_free(end - 1) ? page_map_entry(end - 1)->length : 0;
@@ -95,7 +96,7 @@ static size_t end_run_length(void)
 
 static void note_end(void)
 {
-    atomic_store_explicit(&g_run.end_chunks, end_run_length(), memory_order_relaxed);
+    atomic_store_explicit(&g_span.end_chunks, end_span_length(), memory_order_relaxed);
 }
 
 static void mark(size_t index, size_t length, enum chunk_state state)
@@ -107,7 +108,7 @@ static void mark(size_t index, size_t length, enum chunk_state state)
     }
 }
 
-// Marks the chunks at both ends of a run: a page's worth, for a purge that looks around the edges
+// Marks the chunks at both ends of a span: a page's worth, for a purge that looks around the edges
 // of its range where a page is larger than a chunk.
 static void mark_ends(size_t index, size_t length, enum chunk_state state)
 {
@@ -120,25 +121,25 @@ static void mark_ends(size_t index, size_t length, enum chunk_state state)
     }
 }
 
-static void free_run_insert(size_t index, size_t length)
+static void free_span_insert(size_t index, size_t length)
 {
     struct chunk *first = page_map_entry(index);
     struct chunk *last = first + length - 1;
-    mark_ends(index, length, CHUNK_FREE); // RUN-1
+    mark_ends(index, length, CHUNK_FREE); // SPAN-1
     first->length = (uint32_t)length;
     last->length = (uint32_t)length;
     fit_insert(index);
-    g_run.free_chunks += length;
-    g_run.free_runs++;
+    g_span.free_chunks += length;
+    g_span.free_spans++;
     note_end();
 }
 
-static void free_run_remove(size_t index)
+static void free_span_remove(size_t index)
 {
     ASSERT(chunk_state(page_map_entry(index)) == CHUNK_FREE);
     fit_remove(index);
-    g_run.free_chunks -= page_map_entry(index)->length;
-    g_run.free_runs--;
+    g_span.free_chunks -= page_map_entry(index)->length;
+    g_span.free_spans--;
     note_end();
 }
 
@@ -147,38 +148,38 @@ static size_t coalesce(size_t index, size_t length)
 {
     if (is_free(index + length)) {
         size_t behind = index + length;
-        free_run_remove(behind);
+        free_span_remove(behind);
         length += page_map_entry(behind)->length;
     }
     if (is_free(index - 1)) {
         size_t before_length = page_map_entry(index - 1)->length;
         index -= before_length;
-        free_run_remove(index);
+        free_span_remove(index);
         length += before_length;
     }
-    free_run_insert(index, length); // RUN-2
+    free_span_insert(index, length); // SPAN-2
     return index;
 }
 
-// Turns [index, index + length) of a free run into memory in use; the rest stays free.
-static bool cut(size_t run, size_t index, size_t length)
+// Turns [index, index + length) of a free span into memory in use; the rest stays free.
+static bool cut(size_t span, size_t index, size_t length)
 {
-    size_t end = run + page_map_entry(run)->length;
-    ASSERT(index >= run);
+    size_t end = span + page_map_entry(span)->length;
+    ASSERT(index >= span);
     ASSERT(index + length <= end);
-    free_run_remove(run);
-    if (index > run) {
-        free_run_insert(run, index - run);
+    free_span_remove(span);
+    if (index > span) {
+        free_span_insert(span, index - span);
     }
     if (index + length < end) {
-        free_run_insert(index + length, end - index - length);
+        free_span_insert(index + length, end - index - length);
     }
     size_t dirty = dirty_exchange(index, length, false);
-    add_atomic(&g_run.dirty_chunks, -dirty);
-    if (index < g_run.high_index) {
-        g_run.retaken_chunks += min_size(length, g_run.high_index - index) - dirty;
+    add_atomic(&g_span.dirty_chunks, -dirty);
+    if (index < g_span.high_index) {
+        g_span.retaken_chunks += min_size(length, g_span.high_index - index) - dirty;
     }
-    g_run.high_index = max_size(g_run.high_index, index + length);
+    g_span.high_index = max_size(g_span.high_index, index + length);
     count_used(length);
     // Not to be mistaken for a free one before its taker marks it; anywhere, where edges are wide.
     if (os_page_bytes() > CHUNK_BYTES) {
@@ -187,7 +188,7 @@ static bool cut(size_t run, size_t index, size_t length)
         mark_ends(index, length, CHUNK_BODY);
     }
     // Where a page is larger than a chunk, a purge leaves the edges of its range as they were.
-    return dirty == 0 && os_page_bytes() <= CHUNK_BYTES && !g_run.has_stuck;
+    return dirty == 0 && os_page_bytes() <= CHUNK_BYTES && !g_span.has_stuck;
 }
 
 // ---- growth ----
@@ -199,7 +200,7 @@ static size_t grow_wish(size_t need)
     return max_size(need, step >> CHUNK_SHIFT);
 }
 
-// Grows by at least `need` chunks beyond the free run at the end; false when refused.
+// Grows by at least `need` chunks beyond the free span at the end; false when refused.
 static bool grow(size_t need)
 {
     size_t got = 0;
@@ -211,7 +212,8 @@ static bool grow(size_t need)
     return true;
 }
 
-// Maps gaps that run_release_space left again, before the heap, and the tables with it, get longer.
+// Maps gaps that span_release_space left again, before the heap, and the tables with it, get
+// longer.
 static bool fill(size_t need)
 {
     size_t got = 0;
@@ -230,58 +232,58 @@ static size_t align_index(size_t index, size_t alignment)
     return align_up(base + index, alignment) - base;
 }
 
-// Chunks missing behind the free run at the end of the region to make `length`.
+// Chunks missing behind the free span at the end of the region to make `length`.
 static size_t missing_at_end(size_t length)
 {
-    size_t there = end_run_length();
+    size_t there = end_span_length();
     ASSERT(there < length);
     return length - there;
 }
 
-bool run_start(bool use_break)
+bool span_start(bool use_break)
 {
     return region_start(use_break);
 }
 
-size_t run_take(size_t length, size_t alignment, bool may_grow, bool *clean)
+size_t span_take(size_t length, size_t alignment, bool may_grow, bool *clean)
 {
     ASSERT(length != 0);
     ASSERT(is_pow2(alignment));
     size_t room = length + alignment - 1;
     size_t index = 0;
-    lock_acquire(&g_run.lock);
-    size_t run = fit_find(room);
-    if (run == 0 && may_grow && (fill(room) || grow(missing_at_end(room)) || grow(room))) {
-        run = fit_find(room); // a growth that was not contiguous asks for the whole
-        if (run == 0 && grow(room)) {
-            run = fit_find(room);
+    lock_acquire(&g_span.lock);
+    size_t span = fit_find(room);
+    if (span == 0 && may_grow && (fill(room) || grow(missing_at_end(room)) || grow(room))) {
+        span = fit_find(room); // a growth that was not contiguous asks for the whole
+        if (span == 0 && grow(room)) {
+            span = fit_find(room);
         }
     }
-    if (run != 0) {
-        index = align_index(run, alignment);
-        *clean = cut(run, index, length);
+    if (span != 0) {
+        index = align_index(span, alignment);
+        *clean = cut(span, index, length);
     }
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
     return index;
 }
 
-void run_give(size_t index, size_t length)
+void span_give(size_t index, size_t length)
 {
     ASSERT(index != 0);
     ASSERT(length != 0);
-    lock_acquire(&g_run.lock);
+    lock_acquire(&g_span.lock);
     dirty_exchange(index, length, true);
-    add_atomic(&g_run.dirty_chunks, length);
-    add_atomic(&g_run.used_chunks, -length);
+    add_atomic(&g_span.dirty_chunks, length);
+    add_atomic(&g_span.used_chunks, -length);
     coalesce(index, length);
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
 }
 
-bool run_extend(size_t index, size_t length, size_t more, bool *clean)
+bool span_extend(size_t index, size_t length, size_t more, bool *clean)
 {
     ASSERT(more != 0);
     size_t behind = index + length;
-    lock_acquire(&g_run.lock);
+    lock_acquire(&g_span.lock);
     bool fits = is_free(behind) && page_map_entry(behind)->length >= more;
     bool at_end = behind == page_map_count() ||
                   (is_free(behind) && behind + page_map_entry(behind)->length == page_map_count());
@@ -291,7 +293,7 @@ bool run_extend(size_t index, size_t length, size_t more, bool *clean)
     if (fits) {
         *clean = cut(behind, behind, more);
     }
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
     return fits;
 }
 
@@ -339,50 +341,50 @@ static void purge_singly(size_t index, size_t count)
 {
     for (size_t i = index; i < index + count; i++) {
         if (!purge_range(i, 1)) {
-            g_run.has_stuck = true;
+            g_span.has_stuck = true;
         }
     }
 }
 
-size_t run_purge_step(void)
+size_t span_purge_step(void)
 {
     size_t count = 0;
-    lock_acquire(&g_run.lock);
+    lock_acquire(&g_span.lock);
     size_t index = highest_dirty(&count);
     if (count != 0) {
         if (!purge_range(index, count)) {
             purge_singly(index, count);
         }
-        dirty_exchange(index, count, false); // RUN-3
-        add_atomic(&g_run.dirty_chunks, -count);
-        g_run.purges++;
-        g_run.purged_chunks += count;
+        dirty_exchange(index, count, false); // SPAN-3
+        add_atomic(&g_span.dirty_chunks, -count);
+        g_span.purges++;
+        g_span.purged_chunks += count;
         live_event(MYALLOC_LIVE_EVENT_PURGE, page_map_address(index), count << CHUNK_SHIFT);
     }
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
     return count << CHUNK_SHIFT;
 }
 
-// Takes [first, end) out of the map; the free run that it ends is cut short.
+// Takes [first, end) out of the map; the free span that it ends is cut short.
 static void forget_end(size_t first, size_t end)
 {
-    size_t run = end - page_map_entry(end - 1)->length;
-    free_run_remove(run);
+    size_t span = end - page_map_entry(end - 1)->length;
+    free_span_remove(span);
     size_t dirty = dirty_exchange(first, end - first, false);
-    add_atomic(&g_run.dirty_chunks, -dirty);
-    g_run.purged_chunks += dirty; // given back too: high_index stays, to see it come again
+    add_atomic(&g_span.dirty_chunks, -dirty);
+    g_span.purged_chunks += dirty; // given back too: high_index stays, to see it come again
     mark(first, end - first, CHUNK_NONE);
-    if (first > run) {
-        free_run_insert(run, first - run);
+    if (first > span) {
+        free_span_insert(span, first - span);
     }
 }
 
-size_t run_trim(size_t keep_bytes)
+size_t span_trim(size_t keep_bytes)
 {
     size_t trimmed = 0;
-    lock_acquire(&g_run.lock);
+    lock_acquire(&g_span.lock);
     size_t end = page_map_count();
-    size_t length = end_run_length();
+    size_t length = end_span_length();
     size_t kept = min_size(length, (keep_bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT);
     // Whole pages, so that the next growth begins where this one ends.
     size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
@@ -391,90 +393,90 @@ size_t run_trim(size_t keep_bytes)
         forget_end(first, end);
         trimmed = (end - first) << CHUNK_SHIFT;
     }
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
     return trimmed;
 }
 
-// Gives the addresses of the whole pages of a free run back.
-static size_t punch(size_t run)
+// Gives the addresses of the whole pages of a free span back.
+static size_t punch(size_t span)
 {
     size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
-    size_t run_end = run + page_map_entry(run)->length;
-    size_t first = align_index(run, page_chunks);
-    size_t end = align_index(run_end + 1 - page_chunks, page_chunks);
-    free_run_remove(run);
-    if (first > run) {
-        free_run_insert(run, first - run);
+    size_t span_end = span + page_map_entry(span)->length;
+    size_t first = align_index(span, page_chunks);
+    size_t end = align_index(span_end + 1 - page_chunks, page_chunks);
+    free_span_remove(span);
+    if (first > span) {
+        free_span_insert(span, first - span);
     }
-    if (run_end > end) {
-        free_run_insert(end, run_end - end);
+    if (span_end > end) {
+        free_span_insert(end, span_end - end);
     }
-    add_atomic(&g_run.dirty_chunks, -dirty_exchange(first, end - first, false));
+    add_atomic(&g_span.dirty_chunks, -dirty_exchange(first, end - first, false));
     mark(first, end - first, CHUNK_NONE);
     page_map_forget(first, end - first);
     region_punch(first, end - first);
     return (end - first) << CHUNK_SHIFT;
 }
 
-size_t run_release_space(void)
+size_t span_release_space(void)
 {
-    size_t released = run_trim(0); // what lies at the end leaves no gap
-    lock_acquire(&g_run.lock);
-    for (size_t run = fit_find(SPACE_CHUNKS_MIN); run != 0; run = fit_find(SPACE_CHUNKS_MIN)) {
-        released += punch(run);
+    size_t released = span_trim(0); // what lies at the end leaves no gap
+    lock_acquire(&g_span.lock);
+    for (size_t span = fit_find(SPACE_CHUNKS_MIN); span != 0; span = fit_find(SPACE_CHUNKS_MIN)) {
+        released += punch(span);
     }
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
     return released;
 }
 
 // ---- looks ----
 
-size_t run_end_free_bytes(void)
+size_t span_end_free_bytes(void)
 {
-    return atomic_load_explicit(&g_run.end_chunks, memory_order_relaxed) << CHUNK_SHIFT;
+    return atomic_load_explicit(&g_span.end_chunks, memory_order_relaxed) << CHUNK_SHIFT;
 }
 
-size_t run_dirty_bytes(void)
+size_t span_dirty_bytes(void)
 {
-    return atomic_load_explicit(&g_run.dirty_chunks, memory_order_relaxed) << CHUNK_SHIFT;
+    return atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed) << CHUNK_SHIFT;
 }
 
-size_t run_used_bytes(void)
+size_t span_used_bytes(void)
 {
-    return atomic_load_explicit(&g_run.used_chunks, memory_order_relaxed) << CHUNK_SHIFT;
+    return atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed) << CHUNK_SHIFT;
 }
 
-void run_refaults(size_t *purged, size_t *retaken)
+void span_refaults(size_t *purged, size_t *retaken)
 {
-    lock_acquire(&g_run.lock);
-    *purged = g_run.purged_chunks;
-    *retaken = g_run.retaken_chunks;
-    lock_release(&g_run.lock);
+    lock_acquire(&g_span.lock);
+    *purged = g_span.purged_chunks;
+    *retaken = g_span.retaken_chunks;
+    lock_release(&g_span.lock);
 }
 
-struct run_stats run_stats(void)
+struct span_stats span_stats(void)
 {
-    lock_acquire(&g_run.lock);
-    struct run_stats stats = {
-        .used_chunks = atomic_load_explicit(&g_run.used_chunks, memory_order_relaxed),
-        .used_chunks_max = g_run.used_chunks_max,
-        .free_chunks = g_run.free_chunks,
-        .dirty_chunks = atomic_load_explicit(&g_run.dirty_chunks, memory_order_relaxed),
-        .free_runs = g_run.free_runs,
-        .purges = g_run.purges,
-        .purged_bytes = g_run.purged_chunks << CHUNK_SHIFT,
+    lock_acquire(&g_span.lock);
+    struct span_stats stats = {
+        .used_chunks = atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed),
+        .used_chunks_max = g_span.used_chunks_max,
+        .free_chunks = g_span.free_chunks,
+        .dirty_chunks = atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed),
+        .free_spans = g_span.free_spans,
+        .purges = g_span.purges,
+        .purged_bytes = g_span.purged_chunks << CHUNK_SHIFT,
         .region = region_stats(),
     };
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
     return stats;
 }
 
-void run_check(void)
+void span_check(void)
 {
     size_t free_chunks = 0;
-    size_t free_runs = 0;
+    size_t free_spans = 0;
     size_t dirty = 0;
-    lock_acquire(&g_run.lock);
+    lock_acquire(&g_span.lock);
     size_t end = page_map_count();
     for (size_t i = 1; i < end; i++) {
         dirty += page_map_is_dirty(i);
@@ -483,43 +485,43 @@ void run_check(void)
         }
         size_t length = page_map_entry(i)->length;
         VERIFY(i + length <= end);
-        VERIFY(page_map_entry(i + length - 1)->length == length); // RUN-1
+        VERIFY(page_map_entry(i + length - 1)->length == length); // SPAN-1
         VERIFY(is_free(i + length - 1));
-        VERIFY(!is_free(i + length)); // RUN-2
+        VERIFY(!is_free(i + length)); // SPAN-2
         for (size_t k = i + 1; k < i + length; k++) {
             dirty += page_map_is_dirty(k);
         }
         free_chunks += length;
-        free_runs++;
+        free_spans++;
         i += length - 1;
     }
-    VERIFY(free_chunks == g_run.free_chunks);
-    VERIFY(free_runs == g_run.free_runs);
-    VERIFY(dirty == atomic_load_explicit(&g_run.dirty_chunks, memory_order_relaxed)); // RUN-3
-    lock_release(&g_run.lock);
+    VERIFY(free_chunks == g_span.free_chunks);
+    VERIFY(free_spans == g_span.free_spans);
+    VERIFY(dirty == atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed)); // SPAN-3
+    lock_release(&g_span.lock);
 }
 
-void run_hold(void) UNCHECKED_LOCKS
+void span_hold(void) UNCHECKED_LOCKS
 {
-    lock_acquire(&g_run.lock);
+    lock_acquire(&g_span.lock);
 }
 
-void run_let_go(void) UNCHECKED_LOCKS
+void span_let_go(void) UNCHECKED_LOCKS
 {
-    lock_release(&g_run.lock);
+    lock_release(&g_span.lock);
 }
 
-void run_prefork(void)
+void span_prefork(void)
 {
-    lock_acquire_for_fork(&g_run.lock);
+    lock_acquire_for_fork(&g_span.lock);
 }
 
-void run_postfork_parent(void)
+void span_postfork_parent(void)
 {
-    lock_release_after_fork(&g_run.lock);
+    lock_release_after_fork(&g_span.lock);
 }
 
-void run_postfork_child(void)
+void span_postfork_child(void)
 {
-    lock_init(&g_run.lock, LOCK_RUN);
+    lock_init(&g_span.lock, LOCK_PAGE_HEAP);
 }

@@ -25,7 +25,7 @@ LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-
         -Wl,-T,src/api/libmyalloc.ld $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
-FLOORS   := base side map arena heap thread api
+FLOORS   := base pages trace heap thread api
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
 OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o)
@@ -46,7 +46,7 @@ $(B)/myalloc: $(OBJ_CLI)
 
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
-SMALL := $(wildcard src/base/*.c src/side/*.c src/arena/*.c) src/map/meta.c src/map/page_map.c \
+SMALL := $(wildcard src/base/*.c src/pages/*.c src/trace/*.c) \
         $(addprefix src/heap/,orphan.c census.c view.c pool.c mail.c transfer.c large.c partial.c heap_check.c watch.c tray.c basin.c walk.c young.c settle.c thin.c) \
         $(addprefix src/thread/,start.c thread.c emergency.c block.c) \
         $(addprefix src/api/,report.c recorder.c statistics.c fork.c shadow.c extensions.c pools.c files.c)

@@ -1,5 +1,5 @@
 /*
- * trace_read: from a recorded file (src/side/trace.h) to an array of its records.
+ * trace_read: from a recorded file (src/trace/trace.h) to an array of its records.
  *
  * Owns nothing of the measured heap: all memory comes from bench_table, because the replayer runs
  * under the allocator that it measures.
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "side/trace.h"
+#include "trace/trace.h"
 
 struct trace_record {
     uint64_t time;     // ticks; for REALLOC: when it began

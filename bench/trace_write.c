@@ -1,7 +1,7 @@
 #include "trace_write.h"
 
 #include "common.h"
-#include "side/trace.h"
+#include "trace/trace.h"
 
 #include <stdio.h>
 #include <string.h>

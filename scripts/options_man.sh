@@ -17,17 +17,16 @@ begin='.\" options: made by scripts/options_man.sh --write' end='.\" options: en
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-make -s build/libbase.a build/libside.a
+make -s build/libbase.a
 cat >"$work/help.c" <<'END'
-#include "side/options.h"
+#include "base/options.h"
 int main(void)
 {
     options_help(1);
     return 0;
 }
 END
-"${CC:-gcc}" -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -o "$work/help" "$work/help.c" \
-    build/libside.a build/libbase.a
+"${CC:-gcc}" -std=c11 -D_GNU_SOURCE -Isrc -Iinclude -o "$work/help" "$work/help.c" build/libbase.a
 "$work/help" >"$work/help.txt"
 [ -s "$work/help.txt" ] || { echo "options_man.sh: the table is empty" >&2 && exit 1; }
 

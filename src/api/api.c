@@ -9,10 +9,10 @@
 
 #include "api/fast.h"
 #include "api/recorder.h"
-#include "arena/huge.h"
-#include "arena/limit.h"
+#include "pages/huge.h"
+#include "pages/limit.h"
 #include "base/os.h"
-#include "side/options.h"
+#include "base/options.h"
 #include "thread/block.h"
 #include "heap/guard.h"
 #include "thread/hardened.h"
@@ -200,7 +200,7 @@ static void *realloc_bad(void *ptr, const struct block *block, const void *calle
 {
     size_t freed_bytes = block->kind == BLOCK_NONE ? huge_freed_bytes(ptr) : block->bytes;
     if (block->fault == BLOCK_FREED || (block->kind == BLOCK_NONE && freed_bytes != 0)) {
-        die_realloc_freed(ptr, freed_bytes, caller);
+        fatal_realloc_freed(ptr, freed_bytes, caller);
     }
     block_complain(ptr, block, caller);
     return fail_with(ENOMEM); // foreign: its size is unknown, it cannot be copied

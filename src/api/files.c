@@ -11,7 +11,7 @@
 #include "base/compiler.h"
 #include "base/lock.h"
 #include "base/os.h"
-#include "map/meta.h"
+#include "base/meta_alloc.h"
 #include "myalloc.h"
 #include "thread/start.h"
 #include "thread/thread.h"
@@ -64,7 +64,7 @@ static struct file_map *take_locked(void)
 {
     struct file_map *map = find_locked(NULL);
     if (map == NULL) {
-        map = meta_take(sizeof *map);
+        map = meta_alloc(sizeof *map);
         if (map != NULL) {
             map->next = g_files.first;
             g_files.first = map;

@@ -20,9 +20,9 @@
 
 #include "api/files.h"
 #include "api/statistics.h"
-#include "arena/backing.h"
-#include "arena/huge.h"
-#include "arena/span.h"
+#include "pages/backing.h"
+#include "pages/huge.h"
+#include "pages/span.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/basin.h"
@@ -35,9 +35,9 @@
 #include "heap/pool.h"
 #include "heap/transfer.h"
 #include "heap/view.h"
-#include "map/meta.h"
-#include "side/options.h"
-#include "side/record.h"
+#include "base/meta_alloc.h"
+#include "base/options.h"
+#include "trace/record.h"
 #include "thread/start.h"
 #include "thread/thread.h"
 
@@ -64,12 +64,12 @@ static void take_locks(void)
     huge_prefork();
     backing_prefork();
     span_prefork();
-    meta_prefork();
+    meta_alloc_prefork();
 }
 
 static void give_locks(void)
 {
-    meta_postfork_parent();
+    meta_alloc_postfork_parent();
     span_postfork_parent();
     backing_postfork_parent();
     huge_postfork_parent();
@@ -121,7 +121,7 @@ static void postfork_child(void)
     view_postfork_child();
     record_postfork_child(g_options.record);
     lock_begin_fork(false);
-    meta_postfork_child();
+    meta_alloc_postfork_child();
     span_postfork_child();
     backing_postfork_child();
     huge_postfork_child();

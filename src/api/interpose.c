@@ -15,10 +15,10 @@
 #include "api/shadow.h"
 #include "api/statistics.h"
 #include "base/line.h"
-#include "base/die.h"
+#include "base/fatal.h"
 #include "base/os.h"
 #include "heap/guard.h"
-#include "side/options.h"
+#include "base/options.h"
 #include "thread/start.h"
 
 #include <dlfcn.h>

@@ -11,7 +11,7 @@
 
 #include "api/report.h"
 #include "base/compiler.h"
-#include "base/die.h"
+#include "base/fatal.h"
 #include "heap/basin.h"
 #include "heap/view.h"
 #include "thread/start.h"
@@ -25,7 +25,7 @@ static struct basin *basin_of(struct myalloc_pool *pool, const void *caller)
 {
     struct basin *basin = (struct basin *)pool;
     if (UNLIKELY(basin == NULL || !basin->is_alive)) {
-        die_pool_dead(pool, caller);
+        fatal_pool_dead(pool, caller);
     }
     return basin;
 }
@@ -95,11 +95,11 @@ EXPORT void myalloc_pool_free(struct myalloc_pool *pool, void *block)
     case TRAY_OK:
         break;
     case TRAY_FREED:
-        die_double_free(block, bytes, CALLER());
+        fatal_double_free(block, bytes, CALLER());
     case TRAY_INTERIOR:
-        die_interior_free(block, bytes, CALLER());
+        fatal_interior_free(block, bytes, CALLER());
     case TRAY_FOREIGN:
-        die_pool_foreign(block, CALLER());
+        fatal_pool_foreign(block, CALLER());
     }
     if (UNLIKELY(idle != NULL)) {
         give_tray(idle, CALLER());

@@ -3,8 +3,8 @@
 #define API_RECORDER_H
 
 #include "base/compiler.h"
-#include "side/record.h"
-#include "side/trace.h"
+#include "trace/record.h"
+#include "trace/trace.h"
 
 #include <stddef.h>
 

@@ -7,13 +7,13 @@
  */
 #include "api/report.h"
 
-#include "arena/huge.h"
-#include "arena/span.h"
+#include "pages/huge.h"
+#include "pages/span.h"
 #include "base/config.h"
 #include "heap/census.h"
 #include "heap/fence.h"
 #include "heap/harden.h"
-#include "map/size_class.h"
+#include "heap/size_class.h"
 #include "myalloc.h"
 #include "thread/start.h"
 #include "thread/thread.h"

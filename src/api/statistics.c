@@ -18,10 +18,10 @@
 #include "base/os.h"
 #include "heap/census.h"
 #include "heap/view.h"
-#include "map/size_class.h"
+#include "heap/size_class.h"
 #include "myalloc.h"
-#include "side/options.h"
-#include "side/place.h"
+#include "base/options.h"
+#include "base/place.h"
 #include "thread/start.h"
 #include "thread/thread.h"
 

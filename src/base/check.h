@@ -3,9 +3,9 @@
 #define BASE_CHECK_H
 
 #include "base/config.h"
-#include "base/die.h"
+#include "base/fatal.h"
 
-#define VERIFY(condition) ((condition) ? (void)0 : die_bug(#condition, __FILE__, __LINE__))
+#define VERIFY(condition) ((condition) ? (void)0 : fatal_bug(#condition, __FILE__, __LINE__))
 #define ASSERT(condition) (CONFIG_DEBUG ? VERIFY(condition) : (void)0)
 
 #endif

@@ -11,7 +11,7 @@
  */
 #include "heap/basin.h"
 
-#include "map/meta.h"
+#include "base/meta_alloc.h"
 
 #include <string.h>
 
@@ -232,7 +232,7 @@ struct basin *basin_create(size_t cell_bytes, bool is_shared)
     if (basin != NULL) {
         g_basins.unused = basin->next_unused;
     } else {
-        basin = meta_take(sizeof *basin);
+        basin = meta_alloc(sizeof *basin);
         if (basin != NULL) {
             lock_init(&basin->lock, LOCK_BASIN);
             basin->next = atomic_load_explicit(&g_basins.first, memory_order_relaxed);

@@ -37,7 +37,7 @@ void *bin_load(struct heap *heap, unsigned class, void *list, unsigned count)
 {
     void *next = block_next(list);
     if (UNLIKELY(next == list)) { // freed twice in a row
-        die_double_free(list, size_class_bytes(class), heap->caller);
+        fatal_double_free(list, size_class_bytes(class), heap->caller);
     }
     bin_set_first(heap, class, next);
     heap->handed[class] += count;
@@ -54,7 +54,7 @@ void bin_close(struct heap *heap, unsigned class)
 static void check_length(const struct heap *heap, unsigned class, unsigned length)
 {
     if (UNLIKELY(length > BIN_BLOCKS_MAX)) { // a ring: a block was freed twice
-        die_double_free(bin_first(heap, class), size_class_bytes(class), heap->caller);
+        fatal_double_free(bin_first(heap, class), size_class_bytes(class), heap->caller);
     }
 }
 

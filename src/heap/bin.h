@@ -8,7 +8,7 @@
 #ifndef HEAP_BIN_H
 #define HEAP_BIN_H
 
-#include "base/die.h"
+#include "base/fatal.h"
 #include "heap/heap_data.h"
 #include "heap/slab.h"
 
@@ -38,7 +38,7 @@ static inline void *bin_pop(struct heap *heap, unsigned class)
         return NULL;
     }
     if (UNLIKELY(block_link(block) == block)) {
-        die_double_free(block, size_class_bytes(class), heap->caller);
+        fatal_double_free(block, size_class_bytes(class), heap->caller);
     }
     heap->bins[class] = block_link(block);
     return block;

@@ -15,15 +15,15 @@
  */
 #include "heap/fence.h"
 
-#include "arena/page_heap.h"
-#include "arena/backing.h"
-#include "arena/limit.h"
-#include "arena/span.h"
+#include "pages/page_heap.h"
+#include "pages/backing.h"
+#include "pages/limit.h"
+#include "pages/span.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/canary.h"
 #include "heap/protect.h"
-#include "side/live.h"
+#include "base/live.h"
 
 #define FRONT_MAX      65536UL // a block at multiples of more has no hidden page before it
 #define ROWS           2       // hidden before a span and behind it
@@ -94,7 +94,7 @@ static void check_open(const struct waiting *waiting, const void *caller)
     const char *block = waiting->start + os_page_bytes();
     if (waiting->shown != 0 && !is_all_zero(block, waiting->shown)) { // FENCE-3
         size_t bytes = page_map_entry(page_map_find(waiting->start))->usable_bytes;
-        die_write_after_free(block, bytes, caller);
+        fatal_write_after_free(block, bytes, caller);
     }
 }
 
@@ -237,7 +237,7 @@ static void check_canary(const struct chunk *head, const void *caller)
     size_t bytes = head->usable_bytes;
     size_t slack = shown_bytes(head) - bytes;
     if (slack != 0 && !canary_is_whole(canary_word(block), block + bytes, slack, SEEN_MAX)) {
-        die_overflow(block, bytes, caller);
+        fatal_overflow(block, bytes, caller);
     }
 }
 

@@ -3,8 +3,8 @@
 #ifndef HEAP_FENCE_H
 #define HEAP_FENCE_H
 
-#include "arena/huge.h"
-#include "map/page_map.h"
+#include "pages/huge.h"
+#include "pages/page_map.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,7 +14,7 @@
 #include "heap/guard.h"
 
 #include "base/bits.h"
-#include "base/die.h"
+#include "base/fatal.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/protect.h"
@@ -32,7 +32,7 @@ struct place {
     bool is_used;
     bool is_protected; // hidden by protect.c, not by a mark
     uint32_t next;     // place freed after this one
-    struct die_stack taken, freed;
+    struct fatal_stack taken, freed;
 };
 
 struct guard_pool g_guard;
@@ -135,7 +135,7 @@ static bool hide(struct place *place, char *start)
 // ---- stacks ----
 
 struct unwinding {
-    struct die_stack *stack;
+    struct fatal_stack *stack;
     const void *caller;
     bool has_begun; // frames of our own come first
 };
@@ -148,17 +148,17 @@ typedef uintptr_t unwind_address(void *context);
 static int note_frame(void *context, void *argument)
 {
     struct unwinding *unwinding = argument;
-    struct die_stack *stack = unwinding->stack;
+    struct fatal_stack *stack = unwinding->stack;
     unwind_address *address = (unwind_address *)g_guarded.address;
     const void *frame = (const void *)address(context); // NOLINT: an address of code
     unwinding->has_begun |= frame == unwinding->caller;
-    if (unwinding->has_begun && frame != NULL && stack->count < DIE_FRAMES_MAX) {
+    if (unwinding->has_begun && frame != NULL && stack->count < FATAL_FRAMES_MAX) {
         stack->frames[stack->count++] = frame;
     }
-    return stack->count == DIE_FRAMES_MAX;
+    return stack->count == FATAL_FRAMES_MAX;
 }
 
-static void note_stack(struct die_stack *stack, const void *caller)
+static void note_stack(struct fatal_stack *stack, const void *caller)
 {
     struct unwinding unwinding = {stack, caller, false};
     stack->count = 0;
@@ -173,13 +173,13 @@ static void note_stack(struct die_stack *stack, const void *caller)
 
 // ---- complaints ----
 
-static NORETURN void complain(enum die_sampled_kind kind, const struct place *place,
+static NORETURN void complain(enum fatal_sampled_kind kind, const struct place *place,
                               const void *caller)
 {
-    die_sampled(kind,
-                &(struct die_story){place->ptr, place->bytes, &place->taken,
-                                    place->is_used ? NULL : &place->freed},
-                caller);
+    fatal_sampled(kind,
+                  &(struct fatal_story){place->ptr, place->bytes, &place->taken,
+                                        place->is_used ? NULL : &place->freed},
+                  caller);
 }
 
 // The place that an address in a hidden page is about: that before it, unless only the one behind
@@ -207,14 +207,14 @@ static void on_own_fault(uintptr_t address, const void *code)
     const struct place *place = &g_guarded.places[near];
     if (address - (uintptr_t)page < os_page_bytes()) {
         if (place->ptr != NULL && !place->is_used) {
-            complain(DIE_ACCESS_FREED, place, code);
+            complain(FATAL_ACCESS_FREED, place, code);
         }
         return;
     }
     bool is_before;
     place = place_beside(address, &is_before);
     if (place->ptr != NULL) {
-        complain(is_before ? DIE_ACCESS_BEFORE : DIE_ACCESS_BEHIND, place, code);
+        complain(is_before ? FATAL_ACCESS_BEFORE : FATAL_ACCESS_BEHIND, place, code);
     }
 }
 
@@ -301,10 +301,10 @@ void guard_give(void *ptr, const void *caller)
     uint32_t number = place_near((uintptr_t)ptr);
     struct place *place = &g_guarded.places[number];
     if (!place->is_used) {
-        complain(DIE_SAMPLED_DOUBLE, place, caller);
+        complain(FATAL_SAMPLED_DOUBLE, place, caller);
     }
     if (!is_slack_whole(place)) {
-        complain(DIE_SAMPLED_OVERFLOW, place, caller);
+        complain(FATAL_SAMPLED_OVERFLOW, place, caller);
     }
     note_stack(&place->freed, caller);
     place->is_used = false;

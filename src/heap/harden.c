@@ -164,7 +164,7 @@ static NOINLINE COLD NORETURN void complain_of_freed(const char *ptr, const void
 {
     const struct rack *rack = rack_of(page_map_entry(page_map_find(ptr)));
     unsigned record = rack_record(rack, rack_slot_of(rack, ptr));
-    die_write_after_free(ptr, rack_bytes_in(rack, record), caller);
+    fatal_write_after_free(ptr, rack_bytes_in(rack, record), caller);
 }
 
 // HARDEN-1: else somebody wrote to it after its free.
@@ -214,10 +214,10 @@ RACY_READER static NOINLINE void check_neighbours(const struct rack *rack, unsig
     char *ptr = rack_slot(rack, slot);
     size_t near = min_size(rack->slot_bytes, NEIGHBOUR_BYTES);
     if (slot != 0 && is_written(rack, slot - 1, ptr - near, near)) {
-        die_underflow(ptr, bytes, caller);
+        fatal_underflow(ptr, bytes, caller);
     }
     if (slot + 1 < rack->slots && is_written(rack, slot + 1, ptr + rack->slot_bytes, near)) {
-        die_overflow(ptr, bytes, caller);
+        fatal_overflow(ptr, bytes, caller);
     }
 }
 
@@ -243,7 +243,7 @@ RACY_READER static void check_before(const struct rack *rack, unsigned slot, con
         return;
     }
     if (!is_last_word(canary_load(ptr - 8), canary_word(ptr - rack->slot_bytes))) {
-        die_underflow(ptr, bytes, caller);
+        fatal_underflow(ptr, bytes, caller);
     }
 }
 
@@ -260,7 +260,7 @@ static inline void check_canary(const struct rack *rack, const char *ptr, unsign
     size_t bytes = rack->slot_bytes - slack;
     if (UNLIKELY(!canary_is_whole(canary_word(ptr), ptr + bytes, slack,
                                   canary_most(rack->slot_bytes)))) {
-        die_overflow(ptr, bytes, caller);
+        fatal_overflow(ptr, bytes, caller);
     }
 }
 

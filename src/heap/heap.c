@@ -11,7 +11,7 @@
  */
 #include "heap/heap.h"
 
-#include "arena/page_heap.h"
+#include "pages/page_heap.h"
 #include "heap/bin.h"
 #include "heap/mail.h"
 #include "heap/partial.h"
@@ -100,7 +100,7 @@ static bool send_home(struct mail_round *round, struct heap *heap, void *ptr, bo
         case MAIL_BUSY:
             return false;
         case MAIL_DOUBLE:
-            die_double_free(ptr, size_class_bytes(slab->class), caller);
+            fatal_double_free(ptr, size_class_bytes(slab->class), caller);
         case MAIL_EMPTIED:
             settle_give(slab);
             return true;
@@ -330,7 +330,7 @@ void *heap_refill(struct heap *heap, unsigned class, bool may_grow)
     unsigned count;
     void *list = slab_take_list(slab, settle_countdown(heap, slab), &count);
     if (UNLIKELY(count > slab->carved)) { // more came back than went out
-        die_excess_free(list, size_class_bytes(class), heap->caller);
+        fatal_excess_free(list, size_class_bytes(class), heap->caller);
     }
     return bin_load(heap, class, list, count);
 }

@@ -4,8 +4,8 @@
 #define HEAP_HEAP_DATA_H
 
 #include "base/lock.h"
-#include "map/page_map.h"
-#include "side/record.h"
+#include "pages/page_map.h"
+#include "trace/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,10 +7,10 @@
  */
 #include "heap/large.h"
 
-#include "arena/page_heap.h"
-#include "arena/span.h"
+#include "pages/page_heap.h"
+#include "pages/span.h"
 #include "base/os.h"
-#include "side/live.h"
+#include "base/live.h"
 
 #define SLACK_SHARE 4 // a block that shrinks, or came with room to grow, keeps a quarter
 

@@ -2,7 +2,7 @@
 #ifndef HEAP_LARGE_H
 #define HEAP_LARGE_H
 
-#include "map/page_map.h"
+#include "pages/page_map.h"
 
 #include <stdbool.h>
 #include <stddef.h>

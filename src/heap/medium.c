@@ -14,12 +14,12 @@
  */
 #include "heap/medium.h"
 
-#include "arena/page_heap.h"
+#include "pages/page_heap.h"
 #include "base/os.h"
 #include "heap/slab.h"
 #include "heap/thin.h"
 #include "heap/watch.h"
-#include "map/size_class.h"
+#include "heap/size_class.h"
 
 #include <string.h>
 

@@ -17,7 +17,7 @@
 #include "heap/heap.h"
 #include "heap/mail.h"
 #include "heap/medium.h"
-#include "map/meta.h"
+#include "base/meta_alloc.h"
 
 static struct {
     struct lock lock;
@@ -58,7 +58,7 @@ struct heap *orphan_adopt(void)
     if (heap != NULL) {
         return heap;
     }
-    heap = meta_take(sizeof *heap);
+    heap = meta_alloc(sizeof *heap);
     if (heap == NULL) {
         return NULL;
     }

@@ -2,7 +2,7 @@
 #ifndef HEAP_POOL_H
 #define HEAP_POOL_H
 
-#include "map/page_map.h"
+#include "pages/page_map.h"
 
 #include <stdbool.h>
 

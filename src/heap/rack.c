@@ -12,13 +12,13 @@
  */
 #include "heap/rack.h"
 
-#include "arena/page_heap.h"
+#include "pages/page_heap.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/canary.h"
 #include "heap/protect.h"
-#include "map/meta.h"
-#include "side/live.h"
+#include "base/meta_alloc.h"
+#include "base/live.h"
 
 #define CHUNKS_MIN     2
 #define CHUNKS_SMALL   4  // 64 KiB between two guard pages
@@ -114,7 +114,7 @@ static struct rack *structure_take_locked(struct shelf *shelf, unsigned slots)
         memset(rack->records, 0, slots * sizeof rack->records[0]);
         return rack;
     }
-    return meta_take(sizeof *rack + slots * sizeof rack->records[0]);
+    return meta_alloc(sizeof *rack + slots * sizeof rack->records[0]);
 }
 
 static void mark_span(struct rack *rack, size_t index)
@@ -187,7 +187,7 @@ static COLD void complain(const struct rack *rack, const void *caller)
     for (unsigned slot = 0; slot < rack->opened; slot++) {
         if (!is_all_zero(rack_slot(rack, slot), slot_bytes)) {
             size_t bytes = rack_bytes_in(rack, rack_record(rack, slot));
-            die_write_after_free(rack_slot(rack, slot), bytes, caller);
+            fatal_write_after_free(rack_slot(rack, slot), bytes, caller);
         }
     }
 }
@@ -315,7 +315,7 @@ void rack_give(unsigned class, const uint64_t *words, unsigned count, const void
     }
     lock_release(&shelf->lock);
     if (!is_good) { // two threads freed it at the same time
-        die_double_free(rack_ptr_of_word(words[i - 1]), rack_slot_bytes(class), caller);
+        fatal_double_free(rack_ptr_of_word(words[i - 1]), rack_slot_bytes(class), caller);
     }
 }
 

@@ -10,7 +10,7 @@
  */
 #include "heap/settle.h"
 
-#include "arena/page_heap.h"
+#include "pages/page_heap.h"
 #include "heap/bin.h"
 #include "heap/partial.h"
 #include "heap/slab.h"

@@ -144,7 +144,7 @@ static void count_free(const struct chunk *slab, struct page_counts *counts)
     for (void *block = slab_first(slab); block != NULL; block = block_next(block)) {
         size_t offset = (uintptr_t)block - start;
         if (offset >= CHUNK_BYTES || ++length > slab->carved) { // a ring, or another slab's
-            die_double_free(block, bytes, NULL);
+            fatal_double_free(block, bytes, NULL);
         }
         counts->begun[offset / CARVE_BYTES]++;
         if (offset % CARVE_BYTES + bytes > CARVE_BYTES) {

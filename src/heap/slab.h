@@ -8,7 +8,7 @@
 #define HEAP_SLAB_H
 
 #include "heap/heap_data.h"
-#include "map/size_class.h"
+#include "heap/size_class.h"
 
 #include <stdbool.h>
 #include <stddef.h>

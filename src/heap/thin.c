@@ -12,9 +12,9 @@
  */
 #include "heap/thin.h"
 
-#include "arena/purge.h"
+#include "pages/purge.h"
 #include "heap/slab.h"
-#include "side/live.h"
+#include "base/live.h"
 
 #define LIVE_MAX 2  // blocks in use: more than half of 4 pages are free then
 #define STEPS    32 // map entries passed over for each chunk that is taken

@@ -13,7 +13,7 @@
  */
 #include "heap/tray.h"
 
-#include "arena/page_heap.h"
+#include "pages/page_heap.h"
 #include "heap/slab.h"
 
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef HEAP_TRAY_H
 #define HEAP_TRAY_H
 
-#include "map/page_map.h"
+#include "pages/page_map.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -11,8 +11,8 @@
  */
 #include "heap/view.h"
 
-#include "arena/huge.h"
-#include "arena/span.h"
+#include "pages/huge.h"
+#include "pages/span.h"
 #include "base/os.h"
 #include "heap/bin.h"
 #include "heap/census.h"

@@ -3,7 +3,7 @@
 #define HEAP_VIEW_H
 
 #include "heap/heap_data.h"
-#include "side/live.h"
+#include "base/live.h"
 
 // Opens the page and fills what is constant in it; in a child also what was inherited.
 void view_start(void);

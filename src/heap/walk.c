@@ -12,8 +12,8 @@
  */
 #include "heap/walk.h"
 
-#include "arena/huge.h"
-#include "arena/span.h"
+#include "pages/huge.h"
+#include "pages/span.h"
 #include "base/os.h"
 #include "heap/fence.h"
 #include "heap/guard.h"

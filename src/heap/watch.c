@@ -28,7 +28,7 @@ static bool bin_has(const struct heap *heap, const struct chunk *slab, const voi
             return true;
         }
         if (!is_block(block, slab->class)) { // WATCH-1
-            die_overwritten_block(ptr, size_class_bytes(slab->class), heap->caller);
+            fatal_overwritten_block(ptr, size_class_bytes(slab->class), heap->caller);
         }
         block = block_next(block);
     }
@@ -49,7 +49,7 @@ static bool list_has(const struct heap *heap, const struct chunk *slab, const vo
         block = is_whole ? block_next(block) : NULL;
     }
     if (!is_whole || (count <= LOOKS && block != NULL)) {
-        die_overwritten_block(ptr, size_class_bytes(slab->class), heap->caller);
+        fatal_overwritten_block(ptr, size_class_bytes(slab->class), heap->caller);
     }
     return false;
 }
@@ -60,13 +60,13 @@ void watch_free(struct heap *heap, const struct chunk *slab)
     size_t bytes = size_class_bytes(slab->class);
     heap->watched[slab->class] = (uint8_t)min_size(heap->watched[slab->class] + 1U, WATCHED_FREES);
     if ((uintptr_t)ptr % BLOCK_ALIGN_BYTES != 0) {
-        die_misaligned_free(ptr, heap->caller);
+        fatal_misaligned_free(ptr, heap->caller);
     }
     if (slab_block_index(slab, ptr) >= slab_reached(slab)) {
-        die_interior_free(ptr, bytes, heap->caller);
+        fatal_interior_free(ptr, bytes, heap->caller);
     }
     if (list_has(heap, slab, ptr) || bin_has(heap, slab, ptr)) {
-        die_double_free(ptr, bytes, heap->caller);
+        fatal_double_free(ptr, bytes, heap->caller);
     }
 }
 
@@ -78,7 +78,7 @@ void watch_lists(struct heap *heap)
         const void *ptr = slab != NULL ? slab_first(slab) : NULL;
         const void *next = ptr != NULL ? block_next(ptr) : NULL;
         if (next != NULL && !is_block(next, class)) {
-            die_overwritten_block(ptr, size_class_bytes(class), heap->caller);
+            fatal_overwritten_block(ptr, size_class_bytes(class), heap->caller);
         }
     }
 }
@@ -90,7 +90,7 @@ void watch_bin(const struct heap *heap, unsigned class)
     unsigned length = 0;
     while (ptr != NULL && is_block(ptr, class)) { // WATCH-1
         if (++length > BIN_BLOCKS_MAX) {
-            die_double_free(first, size_class_bytes(class), heap->caller);
+            fatal_double_free(first, size_class_bytes(class), heap->caller);
         }
         ptr = block_next(ptr);
     }

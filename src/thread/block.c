@@ -7,13 +7,13 @@
  */
 #include "thread/block.h"
 
-#include "arena/page_heap.h"
-#include "arena/huge.h"
-#include "arena/limit.h"
-#include "arena/purge.h"
-#include "arena/span.h"
+#include "pages/page_heap.h"
+#include "pages/huge.h"
+#include "pages/limit.h"
+#include "pages/purge.h"
+#include "pages/span.h"
 #include "base/line.h"
-#include "base/maps.h"
+#include "base/proc_maps.h"
 #include "heap/guard.h"
 #include "heap/heap.h"
 #include "heap/large.h"
@@ -24,7 +24,7 @@
 #include "heap/slab.h"
 #include "heap/thin.h"
 #include "heap/tray.h"
-#include "side/options.h"
+#include "base/options.h"
 #include "thread/emergency.h"
 #include "thread/hardened.h"
 #include "thread/start.h"
@@ -145,7 +145,7 @@ static void warn_foreign(void *ptr, const void *caller)
     line_add(&line, "myalloc: warning: free of a foreign pointer: ");
     line_add_hex(&line, (uintptr_t)ptr);
     line_add(&line, ", called from ");
-    die_add_place(&line, caller);
+    fatal_add_place(&line, caller);
     line_write(&line, STDERR_FILENO);
 }
 
@@ -156,13 +156,14 @@ static void give_foreign(void *ptr, const void *caller)
         __libc_free(ptr);
         return;
     }
-    struct maps_place place;
-    maps_find(ptr, &place);
-    if (place.kind == MAPS_NOTHING || place.kind == MAPS_FILE || place.kind == MAPS_STACK) {
-        die_invalid_free(ptr, caller);
+    struct proc_maps_place place;
+    proc_maps_find(ptr, &place);
+    if (place.kind == PROC_MAPS_NOTHING || place.kind == PROC_MAPS_FILE ||
+        place.kind == PROC_MAPS_STACK) {
+        fatal_invalid_free(ptr, caller);
     }
     if (g_options.foreign == FOREIGN_ABORT) {
-        die_foreign_free(ptr, caller);
+        fatal_foreign_free(ptr, caller);
     }
     if (g_options.foreign == FOREIGN_FORWARD) {
         __libc_free(ptr);
@@ -183,27 +184,27 @@ static bool is_on_own_stack(const void *ptr)
 void block_complain(void *ptr, const struct block *block, const void *caller)
 {
     if ((uintptr_t)ptr % BLOCK_ALIGN_BYTES != 0) {
-        die_misaligned_free(ptr, caller);
+        fatal_misaligned_free(ptr, caller);
     }
     if (block->fault == BLOCK_OF_POOL) {
-        die_pool_block(ptr, caller);
+        fatal_pool_block(ptr, caller);
     }
     if (block->fault == BLOCK_FREED) {
-        die_double_free(ptr, block->bytes, caller);
+        fatal_double_free(ptr, block->bytes, caller);
     }
     if (block->fault == BLOCK_INTERIOR) {
-        die_interior_free(ptr, block->bytes, caller);
+        fatal_interior_free(ptr, block->bytes, caller);
     }
     if (huge_freed_bytes(ptr) != 0) {
-        die_double_free(ptr, huge_freed_bytes(ptr), caller);
+        fatal_double_free(ptr, huge_freed_bytes(ptr), caller);
     }
     size_t holder_bytes = huge_holder_bytes(ptr);
     if (holder_bytes != 0) {
         holder_bytes = g_harden.is_on ? fence_huge_bytes_of(holder_bytes) : holder_bytes;
-        die_interior_free(ptr, holder_bytes, caller);
+        fatal_interior_free(ptr, holder_bytes, caller);
     }
     if (is_on_own_stack(ptr)) {
-        die_invalid_free(ptr, caller);
+        fatal_invalid_free(ptr, caller);
     }
     give_foreign(ptr, caller);
 }
@@ -330,7 +331,7 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
         break;
     case BLOCK_MEDIUM:
         if (!medium_take_back(ptr)) {
-            die_double_free(ptr, block->bytes, caller); // another thread was faster
+            fatal_double_free(ptr, block->bytes, caller); // another thread was faster
         }
         if (heap == NULL) {
             medium_give_direct(block->head, ptr);
@@ -344,7 +345,7 @@ static void give_to(struct heap *heap, const struct block *block, void *ptr, con
         break;
     case BLOCK_HUGE:
         if (!huge_give(ptr)) {
-            die_double_free(ptr, block->bytes, caller);
+            fatal_double_free(ptr, block->bytes, caller);
         }
         break;
     case BLOCK_SLOT:

@@ -8,7 +8,7 @@
 #include "heap/slab.h"
 #include "heap/view.h"
 #include "heap/young.h"
-#include "map/size_class.h"
+#include "heap/size_class.h"
 #include "thread/finding.h"
 #include "thread/thread.h"
 

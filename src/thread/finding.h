@@ -2,7 +2,7 @@
 #ifndef THREAD_FINDING_H
 #define THREAD_FINDING_H
 
-#include "map/page_map.h"
+#include "pages/page_map.h"
 
 #include <stddef.h>
 

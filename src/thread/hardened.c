@@ -213,7 +213,7 @@ void hardened_give(struct heap *heap, const struct block *block, void *ptr, cons
         struct rack *rack = rack_of(block->head);
         harden_give(heap, rack, rack_slot_of(rack, ptr), caller);
     } else if (!fence_give(block->head, ptr, caller)) {
-        die_double_free(ptr, block->bytes, caller);
+        fatal_double_free(ptr, block->bytes, caller);
     }
 }
 

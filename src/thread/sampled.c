@@ -18,7 +18,7 @@
 #include "heap/medium.h"
 #include "heap/rack.h"
 #include "heap/slab.h"
-#include "map/size_class.h"
+#include "heap/size_class.h"
 #include "thread/block.h"
 #include "thread/thread.h"
 

@@ -7,17 +7,17 @@
  */
 #include "thread/start.h"
 
-#include "arena/fit.h"
-#include "arena/limit.h"
-#include "arena/purge.h"
-#include "arena/span.h"
+#include "pages/page_fit.h"
+#include "pages/limit.h"
+#include "pages/purge.h"
+#include "pages/span.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "heap/guard.h"
 #include "heap/harden.h"
 #include "heap/view.h"
-#include "side/options.h"
-#include "side/record.h"
+#include "base/options.h"
+#include "trace/record.h"
 
 #include <string.h>
 
@@ -57,7 +57,7 @@ static enum start_mode start(void)
         return START_FORWARDING;
     }
     options_read();
-    fit_set_policy((enum fit_policy)g_options.fit);
+    page_fit_set_policy((enum page_fit_policy)g_options.fit);
     limit_set(g_options.huge_bytes);
     start_configure_purge();
     if (!span_start(g_options.brk != 0)) {

@@ -16,7 +16,7 @@
 #include "heap/heap.h"
 #include "heap/medium.h"
 #include "heap/orphan.h"
-#include "side/options.h"
+#include "base/options.h"
 
 #include <limits.h>
 #include <pthread.h>

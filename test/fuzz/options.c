@@ -1,5 +1,5 @@
 /* options.c - any text as MYALLOC_CONF: every field stays within the range of its row. */
-#include "side/options.h"
+#include "base/options.h"
 
 #include "base/config.h"
 #include "fuzz/fuzz.h"

@@ -4,7 +4,7 @@
 VARIANT_model := -O1 -fsanitize=thread -DCONFIG_DEBUG=1 -DCONFIG_TINY=1
 SUITES_model  := model
 MODEL         := build-model/protocols
-MODEL_FLOORS  := $(patsubst %,build-model/lib%.a,heap arena map side base)
+MODEL_FLOORS  := $(patsubst %,build-model/lib%.a,heap trace pages base)
 # No builtins: the compiler would check the names of the sanitizer's functions.
 MODEL_LINK     = $(CC) -std=c11 $(CFLAGS_TEST) -DCONFIG_DEBUG=1 -DCONFIG_TINY=1 -no-pie \
         -Wno-builtin-declaration-mismatch -Wl,--wrap=os_futex_wait -Wl,--wrap=os_futex_wake \

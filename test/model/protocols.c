@@ -4,14 +4,14 @@
  * At every end each block must be in one place; a slab that sleeps must not have all its blocks
  * waiting in its mail; and when all is then freed, each slab must reach the page heap exactly once.
  */
-#include "arena/page_heap.h"
+#include "pages/page_heap.h"
 #include "heap/bin.h"
 #include "heap/heap.h"
 #include "heap/mail.h"
 #include "heap/orphan.h"
 #include "heap/slab.h"
 #include "heap/transfer.h"
-#include "map/size_class.h"
+#include "heap/size_class.h"
 #include "model/explore.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static void *g_bins[HEAPS][SMALL_CLASSES];
 static bool g_is_user[CHUNKS][BLOCKS]; // in the hands of the user
 static unsigned g_taken[CHUNKS], g_given[CHUNKS];
 
-/* In place of map/size_class.c: slabs of few blocks have few states. */
+/* In place of heap/size_class.c: slabs of few blocks have few states. */
 const struct size_class g_size_classes[CLASSES] = {
     [CLASS] = {BLOCK_BYTES, 1, BLOCKS, ((1ULL << 40) + BLOCK_BYTES - 1) / BLOCK_BYTES}};
 

@@ -1,5 +1,5 @@
 /* test_backing.c - the ranges of the file without a name. */
-#include "arena/backing.h"
+#include "pages/backing.h"
 
 #include "base/lock.h"
 #include "base/os.h"

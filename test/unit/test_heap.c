@@ -1,7 +1,7 @@
 /* test_heap.c - one thread's small tier and the slabs below it. */
 #include "heap/heap.h"
 #include "heap/heap_check.h"
-#include "arena/span.h"
+#include "pages/span.h"
 #include "heap/bin.h"
 #include "heap/settle.h"
 #include "heap/slab.h"

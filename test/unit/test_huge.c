@@ -1,5 +1,5 @@
 /* test_huge.c - blocks with a mapping of their own: registry, cache, mremap. */
-#include "arena/huge.h"
+#include "pages/huge.h"
 #include "base/config.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* test_options.c - MYALLOC_CONF: mistakes cost a line, never the program. */
-#include "side/options.h"
+#include "base/options.h"
 #include "base/config.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* test_page_map.c - address to entry, before anything is dereferenced. */
-#include "map/page_map.h"
+#include "pages/page_map.h"
 
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* test_size_class.c - every request finds the smallest class that holds it. */
-#include "map/size_class.h"
+#include "heap/size_class.h"
 
 #include <criterion/criterion.h>
 

@@ -1,8 +1,8 @@
 /* test_span.c - spans of chunks: coalescing, growth in place, the break. */
-#include "arena/span.h"
-#include "arena/fit.h"
+#include "pages/span.h"
+#include "pages/page_fit.h"
 #include "base/os.h"
-#include "map/page_map.h"
+#include "pages/page_map.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -124,19 +124,19 @@ static void churn(void)
 
 Test(span, invariants_hold_under_first_fit, .init = start)
 {
-    fit_set_policy(FIT_FIRST);
+    page_fit_set_policy(PAGE_FIT_FIRST);
     churn();
 }
 
 Test(span, invariants_hold_under_best_fit, .init = start)
 {
-    fit_set_policy(FIT_BEST);
+    page_fit_set_policy(PAGE_FIT_BEST);
     churn();
 }
 
 Test(span, invariants_hold_under_segregated_fit, .init = start)
 {
-    fit_set_policy(FIT_SEGREGATED);
+    page_fit_set_policy(PAGE_FIT_SEGREGATED);
     churn();
 }
 

@@ -1,8 +1,8 @@
 /* test_walk.c - a walk at the moments that threads leave to chance. */
 #include "heap/walk.h"
-#include "arena/span.h"
+#include "pages/span.h"
 #include "heap/large.h"
-#include "map/page_map.h"
+#include "pages/page_map.h"
 
 #include <criterion/criterion.h>
 

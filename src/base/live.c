@@ -1,0 +1,271 @@
+/* live.c - makes the live page, writes events, regions and the counters that go with them.
+ *
+ * Owns:       the file and its mapping; header, events, regions and the exact counters in it.
+ * Threads:    any.
+ * Locks:      LOCK_LIVE, a leaf, for the table of regions.
+ * Invariants: LIVE-1  a step that fails leaves the process without a page, and nothing else.
+ *             LIVE-2  a child writes into a page of its own or into none.
+ *
+ * The counts of blocks are not ours: view.c, which knows heaps, stores them now and then.
+ */
+#include "base/live.h"
+
+#include "base/bits.h"
+#include "base/config.h"
+#include "base/line.h"
+#include "base/lock.h"
+#include "base/os.h"
+
+#include <string.h>
+
+struct myalloc_live *g_live_page;
+
+static struct {
+    struct lock lock;
+    _Atomic(bool) is_news;
+    _Atomic(uint64_t) others; // large and huge allocations
+    char path[256];
+} g_live = {.lock = LOCK_INIT(LOCK_LIVE)};
+
+// What an event of each kind counts: an index of a counter, in words; 0 none.
+#define WORD_OF(field)   (offsetof(struct myalloc_live_counters, field) / sizeof(uint64_t))
+#define COUNTER(c, word) ((_Atomic uint64_t *)(c) + (word))
+
+static const struct {
+    uint8_t times, bytes, level;
+    int8_t sign; // of the level
+} g_kinds[] = {
+    [MYALLOC_LIVE_EVENT_BRK_GROW] = {WORD_OF(brk_grows), 0, WORD_OF(brk_bytes), 1},
+    [MYALLOC_LIVE_EVENT_BRK_SHRINK] = {WORD_OF(brk_shrinks), WORD_OF(trimmed_bytes),
+                                       WORD_OF(brk_bytes), -1},
+    [MYALLOC_LIVE_EVENT_MMAP] = {WORD_OF(mmaps), 0, WORD_OF(mmap_bytes), 1},
+    [MYALLOC_LIVE_EVENT_MUNMAP] = {WORD_OF(munmaps), 0, WORD_OF(mmap_bytes), -1},
+    [MYALLOC_LIVE_EVENT_PURGE] = {WORD_OF(purges), WORD_OF(purged_bytes), 0, 0},
+    [MYALLOC_LIVE_EVENT_TRIM] = {WORD_OF(brk_shrinks), WORD_OF(trimmed_bytes), WORD_OF(brk_bytes),
+                                 -1},
+};
+
+static void add(_Atomic uint64_t *word, uint64_t more)
+{
+    atomic_fetch_add_explicit(word, more, memory_order_relaxed);
+}
+
+// ---- the file ----
+
+static bool try_directory(const char *parent, const char *name)
+{
+    struct line line = {.used = 0};
+    if (parent == NULL || parent[0] != '/') {
+        return false;
+    }
+    line_add(&line, parent);
+    line_add(&line, name);
+    if (name[strlen(name) - 1] == '.') {
+        line_add_number(&line, os_user_id());
+    }
+    line.text[line.used] = '\0';
+    if (!os_make_directory(line.text)) {
+        return false;
+    }
+    line_add(&line, "/");
+    line_add_number(&line, os_process_id());
+    if (line.used >= sizeof g_live.path) {
+        return false;
+    }
+    memcpy(g_live.path, line.text, line.used);
+    g_live.path[line.used] = '\0';
+    return true;
+}
+
+static void fill_header(struct myalloc_live *page)
+{
+    struct myalloc_live_header *header = &page->header;
+    header->version = MYALLOC_LIVE_VERSION;
+    header->header_bytes = sizeof *header;
+    header->page_bytes = sizeof *page;
+    header->pid = os_process_id();
+    header->chunk_bytes = CHUNK_BYTES;
+    header->started_ns = os_boot_ns();
+    strncpy(header->exe, os_program_name(), sizeof header->exe - 1);
+    strncpy(header->library, MYALLOC_VERSION, sizeof header->library - 1);
+    live_store(&header->state, MYALLOC_LIVE_RUNNING);
+}
+
+bool live_open(void)
+{
+    if (!try_directory(os_env("XDG_RUNTIME_DIR"), "/myalloc") &&
+        !try_directory("/dev/shm", "/myalloc.")) {
+        return false;
+    }
+    int fd = os_create(g_live.path);
+    struct myalloc_live *page = NULL;
+    if (fd >= 0 && os_truncate(fd, 0) && os_extend(fd, 0, sizeof *page)) {
+        page = os_map_file(fd, 0, sizeof *page);
+    }
+    if (fd >= 0) {
+        os_close(fd);
+    }
+    if (page == NULL) { // LIVE-1
+        return false;
+    }
+    fill_header(page);
+    g_live_page = page;
+    return true;
+}
+
+void live_publish(void)
+{
+    // release: readers that see the magic see the header
+    atomic_store_explicit(&g_live_page->header.magic, MYALLOC_LIVE_MAGIC, memory_order_release);
+}
+
+void live_close(void)
+{
+    live_store(&g_live_page->header.ended_ns, os_boot_ns());
+    live_store(&g_live_page->header.state, MYALLOC_LIVE_ENDED);
+    os_unlink(g_live.path);
+}
+
+void live_leave(void)
+{
+    lock_init(&g_live.lock, LOCK_LIVE);
+    if (g_live_page != NULL) {
+        os_unmap(g_live_page, sizeof *g_live_page); // LIVE-2
+        g_live_page = NULL;
+    }
+}
+
+// ---- events ----
+
+static void change_level(struct myalloc_live_counters *c, unsigned level, uint64_t bytes)
+{
+    add(COUNTER(c, level), bytes);
+    uint64_t brk_bytes = live_load(&c->brk_bytes);
+    uint64_t mmap_bytes = live_load(&c->mmap_bytes);
+    live_raise(&c->brk_peak_bytes, brk_bytes);
+    live_raise(&c->mmap_peak_bytes, mmap_bytes);
+    live_raise(&c->footprint_peak_bytes, brk_bytes + mmap_bytes);
+}
+
+void live_event_on(enum myalloc_live_event_kind kind, const void *start, size_t bytes)
+{
+    struct myalloc_live *page = g_live_page;
+    uint64_t n = atomic_fetch_add_explicit(&page->event_count, 1, memory_order_relaxed) + 1;
+    struct myalloc_live_event *event = &page->events[(n - 1) % MYALLOC_LIVE_EVENTS_MAX];
+    live_store(&event->begun, n);
+    atomic_thread_fence(memory_order_release); // the fields are stored after `begun`
+    live_store(&event->time_ns, os_boot_ns());
+    live_store(&event->address, (uintptr_t)start);
+    live_store(&event->bytes, bytes);
+    atomic_store_explicit(&event->kind, kind, memory_order_relaxed);
+    atomic_store_explicit(&event->thread_id, os_thread_id(), memory_order_relaxed);
+    // release: a reader that sees `done` sees the fields
+    atomic_store_explicit(&event->done, n, memory_order_release);
+    struct myalloc_live_counters *c = &page->counters;
+    add(COUNTER(c, g_kinds[kind].times), 1);
+    if (g_kinds[kind].bytes != 0) {
+        add(COUNTER(c, g_kinds[kind].bytes), bytes);
+    }
+    if (g_kinds[kind].sign != 0) {
+        change_level(c, g_kinds[kind].level, g_kinds[kind].sign < 0 ? -bytes : bytes);
+    }
+    atomic_store_explicit(&g_live.is_news, true, memory_order_relaxed);
+}
+
+void live_resize_on(int64_t bytes)
+{
+    change_level(&g_live_page->counters, WORD_OF(mmap_bytes), (uint64_t)bytes);
+}
+
+void live_realloc_on(bool in_place)
+{
+    add(&g_live_page->counters.reallocs, 1);
+    add(&g_live_page->counters.reallocs_in_place, in_place);
+}
+
+void live_count_on(void)
+{
+    add(&g_live.others, 1);
+}
+
+uint64_t live_others(void)
+{
+    return live_load(&g_live.others);
+}
+
+bool live_is_news(void)
+{
+    return atomic_load_explicit(&g_live.is_news, memory_order_relaxed) &&
+           atomic_exchange_explicit(&g_live.is_news, false, memory_order_relaxed);
+}
+
+// ---- regions ----
+
+static void set_row(struct myalloc_live_region *row, uint64_t base, uint64_t bytes, uint64_t kind)
+{
+    live_store(&row->kind, MYALLOC_LIVE_REGION_UNUSED);
+    atomic_thread_fence(memory_order_release); // readers drop what changes
+    live_store(&row->base, base);
+    live_store(&row->bytes, bytes);
+    atomic_store_explicit(&row->kind, kind, memory_order_release);
+}
+
+// The row of a range of this kind that ends at `end`; any of kind UNUSED.
+static struct myalloc_live_region *find_row(uint64_t end, uint64_t kind)
+{
+    for (size_t i = 0; i < MYALLOC_LIVE_REGIONS_MAX; i++) {
+        struct myalloc_live_region *row = &g_live_page->regions[i];
+        if (live_load(&row->kind) == kind &&
+            (kind == MYALLOC_LIVE_REGION_UNUSED ||
+             live_load(&row->base) + live_load(&row->bytes) == end)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void count_huge(uint64_t kind, uint64_t blocks, uint64_t bytes)
+{
+    struct myalloc_live_counters *c = &g_live_page->counters;
+    if (kind == MYALLOC_LIVE_REGION_HUGE) {
+        add(&c->huge_blocks, blocks);
+        add(&c->huge_bytes, bytes);
+        add(&c->live_blocks, blocks);
+        add(&c->live_bytes, bytes);
+        live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
+    }
+}
+
+void live_add_on(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
+{
+    uint64_t base = (uintptr_t)start;
+    bool joins = kind == MYALLOC_LIVE_REGION_BRK || kind == MYALLOC_LIVE_REGION_MMAP ||
+                 kind == MYALLOC_LIVE_REGION_TABLE;
+    lock_acquire(&g_live.lock);
+    struct myalloc_live_region *row = joins ? find_row(base, kind) : NULL;
+    if (row != NULL) {
+        live_store(&row->bytes, live_load(&row->bytes) + bytes);
+    } else {
+        row = find_row(0, MYALLOC_LIVE_REGION_UNUSED);
+        if (row != NULL) {
+            set_row(row, base, bytes, kind);
+        } else {
+            add(&g_live_page->counters.regions_dropped, 1);
+        }
+    }
+    lock_release(&g_live.lock);
+    count_huge(kind, 1, bytes);
+}
+
+void live_cut_on(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
+{
+    uint64_t base = (uintptr_t)start;
+    lock_acquire(&g_live.lock);
+    struct myalloc_live_region *row = find_row(base + bytes, kind);
+    if (row != NULL) {
+        uint64_t row_base = live_load(&row->base);
+        set_row(row, row_base, base - row_base, row_base == base ? 0 : kind);
+    }
+    lock_release(&g_live.lock);
+    count_huge(kind, (uint64_t)-1, -bytes);
+}

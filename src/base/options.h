@@ -1,0 +1,73 @@
+/* options.h - MYALLOC_CONF=key:value,key:value: one table, read once at the start.
+ *
+ * A row of the table makes the field, the parser, the range check, the help and the man page.
+ */
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// NUMBER(key, default, least, most, help), WORD(key, default index, words, help), whose value is
+// the index of the word, and TEXT(key, help), a name of at most OPTION_TEXT_BYTES - 1 bytes.
+#define OPTION_TEXT_BYTES 200
+#define OPTIONS(NUMBER, WORD, TEXT)                                                                \
+    NUMBER(brk, 1, 0, 1, "1: grow the heap by the program break; 0: by mmap only")                 \
+    WORD(fit, 1, "first|best|segregated", "which free span serves a large request or a slab")      \
+    NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
+    NUMBER(huge_pages, 0, 0, 1, "1: heaps beyond 64 MiB ask for huge pages as they grow")          \
+    NUMBER(huge_bytes, 0, 0, LARGE_BYTES_LIMIT,                                                    \
+           "requests from this size on get a mapping of their own (M_MMAP_THRESHOLD); 0: above "   \
+           "1 MiB, later above the largest that was freed")                                        \
+    NUMBER(                                                                                        \
+        trim_bytes, 0, 0, 1UL << 40,                                                               \
+        "free bytes at the end that lower the break (M_TRIM_THRESHOLD); 0: a share of the heap")   \
+    NUMBER(top_pad_bytes, 0, 0, 1UL << 32,                                                         \
+           "free bytes kept at the end when the break is lowered (M_TOP_PAD)")                     \
+    NUMBER(perturb, 0, 0, 255,                                                                     \
+           "fill new blocks with the complement of this byte, freed ones with it (M_PERTURB)")     \
+    NUMBER(harden, 0, 0, 3,                                                                        \
+           "catch misuse; 0: what costs nothing; 1, 2, 3: more and slower, see below")             \
+    NUMBER(                                                                                        \
+        guard, 0, 0, 1UL << 32,                                                                    \
+        "one in so many blocks of up to a page lies between guard pages, say 100000, see below; "  \
+        "0: none")                                                                                 \
+    WORD(foreign, 0, "ignore|forward|abort",                                                       \
+         "free of a pointer that is not ours: leak it with one warning, hand it to libc, or die")  \
+    WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")                    \
+    NUMBER(live, 0, 0, 1, "1: keep a live page for `myalloc top` and its kin")                     \
+    TEXT(stats,                                                                                    \
+         "1: numbers on stderr at exit; or the name of a file: %p pid, %e program, %t time")       \
+    WORD(stats_format, 0, "text|json", "form of these numbers")                                    \
+    TEXT(backing, "directory on a disk: huge blocks lie in a file there, without a name, and may " \
+                  "outgrow RAM")                                                                   \
+    TEXT(record, "name of a file that takes a trace of every call: %p pid, %e program, %t time")
+
+enum foreign_policy { FOREIGN_IGNORE, FOREIGN_FORWARD, FOREIGN_ABORT };
+enum stats_format { STATS_TEXT, STATS_JSON };
+enum deepbind_policy { DEEPBIND_STRIP, DEEPBIND_KEEP, DEEPBIND_WARN };
+
+struct options {
+#define OPTION_FIELD_NUMBER(key, value, least, most, help) uint64_t key;
+#define OPTION_FIELD_WORD(key, value, words, help)         uint64_t key;
+#define OPTION_FIELD_TEXT(key, help)                       char key[OPTION_TEXT_BYTES];
+    OPTIONS(OPTION_FIELD_NUMBER, OPTION_FIELD_WORD, OPTION_FIELD_TEXT)
+#undef OPTION_FIELD_NUMBER
+#undef OPTION_FIELD_WORD
+#undef OPTION_FIELD_TEXT
+};
+
+// [const] after options_read(), but for mallopt, which writes single fields.
+extern HIDDEN struct options g_options;
+
+// Reads MYALLOC_CONF. Each mistake gives one line on stderr and leaves the default.
+void options_read(void);
+// Parses one text in the form of MYALLOC_CONF into *options. For tests and fuzzing.
+void options_parse(const char *text, struct options *options);
+// Writes all keys with their values, defaults and help, one a line, to a file descriptor.
+void options_help(int fd);
+
+#endif

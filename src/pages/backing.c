@@ -1,0 +1,269 @@
+/* backing.c - one file without a name, and the ranges of it that huge blocks lie in.
+ *
+ * Owns:       the file, its descriptor, and what of it is in use.
+ * Threads:    any.
+ * Locks:      LOCK_BACKING, also around the system calls: a fork must find map and list alike.
+ * Invariants: BACKING-1  every shared mapping of the file is a range on one of the two lists.
+ *             BACKING-2  no process shares one with another: before a fork each becomes private.
+ *
+ * Fork: a shared mapping would be one memory for parent and child. So every range is mapped anew
+ * just before, at its place, as private: nobody maps the file as shared from then on, its contents
+ * stand still, and both copy the pages that they write to. No byte is copied at the fork; but what
+ * is written to these blocks afterwards takes RAM. Both begin a new file with their next block.
+ *
+ * Programs close descriptors that they do not know: before each use the descriptor must still mean
+ * the file. Ranges of a lost file stay mapped, and are copied before a fork.
+ */
+#include "pages/backing.h"
+
+#include "base/bits.h"
+#include "base/line.h"
+#include "base/lock.h"
+#include "base/os.h"
+#include "base/meta_alloc.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct range {
+    struct range *next;
+    char *start;
+    size_t offset; // in the file
+    size_t bytes;
+};
+
+static struct {
+    struct lock lock;
+    int fd;              // [lock: LOCK_BACKING] this and the rest; 0: no file
+    uint64_t file_id;    // what the descriptor must mean
+    struct range *first; // ranges of the file, by offset
+    struct range *lost;  // of files whose descriptor is gone
+    struct range *unused;
+    bool has_stale;  // room was not given back when it should: what is taken may be dirty
+    bool has_warned; // one line a process
+} g_backing = {.lock = LOCK_INIT(LOCK_BACKING)};
+
+static void warn_locked(int error)
+{
+    struct line line = {.used = 0};
+    if (g_backing.has_warned) {
+        return;
+    }
+    g_backing.has_warned = true;
+    line_add(&line, "myalloc: backing:");
+    line_add(&line, g_options.backing);
+    line_add(&line, error == ENOSPC || error == EDQUOT    ? ": disk full"
+                    : error == EACCES || error == EPERM   ? ": no permission"
+                    : error == ENOENT || error == ENOTDIR ? ": no such directory"
+                    : error == EFBIG                      ? ": file size limit"
+                                                          : ": refused, errno ");
+    if (line.text[line.used - 1] == ' ') {
+        line_add_number(&line, (uint64_t)error);
+    }
+    line_add(&line, "; using anonymous memory");
+    line_write(&line, STDERR_FILENO);
+}
+
+// The descriptor, of a new file when there is none any more; negative: the errno.
+static int file_locked(void)
+{
+    if (g_backing.fd != 0 && os_file_id(g_backing.fd) == g_backing.file_id) {
+        return g_backing.fd;
+    }
+    struct range **end = &g_backing.lost;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = g_backing.first;
+    g_backing.first = NULL;
+    int fd = os_open_unnamed(g_options.backing);
+    g_backing.fd = fd > 0 ? fd : 0;
+    g_backing.file_id = os_file_id(fd);
+    return fd;
+}
+
+// The link to the range at `start`, NULL when it is on neither list.
+static struct range **find_locked(const void *start)
+{
+    for (int i = 0; i < 2; i++) {
+        struct range **link = i == 0 ? &g_backing.first : &g_backing.lost;
+        for (; *link != NULL; link = &(*link)->next) {
+            if ((*link)->start == start) {
+                return link;
+            }
+        }
+    }
+    return NULL;
+}
+
+static struct range *range_take_locked(void)
+{
+    struct range *range = g_backing.unused;
+    if (range != NULL) {
+        g_backing.unused = range->next;
+        return range;
+    }
+    return meta_alloc(sizeof *range);
+}
+
+static void recycle_locked(struct range *range)
+{
+    range->next = g_backing.unused;
+    g_backing.unused = range;
+}
+
+// Maps `range` of the file at its place and files it behind `link`; the errno, 0 for done.
+static int cover_locked(int fd, struct range *range)
+{
+    struct range **link = &g_backing.first;
+    range->offset = 0;
+    while (*link != NULL && (*link)->offset - range->offset < range->bytes) { // the first gap
+        range->offset = (*link)->offset + (*link)->bytes;
+        link = &(*link)->next;
+    }
+    int error = os_allocate(fd, range->offset, range->bytes);
+    if (error == 0 && !os_map_file_at(range->start, range->bytes, fd, range->offset, true)) {
+        error = ENOMEM;
+    }
+    if (error == 0) {
+        range->next = *link;
+        *link = range; // BACKING-1
+    }
+    return error;
+}
+
+bool backing_cover(void *start, size_t bytes, bool *clean)
+{
+    if (lock_in_fork_window()) {
+        return false; // BACKING-2: the fork would share it
+    }
+    lock_acquire(&g_backing.lock);
+    struct range *range = range_take_locked();
+    int error = ENOMEM;
+    if (range != NULL) {
+        int fd = file_locked();
+        range->start = start;
+        range->bytes = bytes;
+        error = fd < 0 ? -fd : cover_locked(fd, range);
+        if (error != 0) {
+            recycle_locked(range);
+        }
+    }
+    if (error != 0) {
+        warn_locked(error);
+    }
+    *clean = !g_backing.has_stale;
+    lock_release(&g_backing.lock);
+    return error == 0;
+}
+
+// Frees the room of the last part of a range.
+static void cut_locked(const struct range *range, size_t bytes)
+{
+    if (!os_remove(range->start + range->bytes - bytes, bytes)) {
+        g_backing.has_stale = true;
+    }
+}
+
+void backing_give(void *start, size_t bytes)
+{
+    lock_acquire(&g_backing.lock);
+    struct range **link = find_locked(start);
+    if (link != NULL) { // else private since a fork: parent or child may read from the file still
+        struct range *range = *link;
+        *link = range->next;
+        cut_locked(range, bytes);
+        recycle_locked(range);
+    }
+    lock_release(&g_backing.lock);
+}
+
+// True when the file has room for more behind the range.
+static bool extend_locked(const struct range *range, size_t bytes)
+{
+    size_t end = range->offset + range->bytes;
+    int fd = file_locked();
+    struct range **link = &g_backing.first; // file_locked() may have moved it to the lost ones
+    while (*link != NULL && *link != range) {
+        link = &(*link)->next;
+    }
+    return *link != NULL && (range->next == NULL || range->next->offset - end >= bytes) &&
+           os_allocate(fd, end, bytes) == 0;
+}
+
+void *backing_resize(void *start, size_t old_bytes, size_t new_bytes)
+{
+    char *moved = NULL;
+    lock_acquire(&g_backing.lock);
+    struct range **link = find_locked(start);
+    struct range *range = link != NULL ? *link : NULL;
+    bool is_done = new_bytes < old_bytes;
+    if (range != NULL && new_bytes > old_bytes) {
+        is_done = extend_locked(range, new_bytes - old_bytes);
+    } else if (range != NULL) {
+        cut_locked(range, old_bytes - new_bytes);
+        range->bytes = new_bytes;
+    }
+    if (is_done) {
+        moved = os_remap(start, old_bytes, new_bytes);
+    }
+    if (range != NULL && moved != NULL) {
+        range->start = moved;
+        range->bytes = new_bytes;
+    }
+    lock_release(&g_backing.lock);
+    return moved;
+}
+
+// ---- fork ----
+
+static void make_private(struct range *range, int fd)
+{
+    if (fd > 0 && os_map_file_at(range->start, range->bytes, fd, range->offset, false)) {
+        return;
+    }
+    char *copy = os_map(NULL, range->bytes);
+    if (copy != NULL) {
+        memcpy(copy, range->start, range->bytes);
+        os_move(copy, range->start, range->bytes);
+        return;
+    }
+    struct line line = {.used = 0};
+    line_add(&line, "myalloc: backing: no memory; a child of fork shares a block");
+    line_write(&line, STDERR_FILENO);
+}
+
+static void make_all_private(struct range **list, int fd)
+{
+    while (*list != NULL) {
+        struct range *range = *list;
+        *list = range->next;
+        make_private(range, fd); // BACKING-2
+        recycle_locked(range);
+    }
+}
+
+void backing_prefork(void)
+{
+    if (!lock_acquire_for_fork(&g_backing.lock) || g_backing.fd == 0) {
+        return; // a signal handler inside of us forks: the lists are not to be touched
+    }
+    bool is_ours = os_file_id(g_backing.fd) == g_backing.file_id;
+    make_all_private(&g_backing.first, is_ours ? g_backing.fd : 0);
+    make_all_private(&g_backing.lost, 0);
+    if (is_ours) {
+        os_close(g_backing.fd);
+    }
+    g_backing.fd = 0;
+}
+
+void backing_postfork_parent(void)
+{
+    lock_release_after_fork(&g_backing.lock);
+}
+
+void backing_postfork_child(void)
+{
+    lock_init(&g_backing.lock, LOCK_BACKING);
+}

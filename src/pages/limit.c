@@ -1,0 +1,40 @@
+/* limit.c - from how many bytes on a block is huge.
+ *
+ * Owns:       the limit.
+ * Threads:    any.
+ * Locks:      none.
+ * Invariants: LIMIT-1  a fixed limit changes by mallopt only; the other one only rises.
+ */
+#include "pages/limit.h"
+
+#include "pages/backing.h"
+#include "base/bits.h"
+#include "base/config.h"
+
+#include <stdatomic.h>
+
+static struct {
+    _Atomic(size_t) bytes; // [atomic] blocks from here on are huge
+    bool is_fixed;         // [const] after start, but for mallopt
+} g_limit = {.bytes = HUGE_BYTES_MIN};
+
+void limit_set(size_t bytes)
+{
+    g_limit.is_fixed = bytes != 0;
+    size_t limit = bytes != 0 ? max_size(bytes, MEDIUM_BYTES_MAX + 1) : HUGE_BYTES_MIN;
+    atomic_store_explicit(&g_limit.bytes, limit, memory_order_relaxed);
+}
+
+size_t limit_bytes(void)
+{
+    return atomic_load_explicit(&g_limit.bytes, memory_order_relaxed);
+}
+
+bool limit_raise(size_t bytes)
+{
+    bool may_rise = !g_limit.is_fixed && !backing_is_on() && bytes < LARGE_BYTES_LIMIT;
+    if (may_rise && bytes >= limit_bytes()) {
+        atomic_store_explicit(&g_limit.bytes, bytes + 1, memory_order_relaxed); // LIMIT-1
+    }
+    return bytes < limit_bytes();
+}

@@ -1,0 +1,21 @@
+/* limit.h - from how many bytes on a block is huge: has a mapping of its own. Any thread.
+ *
+ * A fixed number (M_MMAP_THRESHOLD, huge_bytes), or HUGE_BYTES_MIN at first; then it rises above
+ * each huge block that is freed, to LARGE_BYTES_LIMIT at most: a program that frees such blocks
+ * will ask for more of them, and memory of the region is used again without a fault. [glibc:
+ * dynamic mmap threshold]
+ */
+#ifndef PAGES_LIMIT_H
+#define PAGES_LIMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// 0: not fixed.
+void limit_set(size_t bytes);
+size_t limit_bytes(void);
+
+// A huge block of so many bytes was freed; true when its like are not huge any more.
+bool limit_raise(size_t bytes);
+
+#endif

@@ -1,0 +1,98 @@
+/* page_heap.c - spans for the floors above.
+ *
+ * Owns:       the few freed spans that wait; orders the modules of this floor.
+ * Threads:    any.
+ * Locks:      takes none itself.
+ * Invariants: PAGE_HEAP-1  memory is refused only when nothing cached is left to give up.
+ *             PAGE_HEAP-2  what waits is at most WAIT_BYTES_MIN or a 32nd of what is in use.
+ */
+#include "pages/page_heap.h"
+
+#include "pages/huge.h"
+#include "pages/purge.h"
+#include "pages/span.h"
+#include "base/bits.h"
+#include "base/check.h"
+#include "base/compiler.h"
+#include "base/config.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define WAITING        2              // spans, at most
+#define WAIT_BYTES_MIN (512UL * 1024) // of both: what may be dirty as well
+
+static struct {
+    _Atomic(uint64_t) waiting[WAITING]; // [atomic] index << 32 | length; 0 none
+    _Atomic(uint32_t) next;             // [atomic] the place that waits longest
+} g_page_heap;
+
+// Both, whatever the first gave.
+static bool give_up_caches(void)
+{
+    bool any = page_heap_give_waiting();
+    return huge_release_cache() != 0 || any;
+}
+
+size_t page_heap_take(size_t length, size_t alignment, bool *clean)
+{
+    size_t index = span_take(length, alignment, true, clean);
+    if (UNLIKELY(index == 0) && give_up_caches()) { // PAGE_HEAP-1
+        index = span_take(length, alignment, true, clean);
+    }
+    return index;
+}
+
+size_t page_heap_take_without_growth(size_t length, bool *clean)
+{
+    return span_take(length, 1, false, clean);
+}
+
+void page_heap_give(size_t index, size_t length)
+{
+    ASSERT(index != 0);
+    span_give(index, length);
+    purge_consider(length << CHUNK_SHIFT);
+}
+
+// Puts a span, or 0, in the place of what waits there, and gives that back.
+static bool replace_waiting(unsigned place, uint64_t span)
+{
+    // acq_rel: who takes a span out sees what its giver did to it
+    uint64_t old =
+        atomic_exchange_explicit(&g_page_heap.waiting[place], span, memory_order_acq_rel);
+    if (old != 0) {
+        page_heap_give(old >> 32, old & UINT32_MAX);
+    }
+    return old != 0;
+}
+
+bool page_heap_give_waiting(void)
+{
+    bool any = false;
+    for (unsigned place = 0; place < WAITING; place++) {
+        any |= replace_waiting(place, 0);
+    }
+    return any;
+}
+
+void page_heap_give_late(size_t index, size_t length)
+{
+    size_t used = span_used_bytes();
+    bool is_short = length << CHUNK_SHIFT <= max_size(WAIT_BYTES_MIN, used / 32) / WAITING;
+    if (is_short && used >= purge_peak_bytes() / 2) { // PAGE_HEAP-2
+        uint32_t place = atomic_fetch_add_explicit(&g_page_heap.next, 1, memory_order_relaxed);
+        replace_waiting(place % WAITING, (uint64_t)index << 32 | length);
+    } else { // large, or of a heap that shrinks: it may be what keeps the break up
+        page_heap_give_waiting();
+        page_heap_give(index, length);
+    }
+}
+
+void page_heap_tick(void)
+{
+    if (purge_tick()) {
+        huge_age();
+        page_heap_give_waiting();
+    }
+}

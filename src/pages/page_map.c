@@ -1,0 +1,143 @@
+/* page_map.c - the tables of the region: three areas that grow upwards as the heap does.
+ *
+ * Owns:       the areas of the entries, the remotes and the dirty bits.
+ * Threads:    page_map_start by start_once(); page_map_open under LOCK_PAGE_HEAP; readers any.
+ * Locks:      takes none; live_add() below takes LOCK_LIVE.
+ * Invariants: MAP-1  chunks <= opened.
+ *             MAP-2  an entry never used is all zero.
+ *
+ * No reservation: a limit on addresses, set before or after our start, counts every one of them.
+ * Each area begins in the wide hole between programs and mappings, far from the next one, and is
+ * extended at its end.
+ */
+#include "pages/page_map.h"
+
+#include "base/os.h"
+#include "base/live.h"
+
+#define OPEN_CHUNKS_MIN 1024UL // 64 KiB of entries, 16 MiB of heap
+#define OPEN_CHUNKS_MAX (64UL * 1024)
+#define CHUNKS_MAX      (1UL << 31)    // indices are 32 bits wide
+#define WHOLE_CHUNKS    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
+
+enum { AREA_ENTRIES, AREA_REMOTES, AREA_DIRTY, AREAS };
+
+struct page_map g_page_map;
+
+static struct area {
+    char *start;  // [const] after start
+    size_t bytes; // [lock: LOCK_PAGE_HEAP]
+} g_areas[AREAS];
+
+// Bytes of an area for so many chunks (a multiple of OPEN_CHUNKS_MIN): whole pages.
+static size_t area_bytes(unsigned area, size_t chunks)
+{
+    switch (area) {
+    case AREA_ENTRIES:
+        return chunks * sizeof(struct chunk);
+    case AREA_REMOTES:
+        return chunks * sizeof(struct remote);
+    default:
+        return align_up(chunks / 8, 65536);
+    }
+}
+
+// Extends an area at its end; false without memory, or where something else stands there.
+static bool area_grow(struct area *area, size_t bytes)
+{
+    if (bytes > area->bytes) {
+        if (os_map_at(area->start + area->bytes, bytes - area->bytes) == NULL) {
+            return false;
+        }
+        live_add(MYALLOC_LIVE_REGION_TABLE, area->start + area->bytes, bytes - area->bytes);
+        area->bytes = bytes;
+    }
+    return true;
+}
+
+// Begins an area at its place in the hole; where that is taken (sanitizers), anywhere, whole.
+static bool area_start(struct area *area, unsigned place)
+{
+    area->start = os_hole_address(place);
+    if (area_grow(area, area_bytes(place, OPEN_CHUNKS_MIN))) {
+        return true;
+    }
+    size_t bytes = area_bytes(place, WHOLE_CHUNKS);
+    area->start = os_map(NULL, bytes);
+    area->bytes = area->start != NULL ? bytes : 0;
+    return area->start != NULL;
+}
+
+bool page_map_start(uintptr_t base)
+{
+    struct page_map *map = &g_page_map;
+    ASSERT(base % CHUNK_BYTES == 0);
+    for (unsigned i = 0; i < AREAS; i++) {
+        if (!area_start(&g_areas[i], i)) {
+            return false;
+        }
+    }
+    if (!page_map_open(OPEN_CHUNKS_MIN)) {
+        return false;
+    }
+    map->base = base;
+    map->entries = (struct chunk *)(void *)g_areas[AREA_ENTRIES].start;
+    map->remotes = (struct remote *)(void *)g_areas[AREA_REMOTES].start;
+    map->dirty = (uint64_t *)(void *)g_areas[AREA_DIRTY].start;
+    return true;
+}
+
+bool page_map_open(size_t chunks)
+{
+    struct page_map *map = &g_page_map;
+    if (chunks <= map->opened) {
+        return true;
+    }
+    if (chunks > CHUNKS_MAX) {
+        return false;
+    }
+    size_t step = clamp_size(map->opened / 4, OPEN_CHUNKS_MIN, OPEN_CHUNKS_MAX);
+    size_t target = align_up(max_size(chunks, map->opened + step), OPEN_CHUNKS_MIN);
+    for (unsigned i = 0; i < AREAS; i++) {
+        if (!area_grow(&g_areas[i], area_bytes(i, target))) {
+            return false; // the areas that did grow are found longer the next time
+        }
+    }
+    map->opened = target;
+    ASSERT(page_map_count() <= map->opened); // MAP-1
+    return true;
+}
+
+void page_map_show(void)
+{
+    for (unsigned i = 0; i < AREAS; i++) {
+        live_add(MYALLOC_LIVE_REGION_TABLE, g_areas[i].start, g_areas[i].bytes);
+    }
+}
+
+static void purge_inside(uintptr_t start, uintptr_t end)
+{
+    start = align_up(start, os_page_bytes());
+    end = align_down(end, os_page_bytes());
+    if (start < end) {
+        os_purge((void *)start, end - start); // NOLINT: our own tables
+    }
+}
+
+void page_map_forget(size_t index, size_t length)
+{
+    uintptr_t entries = (uintptr_t)page_map_entry(index);
+    uintptr_t remotes = (uintptr_t)page_map_remote(index);
+    purge_inside(entries, entries + length * sizeof(struct chunk)); // MAP-2
+    purge_inside(remotes, remotes + length * sizeof(struct remote));
+}
+
+void page_map_mark_body(struct chunk *head, size_t length)
+{
+    for (size_t i = 1; i < length; i++) {
+        chunk_set_owner(head + i, NULL);
+        head[i].head_distance = (uint32_t)i;
+        head[i].class = head->class;
+        chunk_set_state(head + i, CHUNK_BODY);
+    }
+}

@@ -1,0 +1,297 @@
+/* region.c - grows and lowers the break, or the mappings that stand in for it.
+ *
+ * Owns:       the end of our range.
+ * Threads:    under LOCK_PAGE_HEAP, but for glibc's sbrk, which is nobody's: other users of it may
+ *             run at any moment. We look before and after each move and retire to mappings, at a
+ *             distance, as soon as somebody else was there: their next sbrk(-n) must not cut
+ *             into our heap.
+ * Locks:      takes none.
+ * Invariants: REGION-1  [1, chunks) of the map holds all that is ours; gaps are CHUNK_NONE.
+ *             REGION-2  the break is lowered only when it still equals our end.
+ *             REGION-3  a gap in the list lies below our end, and nothing of ours lies in it.
+ */
+#include "pages/region.h"
+
+#include "base/os.h"
+#include "pages/page_map.h"
+#include "base/options.h"
+#include "base/live.h"
+
+#define MAP_TRIES 16  // places to look for room before we give up
+#define GAPS      128 // remembered: the tables cover them, and should not grow for nothing
+
+// Chunks that region_punch gave back; none: an empty place in the list.
+struct gap {
+    size_t first, chunks;
+};
+
+static struct {
+    uintptr_t end;         // [lock: LOCK_PAGE_HEAP] address behind our last chunk
+    uintptr_t highest_end; // [lock: LOCK_PAGE_HEAP] that it ever was
+    struct gap gaps[GAPS]; // [lock: LOCK_PAGE_HEAP] REGION-3
+    struct region_stats stats;
+} g_region;
+
+// From here on addresses belong to the loader's mappings and the stack (x86-64, 47 bits): a
+// break found there, as under `ld.so ./prog`, has no room to grow.
+#define BREAK_ADDRESS_MAX ((uintptr_t)0x700000000000)
+#define MAPS_PLACE        4 // of os_hole_address
+
+static uintptr_t align_for_all(uintptr_t address)
+{
+    return align_up(address, max_size(CHUNK_BYTES, os_page_bytes()));
+}
+
+bool region_start(bool use_break)
+{
+    uintptr_t at = use_break ? (uintptr_t)os_break() : 0;
+    if (at == 0 || at >= BREAK_ADDRESS_MAX) {
+        g_region.stats.kind = REGION_MAPS;
+        g_region.end = align_for_all((uintptr_t)os_hole_address(MAPS_PLACE));
+    } else {
+        g_region.stats.kind = REGION_BREAK;
+        g_region.end = at;
+    }
+    return page_map_start(align_for_all(g_region.end) - CHUNK_BYTES);
+}
+
+// Moves the break; the start of what is ours then, 0 when refused or not alone.
+static uintptr_t grow_break(size_t bytes)
+{
+    uintptr_t start = align_for_all(g_region.end);
+    size_t whole = start - g_region.end + bytes;
+    if ((uintptr_t)os_break() != g_region.end) {
+        g_region.stats.foreign++;
+        return 0;
+    }
+    uintptr_t old = (uintptr_t)os_break_move((intptr_t)whole);
+    if (old == 0 || old == g_region.end) {
+        return old == 0 ? 0 : start;
+    }
+    g_region.stats.foreign++; // somebody came between
+    if ((uintptr_t)os_break() == old + whole) {
+        os_break_move(-(intptr_t)whole);
+    }
+    return 0;
+}
+
+// Maps right behind our end; where others are, at growing distances behind it. A refusal ends the
+// search: it is not the place, and the tables reach as far as the heap.
+static uintptr_t grow_maps(size_t bytes)
+{
+    uintptr_t start = align_for_all(g_region.end);
+    if (g_region.stats.kind == REGION_BREAK) {
+        start = align_for_all(max_size(start, (uintptr_t)os_break()) + GROW_GAP_BYTES);
+    }
+    for (unsigned i = 0; i < MAP_TRIES; i++) {
+        void *hint = (void *)start; // NOLINT: we choose the address
+        void *at = os_map(hint, bytes);
+        if (at == NULL || at == hint) {
+            return (uintptr_t)at;
+        }
+        os_unmap(at, bytes);
+        start += GROW_GAP_BYTES << i;
+    }
+    return 0;
+}
+
+static size_t index_of(uintptr_t address)
+{
+    return (address - g_page_map.base) >> CHUNK_SHIFT;
+}
+
+static void undo_growth(uintptr_t start, size_t bytes, enum region_kind kind)
+{
+    if (kind == REGION_MAPS) {
+        os_unmap((void *)start, bytes); // NOLINT: our own mapping
+    } else {
+        os_break_move(-(intptr_t)bytes);
+    }
+}
+
+// One attempt with exactly `chunks`.
+static size_t grow_exactly(size_t chunks, enum region_kind kind)
+{
+    size_t bytes = chunks << CHUNK_SHIFT;
+    uintptr_t start = kind == REGION_BREAK ? grow_break(bytes) : grow_maps(bytes);
+    if (start == 0) {
+        return 0;
+    }
+    size_t first = index_of(start);
+    if (!page_map_open(first + chunks)) {
+        undo_growth(start, bytes, kind);
+        return 0;
+    }
+    g_region.end = start + bytes;
+    g_region.stats.kind = kind;
+    page_map_publish(first + chunks);
+    return first;
+}
+
+// Large heaps ask for huge pages as they grow to a new peak: a page fault costs as much as 200
+// pairs of malloc and free. Not when they breathe: clearing 2 MiB again and again costs more than
+// it saves. Only whole ones inside what is new, so that little is resident before its use.
+static void ask_huge_pages(uintptr_t start, size_t bytes)
+{
+    uintptr_t end = start + bytes;
+    bool is_peak = end > g_region.highest_end;
+    g_region.highest_end = max_size(g_region.highest_end, end);
+    if (!is_peak || end - g_page_map.base < HUGE_PAGE_HEAP_MIN || g_options.huge_pages == 0) {
+        return;
+    }
+    uintptr_t from = align_up(start, HUGE_PAGE_BYTES);
+    uintptr_t to = align_down(start + bytes, HUGE_PAGE_BYTES);
+    if (from < to) {
+        os_huge_pages((void *)from, to - from); // NOLINT: our own memory
+    }
+}
+
+static void count_growth(const void *start, size_t bytes, enum region_kind kind)
+{
+    struct region_stats *stats = &g_region.stats;
+    if (kind == REGION_BREAK) {
+        stats->break_bytes += bytes;
+        live_event(MYALLOC_LIVE_EVENT_BRK_GROW, start, bytes);
+        live_add(MYALLOC_LIVE_REGION_BRK, start, bytes);
+    } else {
+        stats->map_bytes += bytes;
+        live_event(MYALLOC_LIVE_EVENT_MMAP, start, bytes);
+        live_add(MYALLOC_LIVE_REGION_MMAP, start, bytes);
+    }
+    stats->grows++;
+    stats->bytes_max = max_size(stats->bytes_max, stats->break_bytes + stats->map_bytes);
+}
+
+size_t region_grow(size_t need, size_t wish, size_t *got)
+{
+    ASSERT(need != 0);
+    ASSERT(need <= wish);
+    // Whole pages: the next growth begins right behind this one.
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    need = align_up(need, page_chunks);
+    wish = align_up(wish, page_chunks);
+    for (enum region_kind kind = g_region.stats.kind; kind <= REGION_MAPS; kind++) {
+        // Halved down to the need: limits are met exactly before anything fails.
+        for (size_t chunks = wish;; chunks = max_size(need, align_down(chunks / 2, page_chunks))) {
+            size_t first = grow_exactly(chunks, kind);
+            if (first != 0) {
+                *got = chunks;
+                count_growth(page_map_address(first), chunks << CHUNK_SHIFT, kind);
+                ask_huge_pages(g_region.end - (chunks << CHUNK_SHIFT), chunks << CHUNK_SHIFT);
+                return first;
+            }
+            if (chunks == need) {
+                break;
+            }
+        }
+    }
+    return 0;
+}
+
+static void forget_gaps_from(size_t first)
+{
+    for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
+        gap->chunks = gap->first < first ? gap->chunks : 0; // REGION-3
+    }
+}
+
+bool region_shrink(size_t first)
+{
+    size_t chunks = page_map_count();
+    uintptr_t start = (uintptr_t)page_map_address(first);
+    size_t bytes = g_region.end - start;
+    bool is_break = g_region.stats.kind == REGION_BREAK;
+    if (first >= chunks || index_of(g_region.end) != chunks) {
+        return false;
+    }
+    if (is_break && (uintptr_t)os_break() != g_region.end) { // REGION-2
+        g_region.stats.foreign++;
+        return false;
+    }
+    page_map_publish(first); // before the addresses go
+    if (is_break) {
+        if (os_break_move(-(intptr_t)bytes) == NULL) {
+            page_map_publish(chunks);
+            return false;
+        }
+        g_region.stats.break_bytes -= bytes;
+    } else {
+        os_unmap((void *)start, bytes); // NOLINT: our own mapping
+        g_region.stats.map_bytes -= bytes;
+    }
+    live_event(is_break ? MYALLOC_LIVE_EVENT_TRIM : MYALLOC_LIVE_EVENT_MUNMAP,
+               page_map_address(first), bytes);
+    live_cut(is_break ? MYALLOC_LIVE_REGION_BRK : MYALLOC_LIVE_REGION_MMAP, page_map_address(first),
+             bytes);
+    g_region.end = start;
+    g_region.stats.shrinks++;
+    forget_gaps_from(first);
+    return true;
+}
+
+// Files a gap, joined with those beside it; the shortest is forgotten when there are too many.
+static void remember_gap(struct gap new)
+{
+    struct gap *shortest = g_region.gaps;
+    for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
+        bool is_before = gap->first + gap->chunks == new.first;
+        if (is_before || new.first + new.chunks == gap->first) {
+            new.first = is_before ? gap->first : new.first;
+            new.chunks += gap->chunks;
+            gap->chunks = 0;
+        }
+        shortest = gap->chunks < shortest->chunks ? gap : shortest;
+    }
+    if (shortest->chunks < new.chunks) {
+        *shortest = new;
+    }
+}
+
+void region_punch(size_t first, size_t chunks)
+{
+    size_t bytes = chunks << CHUNK_SHIFT;
+    os_unmap(page_map_address(first), bytes);
+    if (g_region.stats.break_bytes >= bytes) {
+        g_region.stats.break_bytes -= bytes;
+    } else {
+        g_region.stats.map_bytes -= min_size(bytes, g_region.stats.map_bytes);
+    }
+    remember_gap((struct gap){first, chunks});
+}
+
+// Maps the first `chunks` of a gap.
+static bool fill_gap(struct gap *gap, size_t chunks)
+{
+    void *start = page_map_address(gap->first);
+    if (gap->chunks < chunks || os_map_at(start, chunks << CHUNK_SHIFT) == NULL) {
+        return false;
+    }
+    gap->first += chunks;
+    gap->chunks -= chunks;
+    count_growth(start, chunks << CHUNK_SHIFT, REGION_MAPS);
+    return true;
+}
+
+size_t region_fill(size_t need, size_t wish, size_t *got)
+{
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    need = align_up(need, page_chunks);
+    wish = align_up(wish, page_chunks);
+    for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
+        size_t first = gap->first;
+        *got = min_size(gap->chunks, wish);
+        if (*got >= need && fill_gap(gap, *got)) {
+            return first;
+        }
+        *got = need;
+        if (gap->chunks >= need && fill_gap(gap, need)) {
+            return first;
+        }
+    }
+    return 0;
+}
+
+struct region_stats region_stats(void)
+{
+    return g_region.stats;
+}

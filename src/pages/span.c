@@ -1,0 +1,528 @@
+/* span.c - spans: boundary tags in the map, coalescing in O(1), dirty and clean memory.
+ *
+ * Owns:       every chunk that is free, the dirty bits, LOCK_PAGE_HEAP.
+ * Threads:    any.
+ * Locks:      LOCK_PAGE_HEAP around everything, also around brk, mmap and one bounded madvise.
+ * Invariants: SPAN-1  first and last entry of a free span are CHUNK_FREE and hold its length.
+ *             SPAN-2  two free spans are never neighbours.
+ *             SPAN-3  a dirty bit is set only for free chunks; a free chunk without it is zero
+ *                    (where a page is no larger than a chunk, and no purge was ever refused).
+ * States:     NONE -> in use (growth);  in use -> FREE dirty -> FREE clean (purge);
+ *             FREE -> in use (take);  FREE at the end -> NONE (trim).
+ */
+#include "pages/span.h"
+
+#include "pages/page_fit.h"
+#include "base/lock.h"
+#include "base/os.h"
+#include "pages/page_map.h"
+#include "base/live.h"
+
+#define SPACE_CHUNKS_MIN 16 // a shorter free span is not worth a hole in the mappings
+
+static struct {
+    struct lock lock;
+    _Atomic(size_t) used_chunks;  // [atomic] written under LOCK_PAGE_HEAP
+    _Atomic(size_t) dirty_chunks; // [atomic] written under LOCK_PAGE_HEAP
+    _Atomic(size_t)
+        end_chunks;         // [atomic] written under LOCK_PAGE_HEAP: of the free span at the end
+    size_t used_chunks_max; // [lock: LOCK_PAGE_HEAP] this and the rest
+    size_t free_chunks;
+    size_t free_spans;
+    size_t high_index; // chunks from here on were never handed out
+    size_t purges, purged_chunks, retaken_chunks;
+    bool has_stuck; // a purge was refused: clean memory may hold old contents
+} g_span = {.lock = LOCK_INIT(LOCK_PAGE_HEAP)};
+
+// ---- dirty bits ----
+
+static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
+{
+    size_t bit = index % 64;
+    size_t bits = min_size(length, 64 - bit);
+    *mask = (bits == 64 ? ~0UL : (1UL << bits) - 1) << bit;
+    return bits;
+}
+
+// Counts the dirty chunks of a range and marks it all dirty or all clean.
+static size_t dirty_exchange(size_t index, size_t length, bool dirty)
+{
+    size_t count = 0;
+    if (length == 1) { // a small slab
+        uint64_t bit = 1UL << (index % 64);
+        uint64_t *word = &g_page_map.dirty[index / 64];
+        count = (*word & bit) != 0;
+        *word = dirty ? *word | bit : *word & ~bit;
+        return count;
+    }
+    while (length != 0) {
+        uint64_t mask;
+        size_t bits = dirty_mask(index, length, &mask);
+        uint64_t *word = &g_page_map.dirty[index / 64];
+        count += (size_t)__builtin_popcountll(*word & mask);
+        *word = dirty ? *word | mask : *word & ~mask;
+        index += bits;
+        length -= bits;
+    }
+    return count;
+}
+
+static void add_atomic(_Atomic(size_t) *counter, size_t more)
+{
+    size_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, now + more, memory_order_relaxed);
+}
+
+static void count_used(size_t length)
+{
+    add_atomic(&g_span.used_chunks, length);
+    g_span.used_chunks_max = max_size(
+        g_span.used_chunks_max, atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed));
+}
+
+// ---- free spans ----
+
+static bool is_free(size_t index)
+{
+    return index < page_map_count() && chunk_state(page_map_entry(index)) == CHUNK_FREE;
+}
+
+// Chunks of the free span at the end of the region.
+static size_t end_span_length(void)
+{
+    size_t end = page_map_count();
+    return end > 1 && is_free(end - 1) ? page_map_entry(end - 1)->length : 0;
+}
+
+static void note_end(void)
+{
+    atomic_store_explicit(&g_span.end_chunks, end_span_length(), memory_order_relaxed);
+}
+
+static void mark(size_t index, size_t length, enum chunk_state state)
+{
+    for (size_t i = index; i < index + length; i++) {
+        chunk_set_owner(page_map_entry(i), NULL);
+        page_map_entry(i)->head_distance = 0;
+        chunk_set_state(page_map_entry(i), state);
+    }
+}
+
+// Marks the chunks at both ends of a span: a page's worth, for a purge that looks around the edges
+// of its range where a page is larger than a chunk.
+static void mark_ends(size_t index, size_t length, enum chunk_state state)
+{
+    size_t edge = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    if (length <= 2 * edge) {
+        mark(index, length, state);
+    } else {
+        mark(index, edge, state);
+        mark(index + length - edge, edge, state);
+    }
+}
+
+static void free_span_insert(size_t index, size_t length)
+{
+    struct chunk *first = page_map_entry(index);
+    struct chunk *last = first + length - 1;
+    mark_ends(index, length, CHUNK_FREE); // SPAN-1
+    first->length = (uint32_t)length;
+    last->length = (uint32_t)length;
+    page_fit_insert(index);
+    g_span.free_chunks += length;
+    g_span.free_spans++;
+    note_end();
+}
+
+static void free_span_remove(size_t index)
+{
+    ASSERT(chunk_state(page_map_entry(index)) == CHUNK_FREE);
+    page_fit_remove(index);
+    g_span.free_chunks -= page_map_entry(index)->length;
+    g_span.free_spans--;
+    note_end();
+}
+
+// Joins a range with its free neighbours and files it; the index of the whole.
+static size_t coalesce(size_t index, size_t length)
+{
+    if (is_free(index + length)) {
+        size_t behind = index + length;
+        free_span_remove(behind);
+        length += page_map_entry(behind)->length;
+    }
+    if (is_free(index - 1)) {
+        size_t before_length = page_map_entry(index - 1)->length;
+        index -= before_length;
+        free_span_remove(index);
+        length += before_length;
+    }
+    free_span_insert(index, length); // SPAN-2
+    return index;
+}
+
+// Turns [index, index + length) of a free span into memory in use; the rest stays free.
+static bool cut(size_t span, size_t index, size_t length)
+{
+    size_t end = span + page_map_entry(span)->length;
+    ASSERT(index >= span);
+    ASSERT(index + length <= end);
+    free_span_remove(span);
+    if (index > span) {
+        free_span_insert(span, index - span);
+    }
+    if (index + length < end) {
+        free_span_insert(index + length, end - index - length);
+    }
+    size_t dirty = dirty_exchange(index, length, false);
+    add_atomic(&g_span.dirty_chunks, -dirty);
+    if (index < g_span.high_index) {
+        g_span.retaken_chunks += min_size(length, g_span.high_index - index) - dirty;
+    }
+    g_span.high_index = max_size(g_span.high_index, index + length);
+    count_used(length);
+    // Not to be mistaken for a free one before its taker marks it; anywhere, where edges are wide.
+    if (os_page_bytes() > CHUNK_BYTES) {
+        mark(index, length, CHUNK_BODY);
+    } else {
+        mark_ends(index, length, CHUNK_BODY);
+    }
+    // Where a page is larger than a chunk, a purge leaves the edges of its range as they were.
+    return dirty == 0 && os_page_bytes() <= CHUNK_BYTES && !g_span.has_stuck;
+}
+
+// ---- growth ----
+
+static size_t grow_wish(size_t need)
+{
+    size_t heap_bytes = page_map_count() << CHUNK_SHIFT;
+    size_t step = clamp_size(heap_bytes / 8, GROW_BYTES_MIN, GROW_BYTES_MAX);
+    return max_size(need, step >> CHUNK_SHIFT);
+}
+
+// Grows by at least `need` chunks beyond the free span at the end; false when refused.
+static bool grow(size_t need)
+{
+    size_t got = 0;
+    size_t first = region_grow(need, grow_wish(need), &got);
+    if (first == 0) {
+        return false;
+    }
+    coalesce(first, got);
+    return true;
+}
+
+// Maps gaps that span_release_space left again, before the heap, and the tables with it, get
+// longer.
+static bool fill(size_t need)
+{
+    size_t got = 0;
+    size_t first = region_fill(need, grow_wish(need), &got);
+    if (first == 0) {
+        return false;
+    }
+    coalesce(first, got);
+    return true;
+}
+
+// The first index at or above `index` whose address is a multiple of `alignment` chunks.
+static size_t align_index(size_t index, size_t alignment)
+{
+    size_t base = g_page_map.base >> CHUNK_SHIFT;
+    return align_up(base + index, alignment) - base;
+}
+
+// Chunks missing behind the free span at the end of the region to make `length`.
+static size_t missing_at_end(size_t length)
+{
+    size_t there = end_span_length();
+    ASSERT(there < length);
+    return length - there;
+}
+
+bool span_start(bool use_break)
+{
+    return region_start(use_break);
+}
+
+size_t span_take(size_t length, size_t alignment, bool may_grow, bool *clean)
+{
+    ASSERT(length != 0);
+    ASSERT(is_pow2(alignment));
+    size_t room = length + alignment - 1;
+    size_t index = 0;
+    lock_acquire(&g_span.lock);
+    size_t span = page_fit_find(room);
+    if (span == 0 && may_grow && (fill(room) || grow(missing_at_end(room)) || grow(room))) {
+        span = page_fit_find(room); // a growth that was not contiguous asks for the whole
+        if (span == 0 && grow(room)) {
+            span = page_fit_find(room);
+        }
+    }
+    if (span != 0) {
+        index = align_index(span, alignment);
+        *clean = cut(span, index, length);
+    }
+    lock_release(&g_span.lock);
+    return index;
+}
+
+void span_give(size_t index, size_t length)
+{
+    ASSERT(index != 0);
+    ASSERT(length != 0);
+    lock_acquire(&g_span.lock);
+    dirty_exchange(index, length, true);
+    add_atomic(&g_span.dirty_chunks, length);
+    add_atomic(&g_span.used_chunks, -length);
+    coalesce(index, length);
+    lock_release(&g_span.lock);
+}
+
+bool span_extend(size_t index, size_t length, size_t more, bool *clean)
+{
+    ASSERT(more != 0);
+    size_t behind = index + length;
+    lock_acquire(&g_span.lock);
+    bool fits = is_free(behind) && page_map_entry(behind)->length >= more;
+    bool at_end = behind == page_map_count() ||
+                  (is_free(behind) && behind + page_map_entry(behind)->length == page_map_count());
+    if (!fits && at_end && grow(missing_at_end(more))) {
+        fits = is_free(behind) && page_map_entry(behind)->length >= more;
+    }
+    if (fits) {
+        *clean = cut(behind, behind, more);
+    }
+    lock_release(&g_span.lock);
+    return fits;
+}
+
+// ---- giving back ----
+
+// The highest dirty chunks in a row, at most one step of them: first index and count.
+static size_t highest_dirty(size_t *count)
+{
+    for (size_t word = (page_map_count() + 63) / 64; word-- != 0;) {
+        uint64_t bits = g_page_map.dirty[word];
+        if (bits == 0) {
+            continue;
+        }
+        size_t top = 63U - (size_t)__builtin_clzll(bits);
+        uint64_t below = ~(bits << (63 - top)); // zeros lead for as long as bits are set
+        size_t row = below == 0 ? 64 : (size_t)__builtin_clzll(below);
+        row = min_size(row, top + 1);
+        *count = min_size(row, PURGE_STEP_BYTES >> CHUNK_SHIFT);
+        return word * 64 + top + 1 - *count;
+    }
+    *count = 0;
+    return 0;
+}
+
+// Purges the whole pages of a dirty range, with what is free around it where a page is larger than
+// a chunk; false when the kernel refuses (locked memory).
+static bool purge_range(size_t index, size_t count)
+{
+    size_t page = os_page_bytes();
+    size_t end_index = index + count;
+    while ((uintptr_t)page_map_address(index) % page != 0 && is_free(index - 1)) {
+        index--;
+    }
+    while ((uintptr_t)page_map_address(end_index) % page != 0 && is_free(end_index)) {
+        end_index++;
+    }
+    uintptr_t start = align_up((uintptr_t)page_map_address(index), page);
+    uintptr_t end = align_down((uintptr_t)page_map_address(end_index), page);
+    return start >= end || os_purge((void *)start, end - start); // NOLINT: our own memory
+}
+
+// Purges chunk by chunk what was refused as a whole: one locked page must not keep the rest.
+// What is refused stays as it is, no longer counted; from then on nothing is taken for zero.
+static void purge_singly(size_t index, size_t count)
+{
+    for (size_t i = index; i < index + count; i++) {
+        if (!purge_range(i, 1)) {
+            g_span.has_stuck = true;
+        }
+    }
+}
+
+size_t span_purge_step(void)
+{
+    size_t count = 0;
+    lock_acquire(&g_span.lock);
+    size_t index = highest_dirty(&count);
+    if (count != 0) {
+        if (!purge_range(index, count)) {
+            purge_singly(index, count);
+        }
+        dirty_exchange(index, count, false); // SPAN-3
+        add_atomic(&g_span.dirty_chunks, -count);
+        g_span.purges++;
+        g_span.purged_chunks += count;
+        live_event(MYALLOC_LIVE_EVENT_PURGE, page_map_address(index), count << CHUNK_SHIFT);
+    }
+    lock_release(&g_span.lock);
+    return count << CHUNK_SHIFT;
+}
+
+// Takes [first, end) out of the map; the free span that it ends is cut short.
+static void forget_end(size_t first, size_t end)
+{
+    size_t span = end - page_map_entry(end - 1)->length;
+    free_span_remove(span);
+    size_t dirty = dirty_exchange(first, end - first, false);
+    add_atomic(&g_span.dirty_chunks, -dirty);
+    g_span.purged_chunks += dirty; // given back too: high_index stays, to see it come again
+    mark(first, end - first, CHUNK_NONE);
+    if (first > span) {
+        free_span_insert(span, first - span);
+    }
+}
+
+size_t span_trim(size_t keep_bytes)
+{
+    size_t trimmed = 0;
+    lock_acquire(&g_span.lock);
+    size_t end = page_map_count();
+    size_t length = end_span_length();
+    size_t kept = min_size(length, (keep_bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT);
+    // Whole pages, so that the next growth begins where this one ends.
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    size_t first = align_index(end - length + kept, page_chunks);
+    if (first < end && region_shrink(first)) {
+        forget_end(first, end);
+        trimmed = (end - first) << CHUNK_SHIFT;
+    }
+    lock_release(&g_span.lock);
+    return trimmed;
+}
+
+// Gives the addresses of the whole pages of a free span back.
+static size_t punch(size_t span)
+{
+    size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
+    size_t span_end = span + page_map_entry(span)->length;
+    size_t first = align_index(span, page_chunks);
+    size_t end = align_index(span_end + 1 - page_chunks, page_chunks);
+    free_span_remove(span);
+    if (first > span) {
+        free_span_insert(span, first - span);
+    }
+    if (span_end > end) {
+        free_span_insert(end, span_end - end);
+    }
+    add_atomic(&g_span.dirty_chunks, -dirty_exchange(first, end - first, false));
+    mark(first, end - first, CHUNK_NONE);
+    page_map_forget(first, end - first);
+    region_punch(first, end - first);
+    return (end - first) << CHUNK_SHIFT;
+}
+
+size_t span_release_space(void)
+{
+    size_t released = span_trim(0); // what lies at the end leaves no gap
+    lock_acquire(&g_span.lock);
+    for (size_t span = page_fit_find(SPACE_CHUNKS_MIN); span != 0;
+         span = page_fit_find(SPACE_CHUNKS_MIN)) {
+        released += punch(span);
+    }
+    lock_release(&g_span.lock);
+    return released;
+}
+
+// ---- looks ----
+
+size_t span_end_free_bytes(void)
+{
+    return atomic_load_explicit(&g_span.end_chunks, memory_order_relaxed) << CHUNK_SHIFT;
+}
+
+size_t span_dirty_bytes(void)
+{
+    return atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed) << CHUNK_SHIFT;
+}
+
+size_t span_used_bytes(void)
+{
+    return atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed) << CHUNK_SHIFT;
+}
+
+void span_refaults(size_t *purged, size_t *retaken)
+{
+    lock_acquire(&g_span.lock);
+    *purged = g_span.purged_chunks;
+    *retaken = g_span.retaken_chunks;
+    lock_release(&g_span.lock);
+}
+
+struct span_stats span_stats(void)
+{
+    lock_acquire(&g_span.lock);
+    struct span_stats stats = {
+        .used_chunks = atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed),
+        .used_chunks_max = g_span.used_chunks_max,
+        .free_chunks = g_span.free_chunks,
+        .dirty_chunks = atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed),
+        .free_spans = g_span.free_spans,
+        .purges = g_span.purges,
+        .purged_bytes = g_span.purged_chunks << CHUNK_SHIFT,
+        .region = region_stats(),
+    };
+    lock_release(&g_span.lock);
+    return stats;
+}
+
+void span_check(void)
+{
+    size_t free_chunks = 0;
+    size_t free_spans = 0;
+    size_t dirty = 0;
+    lock_acquire(&g_span.lock);
+    size_t end = page_map_count();
+    for (size_t i = 1; i < end; i++) {
+        dirty += page_map_is_dirty(i);
+        if (!is_free(i)) {
+            continue;
+        }
+        size_t length = page_map_entry(i)->length;
+        VERIFY(i + length <= end);
+        VERIFY(page_map_entry(i + length - 1)->length == length); // SPAN-1
+        VERIFY(is_free(i + length - 1));
+        VERIFY(!is_free(i + length)); // SPAN-2
+        for (size_t k = i + 1; k < i + length; k++) {
+            dirty += page_map_is_dirty(k);
+        }
+        free_chunks += length;
+        free_spans++;
+        i += length - 1;
+    }
+    VERIFY(free_chunks == g_span.free_chunks);
+    VERIFY(free_spans == g_span.free_spans);
+    VERIFY(dirty == atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed)); // SPAN-3
+    lock_release(&g_span.lock);
+}
+
+void span_hold(void) UNCHECKED_LOCKS
+{
+    lock_acquire(&g_span.lock);
+}
+
+void span_let_go(void) UNCHECKED_LOCKS
+{
+    lock_release(&g_span.lock);
+}
+
+void span_prefork(void)
+{
+    lock_acquire_for_fork(&g_span.lock);
+}
+
+void span_postfork_parent(void)
+{
+    lock_release_after_fork(&g_span.lock);
+}
+
+void span_postfork_child(void)
+{
+    lock_init(&g_span.lock, LOCK_PAGE_HEAP);
+}

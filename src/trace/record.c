@@ -1,0 +1,233 @@
+/* record.c - the trace file: slots, segments, records.
+ *
+ * Owns:       the file; the descriptor is one of ours as long as it shows the same file.
+ * Threads:    any, each with its own writer.
+ * Locks:      LOCK_RECORD, a leaf, for a new slot.
+ * Invariants: RECORD-1  a slot is backed by the disk before it is mapped: a store never fails.
+ *             RECORD-2  a record is there when its first byte is: that one is stored last.
+ */
+#include "trace/record.h"
+
+#include "base/lock.h"
+#include "base/os.h"
+#include "base/place.h"
+#include "trace/trace.h"
+
+#include <string.h>
+#include <unistd.h>
+
+_Atomic(bool) g_record_is_on;
+
+static struct {
+    struct lock lock;
+    int fd;           // [lock: LOCK_RECORD] this and the rest
+    uint64_t file_id; // what fd was when it was opened
+    size_t slots;     // taken so far
+    uint32_t file;    // number of the file, from 1
+    uint32_t process; // whose file it is
+    struct trace_file_header *header;
+    _Atomic(uint32_t) threads;
+} g_record = {.lock = LOCK_INIT(LOCK_RECORD)};
+
+static void stop(void)
+{
+    atomic_store_explicit(&g_record_is_on, false, memory_order_relaxed);
+}
+
+// The next slot, mapped; NULL: the disk is full, or the program closed our descriptor.
+static void *slot_take_locked(void)
+{
+    size_t at = g_record.slots * TRACE_SEGMENT_BYTES;
+    if (os_file_id(g_record.fd) != g_record.file_id || // RECORD-1
+        !os_extend(g_record.fd, at, TRACE_SEGMENT_BYTES)) {
+        return NULL;
+    }
+    g_record.slots++;
+    return os_map_file(g_record.fd, at, TRACE_SEGMENT_BYTES);
+}
+
+static bool write_file_header(uint32_t parent)
+{
+    struct trace_file_header *header = slot_take_locked();
+    if (header == NULL) {
+        return false;
+    }
+    header->version = TRACE_VERSION;
+    header->segment_bytes = TRACE_SEGMENT_BYTES;
+    header->pid = g_record.process;
+    header->parent_pid = parent;
+    header->first_ticks = header->first_ns = os_now_ns(); // a tick is a nanosecond
+    header->last_ticks = header->last_ns = header->first_ns;
+    strncpy(header->command, os_program_name(), sizeof header->command - 1);
+    atomic_signal_fence(memory_order_seq_cst); // stored last, as a process may be killed
+    header->magic = TRACE_FILE_MAGIC;
+    g_record.header = header;
+    return true;
+}
+
+static void open_file(const char *pattern, uint32_t parent)
+{
+    int fd = place_create(pattern, STDERR_FILENO);
+    if (fd < 0) {
+        return;
+    }
+    g_record.fd = os_keep_descriptor(fd);
+    os_close(fd);
+    g_record.file_id = os_file_id(g_record.fd);
+    g_record.slots = 0;
+    g_record.file++;
+    g_record.process = os_process_id();
+    atomic_store_explicit(&g_record_is_on, write_file_header(parent), memory_order_relaxed);
+}
+
+void record_start(const char *pattern)
+{
+    open_file(pattern, 0);
+}
+
+void record_postfork_child(const char *pattern)
+{
+    lock_init(&g_record.lock, LOCK_RECORD);
+    if (!record_is_on()) {
+        return;
+    }
+    stop();
+    os_unmap(g_record.header, TRACE_SEGMENT_BYTES);
+    if (os_file_id(g_record.fd) == g_record.file_id) {
+        os_close(g_record.fd);
+    }
+    atomic_store_explicit(&g_record.threads, 0, memory_order_relaxed);
+    open_file(pattern, g_record.process);
+}
+
+uint32_t record_new_thread(void)
+{
+    return atomic_fetch_add_explicit(&g_record.threads, 1, memory_order_relaxed) + 1;
+}
+
+// ---- segments ----
+
+static unsigned char *records_of(const struct record_writer *writer)
+{
+    return writer->segment + sizeof(struct trace_segment_header);
+}
+
+// Threads close segments in any order: which of their times stays does not matter much.
+static void show_time(uint64_t now)
+{
+    struct trace_file_header *header = g_record.header;
+    atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ticks, now, memory_order_relaxed);
+    atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ns, now, memory_order_relaxed);
+}
+
+static void close_segment(struct record_writer *writer)
+{
+    struct trace_segment_header *header = (struct trace_segment_header *)(void *)writer->segment;
+    show_time(writer->time);
+    header->sum = trace_sum(records_of(writer), writer->used);
+    header->used_bytes = writer->used;
+    os_unmap(writer->segment, TRACE_SEGMENT_BYTES);
+    writer->segment = NULL;
+}
+
+static bool open_segment(struct record_writer *writer, const struct record *record)
+{
+    lock_acquire(&g_record.lock);
+    writer->segment = slot_take_locked();
+    writer->file = g_record.file;
+    lock_release(&g_record.lock);
+    if (writer->segment == NULL) {
+        stop();
+        return false;
+    }
+    struct trace_segment_header *header = (struct trace_segment_header *)(void *)writer->segment;
+    header->thread = record->thread;
+    header->start_ticks = record->time;
+    header->magic = TRACE_SEGMENT_MAGIC;
+    writer->used = 0;
+    writer->thread = record->thread;
+    writer->time = record->time;
+    writer->block = 0;
+    return true;
+}
+
+// A writer whose segment has room for two records, that is also for a change of the thread.
+static bool prepare(struct record_writer *writer, const struct record *record)
+{
+    const size_t room = TRACE_SEGMENT_BYTES - sizeof(struct trace_segment_header);
+    if (writer->segment != NULL && writer->file != g_record.file) { // the parent's
+        os_unmap(writer->segment, TRACE_SEGMENT_BYTES);
+        writer->segment = NULL;
+    }
+    if (writer->segment != NULL && writer->used + 2 * TRACE_RECORD_MAX > room) {
+        close_segment(writer);
+    }
+    return writer->segment != NULL || open_segment(writer, record);
+}
+
+// ---- records ----
+
+struct pen {
+    unsigned char *start, *at;
+};
+
+static void put(struct pen *pen, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) {
+        *pen->at++ = (unsigned char)(value | 0x80);
+    }
+    *pen->at++ = (unsigned char)value;
+}
+
+static void put_block(struct pen *pen, struct record_writer *writer, const void *ptr)
+{
+    uint64_t block = (uintptr_t)ptr >> TRACE_BLOCK_SHIFT;
+    int64_t step = (int64_t)(block - writer->block);
+    writer->block = block;
+    put(pen, ((uint64_t)step << 1) ^ (uint64_t)(step >> 63));
+}
+
+// A signal may have come between two clocks; then no time passed.
+static struct pen begin(struct record_writer *writer, uint64_t time)
+{
+    unsigned char *start = records_of(writer) + writer->used;
+    struct pen pen = {start, start + 1};
+    uint64_t now = time > writer->time ? time : writer->time;
+    put(&pen, now - writer->time);
+    writer->time = now;
+    return pen;
+}
+
+static void finish(struct record_writer *writer, const struct pen *pen, uint8_t op)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    *(volatile unsigned char *)pen->start = op; // RECORD-2
+    writer->used += (uint32_t)(pen->at - pen->start);
+}
+
+void record_write(struct record_writer *writer, const struct record *record)
+{
+    if (!prepare(writer, record)) {
+        return;
+    }
+    struct pen pen = begin(writer, record->time);
+    if (writer->thread != record->thread) {
+        put(&pen, record->thread);
+        finish(writer, &pen, TRACE_THREAD);
+        writer->thread = record->thread;
+        pen = begin(writer, record->time);
+    }
+    if (record->op != TRACE_FREE) {
+        put(&pen, record->bytes);
+    }
+    if (record->op == TRACE_ALIGNED) {
+        put(&pen, record->alignment_shift);
+    }
+    put_block(&pen, writer, record->block);
+    if (record->op == TRACE_REALLOC) {
+        put(&pen, record->duration);
+        put_block(&pen, writer, record->new_block);
+        writer->time += record->duration;
+    }
+    finish(writer, &pen, record->op);
+}

@@ -1,0 +1,49 @@
+/* record.h - writes a trace of every call of the family: the file that trace/trace.h describes. */
+#ifndef TRACE_RECORD_H
+#define TRACE_RECORD_H
+
+#include "base/compiler.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The open segment of one heap; all zero at first.
+struct record_writer {
+    unsigned char *segment; // [owner] mapped slot; NULL: none
+    uint32_t used;          // [owner] bytes of records in it
+    uint32_t thread;        // [owner] of the last record
+    uint32_t file;  // [owner] number of the file that the segment is in: forks make new ones
+    uint64_t time;  // [owner] of the last record
+    uint64_t block; // [owner] in the last record
+};
+
+struct record {
+    uint8_t op; // enum trace_op
+    uint32_t thread;
+    uint64_t time;
+    size_t bytes;
+    unsigned alignment_shift;
+    const void *block;
+    uint64_t duration;     // REALLOC
+    const void *new_block; // REALLOC
+};
+
+extern HIDDEN _Atomic(bool) g_record_is_on;
+
+static inline bool record_is_on(void)
+{
+    return UNLIKELY(atomic_load_explicit(&g_record_is_on, memory_order_relaxed));
+}
+
+// Makes the file; when it cannot be made, recording stays off.
+void record_start(const char *pattern);
+// In the child of a fork: a file of its own.
+void record_postfork_child(const char *pattern);
+// A number for a thread that makes its first record.
+uint32_t record_new_thread(void);
+// Owner of the writer.
+NOINLINE COLD void record_write(struct record_writer *writer, const struct record *record);
+
+#endif

@@ -29,7 +29,7 @@ FLOORS   := base pages trace heap thread api
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
 OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o)
-SRC_CLI  := $(wildcard src/cli/*.c)
+SRC_CLI  := $(wildcard src/cli/*.c src/cli/*/*.c)
 OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
 
 all: libmyalloc.so $(if $(SRC_CLI),myalloc)

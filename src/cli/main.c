@@ -5,8 +5,8 @@
  * Invariants: MAIN-1  data goes to stdout (or -o FILE), talk to stderr.
  *             MAIN-2  exit codes are those of tool.h; `run` passes on the code of its program.
  */
-#include "cli/commands.h"
-#include "cli/procfs.h"
+#include "cli/commands/commands.h"
+#include "cli/procfs/procfs.h"
 #include "cli/tool.h"
 
 #include <limits.h>

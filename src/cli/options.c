@@ -9,7 +9,7 @@
 #include "cli/options.h"
 
 #include "cli/tool.h"
-#include "cli/units.h"
+#include "cli/render/units.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -2,7 +2,7 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include "cli/text.h"
+#include "cli/render/text.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,8 @@
 victim=$myalloc
 if [ -z "$NO_ASAN" ]; then
     victim=$tmp/myalloc-asan
-    build -Isrc -g -fsanitize=address,undefined -fno-sanitize-recover=all -o "$victim" src/cli/*.c
+    build -Isrc -g -fsanitize=address,undefined -fno-sanitize-recover=all -o "$victim" \
+        src/cli/*.c src/cli/*/*.c
 fi
 export ASAN_OPTIONS=detect_leaks=0:exitcode=99
 # survives NAME CMD...: exit 0 or 1, anything else is a crash or a finding of the sanitizer.
@@ -76,5 +77,5 @@ survives 'a path that is no text' MYALLOC_PROC_ROOT="$tmp/tree" timeout 10 "$vic
 check 'a path that is no text, picture' "$(grep -c '??&lt;&amp;' "$tmp/path.svg")" -gt 0
 cp "$here/tree/proc/4242/smaps" "$tmp/tree/proc/4242/smaps"
 build -Isrc -I$here -O2 -o "$tmp/torn_events" $here/torn_events.c $here/page_fill.c \
-    src/cli/live_page.c src/cli/procfs.c src/cli/text.c src/cli/tool.c
+    src/cli/procfs/live_page.c src/cli/procfs/procfs.c src/cli/render/text.c src/cli/tool.c
 code torn-events 0 "$tmp/torn_events" "$tmp/torn"

@@ -5,7 +5,7 @@
  * Invariants: TORN-1  event n tells n * 4096 bytes and n ns: an entry that was read while it was
  *                     rewritten would break that, and must have been left out.
  */
-#include "cli/live_page.h"
+#include "cli/procfs/live_page.h"
 #include "page_fill.h"
 
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  *
  * The input is a list of patches: three bytes of place, one of length, the bytes.
  */
-#include "cli/live_page.h"
+#include "cli/procfs/live_page.h"
 
 #include "fuzz/fuzz.h"
 #include "page_fill.h"

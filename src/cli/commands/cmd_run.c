@@ -1,0 +1,88 @@
+/* cmd_run.c - `myalloc run CMD`: the program under the library, and a summary after its end.
+ *
+ * Owns:       nothing.
+ * Threads:    one.
+ * Invariants: RUN-1  stdin and stdout belong to the program: the summary goes to stderr or -o
+ *                    FILE.
+ *             RUN-2  exit code and fatal signal of the program become ours (launch_end_as).
+ */
+#include "cli/commands/commands.h"
+
+#include "cli/commands/launch.h"
+#include "cli/commands/left_pages.h"
+#include "cli/commands/summary.h"
+#include "cli/tool.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Run once more without the library: its output is dropped, since it was seen already, and a stdin
+ * that is a file is read again from where the first run began. */
+static void run_without(struct launch *launch, off_t stdin_at, struct outcome *outcome)
+{
+    if (stdin_at >= 0) {
+        lseek(STDIN_FILENO, stdin_at, SEEK_SET);
+    }
+    launch->library = NULL;
+    launch->series = NULL;
+    launch->is_muted = true;
+    launch_run(launch, outcome);
+    if (WIFSIGNALED(outcome->status)) {
+        tool_warn("without the library, it was killed by signal %d", WTERMSIG(outcome->status));
+    }
+}
+
+static void report(const struct options *options, const char *name, const struct outcome *ours,
+                   const struct outcome *theirs)
+{
+    struct text out = {0};
+    if (option_is_given(options, OPTION_JSON)) {
+        summary_put_json(&out, name, ours, theirs);
+    } else {
+        summary_put(&out, name, ours, options);
+        if (theirs != NULL) {
+            text_put_char(&out, '\n');
+            summary_put_comparison(&out, ours, theirs, options->is_coloured);
+        }
+    }
+    text_write(&out, option_is_given(options, OPTION_OUTPUT) ? options->out : stderr); // RUN-1
+    text_free(&out);
+}
+
+int cmd_run(const struct options *options, char **words)
+{
+    struct text library = {0};
+    launch_refuse_obstacles(words[0]);
+    launch_find_library(&library);
+    struct series series;
+    series_init(&series);
+    const char *const timeline = options->values[OPTION_TIMELINE];
+    struct launch launch = {
+        .words = words,
+        .library = text_string(&library),
+        .not_ours = text_string(&library),
+        .limit_bytes = options->limit_bytes,
+        .series = timeline != NULL ? &series : NULL,
+    };
+    const bool compares = option_is_given(options, OPTION_COMPARE);
+    const off_t stdin_at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+    struct outcome ours;
+    struct outcome theirs = {0};
+    launch_run(&launch, &ours);
+    if (ours.error != 0) {
+        launch_die_not_started(words[0], ours.error);
+    }
+    if (compares) {
+        run_without(&launch, stdin_at, &theirs);
+    }
+    report(options, words[0], &ours, compares ? &theirs : NULL);
+    if (timeline != NULL) {
+        series_write_chart(&series, words[0], timeline);
+    }
+    left_pages_sweep();
+    series_free(&series);
+    free(ours.page);
+    text_free(&library);
+    return launch_end_as(&ours);
+}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # check_style.sh FILE... - the rules of style that no formatter knows: lines of 100 columns,
-# functions of 70 lines, files of 600 lines, `#if` only in src/base, one word for one thing, nothing
-# left to do.
+# functions of 70 lines, files of 600 lines, `#if` only in src/base, no word that has been replaced,
+# nothing left to do.
 set -u
 [ $# -gt 0 ] || { echo "check_style.sh: no files" && exit 1; }
 
@@ -19,8 +19,8 @@ LC_ALL=C awk '
         fail("#if outside src/base")
     }
     /^ *# *if 0/ { fail("#if 0") }
-    in_src() && tolower($0) ~ /(^|[^a-z])(superblock|freelist|tcache)s?([^a-z]|$)/ {
-        fail("a second word for a thing that has one")
+    in_src() && tolower($0) ~ /(^|[^a-z])granules?([^a-z]|$)/ {
+        fail("an old word for a chunk")
     }
     /^{$/ { opened = FNR }
     /^}/ && opened > 0 {

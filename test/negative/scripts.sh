@@ -112,6 +112,6 @@ refused "style: 601 lines in a file fail" styled "$(seq 601)"
 refused "style: #if outside src/base fails" styled '#if CONFIG'
 refused "style: #if 0 fails" styled '#if 0' src/base/styled.c
 refused "style: work left to do fails" styled "// TO""DO: later"
-refused "style: a second word for a thing fails" styled '// the superblock'
+refused "style: a word that was replaced fails" styled '// the granule'
 refused "style: no files fail" scripts/check_style.sh
 finish

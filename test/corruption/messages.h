@@ -1,4 +1,4 @@
-/* messages.h - every text with which the library ends a program: the contract of base/die.c. */
+/* messages.h - every text with which the library ends a program: the contract of base/fatal.c. */
 #ifndef TEST_CORRUPTION_MESSAGES_H
 #define TEST_CORRUPTION_MESSAGES_H
 

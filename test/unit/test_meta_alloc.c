@@ -1,4 +1,4 @@
-/* test_meta.c - memory for our own structures. */
+/* test_meta_alloc.c - memory for our own structures. */
 #include "base/meta_alloc.h"
 
 #include <criterion/criterion.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Structures rely on zero as their first state, and on lines of their own. */
-Test(meta, pieces_are_zero_aligned_and_apart)
+Test(meta_alloc, pieces_are_zero_aligned_and_apart)
 {
     enum { COUNT = 1000 };
     static char *pieces[COUNT];

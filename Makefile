@@ -21,14 +21,14 @@ CFLAGS_LIB = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fsemantic-interpo
         -gdwarf-4 $(DENSE) -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
 # One code and one data segment, and no relro: each would cost every process a system call.
 LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
-        -Wl,--hash-style=gnu,--as-needed,--gc-sections -Wl,--version-script=src/api/libmyalloc.map \
-        -Wl,-T,src/api/libmyalloc.ld $(LDFLAGS_EXTRA)
+        -Wl,--hash-style=gnu,--as-needed,--gc-sections -Wl,--version-script=src/front/libmyalloc.map \
+        -Wl,-T,src/front/libmyalloc.ld $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
-FLOORS   := base pages trace heap thread api
+FLOORS   := base pages core pool hardened sampling trace inspect front
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
-OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o)
+OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o) $(B)/front/vfork_x86_64.o
 SRC_CLI  := $(wildcard src/cli/*.c src/cli/*/*.c)
 OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
 
@@ -39,17 +39,16 @@ libmyalloc.so: $(B)/libmyalloc.so
 myalloc: $(B)/myalloc
 	@cp -f $< $@.tmp && mv -f $@.tmp $@
 
-$(B)/libmyalloc.so: $(OBJ_LIB) src/api/libmyalloc.map src/api/libmyalloc.ld
+$(B)/libmyalloc.so: $(OBJ_LIB) src/front/libmyalloc.map src/front/libmyalloc.ld
 	$(CC) $(VARIANT) $(CFLAGS_EXTRA) $(LDFLAGS_LIB) -o $@ $(OBJ_LIB)
 $(B)/myalloc: $(OBJ_CLI)
 	$(CC) $(VARIANT) -o $@ $(OBJ_CLI) $(LDFLAGS_EXTRA)
 
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
-SMALL := $(wildcard src/base/*.c src/pages/*.c src/trace/*.c) \
-        $(addprefix src/heap/,orphan.c census.c view.c pool.c mail.c transfer.c large.c partial.c heap_check.c watch.c tray.c basin.c walk.c young.c settle.c thin.c) \
-        $(addprefix src/thread/,start.c thread.c emergency.c block.c) \
-        $(addprefix src/api/,report.c recorder.c statistics.c fork.c shadow.c extensions.c pools.c files.c)
+SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect)) \
+        $(addprefix src/core/,emergency.c large.c thin.c) \
+        $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c pools.c files.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
 
@@ -62,9 +61,12 @@ $(B)/cli/%.o: src/cli/%.c
 $(B)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_LIB) -MMD -MP -c -o $@ $<
+$(B)/%.o: src/%.S
+	@mkdir -p $(@D)
+	$(CC) -fPIC -Isrc $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
 
 define floor_archive
-$(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/api/interpose.c,$(wildcard src/$(1)/*.c)))
+$(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/front/interpose.c,$(wildcard src/$(1)/*.c)))
 	@rm -f $$@ && ar rcs $$@ $$^
 endef
 $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))

@@ -19,7 +19,7 @@ const char *myalloc_version(void);
 /* What the heap is doing; bytes unless the name says otherwise. */
 struct myalloc_stats {
     size_t live;         /* in the program's hands, as malloc_usable_size counts */
-    size_t cached;       /* free blocks at hand in bins, magazines and transfer pools */
+    size_t cached;       /* free blocks at hand in magazines, of CPUs and of all */
     size_t free_dirty;   /* free spans that are perhaps resident */
     size_t free_clean;   /* free spans that were given back to the kernel, or never touched */
     size_t brk;          /* of the program break */
@@ -39,9 +39,9 @@ struct myalloc_stats {
  * Walks the tables of the heap: microseconds per MiB of heap, not for hot paths. */
 int myalloc_stats(struct myalloc_stats *stats, size_t size);
 
-/* Gives everything free that can be reached back to the kernel: this thread's caches, the heaps of
- * dead threads, free spans, single free pages, the end of the break. Returns 1 when something was
- * given back, else 0; the same as malloc_trim(0). */
+/* Gives everything free that can be reached back to the kernel: the caches of all CPUs (of this
+ * CPU or thread alone where the kernel does not help), free spans, single free pages, the end of
+ * the break. Returns 1 when something was given back, else 0; the same as malloc_trim(0). */
 int myalloc_purge(void);
 
 /* 1 when ptr is the start of a block in use of this library, as far as can be known, else 0.

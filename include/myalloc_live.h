@@ -30,9 +30,9 @@
 #include <stdint.h>
 
 #define MYALLOC_LIVE_MAGIC       0x6576696c6c61796dULL // "myallive" in memory order
-#define MYALLOC_LIVE_VERSION     1
+#define MYALLOC_LIVE_VERSION     2
 #define MYALLOC_LIVE_CLASSES_MAX 128
-#define MYALLOC_LIVE_HEAPS_MAX   256
+#define MYALLOC_LIVE_SLOTS_MAX   256
 #define MYALLOC_LIVE_REGIONS_MAX 256
 #define MYALLOC_LIVE_EVENTS_MAX  1024  // a power of two: the slot is the number modulo this
 #define MYALLOC_LIVE_CHUNKS_MAX  65536 // 1 GiB of heap at 16 KiB; coarser by chunks.shift above
@@ -61,10 +61,10 @@ struct myalloc_live_header {
     _Atomic uint64_t spare_words[8];       // [atomic] 0
 };
 
-/* Bytes and counts of the whole process.  Threads keep blocks at hand and tell about them when they
- * refill or return a list, so live and malloc/free counts are approximate: off by what lies in the
- * bins of the threads, and as old as counted_ns says: a process that sleeps counts nothing.  Calls
- * of the system are exact. */
+/* Bytes and counts of the whole process.  Blocks are counted by a look at all slabs and slots from
+ * time to time, while others allocate and free, so live and malloc/free counts are approximate, and
+ * as old as counted_ns says: a process that sleeps counts nothing.  Calls of the system are exact.
+ */
 struct myalloc_live_counters {
     _Atomic uint64_t live_bytes;           // [atomic] in blocks the program holds (block sizes)
     _Atomic uint64_t live_peak_bytes;      // [atomic] the most that live_bytes has been
@@ -91,7 +91,7 @@ struct myalloc_live_counters {
     _Atomic uint64_t reallocs;             // [atomic] those of blocks above the small classes
     _Atomic uint64_t reallocs_in_place;    // [atomic] those of them that did not move
     _Atomic uint64_t regions_dropped;      // [atomic] regions that did not fit into regions[]
-    _Atomic uint64_t heaps_dropped;        // [atomic] heaps that did not fit into heaps[]
+    _Atomic uint64_t slots_dropped;        // [atomic] slots that did not fit into slots[]
     _Atomic uint64_t counted_ns;           // [atomic] CLOCK_BOOTTIME of the last count of blocks
     _Atomic uint64_t spare_words[5];       // [atomic] 0
 };
@@ -103,24 +103,19 @@ struct myalloc_live_class {
     uint32_t block_bytes;         // [const]  never 0
     uint32_t tier;                // [const]  enum myalloc_live_tier
     _Atomic uint64_t slabs;       // [atomic] slabs of the class now
-    _Atomic uint64_t live_blocks; // [atomic] blocks in threads' hands, approximate
+    _Atomic uint64_t live_blocks; // [atomic] blocks the program holds, approximate
     _Atomic uint64_t mallocs;     // [atomic] blocks handed out so far, approximate
 };
 
-enum myalloc_live_heap_state {
-    MYALLOC_LIVE_HEAP_UNUSED = 0,
-    MYALLOC_LIVE_HEAP_OWNED = 1,
-    MYALLOC_LIVE_HEAP_ORPHAN = 2, // its thread ended; waits for another one
-};
-
-/* One heap; any entry may be unused. */
-struct myalloc_live_heap {
-    _Atomic uint32_t state;        // [atomic] enum myalloc_live_heap_state
-    _Atomic uint32_t thread_id;    // [atomic] gettid() of the owner
-    _Atomic uint64_t slabs;        // [atomic] slabs it owns
-    _Atomic uint64_t mallocs;      // [atomic] blocks it took from slabs, approximate
-    _Atomic uint64_t frees;        // [atomic] blocks that came back to its slabs, approximate
-    _Atomic uint64_t remote_frees; // [atomic] those of them that other threads gave back
+/* One slot: the caches of a CPU, or of a thread where the kernel restarts no sequences. Any entry
+ * may be unused. */
+struct myalloc_live_slot {
+    _Atomic uint32_t is_used;       // [atomic] 0 or 1
+    _Atomic uint32_t number;        // [atomic] of the slot: of a CPU, a concurrency id, or a thread
+    _Atomic uint64_t cached_blocks; // [atomic] free blocks in its magazines
+    _Atomic uint64_t cached_bytes;  // [atomic] their bytes
+    _Atomic uint64_t mallocs;       // [atomic] blocks that it gave out
+    _Atomic uint64_t spare_word;    // [atomic] 0
 };
 
 enum myalloc_live_region_kind {
@@ -151,10 +146,10 @@ enum myalloc_live_event_kind {
 
 /* One call of the system.  Writer: n = fetch_add(event_count, 1) + 1; in slot (n - 1) % EVENTS_MAX
  * store `begun` = n, then (release fence) the fields, then `done` = n (release).  Reader: copies
- * the ring twice, one after the other; an entry counts only if both copies are alike and done ==
- * begun
- * == the number that belongs into this slot.  One copy is not enough: the kernel copies in any
- * order, so a copy made while the entry is rewritten may show old numbers around new fields. */
+ * the ring twice, one after the other; an entry counts only if both copies are alike and both
+ * `done` and `begun` are the number that belongs into this slot.  One copy is not enough: the
+ * kernel copies in any order, so a copy made while the entry is rewritten may show old numbers
+ * around new fields. */
 struct myalloc_live_event {
     _Atomic uint64_t done;      // [atomic] number of the event, from 1
     _Atomic uint64_t time_ns;   // [atomic] CLOCK_BOOTTIME
@@ -191,19 +186,19 @@ struct myalloc_live {
     struct myalloc_live_header header;
     struct myalloc_live_counters counters;
     struct myalloc_live_class classes[MYALLOC_LIVE_CLASSES_MAX];
-    struct myalloc_live_heap heaps[MYALLOC_LIVE_HEAPS_MAX];
+    struct myalloc_live_slot slots[MYALLOC_LIVE_SLOTS_MAX];
     struct myalloc_live_region regions[MYALLOC_LIVE_REGIONS_MAX];
     _Atomic uint64_t event_count; // [atomic] events so far
     struct myalloc_live_event events[MYALLOC_LIVE_EVENTS_MAX];
     struct myalloc_live_chunks chunks;
 };
 
-static_assert(sizeof(struct myalloc_live_header) == 256, "layout of version 1");
-static_assert(sizeof(struct myalloc_live_counters) == 256, "layout of version 1");
-static_assert(sizeof(struct myalloc_live_class) == 32, "layout of version 1");
-static_assert(sizeof(struct myalloc_live_heap) == 40, "layout of version 1");
-static_assert(sizeof(struct myalloc_live_region) == 24, "layout of version 1");
-static_assert(sizeof(struct myalloc_live_event) == 48, "layout of version 1");
+static_assert(sizeof(struct myalloc_live_header) == 256, "layout of version 2");
+static_assert(sizeof(struct myalloc_live_counters) == 256, "layout of version 2");
+static_assert(sizeof(struct myalloc_live_class) == 32, "layout of version 2");
+static_assert(sizeof(struct myalloc_live_slot) == 40, "layout of version 2");
+static_assert(sizeof(struct myalloc_live_region) == 24, "layout of version 2");
+static_assert(sizeof(struct myalloc_live_event) == 48, "layout of version 2");
 static_assert(sizeof(struct myalloc_live_chunks) == 32 + MYALLOC_LIVE_CHUNKS_MAX, "version 1");
 
 #endif

@@ -1,6 +1,6 @@
 #!/bin/bash
 # check_exports.sh [LIBRARY] [GOLDEN] - the library exports exactly the names of the golden list (a
-# line may be a glob), under no version node, needs libc only, and has at most 64 KiB of code.
+# line may be a glob), under no version node, needs libc only, and has no more code than it had.
 set -u
 library=${1:-./libmyalloc.so}
 golden=${2:-test/golden/exports.txt}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # check_seldom.sh [LIBRARY] - that ordinary processes run nothing of seldom_text, whose pages would
-# come with it (src/api/libmyalloc.ld): in a copy of the library all code there becomes a trap, and
-# programs that allocate, fork, thread and die run under the copy.
+# come with it (src/front/libmyalloc.ld): in a copy of the library all code there becomes a trap,
+# and programs that allocate, fork, thread and die run under the copy.
 set -u
 library=${1:-./libmyalloc.so}
 work=$(mktemp -d)

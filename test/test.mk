@@ -27,7 +27,7 @@ SUPPORT  := $(wildcard test/support/*.c)
 HEADERS  := $(wildcard test/support/*.h test/corruption/*.h)
 programs  = $(patsubst test/%.c,$(T)/%,$(wildcard test/$(1)/*.c))
 scripts   = $(wildcard test/$(1)/*.sh)
-PROGRAMS := $(foreach d,api corruption hazards injection negative stress,$(call programs,$d))
+PROGRAMS := $(foreach d,api corruption hazards injection negative sequences stress,$(call programs,$d))
 VICTIMS  := $(call programs,hazards/programs)
 PLUGINS  := $(patsubst test/%.c,$(T)/%.so,$(wildcard test/hazards/plugins/*.c) test/preload/probe.c)
 UNITS    := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
@@ -77,7 +77,7 @@ suite-bench:
 	$(call SUITE,LIMIT=600) test/bench/smoke.sh
 suite-compat:
 	$(call SUITE,LIMIT=600) test/compat/everywhere.sh
-suite-api suite-corruption suite-hazards suite-stress:
+suite-api suite-corruption suite-hazards suite-sequences suite-stress:
 	$(SUITE) $(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%))
 suite-soak:
 	$(call SUITE,TEST_SECONDS=$(or $(TEST_SECONDS),110)) $(SOAK)
@@ -102,9 +102,11 @@ prepare-unit: $(UNITS)
 # The groups: what is made before, and which suites then run, one after the other. The glibc group
 # checks the checks: what they demand of the library, glibc does.
 PRELOADED   := api corruption hazards stress
-SUITES_main     := static negative $(PRELOADED) soak preload report cli misuse compat bench
+SUITES_main     := static negative $(PRELOADED) sequences soak preload report cli misuse compat bench
 SUITES_debug    := unit injection
 SUITES_brk-off  := $(PRELOADED)
+SUITES_no-rseq  := $(PRELOADED) soak
+SUITES_by-cpu   := $(PRELOADED)
 SUITES_tiny     := api corruption stress
 SUITES_page16k  := $(PRELOADED)
 SUITES_page64k  := $(PRELOADED)
@@ -115,21 +117,26 @@ SUITES_ubsan    := archive
 SUITES_tsan     := archive
 SUITES_fuzz     := fuzz
 SUITES_valgrind := valgrind
-SUITES_glibc    := $(PRELOADED) preload
-ALL_GROUPS      := main debug harden brk-off tiny page16k page64k clang asan ubsan tsan fuzz model
+SUITES_glibc    := $(PRELOADED) sequences preload
+ALL_GROUPS      := main debug harden brk-off no-rseq by-cpu tiny page16k page64k clang asan ubsan \
+        tsan fuzz model
 
 DIR_main     := build
 DIR_brk-off  := build
 DIR_harden   := build
+DIR_no-rseq  := build
+DIR_by-cpu   := build
 DIR_glibc    := build
 DIR_valgrind := build-debug
 CC_clang     := clang
 CC_fuzz      := clang
 CONF_brk-off := MYALLOC_CONF=brk:0
+CONF_no-rseq := GLIBC_TUNABLES=glibc.pthread.rseq=0
+CONF_by-cpu  := MYALLOC_CONF=cpu_cache:cpu
 CONF_harden  := MYALLOC_CONF=harden:1 TEST_EXCEPT=test/support/harden.except
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
-prepared = $(if $(filter $(PRELOADED) injection,$(1)),preload) \
+prepared = $(if $(filter $(PRELOADED) injection sequences,$(1)),preload) \
         $(filter unit archive fuzz model soak cli misuse compat bench,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 

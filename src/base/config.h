@@ -14,6 +14,24 @@
 #define MYALLOC_FORCE_PAGE 0 // bytes: pretend that the system has pages of this size; 0: ask it
 #endif
 
+// Sanitizers and valgrind see no restartable sequence: their builds do without.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define CONFIG_RSEQ 0
+#endif
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#undef CONFIG_RSEQ
+#define CONFIG_RSEQ 0
+#endif
+#endif
+#ifndef CONFIG_RSEQ
+#define CONFIG_RSEQ 1 // 0: every thread has a slot of its own
+#endif
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27 // of getauxval(); glibc 2.36 has no name for it
+#endif
+
 #define MYALLOC_VERSION "0.1.0"
 
 #define BLOCK_ALIGN_BYTES 16 // max_align_t, and what SSE code expects of malloc
@@ -23,13 +41,13 @@
 #define CHUNK_SHIFT 14
 #define CHUNK_BYTES (1UL << CHUNK_SHIFT)
 
-#define SMALL_BYTES_MAX       1024UL  // last small class: blocks linked through themselves
-#define MEDIUM_BYTES_MAX      32768UL // last medium class: masks and magazines
+#define SMALL_BYTES_MAX       1024UL  // last small class: served by the fast path
+#define MEDIUM_BYTES_MAX      32768UL // last medium class
 #define SMALL_CLASSES         32      // 16-byte grid to 128, then 8 per doubling
 #define MEDIUM_CLASSES        29      // 8 per doubling to 4 KiB, then 4608, then 4
 #define PAGE_AND_HEADER_BYTES 4608U // what databases and buffers ask for: 5120 would waste a sixth
 #define CLASSES               (SMALL_CLASSES + MEDIUM_CLASSES)
-#define MEDIUM_BLOCKS_MAX     64 // one bit each in a 64-bit mask
+#define MEDIUM_BLOCKS_MAX     64
 #define SMALL_BLOCKS_MAX      (CHUNK_BYTES / BLOCK_ALIGN_BYTES)
 
 // Carving step: memory that no block needs yet stays untouched.
@@ -62,15 +80,6 @@
 #define HUGE_CACHE_BYTES_MAX (128UL * 1024 * 1024)
 #define HUGE_BUCKETS_SHIFT   9
 
-// Blocks of other threads: a foreign list of this many blocks or bytes becomes a batch.
-#define FOREIGN_BLOCKS_MAX (CONFIG_TINY ? 3 : 64)
-#define FOREIGN_BYTES_MAX  (16UL * 1024)
-#define TRANSFER_BATCHES   (CONFIG_TINY ? 2 : 16)
-
-// Magazines of medium blocks.
-#define MAGAZINE_BLOCKS_MIN 2
-#define MAGAZINE_BLOCKS_MAX 16
-
 #define CACHE_LINE_BYTES 64
 
 static_assert(sizeof(void *) == 8, "64-bit systems only");
@@ -78,7 +87,6 @@ static_assert(CONFIG_DEBUG == 0 || CONFIG_DEBUG == 1, "a switch");
 static_assert(CONFIG_TINY == 0 || CONFIG_TINY == 1, "a switch");
 static_assert((MYALLOC_FORCE_PAGE & (MYALLOC_FORCE_PAGE - 1)) == 0, "a power of two");
 static_assert(MYALLOC_FORCE_PAGE <= 65536, "the largest page that Linux has");
-static_assert(SMALL_BLOCKS_MAX <= 1024, "remote bitmaps hold 1024 bits");
 static_assert(MEDIUM_BYTES_MAX % CHUNK_BYTES == 0, "large blocks begin at whole chunks");
 static_assert(GROW_BYTES_MIN % CHUNK_BYTES == 0, "growth in chunks");
 

@@ -25,7 +25,7 @@ static _Thread_local struct {
     uint32_t held_ranks; // debug: bit r set while a lock of rank r is held
 } t_lock;
 
-// The calling thread in 31 bits, never 0: thread pointers lie at least 64 bytes apart. In the word
+// The calling thread in 31 bits, never 0: thread pointers lie at least 128 bytes apart. In the word
 // itself, so that a signal handler sees at every instant whose the lock is.
 static uint32_t self_word(void)
 {

@@ -16,12 +16,11 @@
 
 enum lock_rank {
     LOCK_NONE,
-    LOCK_START,     // first use: start_once(), the key of thread exits
-    LOCK_ORPHAN,    // the list of parked heaps
-    LOCK_MAIL,      // one per heap: blocks coming home to its slabs
-    LOCK_POOL,      // slabs without an owner
-    LOCK_TRANSFER,  // one per small class: batches between threads
-    LOCK_MEDIUM,    // one per medium class: its slabs
+    LOCK_START,     // first use: start_once()
+    LOCK_WRITER,    // one of the writers of a trace
+    LOCK_SLOTS,     // which slots are open; nobody is in them while it keeps out
+    LOCK_DEPOT,     // one per size class: its magazines and slabs
+    LOCK_STOCK,     // one per CPU: what it has at hand in hardened mode
     LOCK_GUARD,     // the records of sampled blocks, of guard:N
     LOCK_RACK,      // one per class: its slots, in hardened mode
     LOCK_BASINS,    // the list of the pools of include/myalloc.h

@@ -35,6 +35,9 @@
         guard, 0, 0, 1UL << 32,                                                                    \
         "one in so many blocks of up to a page lies between guard pages, say 100000, see below; "  \
         "0: none")                                                                                 \
+    WORD(cpu_cache, 0, "auto|id|cpu|thread",                                                       \
+         "whose the caches are: concurrency ids (Linux 6.3), CPUs, or threads, without "           \
+         "restartable sequences; auto: the first that is there")                                   \
     WORD(foreign, 0, "ignore|forward|abort",                                                       \
          "free of a pointer that is not ours: leak it with one warning, hand it to libc, or die")  \
     WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")                    \

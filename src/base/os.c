@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,14 +189,27 @@ void *os_map_at(void *address, size_t bytes)
     return at;
 }
 
-void *os_hole_address(unsigned place)
+// The random number with this number. The stack canary is made of the same bytes: nobody can tell
+// them from what they gave here.
+static uint64_t random_number(uint64_t number)
 {
-    uint64_t random = 0;
+    uint64_t random[2] = {0, 0};
     const void *seed = (const void *)getauxval(AT_RANDOM); // NOLINT: the kernel's pointer
     if (seed != NULL) {
-        memcpy(&random, seed, sizeof random);
+        memcpy(random, seed, sizeof random);
     }
-    // 20 random bits in steps of 2 MiB: 2 TiB.
+    uint64_t x = random[0] ^ (random[1] + number * 0x9e3779b97f4a7c15ULL);
+    for (int i = 0; i < 3; i++) {
+        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL + random[1];
+        x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL + random[0];
+    }
+    return x ^ (x >> 31);
+}
+
+void *os_hole_address(unsigned place)
+{
+    // 20 random bits in steps of 2 MiB: 2 TiB; others for each place.
+    uint64_t random = random_number(UINT64_MAX - place);
     uintptr_t address = HOLE_ADDRESS + place * HOLE_STEP + ((random & 0xfffff) << 21);
     return (void *)address; // NOLINT: we choose the address
 }
@@ -264,18 +278,7 @@ bool os_mark_hidden(void *start, size_t bytes, bool is_hidden)
 uint64_t os_random(void)
 {
     static _Atomic(uint64_t) g_calls;
-    uint64_t random[2] = {0, 0};
-    const void *seed = (const void *)getauxval(AT_RANDOM); // NOLINT: the kernel's pointer
-    if (seed != NULL) {
-        memcpy(random, seed, sizeof random);
-    }
-    uint64_t calls = atomic_fetch_add_explicit(&g_calls, 1, memory_order_relaxed) + 1;
-    uint64_t x = random[0] ^ (random[1] + calls * 0x9e3779b97f4a7c15ULL);
-    for (int i = 0; i < 3; i++) { // so that nobody can tell the seed from what it gave
-        x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL + random[1];
-        x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL + random[0];
-    }
-    return x ^ (x >> 31);
+    return random_number(atomic_fetch_add_explicit(&g_calls, 1, memory_order_relaxed) + 1);
 }
 
 void os_huge_pages(void *start, size_t bytes)
@@ -540,6 +543,20 @@ uint32_t os_thread_id(void)
 uint32_t os_user_id(void)
 {
     return (uint32_t)os_call(SYS_geteuid, 0, 0, 0, 0);
+}
+
+// ---- restartable sequences ----
+
+bool os_restart_sequences(void)
+{
+    static _Atomic(bool) g_registered;
+    if (!atomic_load_explicit(&g_registered, memory_order_relaxed)) {
+        if (os_call(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0) != 0) {
+            return false;
+        }
+        atomic_store_explicit(&g_registered, true, memory_order_relaxed);
+    }
+    return os_call(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0) == 0;
 }
 
 // ---- limits and environment ----

@@ -93,6 +93,10 @@ int os_sync(void *start, size_t bytes);                    // the errno, 0 for d
 bool os_remove(void *start, size_t bytes); // frees the disk behind a shared mapping of a file
 void os_unlink(const char *path);
 
+// Sends every thread of the process that is inside of a restartable sequence to its abort address.
+// False: the kernel cannot, or may not. Only on explicit requests: a sandbox may kill for it.
+bool os_restart_sequences(void);
+
 uint64_t os_boot_ns(void); // since boot, sleep included: comparable between processes
 uint64_t os_seconds(void); // since 1970
 uint32_t os_process_id(void);

@@ -31,7 +31,7 @@ static const struct {
     [OPTION_OUTPUT] = {"output", 'o', "FILE", "write the data to FILE"},
     [OPTION_COLOUR] = {"color", 0, "WHEN", "auto, always or never"},
     [OPTION_EXPLAIN] = {"explain", 'e', NULL, "say in a sentence what each region is"},
-    [OPTION_STATS] = {"stats", 's', NULL, "also print size classes and heaps"},
+    [OPTION_STATS] = {"stats", 's', NULL, "also print size classes and caches"},
     [OPTION_TIMELINE] = {"timeline", 't', "FILE",
                          "write memory against time to FILE (.html, .svg)"},
     [OPTION_LIMIT] = {"limit", 'l', "SIZE", "give CMD at most SIZE of data (RLIMIT_DATA)"},

@@ -89,10 +89,17 @@ void page_heap_give_late(size_t index, size_t length)
     }
 }
 
-void page_heap_tick(void)
+bool page_heap_tick(void)
 {
-    if (purge_tick()) {
+    bool is_over = purge_tick();
+    if (is_over) {
         huge_age();
         page_heap_give_waiting();
     }
+    return is_over;
+}
+
+bool page_heap_keeps_much(void)
+{
+    return purge_keeps_much();
 }

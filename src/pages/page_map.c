@@ -1,6 +1,6 @@
 /* page_map.c - the tables of the region: three areas that grow upwards as the heap does.
  *
- * Owns:       the areas of the entries, the remotes and the dirty bits.
+ * Owns:       the areas of the entries, the bins and the dirty bits.
  * Threads:    page_map_start by start_once(); page_map_open under LOCK_PAGE_HEAP; readers any.
  * Locks:      takes none; live_add() below takes LOCK_LIVE.
  * Invariants: MAP-1  chunks <= opened.
@@ -20,7 +20,7 @@
 #define CHUNKS_MAX      (1UL << 31)    // indices are 32 bits wide
 #define WHOLE_CHUNKS    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
 
-enum { AREA_ENTRIES, AREA_REMOTES, AREA_DIRTY, AREAS };
+enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREAS };
 
 struct page_map g_page_map;
 
@@ -35,8 +35,8 @@ static size_t area_bytes(unsigned area, size_t chunks)
     switch (area) {
     case AREA_ENTRIES:
         return chunks * sizeof(struct chunk);
-    case AREA_REMOTES:
-        return chunks * sizeof(struct remote);
+    case AREA_BINS:
+        return align_up(chunks, 65536);
     default:
         return align_up(chunks / 8, 65536);
     }
@@ -82,7 +82,7 @@ bool page_map_start(uintptr_t base)
     }
     map->base = base;
     map->entries = (struct chunk *)(void *)g_areas[AREA_ENTRIES].start;
-    map->remotes = (struct remote *)(void *)g_areas[AREA_REMOTES].start;
+    map->bins = (uint8_t *)g_areas[AREA_BINS].start;
     map->dirty = (uint64_t *)(void *)g_areas[AREA_DIRTY].start;
     return true;
 }
@@ -127,17 +127,21 @@ static void purge_inside(uintptr_t start, uintptr_t end)
 void page_map_forget(size_t index, size_t length)
 {
     uintptr_t entries = (uintptr_t)page_map_entry(index);
-    uintptr_t remotes = (uintptr_t)page_map_remote(index);
     purge_inside(entries, entries + length * sizeof(struct chunk)); // MAP-2
-    purge_inside(remotes, remotes + length * sizeof(struct remote));
 }
 
 void page_map_mark_body(struct chunk *head, size_t length)
 {
     for (size_t i = 1; i < length; i++) {
-        chunk_set_owner(head + i, NULL);
         head[i].head_distance = (uint32_t)i;
-        head[i].class = head->class;
         chunk_set_state(head + i, CHUNK_BODY);
+    }
+}
+
+void page_map_set_bin(size_t index, size_t length, uint8_t bin)
+{
+    ASSERT(index != 0);
+    for (size_t i = index; i < index + length; i++) {
+        __atomic_store_n(&g_page_map.bins[i], bin, __ATOMIC_RELAXED);
     }
 }

@@ -331,3 +331,8 @@ bool purge_all(size_t pad_bytes)
     }
     return released;
 }
+
+bool purge_keeps_much(void)
+{
+    return g_purge.settings.enabled && span_dirty_bytes() > 2 * cautious_bytes();
+}

@@ -21,6 +21,9 @@ void purge_consider(size_t given_bytes);
 // over goes back. True when a window of a second or more has ended.
 bool purge_tick(void);
 
+// What is kept for another rise is more than twice what is kept anyway.
+bool purge_keeps_much(void);
+
 // malloc_trim: everything free goes back but `pad_bytes` at the end; true when something did.
 bool purge_all(size_t pad_bytes);
 

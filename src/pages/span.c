@@ -102,7 +102,6 @@ static void note_end(void)
 static void mark(size_t index, size_t length, enum chunk_state state)
 {
     for (size_t i = index; i < index + length; i++) {
-        chunk_set_owner(page_map_entry(i), NULL);
         page_map_entry(i)->head_distance = 0;
         chunk_set_state(page_map_entry(i), state);
     }

@@ -1,8 +1,8 @@
 /* record.c - the trace file: slots, segments, records.
  *
  * Owns:       the file; the descriptor is one of ours as long as it shows the same file.
- * Threads:    any, each with its own writer.
- * Locks:      LOCK_RECORD, a leaf, for a new slot.
+ * Threads:    any.
+ * Locks:      LOCK_WRITER, one per segment that is written; LOCK_RECORD, a leaf, for a new slot.
  * Invariants: RECORD-1  a slot is backed by the disk before it is mapped: a store never fails.
  *             RECORD-2  a record is there when its first byte is: that one is stored last.
  */
@@ -16,7 +16,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#define WRITERS 16U // threads with one number modulo this share one
+
 _Atomic(bool) g_record_is_on;
+
+// An open segment; all zero at first.
+struct writer {
+    struct lock lock;
+    unsigned char *segment; // [lock: LOCK_WRITER] mapped slot; NULL: none
+    uint32_t used;          // [lock: LOCK_WRITER] bytes of records in it
+    uint32_t thread;        // [lock: LOCK_WRITER] of the last record
+    uint32_t file;          // [lock: LOCK_WRITER] number of the segment's file: forks make new ones
+    uint64_t time;          // [lock: LOCK_WRITER] of the last record
+    uint64_t block;         // [lock: LOCK_WRITER] in the last record
+};
 
 static struct {
     struct lock lock;
@@ -27,7 +40,11 @@ static struct {
     uint32_t process; // whose file it is
     struct trace_file_header *header;
     _Atomic(uint32_t) threads;
-} g_record = {.lock = LOCK_INIT(LOCK_RECORD)};
+    struct writer writers[WRITERS];
+} g_record = {
+    .lock = LOCK_INIT(LOCK_RECORD),
+    .writers = {[0 ... WRITERS - 1] = {.lock = LOCK_INIT(LOCK_WRITER)}},
+};
 
 static void stop(void)
 {
@@ -88,6 +105,9 @@ void record_start(const char *pattern)
 void record_postfork_child(const char *pattern)
 {
     lock_init(&g_record.lock, LOCK_RECORD);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        lock_init(&g_record.writers[i].lock, LOCK_WRITER);
+    }
     if (!record_is_on()) {
         return;
     }
@@ -107,7 +127,7 @@ uint32_t record_new_thread(void)
 
 // ---- segments ----
 
-static unsigned char *records_of(const struct record_writer *writer)
+static unsigned char *records_of(const struct writer *writer)
 {
     return writer->segment + sizeof(struct trace_segment_header);
 }
@@ -120,7 +140,7 @@ static void show_time(uint64_t now)
     atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ns, now, memory_order_relaxed);
 }
 
-static void close_segment(struct record_writer *writer)
+static void close_segment(struct writer *writer)
 {
     struct trace_segment_header *header = (struct trace_segment_header *)(void *)writer->segment;
     show_time(writer->time);
@@ -130,7 +150,7 @@ static void close_segment(struct record_writer *writer)
     writer->segment = NULL;
 }
 
-static bool open_segment(struct record_writer *writer, const struct record *record)
+static bool open_segment(struct writer *writer, const struct record *record)
 {
     lock_acquire(&g_record.lock);
     writer->segment = slot_take_locked();
@@ -152,7 +172,7 @@ static bool open_segment(struct record_writer *writer, const struct record *reco
 }
 
 // A writer whose segment has room for two records, that is also for a change of the thread.
-static bool prepare(struct record_writer *writer, const struct record *record)
+static bool prepare(struct writer *writer, const struct record *record)
 {
     const size_t room = TRACE_SEGMENT_BYTES - sizeof(struct trace_segment_header);
     if (writer->segment != NULL && writer->file != g_record.file) { // the parent's
@@ -179,7 +199,7 @@ static void put(struct pen *pen, uint64_t value)
     *pen->at++ = (unsigned char)value;
 }
 
-static void put_block(struct pen *pen, struct record_writer *writer, const void *ptr)
+static void put_block(struct pen *pen, struct writer *writer, const void *ptr)
 {
     uint64_t block = (uintptr_t)ptr >> TRACE_BLOCK_SHIFT;
     int64_t step = (int64_t)(block - writer->block);
@@ -188,7 +208,7 @@ static void put_block(struct pen *pen, struct record_writer *writer, const void 
 }
 
 // A signal may have come between two clocks; then no time passed.
-static struct pen begin(struct record_writer *writer, uint64_t time)
+static struct pen begin(struct writer *writer, uint64_t time)
 {
     unsigned char *start = records_of(writer) + writer->used;
     struct pen pen = {start, start + 1};
@@ -198,14 +218,14 @@ static struct pen begin(struct record_writer *writer, uint64_t time)
     return pen;
 }
 
-static void finish(struct record_writer *writer, const struct pen *pen, uint8_t op)
+static void finish(struct writer *writer, const struct pen *pen, uint8_t op)
 {
     atomic_signal_fence(memory_order_seq_cst);
     *(volatile unsigned char *)pen->start = op; // RECORD-2
     writer->used += (uint32_t)(pen->at - pen->start);
 }
 
-void record_write(struct record_writer *writer, const struct record *record)
+static void write_locked(struct writer *writer, const struct record *record)
 {
     if (!prepare(writer, record)) {
         return;
@@ -230,4 +250,26 @@ void record_write(struct record_writer *writer, const struct record *record)
         writer->time += record->duration;
     }
     finish(writer, &pen, record->op);
+}
+
+void record_write(const struct record *record)
+{
+    struct writer *writer = &g_record.writers[record->thread % WRITERS];
+    lock_acquire(&writer->lock);
+    write_locked(writer, record);
+    lock_release(&writer->lock);
+}
+
+void record_prefork(void)
+{
+    for (unsigned i = 0; i < WRITERS; i++) {
+        lock_acquire_for_fork(&g_record.writers[i].lock);
+    }
+}
+
+void record_postfork_parent(void)
+{
+    for (unsigned i = 0; i < WRITERS; i++) {
+        lock_release_after_fork(&g_record.writers[i].lock);
+    }
 }

@@ -9,16 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The open segment of one heap; all zero at first.
-struct record_writer {
-    unsigned char *segment; // [owner] mapped slot; NULL: none
-    uint32_t used;          // [owner] bytes of records in it
-    uint32_t thread;        // [owner] of the last record
-    uint32_t file;  // [owner] number of the file that the segment is in: forks make new ones
-    uint64_t time;  // [owner] of the last record
-    uint64_t block; // [owner] in the last record
-};
-
 struct record {
     uint8_t op; // enum trace_op
     uint32_t thread;
@@ -43,7 +33,10 @@ void record_start(const char *pattern);
 void record_postfork_child(const char *pattern);
 // A number for a thread that makes its first record.
 uint32_t record_new_thread(void);
-// Owner of the writer.
-NOINLINE COLD void record_write(struct record_writer *writer, const struct record *record);
+// Any thread, inside of a slow path. The records of a thread mostly go to one segment.
+NOINLINE COLD void record_write(const struct record *record);
+
+void record_prefork(void);
+void record_postfork_parent(void);
 
 #endif

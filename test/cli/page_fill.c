@@ -99,17 +99,19 @@ static const struct {
     {0x7f0000c00000, 64u << 10, MYALLOC_LIVE_REGION_BACKED},
 };
 
-/* Two heaps, the regions, and a heap whose last slab pins free chunks below it. */
+/* Two slots with an unused one between, the regions, and a heap whose last slab pins free chunks
+ * below it. */
 static void fill_tables(struct myalloc_live *page)
 {
-    atomic_store(&page->heaps[0].thread_id, page->header.pid);
-    put(&page->heaps[0].slabs, 20);
-    put(&page->heaps[0].mallocs, 70000);
-    put(&page->heaps[0].frees, 66000);
-    put(&page->heaps[0].remote_frees, 120);
-    atomic_store(&page->heaps[0].state, MYALLOC_LIVE_HEAP_OWNED);
-    put(&page->heaps[2].slabs, 3);
-    atomic_store(&page->heaps[2].state, MYALLOC_LIVE_HEAP_ORPHAN);
+    put(&page->slots[0].cached_blocks, 400);
+    put(&page->slots[0].cached_bytes, 24 * 1024);
+    put(&page->slots[0].mallocs, 70000);
+    atomic_store(&page->slots[0].is_used, 1);
+    put(&page->slots[2].cached_blocks, 30);
+    put(&page->slots[2].cached_bytes, 2 * 1024);
+    put(&page->slots[2].mallocs, 11000);
+    atomic_store(&page->slots[2].number, 2);
+    atomic_store(&page->slots[2].is_used, 1);
     put(&page->regions[0].base, HEAP_BASE);
     put(&page->regions[0].bytes, CHUNKS * CHUNK_BYTES);
     put(&page->regions[0].kind, MYALLOC_LIVE_REGION_BRK);

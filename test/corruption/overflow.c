@@ -37,26 +37,32 @@ TEST(write_to_a_freed_small_block_is_known_when_a_slab_is_needed)
     expect_death(write_after_free, FREE_WRITTEN);
 }
 
-/* Where the thread has others at hand, as of the shorter medium blocks. */
-static void expect_other_block(size_t bytes)
+/* A medium one written to after its free is known when another one is freed. */
+VICTIM write_after_free_of_a_medium_block(struct misuse *misuse)
 {
-    ONLY_LIBRARY();
-    char *block = malloc(bytes);
-    char *neighbour = malloc(bytes);
-    REQUIRE(block != NULL && neighbour != NULL);
+    char *before = malloc(MEDIUM);
+    char *block = malloc(MEDIUM);
+    char *behind = misused_block(misuse, MEDIUM);
+    free(before);
     free(block);
-    char *next = malloc(bytes);
-    REQUIRE(next != block);
-    free(next);
-    free(neighbour);
+    memset(block, 0x5c, MEDIUM);
+    free(behind);
 }
 
-TEST(a_medium_block_just_freed_is_not_the_next_one)
+TEST(write_to_a_freed_medium_block_is_known_before_it_has_another_owner)
 {
-    expect_other_block(MEDIUM);
+    expect_death(write_after_free_of_a_medium_block, FREE_WRITTEN);
 }
 
 TEST(a_large_block_just_freed_is_not_the_next_one)
 {
-    expect_other_block(LARGE);
+    ONLY_LIBRARY();
+    char *block = malloc(LARGE);
+    char *neighbour = malloc(LARGE);
+    REQUIRE(block != NULL && neighbour != NULL);
+    free(block);
+    char *next = malloc(LARGE);
+    REQUIRE(next != block);
+    free(next);
+    free(neighbour);
 }

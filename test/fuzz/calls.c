@@ -5,7 +5,7 @@
  */
 #include "support/subject_archive.h"
 
-#include "api/report.h"
+#include "front/report.h"
 #include "base/os.h"
 #include "fuzz/fuzz.h"
 

@@ -2,7 +2,8 @@
  *
  * Where a thread may be interrupted is found out: only atomic accesses to what one thread writes
  * and another one touches are worth a choice. The first round knows of none; each round adds those
- * that the last one met, until none is new: then all states were seen.
+ * that the last one met, until none is new: then all states were seen. In the same way it is found
+ * out which lines of the data change at all: the others are no part of the state, only compared.
  */
 #include "model/explore.h"
 
@@ -13,20 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <ucontext.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum {
     STACK_BYTES = 64 * 1024,
     DEPTH_MAX = 4096,
     TLS_BYTES_MAX = 512,
-    SEEN_SHIFT = 25,
+    SEEN_SHIFT = 23,
     TOUCHED = 4096,
-    STATES_MAX = 20000000 // more is a mistake of the scene
+    LINE_BYTES = 64,
+    LINES_MAX = 4096,
+    STATES_MAX = 6000000 // more is a mistake of the scene
 };
 
 struct thread {
-    ucontext_t context;
+    char *stack; // where its registers are saved
     bool is_over;
     const void *futex; // sleeps on it
     uintptr_t place;   // of the access before which it stands
@@ -35,7 +38,7 @@ struct thread {
 
 /* One state on the path. */
 struct node {
-    char *image;       // data, memory words, stacks
+    char *image;       // lines of data that change, memory words, stacks
     size_t image_room; // bytes
     struct thread threads[THREADS_MAX];
     unsigned next; // thread to go on with
@@ -54,15 +57,19 @@ struct explorer {
     struct thread threads[THREADS_MAX];
     unsigned thread_count, running;
     bool is_active; // else accesses are nobody's business
-    ucontext_t main_context;
+    char *main_stack;
     char *tls;
     size_t tls_bytes;
     struct touched touched[TOUCHED];
+    char *base;                            // the data as set_up left it
+    unsigned lines[LINES_MAX], line_count; // those that change, in rising order
+    bool is_line[LINES_MAX];
+    bool has_new_lines; // the round is to be begun anew
     struct node path[DEPTH_MAX];
     size_t depth;
-    uint64_t states, ends;
+    uint64_t states, ends, steps, steps_then;
     uint64_t seen[1u << SEEN_SHIFT];
-    char stacks[THREADS_MAX][STACK_BYTES];
+    _Alignas(16) char stacks[THREADS_MAX][STACK_BYTES];
     char alternate_stack[STACK_BYTES];
 };
 static struct explorer *g_x;
@@ -97,6 +104,16 @@ static void on_abort(int signal_number)
     explore_fail("the library ended the program");
 }
 
+/* Every other second of work: no step takes as long. */
+static void on_timer(int signal_number)
+{
+    (void)signal_number;
+    if (g_x->steps == g_x->steps_then) {
+        explore_fail("a step does not end");
+    }
+    g_x->steps_then = g_x->steps;
+}
+
 // ---- switching ----
 
 unsigned explore_thread(void)
@@ -104,10 +121,27 @@ unsigned explore_thread(void)
     return g_x->running;
 }
 
+void explore_end_others(void)
+{
+    for (unsigned i = 0; i < g_x->thread_count; i++) {
+        if (i != g_x->running) {
+            g_x->threads[i].is_over = true;
+        }
+    }
+}
+
+/* Saves the registers on this stack and where it ends in *from; goes on with those on another. */
+void switch_stack(char **from, char *to);
+__asm__("switch_stack:\n"
+        "push %rbp\npush %rbx\npush %r12\npush %r13\npush %r14\npush %r15\n"
+        "mov %rsp, (%rdi)\n"
+        "mov %rsi, %rsp\n"
+        "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbx\npop %rbp\n"
+        "ret\n");
+
 static void yield(void)
 {
-    struct thread *self = &g_x->threads[g_x->running];
-    swapcontext(&self->context, &g_x->main_context);
+    switch_stack(&g_x->threads[g_x->running].stack, g_x->main_stack);
 }
 
 static void run_thread(void)
@@ -185,22 +219,72 @@ static size_t put(char *to, const void *from, size_t bytes, bool is_saving)
     return bytes;
 }
 
-static char *stack_in_use(unsigned thread)
+static size_t data_bytes(void)
 {
-    char *top = (char *)g_x->threads[thread].context.uc_mcontext.gregs[REG_RSP];
-    return top < g_x->stacks[thread] ? g_x->stacks[thread] + STACK_BYTES : top;
+    return (size_t)(_end - __data_start);
+}
+
+/* The bytes from line `from` to line `to`. */
+static size_t line_bytes(unsigned from, unsigned to)
+{
+    size_t end = (size_t)to * LINE_BYTES;
+    return (end < data_bytes() ? end : data_bytes()) - (size_t)from * LINE_BYTES;
+}
+
+static unsigned lines_in_all(void)
+{
+    return (unsigned)((data_bytes() + LINE_BYTES - 1) / LINE_BYTES);
+}
+
+/* Compares the lines [from, to), of which none was seen to change. */
+static void look_for_change(unsigned from, unsigned to)
+{
+    size_t at = (size_t)from * LINE_BYTES;
+    if (from >= to || memcmp(__data_start + at, g_x->base + at, line_bytes(from, to)) == 0) {
+        return;
+    }
+    for (unsigned i = from; i < to; i++) {
+        at = (size_t)i * LINE_BYTES;
+        g_x->is_line[i] |= memcmp(__data_start + at, g_x->base + at, line_bytes(i, i + 1)) != 0;
+    }
+    g_x->has_new_lines = true;
+}
+
+static void look_for_new_lines(void)
+{
+    unsigned from = 0;
+    for (unsigned i = 0; i < g_x->line_count; i++) {
+        look_for_change(from, g_x->lines[i]);
+        from = g_x->lines[i] + 1;
+    }
+    look_for_change(from, lines_in_all());
+}
+
+static void list_lines(void)
+{
+    g_x->has_new_lines = false;
+    g_x->line_count = 0;
+    for (unsigned i = 0; i < lines_in_all(); i++) {
+        if (g_x->is_line[i]) {
+            g_x->lines[g_x->line_count++] = i;
+        }
+    }
 }
 
 /* Copies memory and stacks from or to an image; its bytes. */
 static size_t copy_image(char *image, bool is_saving)
 {
-    size_t at = put(image, __data_start, (size_t)(_end - __data_start), is_saving);
-    for (size_t i = 0; i < g_x->memory.words; i++) {
-        char *word = g_x->memory.start + i * g_x->memory.step_bytes;
-        at += put(image + at, word, sizeof(void *), is_saving);
+    size_t at = 0;
+    for (unsigned i = 0; i < g_x->line_count; i++) {
+        unsigned line = g_x->lines[i];
+        at += put(image + at, __data_start + (size_t)line * LINE_BYTES, line_bytes(line, line + 1),
+                  is_saving);
+    }
+    for (size_t i = 0; i < g_x->memory.count; i++) {
+        at += put(image + at, g_x->memory.words[i], sizeof(void *), is_saving);
     }
     for (unsigned i = 0; i < g_x->thread_count; i++) {
-        char *from = stack_in_use(i);
+        char *from = g_x->threads[i].stack;
         char *end = g_x->stacks[i] + STACK_BYTES;
         at += g_x->threads[i].is_over ? 0 : put(image + at, from, (size_t)(end - from), is_saving);
     }
@@ -224,8 +308,9 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
 static bool remember(void)
 {
     struct node *node = &g_x->path[g_x->depth];
-    size_t room = (size_t)(_end - __data_start) + 8 * g_x->memory.words +
-                  g_x->thread_count * (size_t)STACK_BYTES;
+    size_t room =
+        data_bytes() + sizeof(void *) * g_x->memory.count + g_x->thread_count * (size_t)STACK_BYTES;
+    look_for_new_lines();
     if (g_x->depth + 1 == DEPTH_MAX || g_x->states > STATES_MAX) {
         explore_fail("too deep, or too many states");
     }
@@ -241,7 +326,7 @@ static bool remember(void)
         hash = hash_bytes(hash, &thread->futex, sizeof thread->futex);
         hash = hash_bytes(hash, thread->tls, g_x->tls_bytes);
         if (!thread->is_over) {
-            hash = hash_bytes(hash, &thread->context.uc_mcontext.gregs, sizeof(gregset_t));
+            hash = hash_bytes(hash, &thread->stack, sizeof thread->stack);
         }
     }
     for (uint64_t at = hash >> (64 - SEEN_SHIFT);; at = (at + 1) % (1u << SEEN_SHIFT)) {
@@ -265,9 +350,10 @@ static void go_back_to(struct node *node)
 static void run_step(unsigned thread)
 {
     g_x->running = thread;
+    g_x->steps++;
     memcpy(g_x->tls, g_x->threads[thread].tls, g_x->tls_bytes);
     g_x->is_active = true;
-    swapcontext(&g_x->main_context, &g_x->threads[thread].context);
+    switch_stack(&g_x->main_stack, g_x->threads[thread].stack);
     g_x->is_active = false;
     memcpy(g_x->threads[thread].tls, g_x->tls, g_x->tls_bytes);
 }
@@ -286,8 +372,10 @@ static void look_at_end(void)
         }
     }
     g_x->ends++;
+    g_x->steps++;
     memset(g_x->tls, 0, g_x->tls_bytes);
     g_x->scene->check_end();
+    memcpy(__data_start, g_x->base, data_bytes());
 }
 
 static void go_through_all(void)
@@ -295,7 +383,7 @@ static void go_through_all(void)
     g_x->depth = 0;
     (void)remember();
     g_x->depth = 1;
-    while (g_x->depth != 0) {
+    while (g_x->depth != 0 && !g_x->has_new_lines) {
         struct node *node = &g_x->path[g_x->depth - 1];
         bool is_stuck = node->next == 0;
         while (node->next < g_x->thread_count && !is_able(&node->threads[node->next])) {
@@ -321,10 +409,11 @@ static void start_threads(void)
     memset(g_x->threads, 0, sizeof g_x->threads);
     while (g_x->thread_count < THREADS_MAX && g_x->scene->threads[g_x->thread_count] != NULL) {
         struct thread *thread = &g_x->threads[g_x->thread_count];
-        getcontext(&thread->context);
-        thread->context.uc_stack.ss_sp = g_x->stacks[g_x->thread_count];
-        thread->context.uc_stack.ss_size = STACK_BYTES;
-        makecontext(&thread->context, run_thread, 0);
+        char *stack = g_x->stacks[g_x->thread_count];
+        memset(stack, 0, STACK_BYTES);
+        thread->stack = stack + STACK_BYTES - 8 * sizeof(void *); // six registers, and whence
+        void (*start)(void) = run_thread;
+        memcpy(stack + STACK_BYTES - 2 * sizeof(void *), &start, sizeof start);
         g_x->thread_count++;
     }
 }
@@ -360,12 +449,33 @@ static int find_tls(struct dl_phdr_info *info, size_t bytes, void *unused)
 static void make_explorer(void)
 {
     g_x = mmap(NULL, sizeof *g_x, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    g_x->base = malloc(data_bytes());
+    if (lines_in_all() > LINES_MAX) {
+        abort();
+    }
     dl_iterate_phdr(find_tls, NULL);
     const stack_t stack = {.ss_sp = g_x->alternate_stack, .ss_size = STACK_BYTES};
     struct sigaction action = {.sa_handler = on_abort, .sa_flags = SA_ONSTACK};
     sigaltstack(&stack, NULL);
     sigaction(SIGABRT, &action, NULL);
     sigaction(SIGSEGV, &action, NULL);
+    const struct itimerval period = {.it_interval = {2, 0}, .it_value = {2, 0}};
+    action.sa_handler = on_timer;
+    sigaction(SIGVTALRM, &action, NULL);
+    setitimer(ITIMER_VIRTUAL, &period, NULL);
+}
+
+static void begin_round(const char *fresh)
+{
+    memcpy(__data_start, fresh, data_bytes());
+    memset(g_x->tls, 0, g_x->tls_bytes);
+    memset(g_x->seen, 0, sizeof g_x->seen);
+    g_x->states = 0;
+    g_x->ends = 0;
+    g_x->running = 0;
+    g_x->scene->set_up();
+    memcpy(g_x->base, __data_start, data_bytes());
+    list_lines();
 }
 
 void explore(const struct scene *scene, const struct memory *memory)
@@ -374,24 +484,19 @@ void explore(const struct scene *scene, const struct memory *memory)
         make_explorer();
     }
     g_x->scene = scene;
-    g_x->memory = *memory;
-    size_t data_bytes = (size_t)(_end - __data_start);
-    char *fresh = malloc(data_bytes);
-    memcpy(fresh, __data_start, data_bytes);
+    char *fresh = malloc(data_bytes());
+    memcpy(fresh, __data_start, data_bytes());
     memset(g_x->touched, 0, sizeof g_x->touched);
+    memset(g_x->is_line, 0, sizeof g_x->is_line);
     unsigned rounds = 0;
     do {
-        memcpy(__data_start, fresh, data_bytes);
-        memset(g_x->tls, 0, g_x->tls_bytes);
-        memset(g_x->seen, 0, sizeof g_x->seen);
-        g_x->states = 0;
-        g_x->ends = 0;
-        scene->set_up();
+        begin_round(fresh);
+        g_x->memory = *memory;
         start_threads();
         go_through_all();
         rounds++;
-    } while (learn_points());
-    memcpy(__data_start, fresh, data_bytes);
+    } while (learn_points() | g_x->has_new_lines);
+    memcpy(__data_start, fresh, data_bytes());
     free(fresh);
     printf("# %lu states, %lu ends, %u rounds\n", g_x->states, g_x->ends, rounds);
     printf("ok - %s\n", scene->claim);

@@ -21,10 +21,11 @@ struct scene {
     void (*check_end)(void);            // alone, whenever all threads have ended
 };
 
-/* What is state beside .data and .bss: so many words, one in so many bytes. */
+/* What is state beside .data and .bss: words, which set_up names. */
+enum { MEMORY_WORDS_MAX = 16 };
 struct memory {
-    char *start;
-    size_t words, step_bytes;
+    void *words[MEMORY_WORDS_MAX];
+    size_t count;
 };
 
 /* Explores the scene; says ok, or ends the program as explore_fail does. */
@@ -32,6 +33,9 @@ void explore(const struct scene *scene, const struct memory *memory);
 
 /* Which thread is running, from 0. */
 unsigned explore_thread(void);
+
+/* The other threads do not go on: this one is alone in the child of a fork. */
+void explore_end_others(void);
 
 /* A place where any other thread may go on. */
 void explore_step(const volatile void *touched);

@@ -5,37 +5,82 @@ trap 'rm -rf "$copies"' EXIT
 
 # built NAME SOURCE PERL - a copy of the source, changed, and the explorer with it.
 built() {
-    perl -0pe "$3" "src/$2" >"$copies/$1.c" && ! cmp -s "src/$2" "$copies/$1.c" &&
-        env -u MAKEFLAGS make -s B=build-model CC="${CC:-gcc}" MUTANT="$copies/$1.c" mutant
+    local copy=$copies/$1/$2
+    mkdir -p "${copy%/*}"
+    perl -0pe "$3" "src/$2" >"$copy" && ! cmp -s "src/$2" "$copy" &&
+        env -u MAKEFLAGS make -s B=build-model CC="${CC:-gcc}" MUTANT="$copy" mutant
 }
 
-# caught CLAIM NAME - the scene ends with a path to the fault, or the fault ends the explorer.
+# caught CLAIM NAME SOURCE - the scene ends with a path to the fault, or the fault ends the
+# explorer.
 caught() {
-    "$copies/$2" "$1" >"$copies/$2.log" 2>&1
+    local program=$copies/$2/${3%.c}
+    timeout 100 "$program" "$1" >"$copies/$2.log" 2>&1
     [ $? -ge 128 ] || grep -q "^not ok - .*$1" "$copies/$2.log" ||
         { tail -n 5 "$copies/$2.log" && false; }
+}
+
+# unlocked FUNCTION LOCK - the change that leaves out the lock that the function takes.
+unlocked() {
+    echo "s/($1.*?)lock_acquire\\(&$2\\);(.*?)lock_release\\(&$2\\);/\$1\$2/s"
 }
 
 # mutant NAME SOURCE SCENE PERL
 mutant() {
     claim "$1: can be built" built "${1// /_}" "$2" "$4"
-    claim "$1: found" caught "$3" "${1// /_}"
+    claim "$1: found" caught "$3" "${1// /_}" "$2"
 }
 
-mutant "the owner counts before it sleeps" heap/heap.c "strands no slab" \
-    's/( *atomic_store[^\n]*FULL.*?\n) *if \((atomic_load.*?) != 0/uint32_t n = $2;$1if (n != 0/s'
-mutant "the sender claims a slab that is awake" heap/mail.c "strands no slab" \
-    's/state == CHUNK_FULL && //'
-mutant "the sender does not ask for the owner again" heap/mail.c "through the pool" \
-    's/if \(chunk_owner\(slab\) == heap\) \{ \/\/ MAIL-2/if (true) { \/\//'
-mutant "a claimed slab is dissolved" heap/mail.c "claimed or dissolved" \
-    's/if \(chunk_owner\(slab\) == heap\) \{ \/\/ else a sender/if (true) { \/\//'
-mutant "a block of a slab that left the pool is forgotten" heap/heap.c "pass through the pool" \
-    's/if \(pooled != POOL_CLAIMED\)/if (true)/'
-mutant "a batch is taken without the lock" heap/transfer.c "one gets it" \
-    's/(struct batch transfer_take\(.*?) \|\| !lock_try_acquire\(&pool->lock\)/$1/s'
-mutant "the parked heap is read before the lock" heap/orphan.c "adopted by one" \
-    's/(    lock_acquire\(&g_orphan.lock\);\n)(    struct heap \*heap = load.*?\n)/$2$1/'
+mutant "what slabs give is not counted as out" core/depot.c "last blocks go home" \
+    's/(slab_list_remove\(&depot->partial, slab\); \/\/ DEPOT-1\n *\}\n) *depot->out \+=.*?\n/$1/'
+mutant "a slab without blocks stays on the list" core/depot.c "last blocks go home" \
+    's/if \(!slab_has_blocks\(slab\)\)/if (false)/'
+mutant "a slab is taken from and still the empty one" core/depot.c "last blocks go home" \
+    's/ depot->empty = 0;(\n *\}\n *list_word list)/$1/'
+mutant "of two empty slabs the kept one leaves" core/depot.c "to its end while it grows" \
+    's/page_map_entry\(index < kept \? kept : index\)/page_map_entry(kept)/'
+mutant "a slab is closed when it is given already" core/depot.c "last blocks go home" \
+    's/( *slab_close\(slab\);\n)( *page_heap_give.*?\n)/$2$1/'
+mutant "younger magazines do not move up" core/depot.c "a sweep beside" \
+    's/magazines_of\(depot\)\[i - count\] = magazines_of\(depot\)\[i\];//'
+mutant "the newest magazine grows without end" core/depot.c "single blocks" \
+    's/if \(list_count\(\*newest\) >= depot_magazine_blocks\(sc\)\)/if (false)/'
+mutant "a sweep takes no lock" core/depot.c "a sweep beside" \
+    "$(unlocked 'void depot_sweep' 'depot->lock')"
+mutant "a purge takes no lock" core/depot.c "pages are purged" \
+    "$(unlocked 'size_t depot_purge_slab' 'depot->lock')"
+mutant "a magazine is taken without the lock" core/depot.c "a trim beside" \
+    "$(unlocked 'struct depot_taken depot_take' 'depot->lock')"
+mutant "blocks carved anew are not counted" core/slab.c "pages are purged" \
+    's/(slab->purged &= slab->purged - 1;\n).*?\n/$1/'
+mutant "purged pages are carved again and again" core/slab.c "pages are purged" \
+    's/slab->purged &= slab->purged - 1;//'
+mutant "purged blocks stay counted" core/slab.c "pages are purged" \
+    's/slab->carved = \(uint16_t\)\(slab->carved - dropped\);//'
+mutant "the list of slots without a thread is cut" core/slot.c "as many slots" \
+    's/own->next_unused = g_slot.unused;//'
+mutant "a slot is given back as it is" core/slot.c "as many slots" \
+    's/depot_take_slot\(own\);//'
+mutant "a thread keeps the slot that it gave back" core/slot.c "as many slots" \
+    's/t_thread.is_dead = true;\n *t_thread.own = NULL;//'
+mutant "the unused slots have no lock" core/slot.c "slots of their own" \
+    "$(unlocked 'take_own' g_slot.lock)"
+mutant "an open slot is opened" core/slot.c "two open" \
+    's/if \(!atomic_load_explicit\(&slot->is_open, memory_order_relaxed\)\)/if (true)/'
+mutant "what an exchange finds besides is dropped" core/cpu_cache.c "two give on one CPU" \
+    's/if \(depot_give\(sc, old\)\)/if (false)/'
+mutant "a magazine is read, then replaced" core/cpu_cache.c "two give on one CPU" \
+    's/!slot_exchange\([^\n]*&list\)\) \{\n *depot/(list = slot->loaded[sc + 1], 0)) { depot/'
+mutant "a limit is set in a slot that is not open" core/cpu_cache.c "without an open slot" \
+    's/if \(atomic_load_explicit\(&slot->is_open, memory_order_acquire\)\)/if (true)/'
+mutant "a block is taken and stays in its magazine" core/cpu_cache.c "from the depot to slots" \
+    's/list_link\(block\)\);/list);/'
 mutant "who slept takes the lock without a mark" base/lock.c "wakes who sleeps" \
     's/self_word\(\) \| SLEEPERS/self_word()/'
+mutant "nobody is woken" base/lock.c "wakes who sleeps" \
+    's/os_futex_wake\(&lock->word\)/(void)0/'
+mutant "a fork gives back what it did not take" base/lock.c "taken by a fork" \
+    's/if \(lock_is_held_for_fork\(lock\)\)/if (true)/'
+mutant "a lock stays that of the fork" base/lock.c "taken by a fork" \
+    's/(void lock_release_after_fork.*?)lock->is_for_fork = false;/$1/s'
 finish

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
     FIELD("mallocs", p->counters.mallocs);
     FIELD("events", p->event_count);
     FIELD("huge", p->counters.huge_blocks);
-    FIELD("owned", p->heaps[0].state);
+    FIELD("owned", p->slots[0].is_used);
     FIELD("chunks", p->chunks.count);
     FIELD("counted", p->counters.counted_ns >= p->header.started_ns);
     unsigned tables = 0;
@@ -39,8 +39,8 @@ int main(int argc, char **argv)
     }
     FIELD("tables", tables);
     unsigned long long most = 0;
-    for (int i = 0; i < MYALLOC_LIVE_HEAPS_MAX; i++) {
-        most = p->heaps[i].mallocs > most ? p->heaps[i].mallocs : most;
+    for (int i = 0; i < MYALLOC_LIVE_SLOTS_MAX; i++) {
+        most = p->slots[i].mallocs > most ? p->slots[i].mallocs : most;
     }
     FIELD("most", most);
     return 0;
@@ -73,7 +73,7 @@ forks_first() {
         "${CC:-gcc}" -o "$private/first" "$private/first.c" && live timeout 10 "$private/first"
 }
 
-# The thread of a child gives back blocks at hand that the heap from before the fork has counted.
+# The thread of a child gives back blocks at hand that were counted before the fork.
 child_gives_back() {
     cat >"$private/back.c" <<'END'
 #include <malloc.h>
@@ -136,7 +136,7 @@ if [ -n "${LIB-}" ]; then
     claim "huge blocks are counted" between "$(field huge "$killed")" 1 3
     claim "calls are counted" between "$(field mallocs "$killed")" 20000 100000
     claim "calls of the system are events" between "$(field events "$killed")" 10 500
-    claim "the main thread has a heap" equal "$(field owned "$killed")" 1
+    claim "the main thread has a slot" equal "$(field owned "$killed")" 1
     claim "chunks are drawn" between "$(field chunks "$killed")" 900 3000
     claim "the time of the count is told" equal "$(field counted "$killed")" 1
     claim "the tables of the library are told" between "$(field tables "$killed")" 3 9
@@ -150,7 +150,7 @@ if [ -n "${LIB-}" ]; then
         claim "page of parent or child: live" between "$(field live "$page")" 5000000 9000000
     done
     claim "a program that forks before it allocates goes on" forks_first
-    claim "no heap of a child counts below zero" child_gives_back
+    claim "no slot of a child counts below zero" child_gives_back
     claim "nothing is made unasked" no_page_unasked
     claim "a directory that others may write to is not used" hostile_directory
     claim "a link in place of the page is not followed" file_is_no_link

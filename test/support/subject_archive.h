@@ -6,7 +6,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "api/api.h"
+#include "front/api.h"
 
 #define malloc             api_malloc
 #define calloc             api_calloc

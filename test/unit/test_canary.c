@@ -1,6 +1,6 @@
 /* test_canary.c - what lies behind a block: whole after it was written, at any address and length,
  * and not whole once any byte of it that is looked at has changed. */
-#include "heap/canary.h"
+#include "hardened/canary.h"
 
 #include <criterion/criterion.h>
 

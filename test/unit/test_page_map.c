@@ -44,7 +44,7 @@ Test(page_map, entries_never_used_are_nobodys, .init = start)
 {
     for (size_t index = 1; index < 100; index++) {
         cr_assert_eq(chunk_state(page_map_entry(index)), CHUNK_NONE);
-        cr_assert_null(chunk_owner(page_map_entry(index)));
+        cr_assert_eq(page_map_bin(index), 0);
     }
 }
 
@@ -64,13 +64,52 @@ Test(page_map, tables_grow_without_moving, .init = start)
 {
     struct chunk *entry = page_map_entry(99);
     chunk_set_state(entry, CHUNK_LARGE);
+    page_map_set_bin(99, 1, 7);
     cr_assert(page_map_open(100000));
     page_map_publish(100000);
     cr_assert_eq(page_map_entry(99), entry);
     cr_assert_eq(chunk_state(entry), CHUNK_LARGE);
     cr_assert_eq(chunk_state(page_map_entry(99999)), CHUNK_NONE);
-    cr_assert_eq(atomic_load(&page_map_remote(99999)->count), 0);
+    cr_assert_eq(page_map_bin(99), 7);
+    cr_assert_eq(page_map_bin(99999), 0);
     cr_assert_eq(g_page_map.dirty[99999 / 64], 0);
+}
+
+/* All that free reads: a bin too far would let it take a foreign chunk for a slab. */
+Test(page_map, a_bin_is_set_for_its_chunks_only, .init = start)
+{
+    page_map_set_bin(20, 4, 33);
+    for (size_t index = 1; index < 100; index++) {
+        cr_assert_eq(page_map_bin(index), index >= 20 && index < 24 ? 33 : 0);
+    }
+    page_map_set_bin(20, 4, 0);
+    cr_assert_eq(page_map_bin(20), 0);
+    cr_assert_eq(page_map_bin(23), 0);
+}
+
+/* The test of free: the same answer as the look-up, without an index of 0 for what is foreign. */
+Test(page_map, what_is_beyond_the_published_chunks_is_told, .init = start)
+{
+    cr_assert_not(page_map_is_beyond(99));
+    cr_assert(page_map_is_beyond(100));
+    cr_assert(page_map_is_beyond(SIZE_MAX));
+}
+
+/* Entries of addresses that were given back are as if never used, and those beside them stay. */
+Test(page_map, forgotten_entries_become_zero_and_no_others, .init = start)
+{
+    cr_assert(page_map_open(1000));
+    for (size_t index = 1; index < 1000; index++) {
+        page_map_entry(index)->length = 5;
+    }
+    page_map_forget(10, 900);
+    size_t zero = 0;
+    for (size_t index = 1; index < 1000; index++) {
+        bool is_zero = page_map_entry(index)->length == 0;
+        cr_assert(!is_zero || (index >= 10 && index < 910));
+        zero += is_zero;
+    }
+    cr_assert_geq((zero + 2) * sizeof(struct chunk), 900 * sizeof(struct chunk) - 2 * 4096);
 }
 
 /* Links of lists are 32 bits wide. */

@@ -1,5 +1,5 @@
 /* test_size_class.c - every request finds the smallest class that holds it. */
-#include "heap/size_class.h"
+#include "core/size_class.h"
 
 #include <criterion/criterion.h>
 
@@ -12,10 +12,10 @@ static unsigned class_of(size_t bytes)
 Test(size_class, every_request_gets_the_smallest_class_that_holds_it)
 {
     for (size_t bytes = 0; bytes <= MEDIUM_BYTES_MAX; bytes++) {
-        unsigned class = class_of(bytes);
-        cr_assert_lt(class, CLASSES);
-        cr_assert_geq(size_class_bytes(class), bytes);
-        cr_assert(class == 0 || size_class_bytes(class - 1) < bytes);
+        unsigned sc = class_of(bytes);
+        cr_assert_lt(sc, CLASSES);
+        cr_assert_geq(size_class_bytes(sc), bytes);
+        cr_assert(sc == 0 || size_class_bytes(sc - 1) < bytes);
     }
 }
 
@@ -23,9 +23,9 @@ Test(size_class, every_request_gets_the_smallest_class_that_holds_it)
  * leaves unused is never touched. */
 Test(size_class, blocks_grow_by_an_eighth_at_most)
 {
-    for (unsigned class = 1; class < CLASSES; class ++) {
-        size_t smaller = size_class_bytes(class - 1);
-        size_t larger = size_class_bytes(class);
+    for (unsigned sc = 1; sc < CLASSES; sc++) {
+        size_t smaller = size_class_bytes(sc - 1);
+        size_t larger = size_class_bytes(sc);
         size_t most = larger <= 4096 ? smaller / 8 : smaller / 4;
         cr_assert_gt(larger, smaller);
         cr_assert_leq(larger - smaller, most > 16 ? most : 16);
@@ -34,8 +34,8 @@ Test(size_class, blocks_grow_by_an_eighth_at_most)
 
 Test(size_class, all_blocks_are_multiples_of_16_bytes)
 {
-    for (unsigned class = 0; class < CLASSES; class ++) {
-        cr_assert_eq(size_class_bytes(class) % BLOCK_ALIGN_BYTES, 0);
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        cr_assert_eq(size_class_bytes(sc) % BLOCK_ALIGN_BYTES, 0);
     }
     cr_assert_eq(size_class_bytes(SMALL_CLASSES - 1), SMALL_BYTES_MAX);
     cr_assert_eq(size_class_bytes(CLASSES - 1), MEDIUM_BYTES_MAX);
@@ -43,21 +43,21 @@ Test(size_class, all_blocks_are_multiples_of_16_bytes)
 
 Test(size_class, blocks_fit_into_their_slab)
 {
-    for (unsigned class = 0; class < CLASSES; class ++) {
-        const struct size_class *shape = &g_size_classes[class];
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        const struct size_class *shape = &g_size_classes[sc];
         size_t slab_bytes = shape->slab_chunks * CHUNK_BYTES;
         cr_assert_leq((size_t)shape->blocks * shape->block_bytes, slab_bytes);
-        cr_assert(size_class_is_small(class) || shape->blocks <= MEDIUM_BLOCKS_MAX);
+        cr_assert(size_class_is_small(sc) || shape->blocks <= MEDIUM_BLOCKS_MAX);
     }
 }
 
 /* Division by multiplication: exact for every byte of every slab. */
 Test(size_class, the_block_index_is_exact)
 {
-    for (unsigned class = 0; class < CLASSES; class ++) {
-        size_t slab_bytes = g_size_classes[class].slab_chunks * CHUNK_BYTES;
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        size_t slab_bytes = g_size_classes[sc].slab_chunks * CHUNK_BYTES;
         for (size_t offset = 0; offset < slab_bytes; offset++) {
-            cr_assert_eq(size_class_block_index(class, offset), offset / size_class_bytes(class));
+            cr_assert_eq(size_class_block_index(sc, offset), offset / size_class_bytes(sc));
         }
     }
 }
@@ -67,11 +67,11 @@ Test(size_class, aligned_classes_have_aligned_blocks)
 {
     for (size_t alignment = 16; alignment <= CHUNK_BYTES; alignment *= 2) {
         for (size_t bytes = 0; bytes <= MEDIUM_BYTES_MAX; bytes += 13) {
-            unsigned class = size_class_of_aligned(bytes, alignment);
-            cr_assert_leq(class, CLASSES);
-            if (class < CLASSES) {
-                cr_assert_eq(size_class_bytes(class) % alignment, 0);
-                cr_assert_geq(size_class_bytes(class), bytes);
+            unsigned sc = size_class_of_aligned(bytes, alignment);
+            cr_assert_leq(sc, CLASSES);
+            if (sc < CLASSES) {
+                cr_assert_eq(size_class_bytes(sc) % alignment, 0);
+                cr_assert_geq(size_class_bytes(sc), bytes);
             }
         }
     }

@@ -1,7 +1,7 @@
 /* test_walk.c - a walk at the moments that threads leave to chance. */
-#include "heap/walk.h"
+#include "inspect/walk.h"
 #include "pages/span.h"
-#include "heap/large.h"
+#include "core/large.h"
 #include "pages/page_map.h"
 
 #include <criterion/criterion.h>
@@ -28,7 +28,7 @@ static void give(void *block, size_t chunks)
 
 static bool is_told(const void *wanted)
 {
-    struct walk *walk = walk_begin(NULL, false);
+    struct walk *walk = walk_begin();
     struct myalloc_block block;
     bool found = false;
     cr_assert_not_null(walk);

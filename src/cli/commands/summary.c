@@ -144,26 +144,23 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, bool
     table_print(&table, out, coloured);
 }
 
-static void put_heaps(struct text *out, const struct myalloc_live *page, bool coloured)
+static void put_slots(struct text *out, const struct myalloc_live *page, bool coloured)
 {
     struct table table;
-    table_init(&table, "rlrrrr");
-    static const char *const heads[] = {"THREAD", "HEAP", "SLABS", "MALLOCS", "FREES", "BY OTHERS"};
-    for (size_t i = 0; i < 6; i++) {
+    table_init(&table, "rrrr");
+    static const char *const heads[] = {"CACHE", "FREE BLOCKS", "BYTES", "MALLOCS"};
+    for (size_t i = 0; i < 4; i++) {
         table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
     }
-    for (size_t i = 0; i < MYALLOC_LIVE_HEAPS_MAX; i++) {
-        const struct myalloc_live_heap *const heap = &page->heaps[i];
-        if (heap->state != MYALLOC_LIVE_HEAP_OWNED && heap->state != MYALLOC_LIVE_HEAP_ORPHAN) {
+    for (size_t i = 0; i < MYALLOC_LIVE_SLOTS_MAX; i++) {
+        const struct myalloc_live_slot *const slot = &page->slots[i];
+        if (slot->is_used != 1) {
             continue;
         }
-        table_cell(&table, COLOUR_NONE, "%u", (unsigned)heap->thread_id);
-        table_cell(&table, COLOUR_NONE,
-                   heap->state == MYALLOC_LIVE_HEAP_OWNED ? "owned" : "orphan");
-        const uint64_t columns[] = {heap->slabs, heap->mallocs, heap->frees, heap->remote_frees};
-        for (size_t column = 0; column < 4; column++) {
-            table_cell(&table, COLOUR_NONE, "%s", units_count(columns[column]).chars);
-        }
+        table_cell(&table, COLOUR_NONE, "%u", (unsigned)slot->number);
+        table_cell(&table, COLOUR_NONE, "%s", units_count(slot->cached_blocks).chars);
+        table_cell(&table, COLOUR_NONE, "%s", units_bytes(slot->cached_bytes).chars);
+        table_cell(&table, COLOUR_NONE, "%s", units_count(slot->mallocs).chars);
     }
     table_print(&table, out, coloured);
 }
@@ -185,7 +182,7 @@ void summary_put(struct text *out, const char *name, const struct outcome *outco
         text_put_char(out, '\n');
         summary_put_classes(out, outcome->page, options->is_coloured);
         text_put_char(out, '\n');
-        put_heaps(out, outcome->page, options->is_coloured);
+        put_slots(out, outcome->page, options->is_coloured);
     }
 }
 

@@ -1,0 +1,392 @@
+/* cpu_cache.c - the slow paths of a slot: what to do when a magazine is empty, or full.
+ *
+ * Owns:       limits and early counts of the slots.
+ * Threads:    any, inside of a slow path.
+ * Locks:      takes none; slot.c and depot.c below take theirs.
+ * Invariants: CACHE-1  a limit is raised only in an open slot: its words are lists.
+ *             CACHE-2  each list is at every moment in one slot, in the depot, or in the hands of
+ *                      one thread, which may leave its CPU meanwhile.
+ *
+ * Two words are never read and written as one. So each step takes a whole magazine out of the slot
+ * and puts one in: what it finds besides was pushed by another thread meanwhile, and goes to the
+ * depot. Where the sequence was aborted, the depot alone serves.
+ *
+ * The first frees of a class in a slot are looked at: the block must not stand in the magazine that
+ * it is put into, and the links there must be sound. For this the limit is 0, so that all come.
+ */
+#include "core/cpu_cache.h"
+
+#include "base/fatal.h"
+#include "core/depot.h"
+#include "core/inherited.h"
+#include "core/slab.h"
+#include "core/slot.h"
+#include "core/thin.h"
+#include "pages/page_heap.h"
+
+#define EARLY_FREES   32U    // looked at, of a class in a slot
+#define HELD_LINKS    8U     // of the loaded magazine, passed over before a realloc
+#define HELD_LOOKS    64U    // slots looked at for an early free
+#define EARLY_WAITING 2U     // medium blocks that wait so, before they are used again
+#define EARLY_LINKS   64U    // of a magazine, passed over for one look
+#define CHECKED_LINKS 4U     // of each magazine, for each of the first CHECKED_SLABS
+#define CHECKED_SLABS 64U    // slabs that are made
+#define TICK_PERIOD   64     // refills between two looks at the clock
+#define FREED_BYTES   4096UL // of a magazine that frees alone let grow
+#define LIMIT_FIRST   8U     // blocks; it doubles with each magazine that is full or empty
+
+_Atomic(size_t) g_fast_bytes;
+
+static struct {
+    _Atomic(size_t) fast_bytes;   // [atomic] what g_fast_bytes usually is
+    _Atomic(unsigned) slabs_made; // [atomic] up to CHECKED_SLABS, about
+} g_cpu_cache;
+
+// Makes the slot usable; false: the depot alone serves.
+static bool is_usable(void)
+{
+    return LIKELY(slot_is_open()) || slot_open();
+}
+
+static unsigned limit_of(const struct slot *slot, unsigned sc)
+{
+    unsigned limit = atomic_load_explicit(&slot->limit[slot_bin(sc)], memory_order_relaxed);
+    return limit != 0 ? limit - g_list_end : 0;
+}
+
+static void set_limit(struct slot *slot, unsigned sc, unsigned blocks)
+{
+    // CACHE-1: this thread may have moved since it looked
+    if (atomic_load_explicit(&slot->is_open, memory_order_acquire)) {
+        atomic_store_explicit(&slot->limit[slot_bin(sc)], (uint16_t)(g_list_end + blocks),
+                              memory_order_relaxed);
+    }
+}
+
+// Doubles the limit as far as `grown`, or lowers it to what the depot wants. True: it is as high as
+// it may be.
+static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
+{
+    unsigned limit = limit_of(slot, sc);
+    unsigned next = limit;
+    if (limit < grown) {
+        next = (unsigned)min_size(limit != 0 ? limit * 2UL : LIMIT_FIRST, grown);
+    }
+    next = (unsigned)min_size(next, depot_magazine_blocks(sc));
+    if (next != limit) {
+        set_limit(slot, sc, next);
+    }
+    return next <= limit;
+}
+
+// Lets every request miss while the page heap keeps much for a rise that may not come: a program
+// that is served by its slot alone would never let us look at the clock.
+static void watch(void)
+{
+    size_t usual = atomic_load_explicit(&g_cpu_cache.fast_bytes, memory_order_relaxed);
+    size_t bytes = page_heap_keeps_much() ? 0 : usual;
+    if (bytes != atomic_load_explicit(&g_fast_bytes, memory_order_relaxed)) {
+        atomic_store_explicit(&g_fast_bytes, bytes, memory_order_relaxed);
+    }
+}
+
+// Puts a list into the slot as its loaded magazine, or its spare one; what stood there, or the list
+// itself where there is no slot, goes to the depot.
+static void put_into(size_t at, unsigned sc, list_word list)
+{
+    list_word old = list;
+    slot_exchange(at, list, &old); // CACHE-2
+    if (depot_give(sc, old)) {
+        watch();
+    }
+}
+
+// ---- looks ----
+
+// True while frees of the class are looked at in this slot.
+static bool is_early(const struct slot *slot, unsigned sc)
+{
+    return atomic_load_explicit(&slot->early[slot_bin(sc)], memory_order_relaxed) < EARLY_FREES;
+}
+
+// Blocks that were looked at and wait in the spare magazine; see give_early.
+static unsigned waiting_max(unsigned sc)
+{
+    return (unsigned)min_size(EARLY_WAITING, depot_magazine_blocks_max(sc) - 1);
+}
+
+// Dies when one of the first links of a list is not sound.
+static void check_list(list_word list)
+{
+    for (unsigned i = 0; i < CHECKED_LINKS && !list_is_empty(list); i++) {
+        if (!list_is_sound(list)) {
+            slab_complain(list_first(list), t_thread.caller);
+        }
+        list = list_link(list_first(list));
+    }
+}
+
+// True when the block stands among the first of a list that others change meanwhile. Whose block
+// was taken leads anywhere; but only to what was free since, so not to a block in use.
+RACY_READER static bool is_in_list(list_word list, unsigned sc, const void *block, unsigned most)
+{
+    for (unsigned i = 0; i < most && !list_is_empty(list); i++) {
+        const void *at = list_first(list);
+        if (page_map_bin(page_map_find(at)) != slot_bin(sc) ||
+            (uintptr_t)at % BLOCK_ALIGN_BYTES != 0) {
+            return false;
+        }
+        if (at == block) {
+            return true;
+        }
+        list = *(const list_word *)at; // no call: it may change
+    }
+    return false;
+}
+
+// True when one of the first slots has the block.
+static bool is_held(unsigned sc, const void *block)
+{
+    size_t bin = slot_bin(sc);
+    unsigned looks = HELD_LOOKS;
+    for (const struct slot *slot = slot_next(NULL); slot != NULL && looks-- > 0;
+         slot = slot_next(slot)) {
+        if (is_in_list(slot_look(&slot->loaded[bin]), sc, block, EARLY_LINKS) ||
+            is_in_list(slot_look(&slot->spare[bin]), sc, block, EARLY_LINKS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// While the heap is small: looks at the first links of every loaded magazine when a slab is made.
+static void check_young(void)
+{
+    unsigned slabs = atomic_load_explicit(&g_cpu_cache.slabs_made, memory_order_relaxed);
+    if (slabs >= CHECKED_SLABS) {
+        return;
+    }
+    atomic_store_explicit(&g_cpu_cache.slabs_made, slabs + 1, memory_order_relaxed);
+    for (unsigned sc = 0; sc < CLASSES && is_usable(); sc++) {
+        list_word list = list_empty();
+        slot_exchange(slot_loaded_at(sc), list, &list);
+        check_list(list);
+        put_into(slot_loaded_at(sc), sc, list);
+    }
+}
+
+// ---- take ----
+
+void cpu_cache_set_fast(size_t bytes)
+{
+    atomic_store_explicit(&g_cpu_cache.fast_bytes, bytes, memory_order_relaxed);
+    watch();
+}
+
+void cpu_cache_tick(void)
+{
+    if (++t_thread.ticks % TICK_PERIOD == 0) {
+        if (page_heap_tick()) {
+            for (unsigned sc = 0; sc < CLASSES; sc++) {
+                depot_sweep(sc);
+            }
+        }
+        watch();
+    }
+}
+
+// The loaded magazine of the slot, or the spare one.
+static list_word take_from_slot(unsigned sc)
+{
+    list_word list = list_empty();
+    if (is_usable()) {
+        slot_exchange(slot_loaded_at(sc), list_empty(), &list); // usually empty
+        if (list_is_empty(list)) {
+            slot_exchange(slot_spare_at(sc), list_empty(), &list);
+        }
+    }
+    return list;
+}
+
+static list_word take_from_depot(unsigned sc, bool *is_clean)
+{
+    struct depot_taken taken = depot_take(sc);
+    if (taken.is_fresh) {
+        check_young();
+    }
+    if (taken.fresh_bytes != 0) {
+        thin_out(taken.fresh_bytes);
+    }
+    cpu_cache_tick();
+    *is_clean = taken.is_clean;
+    return taken.list;
+}
+
+// A magazine of the slot, or of the depot; empty without memory.
+static list_word find_magazine(unsigned sc, bool *is_clean)
+{
+    list_word list = take_from_slot(sc);
+    struct slot *slot = slot_hint();
+    bool waits =
+        list_count(list) <= waiting_max(sc) && slot != NULL && is_early(slot, sc); // see give_early
+    if (!list_is_empty(list) && !waits) {
+        return list;
+    }
+    if (slot != NULL && limit_of(slot, sc) != 0) {
+        adapt_limit(slot, sc, depot_magazine_blocks_max(sc));
+    }
+    list_word fresh = take_from_depot(sc, is_clean);
+    if (list_is_empty(fresh)) {
+        return list;
+    }
+    put_into(slot_spare_at(sc), sc, list);
+    return fresh;
+}
+
+void *cpu_cache_take(unsigned sc, bool *is_clean)
+{
+    *is_clean = false;
+    void *block = slot_pop(sc); // filled meanwhile, or a mode that misses always
+    if (block != NULL) {
+        return block;
+    }
+    list_word list = find_magazine(sc, is_clean);
+    block = list_first(list);
+    if (UNLIKELY(block == NULL)) {
+        return NULL;
+    }
+    if (UNLIKELY(!list_is_sound(list))) { // LIST-1
+        slab_complain(block, t_thread.caller);
+    }
+    if (list_count(list) != 1) {
+        put_into(slot_loaded_at(sc), sc, list_link(block));
+    }
+    if (*is_clean) {
+        list_set_link(block, 0); // as the rest of it
+    }
+    return block;
+}
+
+// ---- give ----
+
+// Dies when the block is known to be free, or a link of the list is not sound: that was written to,
+// since all frees so far were looked at.
+static void look_early(unsigned sc, list_word list, const void *block)
+{
+    size_t bytes = size_class_bytes(sc);
+    bool is_free = is_held(sc, block) || depot_holds(sc, block, EARLY_LINKS);
+    for (unsigned i = 0; i < EARLY_LINKS && !list_is_empty(list) && !is_free; i++) {
+        is_free = list_first(list) == block;
+        if (!is_free && !list_is_sound(list)) {
+            fatal_overwritten_block(block, bytes, t_thread.caller);
+        }
+        list = list_link(list_first(list));
+    }
+    if (is_free) {
+        fatal_double_free(block, bytes, t_thread.caller);
+    }
+}
+
+static void count_early(struct slot *slot, unsigned sc)
+{
+    _Atomic(uint8_t) *early = &slot->early[slot_bin(sc)];
+    unsigned count = atomic_load_explicit(early, memory_order_relaxed);
+    atomic_store_explicit(early, (uint8_t)min_size(count + 1, EARLY_FREES), memory_order_relaxed);
+    if (count + 1 == EARLY_FREES) {
+        set_limit(slot, sc, (unsigned)min_size(LIMIT_FIRST, depot_magazine_blocks(sc)));
+    }
+}
+
+// Puts a block that was looked at where the next request does not find it, as long as there is
+// another: who still uses it should not meet its next owner at once.
+static void give_early(unsigned sc, list_word list, void *block)
+{
+    if (list_is_empty(list)) { // waits in the spare one
+        list_word spare = list_empty();
+        slot_exchange(slot_spare_at(sc), list_empty(), &spare);
+        check_list(spare);
+        bool is_alone = list_is_empty(spare);
+        spare = is_alone ? list_push(spare, block) : list_push_second(spare, block);
+        put_into(list_count(spare) <= waiting_max(sc) ? slot_spare_at(sc) : slot_loaded_at(sc), sc,
+                 spare);
+        return;
+    }
+    if (list_count(list) >= depot_magazine_blocks(sc)) {
+        put_into(slot_spare_at(sc), sc, list);
+        list = list_push(list_empty(), block);
+    } else {
+        list = list_push_second(list, block);
+    }
+    put_into(slot_loaded_at(sc), sc, list);
+}
+
+// A slot whose class is only freed in gets short magazines: nobody here uses them again.
+static unsigned freed_limit(unsigned sc)
+{
+    return (unsigned)max_size(FREED_BYTES / size_class_bytes(sc), LIMIT_FIRST);
+}
+
+static void give(struct slot *slot, unsigned sc, list_word list, void *block)
+{
+    if (list_count(list) >= limit_of(slot, sc) && adapt_limit(slot, sc, freed_limit(sc))) {
+        put_into(slot_spare_at(sc), sc, list);
+        list = list_empty();
+    }
+    put_into(slot_loaded_at(sc), sc, list_push(list, block));
+    if (UNLIKELY(depot_magazine_blocks(sc) == 0)) { // the class is at its end
+        put_into(slot_loaded_at(sc), sc, list_empty());
+        put_into(slot_spare_at(sc), sc, list_empty());
+    }
+}
+
+void cpu_cache_give(unsigned sc, void *block)
+{
+    if (inherited_is_slab(page_map_find(block))) {
+        depot_mark(slab_of(block), block);
+        return;
+    }
+    list_word list = list_empty();
+    struct slot *slot = is_usable() ? slot_hint() : NULL;
+    if (slot == NULL || !slot_exchange(slot_loaded_at(sc), list_empty(), &list)) {
+        depot_give(sc, list_push(list_empty(), block));
+        return;
+    }
+    if (UNLIKELY(is_early(slot, sc))) {
+        look_early(sc, list, block);
+        count_early(slot, sc);
+        give_early(sc, list, block);
+    } else {
+        give(slot, sc, list, block);
+    }
+}
+
+bool cpu_cache_holds(unsigned sc, const void *block)
+{
+    const struct slot *slot = slot_hint();
+    size_t bin = slot_bin(sc);
+    return slot != NULL && (is_in_list(slot_look(&slot->loaded[bin]), sc, block, HELD_LINKS) ||
+                            (is_early(slot, sc) &&
+                             is_in_list(slot_look(&slot->spare[bin]), sc, block, HELD_LINKS)));
+}
+
+// ---- giving back ----
+
+static void flush_own(void)
+{
+    for (unsigned sc = 0; sc < CLASSES && is_usable(); sc++) {
+        put_into(slot_loaded_at(sc), sc, list_empty());
+        put_into(slot_spare_at(sc), sc, list_empty());
+    }
+}
+
+void cpu_cache_flush(bool of_all)
+{
+    if (!of_all || !slot_keep_out()) {
+        flush_own();
+        return;
+    }
+    for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL; slot = slot_next_of_cpu(slot)) {
+        depot_take_slot(slot);
+    }
+    slot_let_in();
+}

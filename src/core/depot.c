@@ -1,0 +1,581 @@
+/* depot.c - magazines of a size class, and the slabs behind them.
+ *
+ * Owns:       the magazines that lie in no slot; all slabs and their lists.
+ * Threads:    any.
+ * Locks:      LOCK_DEPOT, one per size class. Spans are taken and freed outside of it.
+ * Invariants: DEPOT-1  a slab is on the list of its class exactly while slab_has_blocks().
+ *             DEPOT-2  `out` counts the blocks that are carved, and neither home nor here: in slots
+ *                      or in use.
+ *             DEPOT-3  at most one slab without a block out is kept.
+ *
+ * A magazine comes and goes as one word. What is too much goes home: each block to the list of its
+ * slab, and a slab that has all of them back goes to the page heap. Too much is what is more than
+ * an eighth of what the class has out, once the class has more than KEEP_BYTES of slabs: below, all
+ * that may lie here, and all slabs that it may keep, are not worth a look. A class that had more
+ * and shrank below keeps nothing until it grows again: of its last blocks each may hold a slab, and
+ * one of them the break.
+ */
+#include "core/depot.h"
+
+#include "base/fatal.h"
+#include "base/lock.h"
+#include "base/live.h"
+#include "core/inherited.h"
+#include "core/slab.h"
+#include "core/slab_list.h"
+#include "core/thread.h"
+#include "pages/page_heap.h"
+#include "pages/purge.h"
+
+#define KEEP_BYTES (CONFIG_TINY ? 0UL : 256UL * 1024) // see above
+#define KEEP_SHARE 8
+
+// Blocks of a magazine: so many bytes of them, within these bounds.
+#define MAGAZINE_BYTES        (16UL * 1024)
+#define MAGAZINE_BYTES_MEDIUM (32UL * 1024)
+#define MAGAZINE_BLOCKS_LEAST 2U
+#define MAGAZINE_BLOCKS_SMALL 8U // of small classes, while they shrink
+#define MAGAZINE_BLOCKS_MOST  (CONFIG_TINY ? 4U : 256U)
+#define MAGAZINE_MEDIUM_MOST  (CONFIG_TINY ? 2U : 16U)
+#define MAGAZINE_SHARE        64U // of the blocks out, while there are many slabs
+#define SLOTS_SHARE           16U // of the blocks out, that all slots may hold; see depot_set_slots
+
+static struct {
+    struct ALIGNED(64) depot {
+        struct lock lock;
+        _Atomic(uint16_t) magazine_blocks; // [atomic] + 1; written under the lock; 0: not set yet
+        uint32_t partial;                  // [lock: LOCK_DEPOT] first slab of the list; 0 none
+        uint32_t empty; // [lock: LOCK_DEPOT] slab without a block out, on the list; 0 none
+        bool had_many;  // [lock: LOCK_DEPOT] it was large, and only shrank since
+        uint32_t slabs; // [lock: LOCK_DEPOT]
+        uint32_t count; // [lock: LOCK_DEPOT] magazines
+        uint32_t low;   // [lock: LOCK_DEPOT] fewest magazines since the last sweep
+        size_t blocks;  // [lock: LOCK_DEPOT] in magazines
+        size_t out;     // [lock: LOCK_DEPOT] DEPOT-2
+    } of[CLASSES];
+    _Atomic(size_t) share; // [atomic] see depot_set_slots; 0: not set
+} g_depot = {.of = {[0 ... CLASSES - 1] = {.lock = LOCK_INIT(LOCK_DEPOT)}}};
+
+// [lock: LOCK_DEPOT] The last one of a class is the newest. Apart from the rest, which fits into a
+// page of small programs.
+static list_word g_magazines[CLASSES][DEPOT_MAGAZINES];
+static_assert(sizeof(struct depot) == CACHE_LINE_BYTES, "one line a class");
+
+static list_word *magazines_of(const struct depot *depot)
+{
+    return g_magazines[depot - g_depot.of];
+}
+
+// Slabs on their way to the page heap, linked by `next`.
+struct leaving {
+    uint32_t first;
+};
+
+unsigned depot_magazine_blocks_max(unsigned sc)
+{
+    size_t bytes = size_class_bytes(sc);
+    if (size_class_is_small(sc)) {
+        return (unsigned)min_size(MAGAZINE_BYTES / bytes, MAGAZINE_BLOCKS_MOST);
+    }
+    return (unsigned)clamp_size(MAGAZINE_BYTES_MEDIUM / bytes, MAGAZINE_BLOCKS_LEAST,
+                                MAGAZINE_MEDIUM_MOST);
+}
+
+unsigned depot_magazine_blocks(unsigned sc)
+{
+    unsigned blocks = atomic_load_explicit(&g_depot.of[sc].magazine_blocks, memory_order_relaxed);
+    return blocks != 0 ? blocks - 1 : depot_magazine_blocks_max(sc);
+}
+
+// ---- counts ----
+
+static size_t slab_bytes(unsigned sc)
+{
+    return (size_t)g_size_classes[sc].slab_chunks << CHUNK_SHIFT;
+}
+
+static bool is_large_locked(const struct depot *depot, unsigned sc)
+{
+    return depot->slabs * slab_bytes(sc) > KEEP_BYTES;
+}
+
+// Sets the size of magazines anew, after `out` or `slabs` changed.
+static void adapt_locked(struct depot *depot, unsigned sc)
+{
+    unsigned most = depot_magazine_blocks_max(sc);
+    unsigned least = size_class_is_small(sc) ? MAGAZINE_BLOCKS_SMALL : MAGAZINE_BLOCKS_LEAST;
+    size_t slots_share = atomic_load_explicit(&g_depot.share, memory_order_relaxed);
+    size_t share = max_size(MAGAZINE_SHARE, slots_share);
+    size_t blocks = most;
+    if (is_large_locked(depot, sc) || share > MAGAZINE_SHARE) {
+        blocks = clamp_size(depot->out / share, min_size(least, most), most);
+    }
+    if (is_large_locked(depot, sc)) {
+        depot->had_many = true;
+    } else if (depot->had_many) {
+        blocks = 0;
+    }
+    atomic_store_explicit(&depot->magazine_blocks, (uint16_t)(blocks + 1), memory_order_relaxed);
+}
+
+static size_t blocks_max_locked(const struct depot *depot, unsigned sc)
+{
+    if (is_large_locked(depot, sc)) {
+        return depot->out / KEEP_SHARE;
+    }
+    return depot->had_many ? 0 : SIZE_MAX;
+}
+
+void depot_set_slots(size_t slots)
+{
+    size_t share = slots * SLOTS_SHARE * 2;
+    atomic_store_explicit(&g_depot.share, share, memory_order_relaxed);
+}
+
+// ---- home ----
+
+// A slab without a block out leaves its list.
+static void leave_locked(struct depot *depot, struct chunk *slab, struct leaving *leaving)
+{
+    // No block is out any more: who looks at it on its way sees nothing to purge.
+    slab->carved = (uint16_t)(slab->carved - inherited_count(slab));
+    inherited_forget(slab);
+    slab_list_remove(&depot->partial, slab);
+    depot->slabs--;
+    slab->next = leaving->first;
+    leaving->first = page_map_index(slab);
+}
+
+// Puts one block into its slab; an empty slab that is not kept is leaving.
+static void put_home_locked(struct depot *depot, unsigned sc, void *block, struct leaving *leaving)
+{
+    struct chunk *slab = slab_of(block);
+    size_t bytes = size_class_bytes(sc);
+    if (UNLIKELY(chunk_state(slab) != CHUNK_SLAB) || UNLIKELY(slab->sc != sc) ||
+        UNLIKELY(slab_block_index(slab, block) == SLAB_NO_BLOCK)) {
+        fatal_interior_free(block, bytes, t_thread.caller);
+    }
+    bool had_blocks = slab_has_blocks(slab);
+    if (UNLIKELY(!slab_put(slab, block))) {
+        fatal_excess_free(block, bytes, t_thread.caller);
+    }
+    if (!had_blocks) {
+        slab_list_insert(&depot->partial, slab); // DEPOT-1
+    }
+    unsigned marked = inherited_count(slab);
+    if (LIKELY(slab_free_count(slab) + marked != slab->carved)) {
+        return;
+    }
+    if (UNLIKELY(marked != 0)) {
+        leave_locked(depot, slab, leaving);
+        return;
+    }
+    uint32_t index = page_map_index(slab);
+    uint32_t kept = depot->empty;
+    if (kept == 0 || index < kept) { // the upper one may be what keeps the break up
+        depot->empty = index;
+    }
+    if (kept != 0) {
+        leave_locked(depot, page_map_entry(index < kept ? kept : index), leaving); // DEPOT-3
+    }
+}
+
+// Sends the blocks of a list home.
+static void send_home_locked(struct depot *depot, unsigned sc, list_word list,
+                             struct leaving *leaving)
+{
+    depot->out -= list_count(list);
+    while (!list_is_empty(list)) {
+        void *block = list_first(list);
+        if (UNLIKELY(page_map_find(block) == 0) || UNLIKELY(!list_is_sound(list))) {
+            slab_complain(block, t_thread.caller);
+        }
+        list = list_link(block);
+        put_home_locked(depot, sc, block, leaving);
+    }
+}
+
+// Sends the oldest `count` magazines home.
+static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
+                               struct leaving *leaving)
+{
+    for (unsigned i = 0; i < count; i++) {
+        list_word list = magazines_of(depot)[i];
+        depot->blocks -= list_count(list);
+        depot->out += list_count(list);
+        send_home_locked(depot, sc, list, leaving);
+    }
+    for (unsigned i = count; i < depot->count; i++) {
+        magazines_of(depot)[i - count] = magazines_of(depot)[i];
+    }
+    depot->count -= count;
+    depot->low = (uint32_t)min_size(depot->low, depot->count);
+}
+
+// Outside of the lock: closes the slabs and frees their spans.
+static void free_leaving(struct leaving leaving)
+{
+    while (leaving.first != 0) {
+        uint32_t index = leaving.first;
+        struct chunk *slab = page_map_entry(index);
+        leaving.first = slab->next;
+        slab_close(slab);
+        page_heap_give(index, slab->length);
+    }
+}
+
+// What no refill needed since the last sweep goes home.
+void depot_sweep(unsigned sc)
+{
+    struct depot *depot = &g_depot.of[sc];
+    struct leaving leaving = {0};
+    lock_acquire(&depot->lock);
+    send_oldest_locked(depot, sc, depot->low, &leaving);
+    depot->low = depot->count;
+    adapt_locked(depot, sc);
+    lock_release(&depot->lock);
+    free_leaving(leaving);
+}
+
+// ---- take ----
+
+static list_word take_magazine_locked(struct depot *depot)
+{
+    list_word list = magazines_of(depot)[--depot->count];
+    depot->blocks -= list_count(list);
+    depot->out += list_count(list);
+    depot->low = (uint32_t)min_size(depot->low, depot->count);
+    return list;
+}
+
+// The blocks of a slab that are home, or the next ones carved.
+static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, bool *is_clean)
+{
+    if (page_map_index(slab) == depot->empty) {
+        depot->empty = 0;
+    }
+    list_word list = list_is_empty(slab->free) ? slab_carve(slab, is_clean) : slab_take(slab);
+    if (!slab_has_blocks(slab)) {
+        slab_list_remove(&depot->partial, slab); // DEPOT-1
+    }
+    depot->out += list_count(list);
+    return list;
+}
+
+// A slab with blocks that a child of a fork freed; NULL: there is none.
+static struct chunk *collect_locked(struct depot *depot, unsigned sc)
+{
+    struct chunk *slab = inherited_find(sc);
+    if (slab != NULL) {
+        bool is_listed = slab_has_blocks(slab);
+        inherited_collect(slab);
+        if (!is_listed) {
+            slab_list_insert(&depot->partial, slab);
+        }
+    }
+    return slab;
+}
+
+static list_word take_locked(struct depot *depot, unsigned sc, bool *is_clean)
+{
+    if (depot->count != 0) {
+        return take_magazine_locked(depot);
+    }
+    struct chunk *slab = slab_list_fullest(depot->partial);
+    if (UNLIKELY(slab == NULL) && UNLIKELY(g_inherited_any)) {
+        slab = collect_locked(depot, sc);
+    }
+    return slab != NULL ? take_blocks_locked(depot, slab, is_clean) : list_empty();
+}
+
+// The first blocks of a new slab; an empty list without memory.
+static struct depot_taken take_fresh(struct depot *depot, unsigned sc)
+{
+    struct depot_taken taken = {.list = list_empty()};
+    bool is_zero = false;
+    size_t index = page_heap_take(g_size_classes[sc].slab_chunks, 1, &is_zero);
+    if (index == 0) {
+        return taken;
+    }
+    slab_open(index, sc, is_zero);
+    lock_acquire(&depot->lock);
+    slab_list_insert(&depot->partial, page_map_entry(index));
+    depot->slabs++;
+    taken.list = take_blocks_locked(depot, page_map_entry(index), &taken.is_clean);
+    adapt_locked(depot, sc);
+    lock_release(&depot->lock);
+    taken.is_fresh = true;
+    taken.fresh_bytes = is_zero ? slab_bytes(sc) : 0;
+    return taken;
+}
+
+struct depot_taken depot_take(unsigned sc)
+{
+    struct depot *depot = &g_depot.of[sc];
+    struct depot_taken taken = {.list = list_empty()};
+    lock_acquire(&depot->lock);
+    taken.list = take_locked(depot, sc, &taken.is_clean);
+    if (UNLIKELY(depot->had_many) && !is_large_locked(depot, sc)) {
+        depot->had_many = false; // it grows again
+        adapt_locked(depot, sc);
+    }
+    lock_release(&depot->lock);
+    return list_is_empty(taken.list) ? take_fresh(depot, sc) : taken;
+}
+
+// ---- give ----
+
+// True when a list goes home at once: it is warm, those that wait here are not.
+static bool goes_home_locked(const struct depot *depot, unsigned sc, list_word list)
+{
+    if (!depot->had_many) {
+        return false;
+    }
+    unsigned count = list_count(list);
+    bool is_short = count < depot_magazine_blocks(sc) / 2; // not worth a place
+    return is_short || depot->blocks + count > blocks_max_locked(depot, sc);
+}
+
+// How many of the oldest magazines are too many, since the class shrank to half.
+static unsigned too_many_locked(const struct depot *depot, unsigned sc)
+{
+    size_t most = blocks_max_locked(depot, sc);
+    size_t blocks = depot->blocks;
+    unsigned count = 0;
+    if (blocks / 2 <= most) {
+        return 0;
+    }
+    while (count < depot->count && blocks > most) {
+        blocks -= list_count(magazines_of(depot)[count++]);
+    }
+    return count;
+}
+
+// Puts a single block onto the newest magazine; false: that is full, or there is none.
+static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
+{
+    if (depot->count == 0) {
+        return false;
+    }
+    list_word *newest = &magazines_of(depot)[depot->count - 1];
+    if (list_count(*newest) >= depot_magazine_blocks(sc)) {
+        return false;
+    }
+    *newest = list_push(*newest, block);
+    depot->blocks++;
+    depot->out--;
+    return true;
+}
+
+bool depot_give(unsigned sc, list_word list)
+{
+    struct depot *depot = &g_depot.of[sc];
+    struct leaving leaving = {0};
+    if (list_is_empty(list)) {
+        return false;
+    }
+    lock_acquire(&depot->lock);
+    if (list_count(list) == 1 && !depot->had_many &&
+        add_to_newest_locked(depot, sc, list_first(list))) {
+        lock_release(&depot->lock);
+        return false;
+    }
+    if (goes_home_locked(depot, sc, list)) {
+        send_home_locked(depot, sc, list, &leaving);
+    } else {
+        if (depot->count == DEPOT_MAGAZINES) {
+            send_oldest_locked(depot, sc, DEPOT_MAGAZINES / 2, &leaving);
+        }
+        magazines_of(depot)[depot->count++] = list;
+        depot->blocks += list_count(list);
+        depot->out -= list_count(list);
+    }
+    send_oldest_locked(depot, sc, too_many_locked(depot, sc), &leaving);
+    adapt_locked(depot, sc);
+    lock_release(&depot->lock);
+    free_leaving(leaving);
+    return leaving.first != 0;
+}
+
+void depot_mark(struct chunk *slab, void *block)
+{
+    unsigned sc = slab->sc;
+    struct depot *depot = &g_depot.of[sc];
+    struct leaving leaving = {0};
+    lock_acquire(&depot->lock);
+    if (!inherited_mark(slab, slab_block_index(slab, block))) {
+        fatal_double_free(block, size_class_bytes(sc), t_thread.caller);
+    }
+    depot->out--;
+    if (slab_free_count(slab) + inherited_count(slab) == slab->carved) {
+        if (!slab_has_blocks(slab)) {
+            slab_list_insert(&depot->partial, slab);
+        }
+        leave_locked(depot, slab, &leaving);
+    }
+    adapt_locked(depot, sc);
+    lock_release(&depot->lock);
+    free_leaving(leaving);
+}
+
+void depot_take_slot(struct slot *slot)
+{
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        list_word loaded = slot->loaded[sc + 1];
+        list_word spare = slot->spare[sc + 1];
+        slot_set(&slot->loaded[sc + 1], list_empty());
+        slot_set(&slot->spare[sc + 1], list_empty());
+        depot_give(sc, loaded);
+        depot_give(sc, spare);
+    }
+}
+
+// ---- giving back ----
+
+size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max)
+{
+    struct depot *depot = &g_depot.of[sc];
+    size_t purged = 0;
+    lock_acquire(&depot->lock);
+    if (chunk_state(slab) == CHUNK_SLAB && slab->sc == sc) {
+        unsigned out = slab_out_count(slab);
+        if (out != 0 && out <= out_max && (slab->looked_at == 0 || out < slab->looked_at)) {
+            slab->looked_at = (uint8_t)out;
+            purged = slab_purge_pages(slab);
+        }
+    }
+    lock_release(&depot->lock);
+    return purged;
+}
+
+static size_t trim_class(unsigned sc, bool purges)
+{
+    struct depot *depot = &g_depot.of[sc];
+    struct leaving leaving = {0};
+    size_t purged = 0;
+    lock_acquire(&depot->lock);
+    send_oldest_locked(depot, sc, depot->count, &leaving);
+    if (depot->empty != 0) {
+        leave_locked(depot, page_map_entry(depot->empty), &leaving);
+        depot->empty = 0;
+    }
+    for (uint32_t i = depot->partial; purges && i != 0; i = page_map_entry(i)->next) {
+        purged += slab_purge_pages(page_map_entry(i));
+    }
+    adapt_locked(depot, sc);
+    lock_release(&depot->lock);
+    free_leaving(leaving);
+    return purged;
+}
+
+size_t depot_trim(bool purges)
+{
+    size_t purged = 0;
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        purged += trim_class(sc, purges);
+    }
+    return purged;
+}
+
+// ---- looks ----
+
+static bool is_among(list_word list, const void *block, unsigned most)
+{
+    for (unsigned i = 0; i < most && !list_is_empty(list) && list_is_sound(list); i++) {
+        if (list_first(list) == block) {
+            return true;
+        }
+        list = list_link(list_first(list));
+    }
+    return false;
+}
+
+bool depot_holds(unsigned sc, const void *block, unsigned most)
+{
+    struct depot *depot = &g_depot.of[sc];
+    lock_acquire(&depot->lock);
+    bool holds = is_among(slab_of(block)->free, block, most);
+    for (unsigned i = 0; i < depot->count && !holds; i++) {
+        holds = is_among(magazines_of(depot)[i], block, most);
+    }
+    lock_release(&depot->lock);
+    return holds;
+}
+
+struct depot_counts depot_counts(unsigned sc)
+{
+    struct depot *depot = &g_depot.of[sc];
+    bool was_taken = lock_acquire_to_look(&depot->lock);
+    struct depot_counts counts = {depot->slabs, depot->blocks};
+    lock_release_after_look(&depot->lock, was_taken);
+    return counts;
+}
+
+unsigned depot_look(unsigned sc, list_word *lists, unsigned most)
+{
+    const struct depot *depot = &g_depot.of[sc];
+    unsigned count = (unsigned)min_size(depot->count, most);
+    for (unsigned i = 0; i < count; i++) {
+        lists[i] = magazines_of(depot)[i];
+    }
+    return count;
+}
+
+static void check_class(const struct depot *depot, unsigned sc)
+{
+    size_t blocks = 0;
+    size_t empties = 0;
+    for (unsigned i = 0; i < depot->count; i++) {
+        blocks += list_count(magazines_of(depot)[i]);
+    }
+    VERIFY(blocks == depot->blocks);
+    for (uint32_t i = depot->partial; i != 0; i = page_map_entry(i)->next) {
+        const struct chunk *slab = page_map_entry(i);
+        VERIFY(chunk_state(slab) == CHUNK_SLAB);
+        VERIFY(slab->sc == sc);
+        VERIFY(slab_has_blocks(slab)); // DEPOT-1
+        empties += slab_is_idle(slab);
+    }
+    VERIFY(empties == (depot->empty != 0)); // DEPOT-3
+    size_t out = 0;
+    size_t slabs = 0;
+    for (size_t i = 1; i < page_map_count(); i++) {
+        const struct chunk *slab = page_map_entry(i);
+        if (chunk_state(slab) == CHUNK_SLAB && slab->sc == sc) {
+            VERIFY(slab_free_count(slab) <= slab->carved); // SLAB-1
+            VERIFY(slab->carved <= slab_reached(slab));    // SLAB-2
+            out += slab_out_count(slab) - inherited_count(slab);
+            slabs++;
+        }
+    }
+    VERIFY(slabs == depot->slabs);
+    VERIFY(out == depot->out + depot->blocks); // DEPOT-2
+}
+
+void depot_check(void)
+{
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        check_class(&g_depot.of[sc], sc);
+    }
+}
+
+void depot_prefork(void)
+{
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        lock_acquire_for_fork(&g_depot.of[sc].lock);
+    }
+}
+
+void depot_postfork_parent(void)
+{
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        lock_release_after_fork(&g_depot.of[sc].lock);
+    }
+}
+
+void depot_postfork_child(void)
+{
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        lock_init(&g_depot.of[sc].lock, LOCK_DEPOT);
+    }
+}

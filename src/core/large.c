@@ -1,0 +1,89 @@
+/* large.c - blocks that are spans of their own.
+ *
+ * Owns:       the map entries of LARGE spans.
+ * Threads:    any; two calls for one block are its user's mistake.
+ * Locks:      takes none; span.c below takes LOCK_PAGE_HEAP.
+ * Invariants: LARGE-1  usable_bytes are whole pages, at most the bytes of the span.
+ */
+#include "core/large.h"
+
+#include "pages/page_heap.h"
+#include "pages/span.h"
+#include "base/os.h"
+#include "base/live.h"
+
+#define SLACK_SHARE 4 // a block that shrinks, or came with room to grow, keeps a quarter
+
+static size_t chunks_for(size_t bytes)
+{
+    return (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
+}
+
+// Whole pages, but no more than the span has: a page may be larger than a chunk.
+static size_t usable_for(size_t bytes)
+{
+    return min_size(align_up(bytes, os_page_bytes()), chunks_for(bytes) << CHUNK_SHIFT);
+}
+
+static void large_mark(struct chunk *head, size_t length, size_t bytes)
+{
+    head->length = (uint32_t)length;
+    head->usable_bytes = usable_for(bytes); // LARGE-1
+    page_map_mark_body(head, length);
+    chunk_set_state(head, CHUNK_LARGE);
+}
+
+static void *take_span(size_t length, size_t bytes, size_t alignment, bool *clean)
+{
+    size_t alignment_chunks = max_size(alignment >> CHUNK_SHIFT, 1);
+    size_t index = page_heap_take(length, alignment_chunks, clean);
+    if (index == 0) {
+        return NULL;
+    }
+    large_mark(page_map_entry(index), length, bytes);
+    live_count();
+    return page_map_address(index);
+}
+
+void *large_take(size_t bytes, size_t alignment, bool *clean)
+{
+    ASSERT(bytes != 0);
+    return take_span(chunks_for(bytes), bytes, alignment, clean);
+}
+
+void *large_take_growing(size_t bytes, size_t roomy_bytes)
+{
+    bool clean;
+    return take_span(chunks_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
+}
+
+void large_give(struct chunk *head)
+{
+    ASSERT(chunk_state(head) == CHUNK_LARGE);
+    size_t length = head->length;
+    // Until span.c files it as free: a body without a head, so that a second free is noticed.
+    head->head_distance = 0;
+    chunk_set_state(head, CHUNK_BODY);
+    page_heap_give_late(page_map_index(head), length);
+}
+
+bool large_resize(struct chunk *head, size_t bytes)
+{
+    ASSERT(chunk_state(head) == CHUNK_LARGE);
+    size_t index = page_map_index(head);
+    size_t old_length = head->length;
+    size_t length = chunks_for(bytes);
+    bool clean = false;
+    if (length > old_length && !span_extend(index, old_length, length - old_length, &clean)) {
+        return false;
+    }
+    if (length <= old_length && old_length - length <= old_length / SLACK_SHARE) {
+        head->usable_bytes = usable_for(bytes); // LARGE-1; the rest is kept for the next growth
+        return true;
+    }
+    large_mark(head, length, bytes);
+    if (length < old_length) {
+        page_heap_give(index + length, old_length - length);
+    }
+    return true;
+}

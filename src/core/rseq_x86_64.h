@@ -1,0 +1,159 @@
+/* rseq_x86_64.h - what touches the slot of the CPU that runs us: restartable sequences.
+ *
+ * The kernel sends a thread that was preempted, moved or signalled inside of a sequence to its
+ * abort address before it runs on [Linux: rseq(2)]. Each sequence ends in one store, the commit,
+ * or has none. Nothing is locked. An abort is told as a miss, so that a thread that is stepped, or
+ * signalled all the time, goes on by the slow path and does not turn round for ever.
+ *
+ * `area` is the rseq area of this thread, or a dummy whose id is -1 and so selects the empty slot,
+ * which stands before all others: no list, no room. `g_slots.id_offset` tells where in the area
+ * the number stands that selects the slot.
+ *
+ * Threads: any, also signal handlers. Another kind of CPU has another such header; the twins of
+ * these functions in plain C, for threads without an area, are in slot.h.
+ */
+#ifndef CORE_RSEQ_X86_64_H
+#define CORE_RSEQ_X86_64_H
+
+#include "core/slot_data.h"
+
+#define RSEQ_CPU_ID_OFFSET 4  // in struct rseq; negative: not registered
+#define RSEQ_CS_OFFSET     8  // the descriptor of the sequence that runs
+#define RSEQ_MM_CID_OFFSET 24 // since Linux 6.3
+#define RSEQ_AREA_BYTES    32
+
+// Labels: 1 start, 2 behind the commit, 3 descriptor, 4 abort, 5 miss, 6 the end of the statement.
+// The word before the abort address is the signature that glibc registers; with the bytes before it
+// it is an instruction that traps. `missed`: what is done then.
+#define RSEQ_SEQUENCE(missed)                                                                      \
+    ".pushsection __rseq_cs, \"aw\", @progbits\n"                                                  \
+    ".balign 32\n"                                                                                 \
+    "3: .long 0, 0\n"                                                                              \
+    ".quad 1f, 2f - 1f, 4f\n"                                                                      \
+    ".popsection\n"                                                                                \
+    ".pushsection .text.rseq_abort, \"ax\", @progbits\n"                                           \
+    ".byte 0x0f, 0xb9, 0x3d\n"                                                                     \
+    ".long 0x53053053\n"                                                                           \
+    "4:\n"                                                                                         \
+    "5: " missed "\n"                                                                              \
+    ".popsection\n"                                                                                \
+    "lea 3b(%%rip), %[slot]\n"                                                                     \
+    "mov %[slot], %c[cs](%[area])\n"                                                               \
+    "1:\n"                                                                                         \
+    "movslq (%[area], %[id_offset]), %[slot]\n"                                                    \
+    "shl %[shift], %[slot]\n"                                                                      \
+    "add %[slots], %[slot]\n"
+
+#define RSEQ_INPUTS(area_)                                                                         \
+    [area] "r"(area_), [id_offset] "r"(g_slots.id_offset), [slots] "m"(g_slots.first),             \
+        [shift] "i"(SLOT_SHIFT), [cs] "i"(RSEQ_CS_OFFSET)
+
+// Takes the first block of the loaded magazine of the bin ahead of [bin], which for malloc is the
+// size class. Misses when there is none, or its link is not sound.
+#define RSEQ_POP_STEPS(miss)                                                                       \
+    "mov %c[loaded](%[slot], %[bin], 8), %[list]\n"                                                \
+    "mov %[list], %[block]\n"                                                                      \
+    "shr $16, %[block]\n"                                                                          \
+    "je " miss "\n"                                                                                \
+    "mov (%[block]), %[link]\n"                                                                    \
+    "sub %k[link], %k[list]\n"                                                                     \
+    "cmp $1, %w[list]\n"                                                                           \
+    "jne " miss "\n"                                                                               \
+    "mov %[link], %c[loaded](%[slot], %[bin], 8)\n"                                                \
+    "2:\n"
+
+#define RSEQ_POP_INPUTS(area_, bin_)                                                               \
+    RSEQ_INPUTS(area_), [bin] "r"((size_t)(bin_)),                                                 \
+        [loaded] "i"(offsetof(struct slot, loaded) + sizeof(list_word))
+
+// For malloc, where nothing may be tested twice: jumps to the label `miss`. What is put out may be
+// used on the way on only, with another asm before it: gcc 12 takes it for set at the label, too,
+// or for not set at all (PR 113921). So all others are no asm goto.
+#define RSEQ_POP_OR_MISS(area_, bin_, block_)                                                      \
+    do {                                                                                           \
+        char *slot_;                                                                               \
+        list_word list_;                                                                           \
+        list_word link_;                                                                           \
+        __asm__ volatile goto(                                                                     \
+            RSEQ_SEQUENCE("jmp %l[miss]") RSEQ_POP_STEPS("%l[miss]")                               \
+            : [slot] "=&r"(slot_), [list] "=&r"(list_), [link] "=&r"(link_), [block] "=&a"(block_) \
+            : RSEQ_POP_INPUTS(area_, bin_)                                                         \
+            : "cc", "memory"                                                                       \
+            : miss);                                                                               \
+        __asm__ volatile("");                                                                      \
+    } while (0)
+
+// The same as a function; NULL: missed.
+static inline void *rseq_pop_class(char *area, unsigned sc)
+{
+    char *slot;
+    list_word list;
+    list_word link;
+    void *block;
+    __asm__ volatile(
+        RSEQ_SEQUENCE("xor %k[block], %k[block]\njmp 6f") RSEQ_POP_STEPS("5b") "6:\n"
+        : [slot] "=&r"(slot), [list] "=&r"(list), [link] "=&r"(link), [block] "=&r"(block)
+        : RSEQ_POP_INPUTS(area, sc)
+        : "cc", "memory");
+    return block;
+}
+
+// Puts a block into the loaded magazine; false: it has as many as it may have, or the sequence was
+// aborted. The temporaries are the only output.
+static inline __attribute__((always_inline)) bool rseq_push(char *area, size_t bin, void *block)
+{
+    char *slot;
+    list_word list;
+    list_word shifted;
+    __asm__ volatile goto(
+        RSEQ_SEQUENCE("jmp %l[miss]") "mov %c[loaded](%[slot], %[bin], 8), %[list]\n"
+                                      "cmp %c[limit](%[slot], %[bin], 2), %w[list]\n"
+                                      "jae %l[miss]\n"
+                                      "mov %[list], (%[block])\n"
+                                      "imul $65536, %[block], %[shifted]\n" // shl, in one
+                                      "movzwl %w[list], %k[list]\n"
+                                      "lea 1(%[shifted], %[list]), %[list]\n"
+                                      "mov %[list], %c[loaded](%[slot], %[bin], 8)\n"
+                                      "2:\n"
+        : [slot] "=&r"(slot), [list] "=&r"(list), [shifted] "=&r"(shifted)
+        : RSEQ_INPUTS(area), [bin] "r"(bin), [block] "r"(block),
+          [loaded] "i"(offsetof(struct slot, loaded)), [limit] "i"(offsetof(struct slot, limit))
+        : "cc", "memory"
+        : miss);
+    return true;
+miss:
+    return false;
+}
+
+// Puts `list` in the place of the word `at` bytes from the beginning of the slot; *old: what was
+// there. False: the slot is not open, or the sequence was aborted; nothing changed.
+static inline bool rseq_exchange(char *area, size_t at, list_word list, list_word *old)
+{
+    char *slot;
+    list_word found;
+    uint32_t is_done;
+    __asm__ volatile(
+        RSEQ_SEQUENCE("xor %k[is_done], %k[is_done]\njmp 6f") "cmpb $0, %c[is_open](%[slot])\n"
+                                                              "je 5b\n"
+                                                              "mov (%[slot], %[at]), %[found]\n"
+                                                              "mov %[list], (%[slot], %[at])\n"
+                                                              "2: mov $1, %k[is_done]\n"
+                                                              "6:\n"
+        : [slot] "=&r"(slot), [found] "=&r"(found), [is_done] "=&r"(is_done)
+        : RSEQ_INPUTS(area), [at] "r"(at), [list] "r"(list),
+          [is_open] "i"(offsetof(struct slot, is_open))
+        : "cc", "memory");
+    if (is_done != 0) {
+        *old = found;
+    }
+    return is_done != 0;
+}
+
+// The slot that this thread would use now: a hint, it may move at any time.
+static inline struct slot *rseq_slot(const char *area)
+{
+    int32_t id = *(const volatile int32_t *)(const void *)(area + g_slots.id_offset);
+    return (struct slot *)(void *)(g_slots.first + ((ptrdiff_t)id << SLOT_SHIFT)); // NOLINT
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* size_class.c - the tables of the size classes, all computed by the compiler.
+ *
+ * Owns:       g_small_class_of, g_size_classes; constant.
+ * Threads:    any.
+ * Locks:      none.
+ * Invariants: CLASS-1  block bytes rise with the class and are multiples of 16.
+ *             CLASS-2  a slab has at most SMALL_BLOCKS_MAX or MEDIUM_BLOCKS_MAX blocks.
+ *             CLASS-3  the small class of a multiple of a power of two has blocks of such a
+ *                      multiple, too.
+ */
+#include "core/size_class.h"
+
+// clang-format off
+// UP_TO(class, bytes of the class below, bytes): every small class, in order.
+#define SMALL_TABLE(UP_TO)                                                                         \
+    UP_TO(0, 0, 16)     UP_TO(1, 16, 32)    UP_TO(2, 32, 48)    UP_TO(3, 48, 64)                   \
+    UP_TO(4, 64, 80)    UP_TO(5, 80, 96)    UP_TO(6, 96, 112)   UP_TO(7, 112, 128)                 \
+    UP_TO(8, 128, 144)  UP_TO(9, 144, 160)  UP_TO(10, 160, 176) UP_TO(11, 176, 192)                \
+    UP_TO(12, 192, 208) UP_TO(13, 208, 224) UP_TO(14, 224, 240) UP_TO(15, 240, 256)                \
+    UP_TO(16, 256, 288) UP_TO(17, 288, 320) UP_TO(18, 320, 352) UP_TO(19, 352, 384)                \
+    UP_TO(20, 384, 416) UP_TO(21, 416, 448) UP_TO(22, 448, 480) UP_TO(23, 480, 512)                \
+    UP_TO(24, 512, 576) UP_TO(25, 576, 640) UP_TO(26, 640, 704) UP_TO(27, 704, 768)                \
+    UP_TO(28, 768, 832) UP_TO(29, 832, 896) UP_TO(30, 896, 960) UP_TO(31, 960, 1024)
+
+#define CLASS_OF_RANGE(class, below, bytes) [(below) + 1 ... (bytes)] = (class),
+
+const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
+    [0] = 0, // malloc(0): a block of its own
+    SMALL_TABLE(CLASS_OF_RANGE)
+};
+
+#define RECIPROCAL(bytes) (((1ULL << 40) + (bytes) - 1) / (bytes))
+#define SIZE_CLASS(bytes, chunks)                                                                \
+    {(bytes), (chunks), (uint16_t)((chunks) * CHUNK_BYTES / (bytes)), RECIPROCAL(bytes)}
+#define SMALL_CLASS(class, below, bytes) [class] = SIZE_CLASS(bytes, 1),
+
+// Medium classes between 2^shift and twice that: eight, or four where a block is pages.
+#define MEDIUM_CLASS(shift, eighths, chunks) SIZE_CLASS((eighths##U << ((shift) - 3)), chunks)
+#define MEDIUM_QUARTERS(shift, chunks)                                                           \
+    MEDIUM_CLASS(shift, 10, chunks), MEDIUM_CLASS(shift, 12, chunks),                          \
+    MEDIUM_CLASS(shift, 14, chunks), MEDIUM_CLASS(shift, 16, chunks)
+#define MEDIUM_EIGHTHS(shift, chunks)                                                            \
+    MEDIUM_CLASS(shift, 9, chunks),  MEDIUM_CLASS(shift, 10, chunks),                          \
+    MEDIUM_CLASS(shift, 11, chunks), MEDIUM_CLASS(shift, 12, chunks),                          \
+    MEDIUM_CLASS(shift, 13, chunks), MEDIUM_CLASS(shift, 14, chunks),                          \
+    MEDIUM_CLASS(shift, 15, chunks), MEDIUM_CLASS(shift, 16, chunks)
+
+const struct size_class g_size_classes[CLASSES] = {
+    SMALL_TABLE(SMALL_CLASS)                         // 1 chunk: tail waste below 4 %
+    MEDIUM_EIGHTHS(10, 4), MEDIUM_EIGHTHS(11, 4),    // 56 to 16 blocks
+    SIZE_CLASS(PAGE_AND_HEADER_BYTES, 4),            // 14
+    MEDIUM_QUARTERS(12, 4), MEDIUM_QUARTERS(13, 4),  // 12 to 4
+    MEDIUM_QUARTERS(14, 8),                          // 6 to 4
+};
+// clang-format on
+
+static_assert(4 * CHUNK_BYTES / (9U << 7) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
+
+unsigned size_class_of_aligned(size_t bytes, size_t alignment)
+{
+    ASSERT(is_pow2(alignment));
+    if (alignment > CHUNK_BYTES || bytes > MEDIUM_BYTES_MAX) {
+        return CLASSES;
+    }
+    size_t rounded = align_up(max_size(bytes, 1), alignment);
+    if (rounded > MEDIUM_BYTES_MAX) {
+        return CLASSES;
+    }
+    unsigned sc =
+        rounded <= SMALL_BYTES_MAX ? size_class_of_small(rounded) : size_class_of_medium(rounded);
+    while (sc < CLASSES && size_class_bytes(sc) % alignment != 0) {
+        sc++;
+    }
+    return sc;
+}

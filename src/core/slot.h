@@ -1,0 +1,164 @@
+/* slot.h - the caches of a CPU: a loaded and a spare magazine of each size class.
+ *
+ * Any thread, inside of a slow path unless said otherwise. A slot is written to by sequences that
+ * end in one store, never by loads and stores of two functions: meanwhile the thread may run
+ * elsewhere, and another one here. Where the kernel restarts no sequences (old kernels, valgrind,
+ * gVisor, musl), a thread has a slot of its own, and the same functions are plain C.
+ */
+#ifndef CORE_SLOT_H
+#define CORE_SLOT_H
+
+#include "core/rseq_x86_64.h"
+#include "core/thread.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Which slot a thread uses (option cpu_cache).
+enum slot_kind {
+    SLOT_AUTO,
+    SLOT_BY_CID,    // of its concurrency id: as few as threads run at once (Linux 6.3)
+    SLOT_BY_CPU,    // of its CPU
+    SLOT_BY_THREAD, // its own, reached by slow paths only
+};
+
+// Once, before any list is made. False: without memory.
+bool slot_start(enum slot_kind kind);
+enum slot_kind slot_kind(void); // what was found
+
+// Lets every request and free of this thread miss, and of those that begin to work later: for modes
+// that want to see each of them.
+void slot_miss_always(void);
+
+static inline size_t slot_bin(unsigned sc)
+{
+    return sc + 1;
+}
+
+static inline size_t slot_loaded_at(unsigned sc)
+{
+    return offsetof(struct slot, loaded) + slot_bin(sc) * sizeof(list_word);
+}
+
+static inline size_t slot_spare_at(unsigned sc)
+{
+    return offsetof(struct slot, spare) + slot_bin(sc) * sizeof(list_word);
+}
+
+// The slot that this thread uses now, and may leave at any time; NULL: it has none.
+static inline struct slot *slot_hint(void)
+{
+    return LIKELY(t_thread.area != NULL) ? rseq_slot(t_thread.area) : t_thread.own;
+}
+
+// ---- the twins in plain C ----
+
+static inline void *slot_own_pop(struct slot *own, unsigned sc)
+{
+    list_word list = own->loaded[slot_bin(sc)];
+    if (list_is_empty(list) || !list_is_sound(list)) {
+        return NULL;
+    }
+    slot_set(&own->loaded[slot_bin(sc)], list_link(list_first(list)));
+    return list_first(list);
+}
+
+static inline bool slot_own_push(struct slot *own, unsigned sc, void *block)
+{
+    list_word list = own->loaded[slot_bin(sc)];
+    uint16_t limit = atomic_load_explicit(&own->limit[slot_bin(sc)], memory_order_relaxed);
+    if ((uint16_t)list >= limit) {
+        return false;
+    }
+    slot_set(&own->loaded[slot_bin(sc)], list_push(list, block));
+    return true;
+}
+
+static inline list_word slot_own_exchange(struct slot *own, size_t at, list_word list)
+{
+    list_word *word = (list_word *)(void *)((char *)own + at);
+    list_word old = *word;
+    slot_set(word, list);
+    return old;
+}
+
+// ---- of either kind ----
+
+// A block of the loaded magazine, also outside of slow paths; NULL: see rseq_pop_class, or the
+// thread has no area.
+static inline void *slot_pop_restarted(unsigned sc)
+{
+    return LIKELY(t_thread.area != NULL) ? rseq_pop_class(t_thread.area, sc) : NULL;
+}
+
+// The same where the thread owns its slot: nothing restarts it after a signal handler that takes
+// blocks, too, so only in a slow path. NULL: none, or not its own slot.
+static inline void *slot_pop_own(unsigned sc)
+{
+    bool is_own = UNLIKELY(t_thread.area == NULL) && t_thread.own != NULL;
+    return is_own ? slot_own_pop(t_thread.own, sc) : NULL;
+}
+
+// Of either kind.
+static inline void *slot_pop(unsigned sc)
+{
+    void *block = slot_pop_restarted(sc);
+    return block != NULL ? block : slot_pop_own(sc);
+}
+
+// False: see rseq_push.
+static inline bool slot_push(unsigned sc, void *block)
+{
+    if (LIKELY(t_thread.area != NULL)) {
+        return rseq_push(t_thread.area, slot_bin(sc), block);
+    }
+    return t_thread.own != NULL && slot_own_push(t_thread.own, sc, block);
+}
+
+// See rseq_exchange; `at`: slot_loaded_at() or slot_spare_at().
+static inline bool slot_exchange(size_t at, list_word list, list_word *old)
+{
+    if (LIKELY(t_thread.area != NULL)) {
+        return rseq_exchange(t_thread.area, at, list, old);
+    }
+    if (t_thread.own == NULL) {
+        return false;
+    }
+    *old = slot_own_exchange(t_thread.own, at, list);
+    return true;
+}
+
+// Finds the slot of this thread, and makes it usable; false: there is none.
+bool slot_open(void);
+
+static inline bool slot_is_open(void)
+{
+    const struct slot *slot = slot_hint();
+    // acquire: pairs with the release in slot_open
+    return slot != NULL && atomic_load_explicit(&slot->is_open, memory_order_acquire);
+}
+
+// ---- all slots ----
+
+// The slots, one after the other, beginning with NULL; NULL: no more. Any thread, for looks.
+struct slot *slot_next(const struct slot *slot);
+// As slot_next, without those that threads own.
+struct slot *slot_next_of_cpu(const struct slot *slot);
+// Takes everybody out of the slots of CPUs and keeps them out; their lists may then be taken by
+// plain loads and stores until slot_let_in(). False: refused by the kernel, nothing changed.
+bool slot_keep_out(void);
+void slot_let_in(void);
+
+// Asks to be told of the exit of this thread, which owns a slot. Outside of slow paths: it may
+// allocate.
+void slot_watch_exit(void);
+
+// The number of the CPU, of the concurrency id, or of the thread whose slot it is.
+size_t slot_number(const struct slot *slot);
+
+void slot_prefork(void);
+void slot_postfork_parent(void);
+void slot_postfork_child(void);
+
+#endif

@@ -1,0 +1,97 @@
+/* thread.h - what one thread has: the way to its slot, and the mark of a slow path.
+ *
+ * t_thread as the loader makes it is a legal state: `fast_area` is a dummy that selects the empty
+ * slot, so both fast paths miss without a test. It holds before constructors, in threads that we
+ * never saw, and in the child of a vfork.
+ *
+ * A slow path stands between thread_enter() and thread_leave(). A signal handler that comes
+ * meanwhile and needs a slow path of its own gets emergency blocks, and its frees wait.
+ */
+#ifndef CORE_THREAD_H
+#define CORE_THREAD_H
+
+#include "base/compiler.h"
+#include "core/rseq_x86_64.h"
+#include "core/thread_layout.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct note;
+#define THREAD_NOTE_BYTES 16 // what it takes
+
+struct thread {
+    char *fast_area;                         // what malloc and free follow: `area`, or a dummy
+    char *area;                              // the rseq area, when the kernel knows it; NULL: none
+    struct slot *own;                        // slot of a thread without an area; NULL: none (yet)
+    const void *caller;                      // who called the slow path, for messages
+    _Atomic(struct note *) deferred;         // frees by signal handlers inside of a slow path
+    bool is_bound;                           // slot_open() has looked for an area
+    bool is_inside;                          // of a slow path
+    bool watches_exit;                       // its slot is its own, and its exit is not watched yet
+    bool is_dead;                            // without an area: its slot was given back at its exit
+    uint8_t exit_rounds;                     // destructor rounds that we let pass
+    uint8_t ticks;                           // refills, modulo 256
+    uint32_t record_thread;                  // its number in the trace; 0: none yet
+    int64_t sample_left;                     // guard:N: blocks until the next one that is sampled
+    uint64_t sample_random;                  // guard:N
+    ALIGNED(32) char dummy[RSEQ_AREA_BYTES]; // an area whose id is -1
+};
+static_assert(sizeof(struct thread) <= 160, "small enough for the static TLS of a preload");
+
+extern HIDDEN _Thread_local struct thread t_thread;
+
+// Begins a slow path; false: this is a signal handler that interrupted one.
+static inline bool thread_enter(const void *caller)
+{
+    if (UNLIKELY(t_thread.is_inside)) {
+        return false;
+    }
+    t_thread.is_inside = true; // THREAD-2
+    t_thread.caller = caller;
+    atomic_signal_fence(memory_order_seq_cst); // signal handlers see the mark first
+    return true;
+}
+
+static inline void thread_leave(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    t_thread.is_inside = false;
+}
+
+// Around what takes locks and allocates nothing; they may be nested.
+static inline bool thread_enter_bare(void)
+{
+    bool was_inside = t_thread.is_inside;
+    t_thread.is_inside = true;
+    atomic_signal_fence(memory_order_seq_cst);
+    return was_inside;
+}
+
+static inline void thread_leave_bare(bool was_inside)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    t_thread.is_inside = was_inside;
+}
+
+// True in a signal handler that interrupted a slow path of this thread.
+static inline bool thread_is_interrupted(void)
+{
+    return t_thread.is_inside;
+}
+
+// Keeps a block that such a handler frees until the slow path is over. `may_write`: into it, of
+// which 16 bytes are there.
+void thread_defer_free(void *ptr, bool may_write);
+static inline bool thread_has_deferred(void)
+{
+    return UNLIKELY(atomic_load_explicit(&t_thread.deferred, memory_order_relaxed) != NULL);
+}
+// Takes one such block; NULL: no more. Called outside of slow paths.
+void *thread_take_deferred(void);
+
+// In the child of a fork.
+void thread_postfork_child(void);
+
+#endif

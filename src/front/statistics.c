@@ -1,0 +1,202 @@
+/* statistics.c - the numbers at exit (MYALLOC_CONF=stats), and the end of the live page.
+ *
+ * Owns:       a duplicate of stderr while numbers were asked for.
+ * Threads:    the one that ends the process; others may still work.
+ * Locks:      none held while it writes.
+ * Invariants: STATISTICS-1  nothing goes to a descriptor that is not the stderr of the start.
+ *             STATISTICS-2  a file has the process in its name: nobody overwrites another's.
+ *             STATISTICS-3  each process writes once, and only about itself: a vfork child, whose
+ *                           memory is its parent's, writes nothing.
+ *
+ * Programs that end by _exit run no destructors, but call ours; of those that a signal ends, the
+ * numbers are in the live page.
+ */
+#include "front/statistics.h"
+
+#include "front/report.h"
+#include "base/line.h"
+#include "base/os.h"
+#include "inspect/census.h"
+#include "inspect/view.h"
+#include "core/size_class.h"
+#include "myalloc.h"
+#include "base/options.h"
+#include "base/place.h"
+#include "front/start.h"
+#include "core/thread.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+    int fd; // [const] 0: none
+    uint64_t file_id;
+    uint32_t process;       // [const] whose numbers these are
+    _Atomic(bool) is_ended; // [atomic] STATISTICS-3
+} g_statistics;
+
+static bool goes_to_stderr(void)
+{
+    return strcmp(g_options.stats, "1") == 0;
+}
+
+static bool is_asked_for(void)
+{
+    return start_mode() == START_SERVING && (g_options.stats[0] != '\0' || live_is_on());
+}
+
+void statistics_start(void)
+{
+    if (start_once() != START_SERVING || !is_asked_for()) {
+        return;
+    }
+    g_statistics.process = os_process_id();
+    if (g_options.stats[0] != '\0') {
+        g_statistics.fd = os_keep_descriptor(STDERR_FILENO);
+        g_statistics.file_id = os_file_id(g_statistics.fd);
+    }
+}
+
+static int choose_output(void)
+{
+    int fd = g_statistics.fd;
+    if (os_file_id(fd) != g_statistics.file_id || g_statistics.file_id == 0) {
+        fd = -1; // STATISTICS-1
+    }
+    return goes_to_stderr() ? fd : place_create(g_options.stats, fd); // STATISTICS-2
+}
+
+static const struct {
+    char name[14];   // in place: pointers would need relocations
+    uint16_t offset; // in struct myalloc_stats
+} g_rows[] = {
+#define ROW(field)                                                                                 \
+    {                                                                                              \
+#field, offsetof(struct myalloc_stats, field)                                              \
+    }
+    ROW(live),         ROW(cached),      ROW(free_dirty),  ROW(free_clean), ROW(brk),
+    ROW(mapped),       ROW(region_peak), ROW(huge),        ROW(huge_peak),  ROW(huge_cached),
+    ROW(purged_total), ROW(brk_grows),   ROW(brk_shrinks), ROW(pools),
+};
+
+// One more number on the line; after `before`, which is for text only.
+static void add_number(struct line *line, const char *before, const char *name, uint64_t value)
+{
+    bool is_json = g_options.stats_format == STATS_JSON;
+    line_add(line, is_json ? (line->used != 0 && line->text[line->used - 1] == '{' ? "\"" : ",\"")
+                           : before);
+    line_add(line, name);
+    line_add(line, is_json ? "\":" : " ");
+    line_add_number(line, value);
+}
+
+static void write_head(struct line *line, int fd, bool is_json)
+{
+    line_add(line, is_json ? "{\"schema\":1,\"program\":\"" : "myalloc: statistics of ");
+    place_add_program(line);
+    line_add(line, is_json ? "\"" : " at exit, in bytes:");
+    add_number(line, " ", "process", os_process_id());
+    line_write(line, fd);
+}
+
+static void write_sums(struct line *line, int fd, const struct census *census)
+{
+    struct myalloc_stats stats;
+    uint64_t mallocs = 0;
+    report_fill(&stats);
+    for (size_t i = 0; i < sizeof g_rows / sizeof g_rows[0]; i++) {
+        size_t value;
+        memcpy(&value, (const char *)&stats + g_rows[i].offset, sizeof value);
+        add_number(line, "myalloc:   ", g_rows[i].name, value);
+        line_write(line, fd);
+    }
+    for (unsigned i = 0; i < CLASSES; i++) {
+        mallocs += census->classes[i].handed;
+    }
+    add_number(line, "myalloc:   ", "mallocs", mallocs); // to 32 KiB, with what lies in bins
+    line_write(line, fd);
+}
+
+static void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
+{
+    const char *between = ",\"classes\":[{";
+    for (unsigned i = 0; i < CLASSES; i++) {
+        const struct census_class *class = &census->classes[i];
+        if (class->slabs == 0 && class->handed == 0) {
+            continue;
+        }
+        line_add(line, is_json ? between : "");
+        between = ",{";
+        add_number(line, "myalloc:   ", "block", size_class_bytes(i));
+        add_number(line, ", ", "mallocs", class->handed);
+        add_number(line, ", ", "live", class->live_blocks);
+        add_number(line, ", ", "cached", class->cached_blocks);
+        add_number(line, ", ", "slabs", class->slabs);
+        line_add(line, is_json ? "}" : "");
+        line_write(line, fd);
+    }
+    if (is_json) {
+        line_add(line, between[0] == ',' && between[1] == '{' ? "]}" : "}");
+        line_write(line, fd);
+    }
+}
+
+static void write_statistics(const struct census *census)
+{
+    struct line line = {.used = 0};
+    bool is_json = g_options.stats_format == STATS_JSON;
+    int fd = choose_output();
+    if (fd < 0) {
+        return;
+    }
+    write_head(&line, fd, is_json);
+    write_sums(&line, fd, census);
+    write_classes(&line, fd, census, is_json);
+    if (!goes_to_stderr()) {
+        os_close(fd);
+    }
+}
+
+static void write_all(void)
+{
+    if (g_options.stats[0] != '\0') {
+        struct census census;
+        bool was_inside = thread_enter_bare();
+        census_take(&census);
+        thread_leave_bare(was_inside);
+        write_statistics(&census);
+    }
+    if (live_is_on()) {
+        bool was_inside = thread_enter_bare();
+        view_refresh();
+        thread_leave_bare(was_inside);
+        live_close();
+    }
+}
+
+static bool is_first(void)
+{
+    return !atomic_exchange_explicit(&g_statistics.is_ended, true, memory_order_relaxed);
+}
+
+DESTRUCTOR static void statistics_at_exit(void)
+{
+    if (is_asked_for() && is_first()) {
+        write_all();
+    }
+}
+
+void statistics_end(void)
+{
+    if (UNLIKELY(is_asked_for()) && os_process_id() == g_statistics.process && // STATISTICS-3
+        !thread_is_interrupted() && is_first()) {
+        write_all();
+    }
+}
+
+void statistics_postfork_child(void)
+{
+    if (is_asked_for()) {
+        g_statistics.process = os_process_id();
+    }
+}

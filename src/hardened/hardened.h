@@ -1,0 +1,32 @@
+/* hardened.h - hardened mode: which of its two tiers serves a block. Any thread,
+ * inside of a slow path, but for the usual ones. */
+#ifndef THREAD_HARDENED_H
+#define THREAD_HARDENED_H
+
+#include "hardened/fence.h"
+#include "hardened/harden.h"
+#include "core/finding.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// What stands at `ptr` in the span of `head`, a RACK or FENCE.
+struct block hardened_find(struct chunk *head, const void *ptr);
+// As huge_usable_bytes, for a block of this mode.
+struct block hardened_find_huge(const void *ptr);
+
+// Zero throughout; NULL without memory. `room`: see fence_take.
+void *hardened_take(size_t bytes, size_t room, size_t alignment);
+void hardened_give(const struct block *block, void *ptr, const void *caller);
+// The block, perhaps moved; NULL when a copy is needed.
+void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const void *caller);
+// malloc_trim; bytes given back.
+size_t hardened_trim(const void *caller);
+
+// The usual malloc and free of this mode; NULL and false: take the long way.
+void *hardened_take_usual(size_t bytes, const void *caller);
+// The same at a multiple of `alignment`, a power of two.
+void *hardened_take_aligned(size_t bytes, size_t alignment, const void *caller);
+bool hardened_give_usual(void *ptr, const void *caller);
+
+#endif

@@ -1,0 +1,148 @@
+/* stock.h - hardened mode: the slots that a CPU has at hand, and what a free one holds.
+ *
+ * For harden.c, and inline for the usual malloc and free of hardened.c. For who holds the lock.
+ * What finds something wrong only says so: the long way looks again, and dies.
+ */
+#ifndef HEAP_STOCK_H
+#define HEAP_STOCK_H
+
+#include "hardened/canary.h"
+#include "base/lock.h"
+#include "core/slot.h"
+#include "hardened/rack.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STOCK_MAX     64U
+#define HARDEN_STOCKS 64U  // CPUs beyond share them
+#define LAST_BYTES    16U  // looked at of the slot freed last, with each request
+#define ENDS_BYTES    64UL // looked at on both ends of a long slot that is used again
+
+struct ALIGNED(64) stock {
+    uint64_t chosen;           // for the next request, see rack_word; 0: there is none
+    _Atomic(uint16_t) *record; // of the slot chosen
+    uint64_t *words;           // the others
+    uint64_t *ring;            // 0: nobody waits there
+    uint32_t slot_bytes;       // of the class
+    uint16_t count, room;      // of `words`
+    uint16_t at, delay;        // oldest in `ring`; its length
+};
+
+struct harden {
+    struct lock lock;
+    size_t mapped_bytes; // [const]
+    uint64_t random;
+    const char *last; // HARDEN-3, or a zero of our own
+    struct stock stocks[RACK_CLASSES];
+    uint64_t words[]; // of all stocks
+};
+
+extern HIDDEN _Atomic(struct harden *) g_harden_stocks[HARDEN_STOCKS];
+
+// ---- what is at hand ----
+
+// Chooses one at random for the next request, and asks the memory for what that will look at.
+static inline void stock_choose(struct harden *harden, struct stock *stock)
+{
+    unsigned count = stock->count;
+    if (UNLIKELY(count == 0)) {
+        stock->chosen = 0;
+        return;
+    }
+    harden->random = harden->random * 6364136223846793005ULL + 1442695040888963407ULL; // Knuth
+    uint64_t *word = &stock->words[(harden->random >> 32) * count >> 32];
+    stock->chosen = *word;
+    *word = stock->words[count - 1];
+    stock->count = (uint16_t)(count - 1);
+    char *ptr = rack_ptr_of_word(stock->chosen);
+    __builtin_prefetch(ptr);
+    __builtin_prefetch(ptr + stock->slot_bytes - CANARY_BYTES);
+    stock->record = &rack_of_word(stock->chosen)->records[rack_slot_of_word(stock->chosen)];
+    __builtin_prefetch(stock->record);
+}
+
+// Takes the place of what waited in the ring longest.
+static inline void stock_wait(struct stock *stock, uint64_t word)
+{
+    stock->ring[stock->at] = word;
+    stock->at = stock->at + 1 == stock->delay ? 0 : (uint16_t)(stock->at + 1);
+}
+
+// ---- what slots hold ----
+
+// Before a slot is looked at whose record says that it was never used: what is read first and then
+// written costs two page faults, what is written at once costs one.
+static inline void slot_touch(char *ptr, size_t slot_bytes, unsigned record)
+{
+    if (UNLIKELY(record == 0)) {
+        __asm__ volatile("orb $0, %0" : "+m"(ptr[0]));
+        __asm__ volatile("orb $0, %0" : "+m"(ptr[slot_bytes - 1]));
+    }
+}
+
+static inline canary_pair slot_pair(const char *at)
+{
+    return *(const canary_pair *)(const void *)at;
+}
+
+// ENDS_BYTES from `at` on.
+static inline canary_pair slot_end_pairs(const char *at)
+{
+    return (slot_pair(at) | slot_pair(at + 16)) | (slot_pair(at + 32) | slot_pair(at + 48));
+}
+
+// No loop: where it ends would be guessed wrong as often as sizes differ.
+static inline bool slot_is_zero_at_ends(const char *ptr, size_t slot_bytes)
+{
+    const char *last = ptr + slot_bytes - 16;
+    canary_pair any;
+    if (slot_bytes <= ENDS_BYTES) {
+        size_t second = slot_bytes > 16 ? 16 : 0;
+        any = (slot_pair(ptr) | slot_pair(ptr + second)) |
+              (slot_pair(last) | slot_pair(last - second));
+    } else {
+        any = slot_end_pairs(ptr) | slot_end_pairs(ptr + slot_bytes - ENDS_BYTES);
+    }
+    return (any[0] | any[1]) == 0;
+}
+
+static inline void slot_clear_pair(char *at)
+{
+    *(canary_pair *)(void *)at = (canary_pair){0, 0};
+}
+
+// Clears a small slot: as above up to 64 bytes, in steps of 64 beyond.
+static inline void slot_clear_small(char *ptr, size_t slot_bytes)
+{
+    char *last = ptr + slot_bytes - 16;
+    if (slot_bytes <= 64) {
+        size_t second = slot_bytes > 16 ? 16 : 0;
+        slot_clear_pair(ptr);
+        slot_clear_pair(ptr + second);
+        slot_clear_pair(last - second);
+        slot_clear_pair(last);
+        return;
+    }
+    for (; ptr < last - 48; ptr += 64) {
+        slot_clear_pair(ptr);
+        slot_clear_pair(ptr + 16);
+        slot_clear_pair(ptr + 32);
+        slot_clear_pair(ptr + 48);
+    }
+    slot_clear_pair(last - 48);
+    slot_clear_pair(last - 32);
+    slot_clear_pair(last - 16);
+    slot_clear_pair(last);
+}
+
+// The word right before the block is zero, or the canary of the slot before. Others may write it.
+RACY_READER static inline bool slot_is_whole_before(const char *ptr, size_t slot_bytes)
+{
+    uint64_t word = canary_load(ptr - 8);
+    return LIKELY(word == 0) || LIKELY(word == canary_word(ptr - slot_bytes));
+}
+
+#endif

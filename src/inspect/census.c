@@ -1,0 +1,94 @@
+/* census.c - counts what is in use.
+ *
+ * Owns:       nothing.
+ * Threads:    any; reads what others write, so a count may be a moment old.
+ * Locks:      none, but depot_counts() below takes LOCK_DEPOT.
+ * Invariants: CENSUS-1  entries below page_map_count() are always readable memory.
+ */
+#include "inspect/census.h"
+
+#include "hardened/rack.h"
+#include "core/depot.h"
+#include "core/inherited.h"
+#include "core/slab.h"
+#include "core/slot.h"
+
+#include <string.h>
+
+static void count_slab(struct census *census, const struct chunk *slab)
+{
+    struct census_class *class = &census->classes[slab->sc];
+    size_t free = slab_free_count(slab) + inherited_count(slab);
+    class->slabs++;
+    class->live_blocks += free < slab->carved ? slab->carved - free : 0;
+}
+
+static void count_rack(struct census *census, const struct chunk *entry)
+{
+    const struct rack *rack = rack_of(entry);
+    // Once, where it begins; none of blocks of no bytes.
+    if (page_map_find(rack->start) == page_map_index(entry) && rack->class < CLASSES) {
+        struct census_class *class = &census->classes[rack->class];
+        class->slabs++;
+        class->live_blocks += rack_live_count(rack, &census->slack_bytes);
+    }
+}
+
+RACY_READER static void count_chunks(struct census *census)
+{
+    for (size_t i = 1; i < page_map_count(); i++) { // CENSUS-1
+        const struct chunk *entry = page_map_entry(i);
+        enum chunk_state state = chunk_state(entry);
+        if (state == CHUNK_SLAB) {
+            count_slab(census, entry);
+        } else if (state == CHUNK_RACK) {
+            count_rack(census, entry);
+        } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
+            census->large_blocks++;
+            census->large_bytes += entry->usable_bytes;
+        } else if (state == CHUNK_BASIN) {
+            census->tray_count++;
+            census->tray_bytes += (size_t)entry->length << CHUNK_SHIFT;
+        }
+    }
+}
+
+static void move_to_cached(struct census_class *class, size_t blocks)
+{
+    blocks = min_size(blocks, class->live_blocks);
+    class->live_blocks -= blocks;
+    class->cached_blocks += blocks;
+}
+
+RACY_READER static void count_slot(struct census *census, const struct slot *slot)
+{
+    census->slots++;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        struct census_class *class = &census->classes[i];
+        size_t bin = slot_bin(i);
+        move_to_cached(class, list_count(slot_look(&slot->loaded[bin])) +
+                                  list_count(slot_look(&slot->spare[bin])));
+        class->handed += atomic_load_explicit(&slot->handed[bin], memory_order_relaxed);
+    }
+}
+
+void census_take(struct census *census)
+{
+    memset(census, 0, sizeof *census);
+    count_chunks(census);
+    for (const struct slot *slot = slot_next(NULL); slot != NULL; slot = slot_next(slot)) {
+        count_slot(census, slot);
+    }
+    for (unsigned i = 0; i < CLASSES; i++) {
+        move_to_cached(&census->classes[i], depot_counts(i).magazine_blocks);
+    }
+}
+
+size_t census_live_bytes(const struct census *census)
+{
+    size_t bytes = census->large_bytes;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        bytes += census->classes[i].live_blocks * size_class_bytes(i);
+    }
+    return bytes - census->slack_bytes;
+}

@@ -1,0 +1,262 @@
+/* view.c - the counts of blocks in the live page: a census from time to time.
+ *
+ * Owns:       counts, classes, slots and chunks of the live page.
+ * Threads:    any; one refreshes, the others go on without.
+ * Locks:      takes none; span_stats() and huge_stats() below do, so none may be held here.
+ * Invariants: VIEW-1  refreshes take half a hundredth of the time at most: each one is paid for
+ *                     by a multiple of what it cost, of which the last second may be saved up.
+ *
+ * Nobody counts blocks one by one, so the page is off by what happened since the last refresh: a
+ * few milliseconds for small heaps, five hundred times the walk of the map for large ones.
+ */
+#include "inspect/view.h"
+
+#include "pages/huge.h"
+#include "pages/span.h"
+#include "base/os.h"
+#include "inspect/census.h"
+#include "core/slab.h"
+#include "core/slot.h"
+
+#define REST_FACTOR  512         // VIEW-1
+#define REST_NS_MIN  5000000U    // no reader looks more often than that
+#define CREDIT_NS    1000000000U // quiet time that counts, so that a burst after it is seen
+#define TICK_PERIOD  64          // refills between two looks at the clock
+#define CHANGE_SHARE 16          // a heap that grew or shrank by this share is worth a look
+
+static struct {
+    _Atomic(bool) is_busy;
+    _Atomic(uint64_t) next_ns;  // no refresh before
+    uint64_t paid_ns;           // [lock: is_busy] the time that pays for those that were made
+    _Atomic(size_t) seen_bytes; // in use at the last refresh
+} g_view;
+
+// ---- chunks ----
+
+static unsigned fill_of(size_t live, size_t all)
+{
+    size_t fill = (live * 16 + all - 1) / max_size(all, 1);
+    return (unsigned)clamp_size(fill, 1, 15) << 4;
+}
+
+// The state of the chunk at `i`; *span: for how many chunks it holds.
+RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
+{
+    const struct chunk *entry = page_map_entry(i);
+    enum chunk_state state = chunk_state(entry);
+    bool has_length = state == CHUNK_FREE || state >= CHUNK_SLAB;
+    *span = has_length ? clamp_size(entry->length, 1, end - i) : 1;
+    if (state == CHUNK_SLAB) {
+        size_t free = slab_free_count(entry);
+        size_t all = slab_capacity(entry);
+        unsigned tier =
+            size_class_is_small(entry->sc) ? MYALLOC_LIVE_CHUNK_SMALL : MYALLOC_LIVE_CHUNK_MEDIUM;
+        return tier | fill_of(entry->carved - min_size(free, entry->carved), all);
+    }
+    if (state == CHUNK_BODY) { // of a span that changes right now
+        *span = 1;
+        return MYALLOC_LIVE_CHUNK_LARGE;
+    }
+    return state == CHUNK_NONE   ? MYALLOC_LIVE_CHUNK_FOREIGN
+           : state == CHUNK_FREE ? MYALLOC_LIVE_CHUNK_CLEAN
+                                 : MYALLOC_LIVE_CHUNK_LARGE;
+}
+
+RACY_READER static bool is_dirty(size_t i)
+{
+    return ((g_page_map.dirty[i / 64] >> (i % 64)) & 1) != 0;
+}
+
+// Cell 0 tells about chunk 1 of the map: index 0 is no memory.
+static void show_chunks(struct myalloc_live_chunks *chunks)
+{
+    size_t end = max_size(page_map_count(), 1); // 0 before the first growth
+    uint64_t shift = live_load(&chunks->shift);
+    uint64_t sequence = live_load(&chunks->sequence);
+    bool halves = end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << shift;
+    if (halves) {
+        while (end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << ++shift) {
+        }
+        // seq_cst: readers see the odd number before any cell of the new scale
+        atomic_store_explicit(&chunks->sequence, sequence + 1, memory_order_seq_cst);
+        live_store(&chunks->shift, shift);
+    }
+    size_t span = 0;
+    for (size_t i = 1; i < end; i += span) {
+        unsigned cell = look(i, end, &span);
+        for (size_t k = i - 1; k < i - 1 + span; k++) {
+            if ((k & ((1UL << shift) - 1)) == 0) {
+                bool is_free = cell == MYALLOC_LIVE_CHUNK_CLEAN;
+                unsigned shown = is_free && is_dirty(k + 1) ? MYALLOC_LIVE_CHUNK_DIRTY : cell;
+                atomic_store_explicit(&chunks->cells[k >> shift], (uint8_t)shown,
+                                      memory_order_relaxed);
+            }
+        }
+    }
+    live_store(&chunks->base, g_page_map.base + CHUNK_BYTES);
+    live_store(&chunks->count, end - 1);
+    if (halves) {
+        // release: the cells before
+        atomic_store_explicit(&chunks->sequence, sequence + 2, memory_order_release);
+    }
+}
+
+// ---- counts ----
+
+RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct slot *slot,
+                                  size_t number)
+{
+    uint64_t blocks = 0;
+    uint64_t bytes = 0;
+    uint64_t mallocs = 0;
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        size_t bin = slot_bin(sc);
+        size_t cached =
+            list_count(slot_look(&slot->loaded[bin])) + list_count(slot_look(&slot->spare[bin]));
+        blocks += cached;
+        bytes += cached * size_class_bytes(sc);
+        mallocs += atomic_load_explicit(&slot->handed[bin], memory_order_relaxed);
+    }
+    live_store(&row->cached_blocks, blocks);
+    live_store(&row->cached_bytes, bytes);
+    live_store(&row->mallocs, mallocs);
+    atomic_store_explicit(&row->number, (uint32_t)number, memory_order_relaxed);
+    atomic_store_explicit(&row->is_used, 1, memory_order_relaxed);
+}
+
+static void show_slots(struct myalloc_live *page)
+{
+    size_t count = 0;
+    for (const struct slot *slot = slot_next(NULL); slot != NULL; slot = slot_next(slot)) {
+        if (count < MYALLOC_LIVE_SLOTS_MAX) {
+            show_slot(&page->slots[count], slot, slot_number(slot));
+        }
+        count++;
+    }
+    live_store(&page->counters.slots_dropped, count - min_size(count, MYALLOC_LIVE_SLOTS_MAX));
+}
+
+static void show_counts(struct myalloc_live *page, const struct census *census)
+{
+    struct myalloc_live_counters *c = &page->counters;
+    uint64_t mallocs = live_others();
+    // Trays of pools are told as large blocks.
+    uint64_t large_blocks = census->large_blocks + census->tray_count;
+    uint64_t blocks = large_blocks + live_load(&c->huge_blocks);
+    for (unsigned i = 0; i < CLASSES; i++) {
+        const struct census_class *class = &census->classes[i];
+        mallocs += class->handed;
+        blocks += class->live_blocks;
+        live_store(&page->classes[i].slabs, class->slabs);
+        live_store(&page->classes[i].live_blocks, class->live_blocks);
+        live_store(&page->classes[i].mallocs, class->handed);
+    }
+    live_store(&c->live_blocks, blocks);
+    live_store(&c->live_bytes,
+               census_live_bytes(census) + census->tray_bytes + live_load(&c->huge_bytes));
+    live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
+    live_store(&c->large_blocks, large_blocks);
+    live_store(&c->large_bytes, census->large_bytes + census->tray_bytes);
+    live_store(&c->dirty_free_bytes, span_dirty_bytes());
+    live_store(&c->mallocs, mallocs);
+    live_store(&c->frees, mallocs > blocks ? mallocs - blocks : 0);
+}
+
+void view_refresh(void)
+{
+    // acquire: pairs with the release below
+    if (atomic_exchange_explicit(&g_view.is_busy, true, memory_order_acquire)) {
+        return;
+    }
+    uint64_t begun = os_now_ns();
+    struct census census;
+    atomic_store_explicit(&g_view.seen_bytes, span_used_bytes(), memory_order_relaxed);
+    census_take(&census);
+    show_counts(g_live_page, &census);
+    show_chunks(&g_live_page->chunks);
+    show_slots(g_live_page);
+    live_store(&g_live_page->counters.counted_ns, os_boot_ns());
+    uint64_t now = os_now_ns();
+    uint64_t unpaid = begun - min_size(begun, CREDIT_NS);
+    g_view.paid_ns = max_size(g_view.paid_ns, unpaid) + (now - begun) * REST_FACTOR; // VIEW-1
+    atomic_store_explicit(&g_view.next_ns, max_size(g_view.paid_ns, now + REST_NS_MIN),
+                          memory_order_relaxed);
+    atomic_store_explicit(&g_view.is_busy, false, memory_order_release);
+}
+
+static void refresh_in_turn(void)
+{
+    if (os_now_ns() >= atomic_load_explicit(&g_view.next_ns, memory_order_relaxed)) {
+        view_refresh();
+    }
+}
+
+void view_tick_on(void)
+{
+    static _Atomic(uint32_t) g_ticks;
+    uint32_t ticks = atomic_fetch_add_explicit(&g_ticks, 1, memory_order_relaxed);
+    if (ticks % TICK_PERIOD == 0 || live_is_news()) {
+        refresh_in_turn();
+    }
+}
+
+void view_peak_on(void)
+{
+    size_t seen = atomic_load_explicit(&g_view.seen_bytes, memory_order_relaxed);
+    size_t used = span_used_bytes();
+    if (used > seen + seen / CHANGE_SHARE) {
+        view_refresh();
+    } else if (used < seen - seen / CHANGE_SHARE) {
+        refresh_in_turn(); // a program that only frees never refills
+    }
+}
+
+// ---- start ----
+
+static void show_constants(struct myalloc_live *page)
+{
+    page->header.class_count = CLASSES;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        page->classes[i].block_bytes = (uint32_t)size_class_bytes(i);
+        page->classes[i].tier = size_class_is_small(i) ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;
+    }
+}
+
+// What a child has from its parent; gaps in the region are not told.
+static void show_inherited(void)
+{
+    struct region_stats region = span_stats().region;
+    const char *end = page_map_address(page_map_count());
+    if (region.break_bytes != 0) {
+        live_event(MYALLOC_LIVE_EVENT_BRK_GROW, page_map_address(1), region.break_bytes);
+        live_add(MYALLOC_LIVE_REGION_BRK, page_map_address(1), region.break_bytes);
+    }
+    if (region.map_bytes != 0) {
+        live_event(MYALLOC_LIVE_EVENT_MMAP, end - region.map_bytes, region.map_bytes);
+        live_add(MYALLOC_LIVE_REGION_MMAP, end - region.map_bytes, region.map_bytes);
+    }
+    huge_show();
+    view_refresh();
+}
+
+void view_start(void)
+{
+    if (live_open()) {
+        show_constants(g_live_page);
+        page_map_show();
+        live_publish();
+    }
+}
+
+void view_postfork_child(void)
+{
+    atomic_store_explicit(&g_view.is_busy, false, memory_order_relaxed);
+    if (!live_is_on()) {
+        return;
+    }
+    live_leave();
+    view_start();
+    if (live_is_on()) {
+        show_inherited();
+    }
+}

@@ -1,0 +1,78 @@
+/* sampled.c - guard:N: which block is sampled.
+ *
+ * Owns:       the sample_ fields of a thread.
+ * Threads:    any, each its own.
+ * Locks:      takes none itself.
+ * Invariants: SAMPLED-1  every block up to a page is as likely as any other to be the one.
+ *
+ * While guard is on, malloc misses always (g_fast_bytes), so that each request can be counted;
+ * frees take their fast path.
+ */
+#include "sampling/sampled.h"
+
+#include "base/os.h"
+#include "core/size_class.h"
+#include "core/slot.h"
+#include "sampling/guard.h"
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t x = *state; // xorshift
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return *state = x;
+}
+
+// As far away as the last one on average, from 1 to twice that.
+static NOINLINE void draw(void)
+{
+    if (t_thread.sample_random == 0) {
+        t_thread.sample_random = os_random() | 1;
+    }
+    uint64_t random = next_random(&t_thread.sample_random) >> 1;
+    t_thread.sample_left = (int64_t)(random % (2 * g_guard.every)) + 1;
+}
+
+static NOINLINE void *take_sample(size_t bytes, const void *caller)
+{
+    bool is_first = t_thread.sample_random == 0;
+    draw();
+    if (is_first || !thread_enter(caller)) { // of a thread that has just begun to count
+        return NULL;
+    }
+    void *ptr = guard_take(bytes, t_thread.sample_random, caller);
+    thread_leave();
+    return ptr;
+}
+
+void *sampled_take_usual(size_t bytes, const void *caller)
+{
+    if (UNLIKELY(bytes > MEDIUM_BYTES_MAX)) {
+        return NULL;
+    }
+    if (UNLIKELY(--t_thread.sample_left < 0) && bytes <= os_page_bytes()) {
+        void *sample = take_sample(bytes, caller);
+        if (sample != NULL) {
+            return sample;
+        }
+    }
+    return slot_pop_restarted(size_class_of(bytes));
+}
+
+bool sampled_give_usual(void *ptr, const void *caller)
+{
+    size_t bytes;
+    if (LIKELY(!guard_is_inside(ptr)) || guard_find(ptr, &bytes) == GUARD_INTERIOR) {
+        return false;
+    }
+    if (UNLIKELY(thread_is_interrupted())) { // it waits, linked; too short for that: lost
+        return bytes < THREAD_NOTE_BYTES;
+    }
+    if (!thread_enter(caller)) {
+        return false;
+    }
+    guard_give(ptr, caller);
+    thread_leave();
+    return true;
+}

@@ -1,0 +1,58 @@
+/* recorder.c - one record for each call of the family.
+ *
+ * Owns:       nothing.
+ * Threads:    any.
+ * Locks:      takes none itself.
+ * Invariants: RECORDER-1  a call that gives memory back is stamped before it begins, one that takes
+ *                         memory after it returned.
+ *
+ * What a signal handler does in the middle of a slow path is not recorded.
+ */
+#include "trace/recorder.h"
+
+#include "base/bits.h"
+#include "base/os.h"
+#include "core/thread.h"
+
+static void write_record(struct record *record)
+{
+    if (!thread_enter(t_thread.caller)) {
+        return;
+    }
+    if (t_thread.record_thread == 0) {
+        t_thread.record_thread = record_new_thread();
+    }
+    record->thread = t_thread.record_thread;
+    record_write(record);
+    thread_leave();
+}
+
+void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void *ptr)
+{
+    write_record(&(struct record){
+        .op = (uint8_t)op,
+        .time = os_now_ns(), // RECORDER-1
+        .bytes = bytes,
+        .alignment_shift = log2_floor(alignment),
+        .block = ptr,
+    });
+}
+
+void recorder_give(const void *ptr)
+{
+    if (ptr != NULL) {
+        write_record(&(struct record){.op = TRACE_FREE, .time = os_now_ns(), .block = ptr});
+    }
+}
+
+void recorder_move(uint64_t time, size_t bytes, const void *old, const void *ptr)
+{
+    write_record(&(struct record){
+        .op = TRACE_REALLOC,
+        .time = time, // RECORDER-1
+        .bytes = bytes,
+        .block = old,
+        .duration = os_now_ns() - time,
+        .new_block = ptr,
+    });
+}

@@ -1,0 +1,160 @@
+/* test_purge.c - when free memory goes back to the kernel, and how much may stay. */
+#include "pages/purge.h"
+#include "base/config.h"
+#include "base/os.h"
+#include "pages/page_map.h"
+#include "pages/span.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MIB ((size_t)1024 * 1024)
+
+/* Work of one call: 4 steps, and as much at the end. */
+#define ONE_CALL (8 * PURGE_STEP_BYTES)
+
+static void start(void)
+{
+    cr_assert(span_start(true));
+}
+
+static size_t take(size_t bytes)
+{
+    bool clean = false;
+    size_t index = span_take(bytes >> CHUNK_SHIFT, 1, true, &clean);
+    cr_assert_neq(index, 0);
+    memset(page_map_address(index), 1, bytes);
+    return index;
+}
+
+static void give(size_t index, size_t bytes)
+{
+    span_give(index, bytes >> CHUNK_SHIFT);
+}
+
+/* Free memory in the middle: what is at the end may go by lowering the break. */
+static size_t take_and_keep_the_end(size_t bytes)
+{
+    size_t index = take(bytes);
+    take(CHUNK_BYTES);
+    return index;
+}
+
+/* A freed heap comes back without any call of malloc_trim. */
+Test(purge, frees_purge_down_to_the_budget, .init = start)
+{
+    size_t index = take_and_keep_the_end(64 * MIB);
+    give(index, 64 * MIB);
+    purge_consider(64 * MIB);
+    for (unsigned i = 0; i < 100; i++) {
+        purge_consider(0);
+    }
+    cr_assert_leq(span_dirty_bytes(), purge_budget_bytes());
+    cr_assert_lt(span_dirty_bytes(), 4 * MIB);
+    span_check();
+}
+
+/* It is part of a free, which must not take long. */
+Test(purge, one_call_purges_a_bounded_amount, .init = start)
+{
+    size_t index = take_and_keep_the_end(64 * MIB);
+    give(index, 64 * MIB);
+    size_t before = span_dirty_bytes();
+    purge_consider(64 * MIB);
+    cr_assert_lt(span_dirty_bytes(), before);
+    cr_assert_geq(span_dirty_bytes() + ONE_CALL, before);
+}
+
+/* What is little is used again: each page that goes costs a fault. */
+Test(purge, a_little_stays, .init = start)
+{
+    size_t index = take_and_keep_the_end(256 * 1024);
+    give(index, 256 * 1024);
+    size_t before = span_dirty_bytes();
+    for (unsigned i = 0; i < 100; i++) {
+        purge_consider(0);
+    }
+    cr_assert(CONFIG_TINY || span_dirty_bytes() == before);
+    cr_assert_geq(purge_budget_bytes(), RETAIN_BYTES_MIN);
+}
+
+/* purge:0, for comparison. */
+Test(purge, switched_off_nothing_goes_back, .init = start)
+{
+    purge_configure(&(struct purge_settings){.enabled = false});
+    cr_assert_not(purge_is_on());
+    size_t index = take_and_keep_the_end(64 * MIB);
+    give(index, 64 * MIB);
+    purge_consider(64 * MIB);
+    purge_tick();
+    cr_assert_eq(span_dirty_bytes(), 64 * MIB);
+    cr_assert_not(purge_keeps_much());
+}
+
+/* malloc_trim(0) means it, and tells whether it helped. */
+Test(purge, a_trim_leaves_nothing_dirty, .init = start)
+{
+    size_t index = take_and_keep_the_end(64 * MIB);
+    give(index, 64 * MIB);
+    give(take(16 * MIB), 16 * MIB);
+    cr_assert(purge_all(0));
+    cr_assert_eq(span_dirty_bytes(), 0);
+    cr_assert_lt(span_end_free_bytes(), CHUNK_BYTES * 4);
+    cr_assert_not(purge_all(0));
+    span_check();
+}
+
+Test(purge, a_trim_keeps_its_pad_at_the_end, .init = start)
+{
+    size_t index = take(64 * MIB);
+    give(index, 64 * MIB);
+    cr_assert(purge_all(8 * MIB));
+    cr_assert_geq(span_end_free_bytes(), 8 * MIB);
+    cr_assert_lt(span_end_free_bytes(), 9 * MIB);
+}
+
+/* The break goes down where the end is free, as M_TRIM_THRESHOLD says. */
+Test(purge, the_end_is_trimmed_beyond_the_threshold_but_for_the_pad, .init = start)
+{
+    purge_configure(
+        &(struct purge_settings){.enabled = true, .trim_bytes = 2 * MIB, .top_pad_bytes = MIB});
+    size_t index = take(32 * MIB);
+    give(index, 32 * MIB);
+    purge_consider(32 * MIB);
+    for (unsigned i = 0; i < 100; i++) {
+        purge_consider(0);
+    }
+    cr_assert_leq(span_end_free_bytes(), 2 * MIB);
+    cr_assert_geq(span_end_free_bytes(), MIB);
+}
+
+/* Shares of it are what may stay. */
+Test(purge, the_peak_is_what_was_in_use_before_a_free, .init = start)
+{
+    size_t index = take(32 * MIB);
+    give(index, 32 * MIB);
+    purge_consider(32 * MIB);
+    cr_assert_geq(purge_peak_bytes(), 32 * MIB);
+    cr_assert_lt(purge_peak_bytes(), 33 * MIB);
+}
+
+/* A program that only sleeps and wakes must not keep what a load of long ago needed. */
+Test(purge, ticks_give_back_what_nobody_needed_for_two_seconds, .init = start)
+{
+    size_t index = take_and_keep_the_end(64 * MIB);
+    purge_tick(); // the first window begins
+    give(index, 64 * MIB);
+    cr_assert(purge_keeps_much());
+    bool ended = false;
+    for (unsigned i = 0; i < 25; i++) {
+        usleep(100 * 1000);
+        ended |= purge_tick();
+    }
+    cr_assert(ended);
+    for (unsigned i = 0; i < 50; i++) {
+        purge_tick();
+    }
+    cr_assert_not(purge_keeps_much());
+    cr_assert_lt(span_dirty_bytes(), MIB);
+}

@@ -1,10 +1,10 @@
 """Counts what threads share: locks taken and atomic read-modify-writes for each operation.
 
 The machine has two cores, so time says nothing of 64 threads; counts do. Each workload runs with 1,
-8 and 64 threads, that is heaps, under callgrind, which counts the calls of the library's own
-functions exactly. A lock is two read-modify-writes when nobody waits: a compare-and-swap on the way
-in, an exchange on the way out, and both write its cache line. What else is one: the count of a
-block on its way home (mail_send), and the counts of slabs when one changes its owner.
+8 and 64 threads under callgrind, which counts the calls of the library's own functions exactly. It
+knows no restartable sequences, so each thread has a slot of its own there: as many slots as 64 CPUs
+would have. A lock is two read-modify-writes when nobody waits: a compare-and-swap on the way in, an
+exchange on the way out, and both write its cache line.
 """
 
 import argparse
@@ -19,10 +19,8 @@ ROOT = os.path.dirname(HERE)
 ROWS = ("sizes", "server", "mixed", "handoff -v busy")
 THREADS = (1, 8, 64)
 # Read-modify-writes of a call, when nobody waits.
-COSTS = {"lock_acquire": 1, "lock_try_acquire": 1, "lock_release": 1, "mail_send": 1,
-         "slab_set_owner": 1}
-SHOWN = ("mail_send", "transfer_put", "transfer_take", "magazine_fill", "magazine_drain",
-         "span_take", "span_give", "pool_take", "pool_free_block")
+COSTS = {"lock_acquire": 1, "lock_try_acquire": 1, "lock_release": 1}
+SHOWN = ("depot_take", "depot_give", "depot_sweep", "slot_open", "span_take", "span_give")
 
 
 def calls_of(path):
@@ -59,7 +57,7 @@ def main():
     parser.add_argument("--build", default=f"{ROOT}/build/bench")
     options = parser.parse_args()
     print("Per 1000 operations. rmw: atomic read-modify-writes; locks: taken; then calls.")
-    print(f"{'':16}{'heaps':>6}{'rmw':>9}{'locks':>9}"
+    print(f"{'':16}{'slots':>6}{'rmw':>9}{'locks':>9}"
           + "".join(f"{name:>16}" for name in SHOWN))
     for row in ROWS:
         for threads in THREADS:

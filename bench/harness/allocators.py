@@ -7,6 +7,8 @@ import subprocess
 
 MYALLOC = "myalloc"
 GLIBC = "glibc"
+BEFORE = "before"  # our own library at an earlier commit: before, or before:REVISION
+BEFORE_COMMIT = "1671c01"  # the last one with heaps of threads
 
 # Name -> patterns below the library directories; the first file that exists is taken.
 RIVALS = {
@@ -70,6 +72,25 @@ def _find_rival(name):
     return None
 
 
+def _build_before(name, revision, root):
+    """An earlier commit of ours, taken from git and built below build/; or why it cannot be."""
+    sha = _output("git", "-C", root, "rev-parse", "--short=12", revision + "^{commit}")
+    if not sha:
+        return f"git does not know {revision}"
+    folder = os.path.join(root, "build", "before-" + sha)
+    library = os.path.join(folder, "libmyalloc.so")
+    if not os.path.exists(library):
+        os.makedirs(folder, exist_ok=True)
+        archive = subprocess.run(["git", "-C", root, "archive", sha], capture_output=True,
+                                 check=True).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        built = subprocess.run(["make", "-s", "-j2", "-C", folder, "libmyalloc.so"],
+                               capture_output=True, text=True, check=False)
+        if built.returncode != 0 or not os.path.exists(library):
+            return f"{sha} does not build: {built.stderr.strip()[-200:]}"
+    return Allocator(name.replace(":", "-"), library, sha)
+
+
 def _find_one(name, root):
     """An Allocator, or the reason (a string) why there is none."""
     if name == GLIBC:
@@ -82,6 +103,8 @@ def _find_one(name, root):
     if name in RIVALS:
         path = _find_rival(name)
         return Allocator(name, path, _package_version(path)) if path else "not installed"
+    if name == BEFORE or name.startswith(BEFORE + ":"):
+        return _build_before(name, name[len(BEFORE) + 1:] or BEFORE_COMMIT, root)
     path = os.path.abspath(name)
     if os.path.isfile(path):
         label = os.path.basename(path).split(".so")[0]
@@ -92,8 +115,8 @@ def _find_one(name, root):
 def find(names, root):
     """Returns (allocators found, {name: why it is skipped}). No names: everything known.
 
-    A name is glibc, myalloc, a rival's, the path of a library, or "myalloc:OPTIONS": ours with
-    these options, such as "myalloc:fit:best,purge:0".
+    A name is glibc, myalloc, a rival's, the path of a library, "myalloc:OPTIONS": ours with these
+    options, such as "myalloc:fit:best,purge:0"; or "before:REVISION": ours at another commit.
     """
     found, skipped = [], {}
     for name in dict.fromkeys(names or KNOWN):

@@ -68,8 +68,11 @@ $(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
 LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(CURDIR)/$(B)/libmyalloc.so)
 SUITE = @RESULTS=$(RESULTS) TEST_PROGRAMS=$(CURDIR)/$(T) CC=$(CC) LIB=$(LIBRARY) $(1) \
         test/support/suite.sh $(GROUP)$(@:suite%=%)
-suite-static suite-negative suite-preload suite-injection suite-report suite-misuse:
+suite-negative suite-preload suite-injection suite-report suite-misuse:
 	$(SUITE) $(call scripts,$(@:suite-%=%))
+# clang-tidy takes minutes on a fresh checkout.
+suite-static:
+	$(call SUITE,LIMIT=900) $(call scripts,static)
 # The command with hostile input; the workloads, for a moment; the programs that everyone has.
 suite-cli:
 	$(call SUITE,LIMIT=600 MYALLOC=$(B)/myalloc) test/cli/run.sh

@@ -43,4 +43,14 @@ static inline size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+// The next number of a sequence that repeats after 2^64 - 1; the state is never 0. [Marsaglia]
+static inline uint64_t xorshift_next(uint64_t *state)
+{
+    uint64_t x = *state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return *state = x;
+}
+
 #endif

@@ -27,7 +27,7 @@
 #define EARLY_FREES   32U    // looked at, of a class in a slot
 #define HELD_LINKS    8U     // of the loaded magazine, passed over before a realloc
 #define HELD_LOOKS    64U    // slots looked at for an early free
-#define EARLY_WAITING 2U     // medium blocks that wait so, before they are used again
+#define EARLY_WAITING 2U     // blocks that wait so, before they are used again
 #define EARLY_LINKS   64U    // of a magazine, passed over for one look
 #define CHECKED_LINKS 4U     // of each magazine, for each of the first CHECKED_SLABS
 #define CHECKED_SLABS 64U    // slabs that are made

@@ -1,6 +1,6 @@
 /* large.h - blocks that are spans of their own: 32 KiB to about 1 MiB. Any thread. */
-#ifndef HEAP_LARGE_H
-#define HEAP_LARGE_H
+#ifndef CORE_LARGE_H
+#define CORE_LARGE_H
 
 #include "pages/page_map.h"
 

@@ -4,8 +4,8 @@
  * a doubling to 4 KiB: average waste 4 %, against 8 % for quarters. Above that quarters: pages
  * behind a request stay untouched, and fewer classes hold fewer slabs that are hardly used.
  */
-#ifndef HEAP_SIZE_CLASS_H
-#define HEAP_SIZE_CLASS_H
+#ifndef CORE_SIZE_CLASS_H
+#define CORE_SIZE_CLASS_H
 
 #include "base/bits.h"
 #include "base/check.h"

@@ -3,8 +3,8 @@
  * Semantics are glibc's: see malloc(3), posix_memalign(3), malloc_usable_size(3). All functions
  * are thread-safe and keep errno unless they fail.
  */
-#ifndef API_API_H
-#define API_API_H
+#ifndef FRONT_API_H
+#define FRONT_API_H
 
 #include <stddef.h>
 

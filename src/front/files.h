@@ -1,6 +1,6 @@
 /* files.h - files mapped for the program, at a fork; the functions are in include/myalloc.h. */
-#ifndef API_FILES_H
-#define API_FILES_H
+#ifndef FRONT_FILES_H
+#define FRONT_FILES_H
 
 void files_prefork(void);
 void files_postfork_parent(void);

@@ -1,6 +1,6 @@
 /* fork.h - the constructor and the fork handlers. */
-#ifndef API_FORK_H
-#define API_FORK_H
+#ifndef FRONT_FORK_H
+#define FRONT_FORK_H
 
 // Registers the handlers, once; called by the constructor.
 void fork_register(void);

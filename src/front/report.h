@@ -1,6 +1,6 @@
 /* report.h - mallinfo and its kin: what the heap is doing, for the program itself. Any thread. */
-#ifndef API_REPORT_H
-#define API_REPORT_H
+#ifndef FRONT_REPORT_H
+#define FRONT_REPORT_H
 
 #include <malloc.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* shadow.h - is `malloc` somebody else's: the program's own, or an earlier preload's? */
-#ifndef API_SHADOW_H
-#define API_SHADOW_H
+#ifndef FRONT_SHADOW_H
+#define FRONT_SHADOW_H
 
 #include <stdbool.h>
 

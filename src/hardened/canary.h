@@ -4,8 +4,8 @@
  * Its bytes repeat by address, so that it may begin anywhere. The top bit of each is set: no text
  * and no zero that was written over a byte can pass for it.
  */
-#ifndef HEAP_CANARY_H
-#define HEAP_CANARY_H
+#ifndef HARDENED_CANARY_H
+#define HARDENED_CANARY_H
 
 #include "base/bits.h"
 #include "base/compiler.h"

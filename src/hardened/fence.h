@@ -1,7 +1,7 @@
 /* fence.h - hardened mode: large and huge blocks between guard pages; freed ones cannot be read,
  * or, when they are short, are zero. Any thread. What finds one written to, dies. */
-#ifndef HEAP_FENCE_H
-#define HEAP_FENCE_H
+#ifndef HARDENED_FENCE_H
+#define HARDENED_FENCE_H
 
 #include "pages/huge.h"
 #include "pages/page_map.h"

@@ -402,17 +402,9 @@ bool harden_resize(struct rack *rack, void *ptr, size_t bytes, const void *calle
 
 // ---- whose stocks ----
 
-// The index of the stocks that this thread tries first.
-static unsigned first_index(void)
+static struct harden *get_or_make(size_t index)
 {
-    uintptr_t slot = (uintptr_t)slot_hint() >> SLOT_SHIFT;
-    return (unsigned)slot % HARDEN_STOCKS;
-}
-
-static struct harden *get_or_make(unsigned index)
-{
-    // acquire: pairs with the exchange below
-    struct harden *harden = atomic_load_explicit(&g_harden_stocks[index], memory_order_acquire);
+    struct harden *harden = stock_at(index);
     if (LIKELY(harden != NULL)) {
         return harden;
     }
@@ -431,7 +423,7 @@ static struct harden *any_stocks(void)
 {
     struct harden *harden = NULL;
     for (unsigned i = 0; i < HARDEN_STOCKS && harden == NULL; i++) {
-        harden = atomic_load_explicit(&g_harden_stocks[i], memory_order_acquire);
+        harden = stock_at(i);
     }
     return harden;
 }
@@ -441,7 +433,7 @@ struct harden *harden_acquire(void) UNCHECKED_LOCKS
     if (UNLIKELY(!t_thread.is_bound)) {
         slot_open(); // no request goes by its slot, but its number tells which stocks are near
     }
-    unsigned index = first_index();
+    size_t index = stock_first_index();
     struct harden *harden = get_or_make(index);
     harden = harden != NULL ? harden : any_stocks();
     if (harden == NULL || lock_try_acquire(&harden->lock)) {
@@ -461,7 +453,7 @@ void harden_release(struct harden *harden) UNCHECKED_LOCKS
 void harden_flush(void)
 {
     for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = atomic_load_explicit(&g_harden_stocks[i], memory_order_acquire);
+        struct harden *harden = stock_at(i);
         if (harden != NULL) {
             lock_acquire(&harden->lock);
             flush(harden);
@@ -473,7 +465,7 @@ void harden_flush(void)
 void harden_prefork(void)
 {
     for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = atomic_load_explicit(&g_harden_stocks[i], memory_order_acquire);
+        struct harden *harden = stock_at(i);
         if (harden != NULL) {
             lock_acquire_for_fork(&harden->lock);
         }
@@ -483,7 +475,7 @@ void harden_prefork(void)
 void harden_postfork_parent(void)
 {
     for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = atomic_load_explicit(&g_harden_stocks[i], memory_order_acquire);
+        struct harden *harden = stock_at(i);
         if (harden != NULL) {
             lock_release_after_fork(&harden->lock);
         }
@@ -493,7 +485,7 @@ void harden_postfork_parent(void)
 void harden_postfork_child(void)
 {
     for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = atomic_load_explicit(&g_harden_stocks[i], memory_order_acquire);
+        struct harden *harden = stock_at(i);
         if (harden != NULL) {
             lock_init(&harden->lock, LOCK_STOCK);
         }

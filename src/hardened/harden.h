@@ -4,8 +4,8 @@
  * What is at hand of free slots is a CPU's, under a lock of its own. Functions with `harden` are
  * for who holds it; the others for any thread.
  */
-#ifndef HEAP_HARDEN_H
-#define HEAP_HARDEN_H
+#ifndef HARDENED_HARDEN_H
+#define HARDENED_HARDEN_H
 
 #include "hardened/rack.h"
 

@@ -64,9 +64,7 @@ static inline struct harden *enter(const void *caller) UNCHECKED_LOCKS
         return NULL;
     }
     thread_enter(caller);
-    size_t index = ((uintptr_t)slot_hint() >> SLOT_SHIFT) % HARDEN_STOCKS;
-    // acquire: pairs with the exchange in harden.c
-    struct harden *harden = atomic_load_explicit(&g_harden_stocks[index], memory_order_acquire);
+    struct harden *harden = stock_at(stock_first_index());
     if (UNLIKELY(harden == NULL) || UNLIKELY(!lock_try_acquire(&harden->lock))) {
         thread_leave();
         return NULL;

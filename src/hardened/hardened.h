@@ -1,7 +1,7 @@
 /* hardened.h - hardened mode: which of its two tiers serves a block. Any thread,
  * inside of a slow path, but for the usual ones. */
-#ifndef THREAD_HARDENED_H
-#define THREAD_HARDENED_H
+#ifndef HARDENED_HARDENED_H
+#define HARDENED_HARDENED_H
 
 #include "hardened/fence.h"
 #include "hardened/harden.h"

@@ -236,7 +236,7 @@ static unsigned pick_locked(struct rack *rack, uint64_t *random, uint64_t *words
     unsigned count = 0;
     unsigned all = (rack->opened + 63U) / 64;
     while (count < wanted && rack->free_count != 0) {
-        uint64_t x = rack_random(random);
+        uint64_t x = xorshift_next(random);
         unsigned at = (unsigned)((x >> 32) * all >> 32);
         while (rack->free[at] == 0) {
             at = at + 1 == all ? 0 : at + 1;

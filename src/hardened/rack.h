@@ -4,8 +4,8 @@
  * stock. The last page of a rack is a guard page; so is every page of a rack of slots for
  * blocks of no bytes.
  */
-#ifndef HEAP_RACK_H
-#define HEAP_RACK_H
+#ifndef HARDENED_RACK_H
+#define HARDENED_RACK_H
 
 #include "core/size_class.h"
 #include "pages/page_map.h"
@@ -135,15 +135,6 @@ size_t rack_trim(const void *caller);
 
 // Blocks in use, for counts; *slack_bytes: what of their slots lies behind them.
 size_t rack_live_count(const struct rack *rack, size_t *slack_bytes);
-
-static inline uint64_t rack_random(uint64_t *state)
-{
-    uint64_t x = *state; // xorshift
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return *state = x;
-}
 
 void rack_start(void); // once, before all else
 void rack_prefork(void);

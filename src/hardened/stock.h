@@ -3,8 +3,8 @@
  * For harden.c, and inline for the usual malloc and free of hardened.c. For who holds the lock.
  * What finds something wrong only says so: the long way looks again, and dies.
  */
-#ifndef HEAP_STOCK_H
-#define HEAP_STOCK_H
+#ifndef HARDENED_STOCK_H
+#define HARDENED_STOCK_H
 
 #include "hardened/canary.h"
 #include "base/lock.h"
@@ -41,6 +41,19 @@ struct harden {
 };
 
 extern HIDDEN _Atomic(struct harden *) g_harden_stocks[HARDEN_STOCKS];
+
+// The index of the stocks that this thread tries first.
+static inline size_t stock_first_index(void)
+{
+    return ((uintptr_t)slot_hint() >> SLOT_SHIFT) % HARDEN_STOCKS;
+}
+
+// NULL: none were made there.
+static inline struct harden *stock_at(size_t index)
+{
+    // acquire: pairs with the exchange in harden.c
+    return atomic_load_explicit(&g_harden_stocks[index], memory_order_acquire);
+}
 
 // ---- what is at hand ----
 

@@ -1,6 +1,6 @@
 /* view.h - the counts of blocks in the live page: a census from time to time. */
-#ifndef HEAP_VIEW_H
-#define HEAP_VIEW_H
+#ifndef INSPECT_VIEW_H
+#define INSPECT_VIEW_H
 
 #include "base/live.h"
 

@@ -1,6 +1,6 @@
 /* walk.h - a list of all blocks, drawn up at one moment. Any thread. */
-#ifndef HEAP_WALK_H
-#define HEAP_WALK_H
+#ifndef INSPECT_WALK_H
+#define INSPECT_WALK_H
 
 #include "myalloc.h"
 

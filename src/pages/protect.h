@@ -1,7 +1,7 @@
 /* protect.h - pages that nobody can read or write, as far as the kernel has mappings for them, and
  * pages that are made zero. Any thread. */
-#ifndef HEAP_PROTECT_H
-#define HEAP_PROTECT_H
+#ifndef PAGES_PROTECT_H
+#define PAGES_PROTECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* basin.h - a pool of include/myalloc.h; `pool` is taken by the slabs without an owner. Any
  * thread, when the basin is shared; else one at a time. */
-#ifndef HEAP_BASIN_H
-#define HEAP_BASIN_H
+#ifndef POOL_BASIN_H
+#define POOL_BASIN_H
 
 #include "base/lock.h"
 #include "pool/tray.h"

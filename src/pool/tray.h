@@ -4,8 +4,8 @@
  * What a tray knows of its blocks stands at its start, two bits for 16 bytes at most; nothing lies
  * between the blocks, and a free block holds links and nothing else.
  */
-#ifndef HEAP_TRAY_H
-#define HEAP_TRAY_H
+#ifndef POOL_TRAY_H
+#define POOL_TRAY_H
 
 #include "pages/page_map.h"
 

@@ -1,7 +1,7 @@
 /* guard.h - guard:N: a pool of pages for sampled blocks, one block to a page, hidden pages between
  * them. A block that is misused is told with the stacks of its allocation and of its free. */
-#ifndef HEAP_GUARD_H
-#define HEAP_GUARD_H
+#ifndef SAMPLING_GUARD_H
+#define SAMPLING_GUARD_H
 
 #include "base/compiler.h"
 

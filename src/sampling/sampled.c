@@ -10,19 +10,11 @@
  */
 #include "sampling/sampled.h"
 
+#include "base/bits.h"
 #include "base/os.h"
 #include "core/size_class.h"
 #include "core/slot.h"
 #include "sampling/guard.h"
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t x = *state; // xorshift
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return *state = x;
-}
 
 // As far away as the last one on average, from 1 to twice that.
 static NOINLINE void draw(void)
@@ -30,7 +22,7 @@ static NOINLINE void draw(void)
     if (t_thread.sample_random == 0) {
         t_thread.sample_random = os_random() | 1;
     }
-    uint64_t random = next_random(&t_thread.sample_random) >> 1;
+    uint64_t random = xorshift_next(&t_thread.sample_random) >> 1;
     t_thread.sample_left = (int64_t)(random % (2 * g_guard.every)) + 1;
 }
 

@@ -1,6 +1,6 @@
 /* recorder.h - one record for each call of the family, from the slow paths of checked mode. */
-#ifndef API_RECORDER_H
-#define API_RECORDER_H
+#ifndef TRACE_RECORDER_H
+#define TRACE_RECORDER_H
 
 #include "base/compiler.h"
 #include "trace/record.h"

@@ -84,7 +84,7 @@ enum myalloc_tier {
     MYALLOC_MEDIUM = 2, /* to 32 KiB: likewise */
     MYALLOC_LARGE = 3,  /* a span of the heap; free: a free span, whatever it will be */
     MYALLOC_HUGE = 4,   /* a mapping of its own */
-    MYALLOC_POOL = 5    /* a tray of a pool, as a whole */
+    MYALLOC_POOL = 5    /* a pool chunk, as a whole */
 };
 
 enum myalloc_block_state {
@@ -115,15 +115,15 @@ int myalloc_walk(int (*callback)(const struct myalloc_block *block, void *argume
 
 /* ---- Pools: many blocks that end together, or whose number nobody else should feel ----
  *
- * A pool takes spans of the heap (trays: 128 KiB at first, later a quarter of what it has, at most
- * 1 MiB) and cuts them into blocks, of one size or of any. What it knows of them lies at the start
- * of each tray, not between the blocks: 1.6 % of it. Blocks begin at multiples of 16; those of a
- * fixed size that is a multiple of 64 begin at multiples of 64. They are not cleared.
+ * A pool takes spans of the heap (pool chunks: 128 KiB at first, later a quarter of what it has, at
+ * most 1 MiB) and cuts them into blocks, of one size or of any. What it knows of them lies at the
+ * start of each pool chunk, not between the blocks: 1.6 % of it. Blocks begin at multiples of 16;
+ * those of a fixed size that is a multiple of 64 begin at multiples of 64. They are not cleared.
  *
  * A block of a pool is no block of malloc: free and realloc of one end the program with a line that
  * says so, malloc_usable_size and myalloc_owns return 0. A block freed twice, a pointer inside a
  * block, a pointer of another pool or of malloc given to myalloc_pool_free, and the use of a
- * destroyed pool end it likewise, as long as the tray is the pool's.
+ * destroyed pool end it likewise, as long as the chunk is the pool's.
  *
  * Without MYALLOC_POOL_ONE_THREAD, all functions but myalloc_pool_destroy may be called on one pool
  * by many threads at once, and after fork the child has the pool as it was. With it, there is no
@@ -141,14 +141,14 @@ struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned flags);
 
 /* A block of at least `bytes` (0 too); its contents are undefined. NULL and EINVAL when `bytes` is
  * more than the fixed size, NULL and ENOMEM without memory. Any size: a block above 64 KiB has a
- * tray of its own, the others come from the shortest free piece that is found at once. */
+ * chunk of its own, the others come from the shortest free piece that is found at once. */
 void *myalloc_pool_alloc(struct myalloc_pool *pool, size_t bytes);
 
-/* Gives a block back; NULL is no block. Its free neighbours are joined with it; a tray without
+/* Gives a block back; NULL is no block. Its free neighbours are joined with it; a chunk without
  * blocks goes back to the heap unless it is the only one such. Keeps errno. */
 void myalloc_pool_free(struct myalloc_pool *pool, void *block);
 
-/* Frees all blocks at once: time for each tray, not for each block. The trays stay the pool's. */
+/* Frees all blocks at once: time for each chunk, not for each block. The chunks stay the pool's. */
 void myalloc_pool_reset(struct myalloc_pool *pool);
 
 /* Frees all blocks and gives all memory back; NULL is no pool. */
@@ -159,7 +159,7 @@ struct myalloc_pool_stats {
     size_t blocks;       /* in use */
     size_t used;         /* bytes in use, as rounded up */
     size_t used_peak;    /* highest */
-    size_t trays;        /* spans that it holds */
+    size_t chunks;       /* spans that it holds */
     size_t held;         /* their bytes */
     size_t free_pieces;  /* free blocks of the fixed size; else free ranges between blocks */
     size_t longest_free; /* bytes of the longest one */

@@ -23,8 +23,8 @@ enum lock_rank {
     LOCK_STOCK,     // one per CPU: what it has at hand in hardened mode
     LOCK_GUARD,     // the records of sampled blocks, of guard:N
     LOCK_RACK,      // one per class: its slots, in hardened mode
-    LOCK_BASINS,    // the list of the pools of include/myalloc.h
-    LOCK_BASIN,     // one per such pool that threads share
+    LOCK_POOLS,     // the list of the pools of include/myalloc.h
+    LOCK_POOL,      // one per such pool that threads share
     LOCK_FILES,     // the files of myalloc_map_file
     LOCK_FENCE,     // freed large blocks that wait, in hardened mode
     LOCK_HUGE,      // registry and cache of mappings

@@ -23,7 +23,7 @@
 #include "pages/page_heap.h"
 #include "pages/purge.h"
 #include "pages/span.h"
-#include "pool/tray.h"
+#include "pool/pool_chunk.h"
 #include "sampling/guard.h"
 
 #include <string.h>
@@ -68,8 +68,8 @@ static struct block find_in_region(size_t index, const void *ptr)
     case CHUNK_RACK:
     case CHUNK_FENCE:
         return hardened_find(head, ptr);
-    case CHUNK_BASIN:
-        if (tray_of(ptr) != NULL) {
+    case CHUNK_POOL:
+        if (pool_chunk_of(ptr) != NULL) {
             return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
         }
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // as below

@@ -25,7 +25,7 @@
 #include "pages/span.h"
 #include "base/lock.h"
 #include "base/os.h"
-#include "pool/basin.h"
+#include "pool/pool.h"
 #include "hardened/fence.h"
 #include "sampling/guard.h"
 #include "hardened/harden.h"
@@ -57,7 +57,7 @@ static void take_locks(void)
     if (g_harden.is_on) {
         rack_prefork();
     }
-    basin_prefork();
+    pool_prefork();
     files_prefork();
     if (g_harden.is_on) {
         fence_prefork();
@@ -78,7 +78,7 @@ static void give_locks(void)
         fence_postfork_parent();
     }
     files_postfork_parent();
-    basin_postfork_parent();
+    pool_postfork_parent();
     if (g_harden.is_on) {
         rack_postfork_parent();
     }
@@ -132,7 +132,7 @@ static void postfork_child(void)
         fence_postfork_child();
     }
     files_postfork_child();
-    basin_postfork_child();
+    pool_postfork_child();
     if (g_harden.is_on) {
         rack_postfork_child();
     }

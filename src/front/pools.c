@@ -1,8 +1,8 @@
 /* pools.c - the pools of include/myalloc.h: arguments, errno, and the last words for misuse.
  *
- * Owns:       nothing; a struct myalloc_pool is a struct basin.
+ * Owns:       nothing; a struct myalloc_pool is a struct pool.
  * Threads:    any, as the flags of the pool say.
- * Locks:      takes none itself; basin.c below takes LOCK_BASIN.
+ * Locks:      takes none itself; pool.c below takes LOCK_POOL.
  * Invariants: POOLS-1  around the page heap the heap of the thread is busy, as in every slow path:
  *                      a
  *             signal handler that allocates then gets a block of the emergency area.
@@ -12,7 +12,7 @@
 #include "front/report.h"
 #include "base/compiler.h"
 #include "base/fatal.h"
-#include "pool/basin.h"
+#include "pool/pool.h"
 #include "inspect/view.h"
 #include "front/start.h"
 #include "core/thread.h"
@@ -21,13 +21,13 @@
 
 #define BYTES_MAX (1UL << 46) // more than any region
 
-static struct basin *basin_of(struct myalloc_pool *pool, const void *caller)
+static struct pool *pool_of(struct myalloc_pool *handle, const void *caller)
 {
-    struct basin *basin = (struct basin *)pool;
-    if (UNLIKELY(basin == NULL || !basin->is_alive)) {
-        fatal_pool_dead(pool, caller);
+    struct pool *pool = (struct pool *)handle;
+    if (UNLIKELY(pool == NULL || !pool->is_alive)) {
+        fatal_pool_dead(handle, caller);
     }
-    return basin;
+    return pool;
 }
 
 static void leave(bool is_inside)
@@ -51,84 +51,84 @@ EXPORT struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned fla
     if (start_once() == START_FORWARDING) {
         return fail_with(ENOTSUP);
     }
-    struct basin *basin = NULL;
+    struct pool *pool = NULL;
     if (block_bytes <= BYTES_MAX && start_once() == START_SERVING) {
         bool is_inside = thread_enter(CALLER());
-        basin = basin_create(block_bytes, (flags & MYALLOC_POOL_ONE_THREAD) == 0);
+        pool = pool_create(block_bytes, (flags & MYALLOC_POOL_ONE_THREAD) == 0);
         leave(is_inside);
     }
-    return basin != NULL ? (struct myalloc_pool *)basin : fail_with(ENOMEM);
+    return pool != NULL ? (struct myalloc_pool *)pool : fail_with(ENOMEM);
 }
 
-static void *alloc_anew(struct basin *basin, size_t bytes, const void *caller)
+static void *alloc_anew(struct pool *pool, size_t bytes, const void *caller)
 {
     bool is_inside = thread_enter(caller); // POOLS-1
-    void *ptr = basin_take_anew(basin, bytes);
+    void *ptr = pool_allocate_anew(pool, bytes);
     leave(is_inside);
     return ptr != NULL ? ptr : fail_with(ENOMEM);
 }
 
-EXPORT void *myalloc_pool_alloc(struct myalloc_pool *pool, size_t bytes)
+EXPORT void *myalloc_pool_alloc(struct myalloc_pool *handle, size_t bytes)
 {
-    struct basin *basin = basin_of(pool, CALLER());
-    if (UNLIKELY(bytes > (basin->cell_bytes != 0 ? basin->cell_bytes : BYTES_MAX))) {
-        return fail_with(basin->cell_bytes != 0 ? EINVAL : ENOMEM);
+    struct pool *pool = pool_of(handle, CALLER());
+    if (UNLIKELY(bytes > (pool->cell_bytes != 0 ? pool->cell_bytes : BYTES_MAX))) {
+        return fail_with(pool->cell_bytes != 0 ? EINVAL : ENOMEM);
     }
-    void *ptr = basin_take(basin, bytes);
-    return LIKELY(ptr != NULL) ? ptr : alloc_anew(basin, bytes, CALLER());
+    void *ptr = pool_allocate(pool, bytes);
+    return LIKELY(ptr != NULL) ? ptr : alloc_anew(pool, bytes, CALLER());
 }
 
-static void give_tray(struct tray *tray, const void *caller)
+static void free_chunk(struct pool_chunk *chunk, const void *caller)
 {
     view_peak();
     bool is_inside = thread_enter(caller); // POOLS-1
-    tray_give(tray);
+    pool_chunk_free(chunk);
     leave(is_inside);
 }
 
-EXPORT void myalloc_pool_free(struct myalloc_pool *pool, void *block)
+EXPORT void myalloc_pool_free(struct myalloc_pool *handle, void *block)
 {
-    struct basin *basin = basin_of(pool, CALLER());
-    struct tray *idle = NULL;
+    struct pool *pool = pool_of(handle, CALLER());
+    struct pool_chunk *idle = NULL;
     size_t bytes = 0;
-    switch (block != NULL ? basin_give(basin, block, &bytes, &idle) : TRAY_OK) {
-    case TRAY_OK:
+    switch (block != NULL ? pool_free(pool, block, &bytes, &idle) : POOL_OK) {
+    case POOL_OK:
         break;
-    case TRAY_FREED:
+    case POOL_FREED:
         fatal_double_free(block, bytes, CALLER());
-    case TRAY_INTERIOR:
+    case POOL_INTERIOR:
         fatal_interior_free(block, bytes, CALLER());
-    case TRAY_FOREIGN:
+    case POOL_FOREIGN:
         fatal_pool_foreign(block, CALLER());
     }
     if (UNLIKELY(idle != NULL)) {
-        give_tray(idle, CALLER());
+        free_chunk(idle, CALLER());
     }
 }
 
-EXPORT void myalloc_pool_reset(struct myalloc_pool *pool)
+EXPORT void myalloc_pool_reset(struct myalloc_pool *handle)
 {
-    struct basin *basin = basin_of(pool, CALLER());
+    struct pool *pool = pool_of(handle, CALLER());
     bool is_inside = thread_enter(CALLER());
-    basin_reset(basin);
+    pool_reset(pool);
     leave(is_inside);
 }
 
-EXPORT void myalloc_pool_destroy(struct myalloc_pool *pool)
+EXPORT void myalloc_pool_destroy(struct myalloc_pool *handle)
 {
-    if (pool != NULL) {
-        struct basin *basin = basin_of(pool, CALLER());
+    if (handle != NULL) {
+        struct pool *pool = pool_of(handle, CALLER());
         view_peak();
         bool is_inside = thread_enter(CALLER());
-        basin_destroy(basin);
+        pool_destroy(pool);
         leave(is_inside);
     }
 }
 
-EXPORT int myalloc_pool_stats(struct myalloc_pool *pool, struct myalloc_pool_stats *stats,
+EXPORT int myalloc_pool_stats(struct myalloc_pool *handle, struct myalloc_pool_stats *stats,
                               size_t size)
 {
     struct myalloc_pool_stats full;
-    basin_stats(basin_of(pool, CALLER()), &full);
+    pool_stats(pool_of(handle, CALLER()), &full);
     return report_copy(stats, size, &full, sizeof full);
 }

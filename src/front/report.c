@@ -51,7 +51,7 @@ static void take_snapshot(struct snapshot *snapshot)
         snapshot->huge.cached_bytes += bytes;
     }
     snapshot->system_bytes = snapshot->span.region.break_bytes + snapshot->span.region.map_bytes;
-    snapshot->live_bytes = census_live_bytes(&snapshot->census) + snapshot->census.tray_bytes;
+    snapshot->live_bytes = census_live_bytes(&snapshot->census) + snapshot->census.pool_chunk_bytes;
     snapshot->end_bytes = span_end_free_bytes();
 }
 
@@ -83,7 +83,7 @@ void report_fill(struct myalloc_stats *stats)
         .purged_total = span->purged_bytes,
         .brk_grows = span->region.grows,
         .brk_shrinks = span->region.shrinks,
-        .pools = snapshot.census.tray_bytes,
+        .pools = snapshot.census.pool_chunk_bytes,
     };
 }
 

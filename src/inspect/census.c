@@ -46,9 +46,9 @@ RACY_READER static void count_chunks(struct census *census)
         } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;
-        } else if (state == CHUNK_BASIN) {
-            census->tray_count++;
-            census->tray_bytes += (size_t)entry->length << CHUNK_SHIFT;
+        } else if (state == CHUNK_POOL) {
+            census->pool_chunks++;
+            census->pool_chunk_bytes += (size_t)entry->length << CHUNK_SHIFT;
         }
     }
 }

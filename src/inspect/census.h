@@ -16,7 +16,7 @@ struct census {
     } classes[CLASSES];
     size_t slack_bytes; // hardened mode: of live blocks as their class counts them, but not theirs
     size_t large_blocks, large_bytes;
-    size_t tray_count, tray_bytes; // of the pools of include/myalloc.h, whole
+    size_t pool_chunks, pool_chunk_bytes; // of the pools of include/myalloc.h, whole
     size_t slots;
 };
 

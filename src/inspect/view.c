@@ -140,8 +140,8 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
 {
     struct myalloc_live_counters *c = &page->counters;
     uint64_t mallocs = live_others();
-    // Trays of pools are told as large blocks.
-    uint64_t large_blocks = census->large_blocks + census->tray_count;
+    // Pool chunks are told as large blocks.
+    uint64_t large_blocks = census->large_blocks + census->pool_chunks;
     uint64_t blocks = large_blocks + live_load(&c->huge_blocks);
     for (unsigned i = 0; i < CLASSES; i++) {
         const struct census_class *class = &census->classes[i];
@@ -153,10 +153,10 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
     }
     live_store(&c->live_blocks, blocks);
     live_store(&c->live_bytes,
-               census_live_bytes(census) + census->tray_bytes + live_load(&c->huge_bytes));
+               census_live_bytes(census) + census->pool_chunk_bytes + live_load(&c->huge_bytes));
     live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
     live_store(&c->large_blocks, large_blocks);
-    live_store(&c->large_bytes, census->large_bytes + census->tray_bytes);
+    live_store(&c->large_bytes, census->large_bytes + census->pool_chunk_bytes);
     live_store(&c->dirty_free_bytes, span_dirty_bytes());
     live_store(&c->mallocs, mallocs);
     live_store(&c->frees, mallocs > blocks ? mallocs - blocks : 0);

@@ -244,7 +244,7 @@ bool walk_next(struct walk *walk, struct myalloc_block *block)
             *block = (struct myalloc_block){
                 .address = seen->start != NULL ? seen->start : page_map_address(walk->at),
                 .bytes = seen->bytes,
-                .tier = seen->state == CHUNK_BASIN ? MYALLOC_POOL : MYALLOC_LARGE,
+                .tier = seen->state == CHUNK_POOL ? MYALLOC_POOL : MYALLOC_LARGE,
                 .state = seen->state == CHUNK_FREE ? MYALLOC_FREE : MYALLOC_IN_USE,
             };
             walk->at++;

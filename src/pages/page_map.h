@@ -28,10 +28,10 @@ enum chunk_state {
     CHUNK_FREE,  // first or last chunk of a free span
     CHUNK_SLAB,  // first chunk of a slab
     CHUNK_LARGE, // first chunk of a large block
-    CHUNK_BASIN, // first chunk of a tray: memory of a pool of include/myalloc.h
+    CHUNK_POOL,  // first chunk of a pool chunk: memory of a pool of include/myalloc.h
     CHUNK_RACK,  // first chunk of slots, in hardened mode
     CHUNK_FENCE, // first chunk of a large block between guard pages, in hardened mode
-    CHUNK_BODY,  // a further chunk of a slab, large block or tray: see head_distance
+    CHUNK_BODY,  // a further chunk of a slab, large block or pool chunk: see head_distance
 };
 
 struct ALIGNED(64) chunk {

@@ -12,7 +12,7 @@
 #include "support/extensions.h"
 #include "support/harness.h"
 
-enum { MANY = 20000, ONE_TRAY = 300, FIXED = 48 };
+enum { MANY = 20000, ONE_CHUNK = 300, FIXED = 48 };
 
 static void *g_blocks[MANY];
 
@@ -71,7 +71,7 @@ static void require_life(size_t block_bytes, unsigned flags)
     REQUIRE_EQUAL(rest.blocks, 0);
     REQUIRE_EQUAL(rest.used, 0);
     REQUIRE_EQUAL(rest.used_peak, MANY * FIXED);
-    REQUIRE_EQUAL(rest.trays, 1);
+    REQUIRE_EQUAL(rest.chunks, 1);
     myalloc_pool_destroy(pool);
 }
 
@@ -134,20 +134,20 @@ TEST(bad_arguments_fail_with_the_errno_that_is_told)
 TEST(neighbours_are_joined_in_any_order_until_one_piece_is_left)
 {
     ONLY_LIBRARY();
-    for (size_t step = 1; step < ONE_TRAY; step += 2) {
+    for (size_t step = 1; step < ONE_CHUNK; step += 2) {
         struct myalloc_pool *pool = create(0, 0);
         void *first = myalloc_pool_alloc(pool, 1);
         size_t longest = stats_of(pool).longest_free + 16;
         myalloc_pool_free(pool, first);
-        fill(pool, ONE_TRAY, 16 * (step % 7) + 5);
-        REQUIRE_EQUAL(stats_of(pool).trays, 1);
-        for (size_t i = 0, at = 0; i < ONE_TRAY; i++) {
+        fill(pool, ONE_CHUNK, 16 * (step % 7) + 5);
+        REQUIRE_EQUAL(stats_of(pool).chunks, 1);
+        for (size_t i = 0, at = 0; i < ONE_CHUNK; i++) {
             while (g_blocks[at] == NULL) {
-                at = (at + 1) % ONE_TRAY;
+                at = (at + 1) % ONE_CHUNK;
             }
             myalloc_pool_free(pool, g_blocks[at]);
             g_blocks[at] = NULL;
-            at = (at + step) % ONE_TRAY;
+            at = (at + step) % ONE_CHUNK;
         }
         REQUIRE_EQUAL(stats_of(pool).free_pieces, 1);
         REQUIRE_EQUAL(stats_of(pool).longest_free, longest);
@@ -183,7 +183,7 @@ static void require_reset(size_t block_bytes)
     require_contents(MANY, FIXED);
     REQUIRE_EQUAL(stats_of(pool).held, full.held);
     empty(pool, MANY);
-    REQUIRE_EQUAL(stats_of(pool).trays, 1);
+    REQUIRE_EQUAL(stats_of(pool).chunks, 1);
     myalloc_pool_destroy(pool);
 }
 

@@ -24,7 +24,8 @@ static size_t draw(size_t below)
     return (size_t)(g_random >> 33) % below;
 }
 
-/* Mostly short; now and then up to the bound above which a block has a tray of its own, or more. */
+/* Mostly short; now and then up to the bound above which a block has a chunk of its own, or more.
+ */
 static size_t draw_bytes(void)
 {
     switch (draw(100)) {
@@ -85,7 +86,7 @@ static void live(size_t fixed)
     struct myalloc_pool *pool = myalloc_pool_create(fixed, 0);
     REQUIRE(pool != NULL);
     for (size_t step = 0; step < STEPS; step++) {
-        /* The number of blocks rises and falls, so that trays come and go. */
+        /* The number of blocks rises and falls, so that chunks come and go. */
         size_t at = draw(step % 40000 < 20000 ? SLOTS : SLOTS / 10);
         if (g_slots[at].block != NULL) {
             give(pool, at);
@@ -107,7 +108,7 @@ static void live(size_t fixed)
     require_sums(pool, fixed);
     struct myalloc_pool_stats stats;
     REQUIRE_EQUAL(myalloc_pool_stats(pool, &stats, sizeof stats), 0);
-    REQUIRE_EQUAL(stats.trays, 1);
+    REQUIRE_EQUAL(stats.chunks, 1);
     if (fixed == 0) {
         REQUIRE_EQUAL(stats.free_pieces, 1);
     }

@@ -66,7 +66,7 @@ static void require_shared(size_t fixed)
     }
     REQUIRE_EQUAL(stats_of(pool).blocks, 0);
     REQUIRE_EQUAL(stats_of(pool).used, 0);
-    REQUIRE_EQUAL(stats_of(pool).trays, 1);
+    REQUIRE_EQUAL(stats_of(pool).chunks, 1);
     if (fixed == 0) {
         REQUIRE_EQUAL(stats_of(pool).free_pieces, 1);
     }

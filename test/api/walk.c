@@ -261,7 +261,7 @@ TEST(sums_are_those_of_the_statistics)
     REQUIRE_EQUAL(free_spans, stats.free_dirty + stats.free_clean);
 }
 
-TEST(pools_are_told_by_their_trays)
+TEST(pools_are_told_by_their_chunks)
 {
     ONLY_LIBRARY();
     struct myalloc_pool *pool = myalloc_pool_create(0, 0);
@@ -272,7 +272,7 @@ TEST(pools_are_told_by_their_trays)
     REQUIRE_EQUAL(myalloc_pool_stats(pool, &stats, sizeof stats), 0);
     walk();
     size_t bytes;
-    REQUIRE_EQUAL(in_use(MYALLOC_POOL, &bytes), stats.trays);
+    REQUIRE_EQUAL(in_use(MYALLOC_POOL, &bytes), stats.chunks);
     REQUIRE_EQUAL(bytes, stats.held);
 }
 

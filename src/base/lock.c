@@ -22,6 +22,7 @@ static _Thread_local struct {
     uint16_t windows;    // forks inside each other: a signal handler may fork inside of fork
     uint16_t sleeps;     // left to this fork, when it is hasty
     bool is_hasty;       // waits no longer than that
+    uint16_t fork_rank;  // debug: of the lock that the fork was about last
     uint32_t held_ranks; // debug: bit r set while a lock of rank r is held
 } t_lock;
 
@@ -167,6 +168,7 @@ void lock_begin_fork(bool is_interrupted)
     t_lock.windows = 0;
     t_lock.is_hasty = is_interrupted;
     t_lock.sleeps = FORK_SLEEPS;
+    t_lock.fork_rank = LOCK_NONE;
 }
 
 void lock_open_fork_window(void)
@@ -184,6 +186,10 @@ bool lock_close_fork_window(void)
 
 bool lock_acquire_for_fork(struct lock *lock)
 {
+    if (CONFIG_DEBUG) {
+        VERIFY(lock->rank != LOCK_NONE && lock->rank >= t_lock.fork_rank); // LOCK-1
+        t_lock.fork_rank = lock->rank;
+    }
     if (is_own(lock)) {
         return false;
     }
@@ -213,4 +219,10 @@ void lock_release_after_fork(struct lock *lock)
         lock->is_for_fork = false;
         let_go(lock);
     }
+}
+
+void lock_reset_after_fork(struct lock *lock)
+{
+    lock->is_for_fork = false;
+    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }

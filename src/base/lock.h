@@ -33,6 +33,7 @@ enum lock_rank {
     LOCK_META,      // memory for our own structures
     LOCK_LIVE,      // the table of regions in the live page; a leaf
     LOCK_RECORD,    // the next slot of the trace; a leaf
+    LOCK_RANKS,
 };
 
 struct CAPABILITY lock {
@@ -70,10 +71,16 @@ void lock_release_after_look(struct lock *lock, bool was_taken) UNCHECKED_LOCKS;
 // needs. Such a fork does not wait for ever, and goes without what it does not get.
 // Closes all windows: also for the child, which begins anew.
 void lock_begin_fork(bool is_interrupted);
-// True: taken. Not what this very thread holds. The child sets locks free again by lock_init().
+// True: taken. Not what this very thread holds.
 bool lock_acquire_for_fork(struct lock *lock) UNCHECKED_LOCKS;
 bool lock_is_held_for_fork(const struct lock *lock); // taken so by this thread
 // Gives back what was taken so, and nothing else.
 void lock_release_after_fork(struct lock *lock) UNCHECKED_LOCKS;
+// In the child, which is alone: free, whoever held it.
+void lock_reset_after_fork(struct lock *lock);
+
+// Calls `visit` with every lock of a module: front/fork.c walks a table of these, in rank order.
+typedef void lock_visitor(struct lock *lock);
+typedef void lock_walker(lock_visitor *visit);
 
 #endif

@@ -56,17 +56,7 @@ release_lock:
     return taken;
 }
 
-void meta_alloc_prefork(void)
+void meta_alloc_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_meta_alloc.lock);
-}
-
-void meta_alloc_postfork_parent(void)
-{
-    lock_release_after_fork(&g_meta_alloc.lock);
-}
-
-void meta_alloc_postfork_child(void)
-{
-    lock_init(&g_meta_alloc.lock, LOCK_META);
+    visit(&g_meta_alloc.lock);
 }

@@ -2,13 +2,13 @@
 #ifndef BASE_META_ALLOC_H
 #define BASE_META_ALLOC_H
 
+#include "base/lock.h"
+
 #include <stddef.h>
 
 // Zeroed memory at a multiple of a cache line; NULL without memory. Thread-safe (LOCK_META).
 void *meta_alloc(size_t bytes);
 
-void meta_alloc_prefork(void);
-void meta_alloc_postfork_parent(void);
-void meta_alloc_postfork_child(void);
+void meta_alloc_each_lock(lock_visitor *visit); // for a fork
 
 #endif

@@ -559,23 +559,9 @@ void depot_check(void)
     }
 }
 
-void depot_prefork(void)
+void depot_each_lock(lock_visitor *visit)
 {
     for (unsigned sc = 0; sc < CLASSES; sc++) {
-        lock_acquire_for_fork(&g_depot.of[sc].lock);
-    }
-}
-
-void depot_postfork_parent(void)
-{
-    for (unsigned sc = 0; sc < CLASSES; sc++) {
-        lock_release_after_fork(&g_depot.of[sc].lock);
-    }
-}
-
-void depot_postfork_child(void)
-{
-    for (unsigned sc = 0; sc < CLASSES; sc++) {
-        lock_init(&g_depot.of[sc].lock, LOCK_DEPOT);
+        visit(&g_depot.of[sc].lock);
     }
 }

@@ -6,6 +6,7 @@
 #ifndef CORE_DEPOT_H
 #define CORE_DEPOT_H
 
+#include "base/lock.h"
 #include "core/list.h"
 #include "core/slot_data.h"
 #include "pages/page_map.h"
@@ -70,8 +71,6 @@ unsigned depot_look(unsigned sc, list_word *lists, unsigned most);
 // Walks all slabs and verifies every invariant; dies otherwise. Nobody else may work.
 void depot_check(void);
 
-void depot_prefork(void);
-void depot_postfork_parent(void);
-void depot_postfork_child(void);
+void depot_each_lock(lock_visitor *visit); // for a fork
 
 #endif

@@ -320,14 +320,9 @@ void slot_let_in(void) UNCHECKED_LOCKS
     lock_release(&g_slot.lock);
 }
 
-void slot_prefork(void)
+void slot_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_slot.lock);
-}
-
-void slot_postfork_parent(void)
-{
-    lock_release_after_fork(&g_slot.lock);
+    visit(&g_slot.lock);
 }
 
 // The forking thread was not kept out: it is the only one now. Slots of other threads are empty, or
@@ -337,7 +332,6 @@ void slot_postfork_child(void)
     if (g_slot.first != NULL) {
         g_slots.first = g_slot.first;
     }
-    lock_init(&g_slot.lock, LOCK_SLOTS);
     for (struct slot *own = atomic_load_explicit(&g_slot.owned, memory_order_relaxed); own != NULL;
          own = own->next) {
         own->next_unused = NULL;

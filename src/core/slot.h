@@ -8,6 +8,7 @@
 #ifndef CORE_SLOT_H
 #define CORE_SLOT_H
 
+#include "base/lock.h"
 #include "core/rseq_x86_64.h"
 #include "core/thread.h"
 
@@ -157,8 +158,7 @@ void slot_watch_exit(void);
 // The number of the CPU, of the concurrency id, or of the thread whose slot it is.
 size_t slot_number(const struct slot *slot);
 
-void slot_prefork(void);
-void slot_postfork_parent(void);
+void slot_each_lock(lock_visitor *visit); // for a fork
 void slot_postfork_child(void);
 
 #endif

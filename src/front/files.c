@@ -179,17 +179,7 @@ EXPORT int myalloc_unmap_file(void *start)
     return map != NULL ? 0 : -1;
 }
 
-void files_prefork(void)
+void files_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_files.lock);
-}
-
-void files_postfork_parent(void)
-{
-    lock_release_after_fork(&g_files.lock);
-}
-
-void files_postfork_child(void)
-{
-    lock_init(&g_files.lock, LOCK_FILES);
+    visit(&g_files.lock);
 }

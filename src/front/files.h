@@ -2,8 +2,8 @@
 #ifndef FRONT_FILES_H
 #define FRONT_FILES_H
 
-void files_prefork(void);
-void files_postfork_parent(void);
-void files_postfork_child(void);
+#include "base/lock.h"
+
+void files_each_lock(lock_visitor *visit); // for a fork
 
 #endif

@@ -1,6 +1,7 @@
 /* fork.c - fork with threads: every lock is taken in rank order before, and free in the child.
  *
- * Owns:       the fork window: from the last lock taken to the first one given back.
+ * Owns:       the fork window: from the last lock taken to the first one given back; the table of
+ *             all locks.
  * Threads:    the forking thread.
  * Locks:      all of them, in the order of enum lock_rank.
  * Invariants: FORK-1  in the window the forking thread may allocate: other libraries' handlers do.
@@ -18,80 +19,45 @@
  */
 #include "front/fork.h"
 
-#include "front/files.h"
-#include "front/statistics.h"
-#include "pages/backing.h"
-#include "pages/huge.h"
-#include "pages/span.h"
 #include "base/lock.h"
-#include "base/os.h"
-#include "pool/pool.h"
-#include "hardened/fence.h"
-#include "sampling/guard.h"
-#include "hardened/harden.h"
-#include "hardened/rack.h"
-#include "inspect/view.h"
 #include "base/meta_alloc.h"
-#include "base/options.h"
-#include "trace/record.h"
-#include "front/start.h"
+#include "base/os.h"
 #include "core/depot.h"
 #include "core/inherited.h"
 #include "core/slot.h"
 #include "core/thread.h"
+#include "front/files.h"
+#include "front/mode.h"
+#include "front/start.h"
+#include "front/statistics.h"
+#include "pages/backing.h"
+#include "pages/huge.h"
+#include "pages/span.h"
 
 #include <pthread.h>
 
-static void take_locks(void)
+// By rank, so that they are taken in rank order. The locks of features are in mode.c; LOCK_LIVE and
+// LOCK_RECORD, leaves, guard nothing that the child goes on with.
+static lock_walker *const g_walkers[LOCK_RANKS] = {
+    [LOCK_START] = start_each_lock,    [LOCK_SLOTS] = slot_each_lock,
+    [LOCK_DEPOT] = depot_each_lock,    [LOCK_FILES] = files_each_lock,
+    [LOCK_HUGE] = huge_each_lock,      [LOCK_BACKING] = backing_each_lock,
+    [LOCK_PAGE_HEAP] = span_each_lock, [LOCK_META] = meta_alloc_each_lock,
+};
+
+static void visit_each_lock(lock_visitor *visit)
 {
-    start_prefork();
-    record_prefork();
-    slot_prefork();
-    depot_prefork();
-    if (g_harden.is_on) {
-        harden_prefork();
+    for (unsigned rank = LOCK_NONE; rank < LOCK_RANKS; rank++) {
+        lock_walker *walk = g_walkers[rank] != NULL ? g_walkers[rank] : g_mode_locks[rank];
+        if (walk != NULL) {
+            walk(visit);
+        }
     }
-    if (g_guard.every != 0) {
-        guard_prefork();
-    }
-    if (g_harden.is_on) {
-        rack_prefork();
-    }
-    pool_prefork();
-    files_prefork();
-    if (g_harden.is_on) {
-        fence_prefork();
-    }
-    huge_prefork();
-    backing_prefork();
-    span_prefork();
-    meta_alloc_prefork();
 }
 
-static void give_locks(void)
+static void acquire(struct lock *lock)
 {
-    meta_alloc_postfork_parent();
-    span_postfork_parent();
-    backing_postfork_parent();
-    huge_postfork_parent();
-    if (g_harden.is_on) {
-        fence_postfork_parent();
-    }
-    files_postfork_parent();
-    pool_postfork_parent();
-    if (g_harden.is_on) {
-        rack_postfork_parent();
-    }
-    if (g_guard.every != 0) {
-        guard_postfork_parent();
-    }
-    if (g_harden.is_on) {
-        harden_postfork_parent();
-    }
-    depot_postfork_parent();
-    slot_postfork_parent();
-    record_postfork_parent();
-    start_postfork_parent();
+    lock_acquire_for_fork(lock); // or not: see above
 }
 
 static void prefork(void)
@@ -100,7 +66,8 @@ static void prefork(void)
     os_signals_block(&signals);
     if (!lock_in_fork_window()) {
         lock_begin_fork(thread_is_interrupted());
-        take_locks();
+        visit_each_lock(acquire);
+        backing_prefork();
     }
     lock_open_fork_window(); // FORK-1
     os_signals_restore(&signals);
@@ -111,7 +78,7 @@ static void postfork_parent(void)
     uint64_t signals;
     os_signals_block(&signals);
     if (lock_close_fork_window()) { // FORK-2
-        give_locks();
+        visit_each_lock(lock_release_after_fork);
     }
     os_signals_restore(&signals);
 }
@@ -121,31 +88,11 @@ static void postfork_child(void)
     uint64_t signals;
     os_signals_block(&signals);
     // In the window, where locks need no order: a signal handler inside of us may have forked.
-    view_postfork_child();
-    record_postfork_child(g_options.record);
+    mode_postfork_child();
     lock_begin_fork(false);
-    meta_alloc_postfork_child();
-    span_postfork_child();
-    backing_postfork_child();
-    huge_postfork_child();
-    if (g_harden.is_on) {
-        fence_postfork_child();
-    }
-    files_postfork_child();
-    pool_postfork_child();
-    if (g_harden.is_on) {
-        rack_postfork_child();
-    }
-    if (g_guard.every != 0) {
-        guard_postfork_child();
-    }
-    if (g_harden.is_on) {
-        harden_postfork_child();
-    }
-    depot_postfork_child();
+    visit_each_lock(lock_reset_after_fork);
     inherited_postfork_child();
     slot_postfork_child();
-    start_postfork_child();
     thread_postfork_child();
     statistics_postfork_child();
     os_signals_restore(&signals);

@@ -126,17 +126,7 @@ enum start_mode start_once(void)
     return start_mode();
 }
 
-void start_prefork(void)
+void start_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_start.lock);
-}
-
-void start_postfork_parent(void)
-{
-    lock_release_after_fork(&g_start.lock);
-}
-
-void start_postfork_child(void)
-{
-    lock_init(&g_start.lock, LOCK_START);
+    visit(&g_start.lock);
 }

@@ -2,6 +2,7 @@
 #ifndef FRONT_START_H
 #define FRONT_START_H
 
+#include "base/lock.h"
 #include "base/compiler.h"
 
 #include <stdatomic.h>
@@ -40,8 +41,6 @@ static inline bool start_frees_plainly(void)
 // Blocks of size classes are to be counted as they are given out.
 bool start_counts_blocks(void);
 
-void start_prefork(void);
-void start_postfork_parent(void);
-void start_postfork_child(void);
+void start_each_lock(lock_visitor *visit); // for a fork
 
 #endif

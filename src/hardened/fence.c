@@ -561,17 +561,7 @@ void fence_huge_waiting(size_t *blocks, size_t *bytes)
 
 // ---- fork ----
 
-void fence_prefork(void)
+void fence_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_fence.lock);
-}
-
-void fence_postfork_parent(void)
-{
-    lock_release_after_fork(&g_fence.lock);
-}
-
-void fence_postfork_child(void)
-{
-    lock_init(&g_fence.lock, LOCK_FENCE);
+    visit(&g_fence.lock);
 }

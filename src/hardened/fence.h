@@ -3,6 +3,7 @@
 #ifndef HARDENED_FENCE_H
 #define HARDENED_FENCE_H
 
+#include "base/lock.h"
 #include "pages/huge.h"
 #include "pages/page_map.h"
 
@@ -42,8 +43,6 @@ size_t fence_huge_bytes_of(size_t usable_bytes);
 // Adds the huge blocks that wait, which huge.h takes for live ones.
 void fence_huge_waiting(size_t *blocks, size_t *bytes);
 
-void fence_prefork(void);
-void fence_postfork_parent(void);
-void fence_postfork_child(void);
+void fence_each_lock(lock_visitor *visit); // for a fork
 
 #endif

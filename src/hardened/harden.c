@@ -462,32 +462,12 @@ void harden_flush(void)
     }
 }
 
-void harden_prefork(void)
+void harden_each_lock(lock_visitor *visit)
 {
     for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
         struct harden *harden = stock_at(i);
         if (harden != NULL) {
-            lock_acquire_for_fork(&harden->lock);
-        }
-    }
-}
-
-void harden_postfork_parent(void)
-{
-    for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = stock_at(i);
-        if (harden != NULL) {
-            lock_release_after_fork(&harden->lock);
-        }
-    }
-}
-
-void harden_postfork_child(void)
-{
-    for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = stock_at(i);
-        if (harden != NULL) {
-            lock_init(&harden->lock, LOCK_STOCK);
+            visit(&harden->lock);
         }
     }
 }

@@ -7,6 +7,7 @@
 #ifndef HARDENED_HARDEN_H
 #define HARDENED_HARDEN_H
 
+#include "base/lock.h"
 #include "hardened/rack.h"
 
 #include <stdbool.h>
@@ -62,8 +63,6 @@ void harden_release(struct harden *harden);
 // Puts all that lies in stocks back into the racks.
 void harden_flush(void);
 
-void harden_prefork(void);
-void harden_postfork_parent(void);
-void harden_postfork_child(void);
+void harden_each_lock(lock_visitor *visit); // for a fork
 
 #endif

@@ -359,21 +359,9 @@ void rack_start(void)
     }
 }
 
-void rack_prefork(void)
+void rack_each_lock(lock_visitor *visit)
 {
     for (unsigned class = 0; class < RACK_CLASSES; class ++) {
-        lock_acquire_for_fork(&g_rack.shelves[class].lock);
+        visit(&g_rack.shelves[class].lock);
     }
-}
-
-void rack_postfork_parent(void)
-{
-    for (unsigned class = 0; class < RACK_CLASSES; class ++) {
-        lock_release_after_fork(&g_rack.shelves[class].lock);
-    }
-}
-
-void rack_postfork_child(void)
-{
-    rack_start();
 }

@@ -7,6 +7,7 @@
 #ifndef HARDENED_RACK_H
 #define HARDENED_RACK_H
 
+#include "base/lock.h"
 #include "core/size_class.h"
 #include "pages/page_map.h"
 
@@ -136,9 +137,7 @@ size_t rack_trim(const void *caller);
 // Blocks in use, for counts; *slack_bytes: what of their slots lies behind them.
 size_t rack_live_count(const struct rack *rack, size_t *slack_bytes);
 
-void rack_start(void); // once, before all else
-void rack_prefork(void);
-void rack_postfork_parent(void);
-void rack_postfork_child(void);
+void rack_start(void);                    // once, before all else
+void rack_each_lock(lock_visitor *visit); // for a fork
 
 #endif

@@ -244,9 +244,14 @@ static void make_all_private(struct range **list, int fd)
     }
 }
 
+void backing_each_lock(lock_visitor *visit)
+{
+    visit(&g_backing.lock);
+}
+
 void backing_prefork(void)
 {
-    if (!lock_acquire_for_fork(&g_backing.lock) || g_backing.fd == 0) {
+    if (!lock_is_held_for_fork(&g_backing.lock) || g_backing.fd == 0) {
         return; // a signal handler inside of us forks: the lists are not to be touched
     }
     bool is_ours = os_file_id(g_backing.fd) == g_backing.file_id;
@@ -256,14 +261,4 @@ void backing_prefork(void)
         os_close(g_backing.fd);
     }
     g_backing.fd = 0;
-}
-
-void backing_postfork_parent(void)
-{
-    lock_release_after_fork(&g_backing.lock);
-}
-
-void backing_postfork_child(void)
-{
-    lock_init(&g_backing.lock, LOCK_BACKING);
 }

@@ -3,6 +3,7 @@
 #ifndef PAGES_BACKING_H
 #define PAGES_BACKING_H
 
+#include "base/lock.h"
 #include "base/options.h"
 
 #include <stdbool.h>
@@ -21,8 +22,8 @@ void backing_give(void *start, size_t bytes);
 // Resizes a covered mapping, moving it when it must; NULL: it stays as it was.
 void *backing_resize(void *start, size_t old_bytes, size_t new_bytes);
 
+void backing_each_lock(lock_visitor *visit); // for a fork
+// With the lock, before a fork: what is in the file becomes memory that the child has alone.
 void backing_prefork(void);
-void backing_postfork_parent(void);
-void backing_postfork_child(void);
 
 #endif

@@ -584,17 +584,7 @@ size_t huge_look(struct huge_view *views, size_t most)
     return count;
 }
 
-void huge_prefork(void)
+void huge_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_huge.lock);
-}
-
-void huge_postfork_parent(void)
-{
-    lock_release_after_fork(&g_huge.lock);
-}
-
-void huge_postfork_child(void)
-{
-    lock_init(&g_huge.lock, LOCK_HUGE);
+    visit(&g_huge.lock);
 }

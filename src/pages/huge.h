@@ -2,6 +2,8 @@
 #ifndef PAGES_HUGE_H
 #define PAGES_HUGE_H
 
+#include "base/lock.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -48,8 +50,6 @@ struct huge_view {
 // Tells the blocks and what is cached, at most `most`; how many there are.
 size_t huge_look(struct huge_view *views, size_t most);
 
-void huge_prefork(void);
-void huge_postfork_parent(void);
-void huge_postfork_child(void);
+void huge_each_lock(lock_visitor *visit); // for a fork
 
 #endif

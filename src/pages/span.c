@@ -511,17 +511,7 @@ void span_let_go(void) UNCHECKED_LOCKS
     lock_release(&g_span.lock);
 }
 
-void span_prefork(void)
+void span_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_span.lock);
-}
-
-void span_postfork_parent(void)
-{
-    lock_release_after_fork(&g_span.lock);
-}
-
-void span_postfork_child(void)
-{
-    lock_init(&g_span.lock, LOCK_PAGE_HEAP);
+    visit(&g_span.lock);
 }

@@ -5,6 +5,7 @@
 #ifndef PAGES_SPAN_H
 #define PAGES_SPAN_H
 
+#include "base/lock.h"
 #include "pages/region.h"
 
 #include <stdbool.h>
@@ -59,8 +60,6 @@ void span_check(void);
 void span_hold(void);
 void span_let_go(void);
 
-void span_prefork(void);
-void span_postfork_parent(void);
-void span_postfork_child(void);
+void span_each_lock(lock_visitor *visit); // for a fork
 
 #endif

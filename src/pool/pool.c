@@ -293,36 +293,11 @@ void pool_stats(struct pool *pool, struct myalloc_pool_stats *stats)
 
 // ---- fork ----
 
-static struct pool *first_pool(void)
+void pool_each_lock(lock_visitor *visit)
 {
-    return atomic_load_explicit(&g_pools.first, memory_order_relaxed);
-}
-
-void pool_prefork(void)
-{
-    if (!lock_acquire_for_fork(&g_pools.lock)) {
-        return; // a signal handler forks; somebody may be changing the list
+    visit(&g_pools.lock);
+    struct pool *pool = atomic_load_explicit(&g_pools.first, memory_order_relaxed);
+    for (; pool != NULL; pool = pool->next) {
+        visit(&pool->lock);
     }
-    for (struct pool *pool = first_pool(); pool != NULL; pool = pool->next) {
-        lock_acquire_for_fork(&pool->lock);
-    }
-}
-
-void pool_postfork_parent(void)
-{
-    if (!lock_is_held_for_fork(&g_pools.lock)) {
-        return;
-    }
-    for (struct pool *pool = first_pool(); pool != NULL; pool = pool->next) {
-        lock_release_after_fork(&pool->lock);
-    }
-    lock_release_after_fork(&g_pools.lock);
-}
-
-void pool_postfork_child(void)
-{
-    for (struct pool *pool = first_pool(); pool != NULL; pool = pool->next) {
-        lock_init(&pool->lock, LOCK_POOL);
-    }
-    lock_init(&g_pools.lock, LOCK_POOLS);
 }

@@ -42,8 +42,6 @@ void pool_reset(struct pool *pool);
 
 void pool_stats(struct pool *pool, struct myalloc_pool_stats *stats);
 
-void pool_prefork(void);
-void pool_postfork_parent(void);
-void pool_postfork_child(void);
+void pool_each_lock(lock_visitor *visit); // for a fork
 
 #endif

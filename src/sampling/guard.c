@@ -329,17 +329,7 @@ bool guard_look(unsigned at, const void **ptr, size_t *bytes)
 
 // ---- fork ----
 
-void guard_prefork(void)
+void guard_each_lock(lock_visitor *visit)
 {
-    lock_acquire_for_fork(&g_guarded.lock);
-}
-
-void guard_postfork_parent(void)
-{
-    lock_release_after_fork(&g_guarded.lock);
-}
-
-void guard_postfork_child(void)
-{
-    lock_init(&g_guarded.lock, LOCK_GUARD);
+    visit(&g_guarded.lock);
 }

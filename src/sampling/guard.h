@@ -3,6 +3,7 @@
 #ifndef SAMPLING_GUARD_H
 #define SAMPLING_GUARD_H
 
+#include "base/lock.h"
 #include "base/compiler.h"
 
 #include <stdbool.h>
@@ -40,8 +41,6 @@ void guard_give(void *ptr, const void *caller);
 // The block in the place `at`, from 0 on; false: there is no such place. *ptr NULL: none in use.
 bool guard_look(unsigned at, const void **ptr, size_t *bytes);
 
-void guard_prefork(void);
-void guard_postfork_parent(void);
-void guard_postfork_child(void);
+void guard_each_lock(lock_visitor *visit); // for a fork
 
 #endif

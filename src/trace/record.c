@@ -9,6 +9,7 @@
 #include "trace/record.h"
 
 #include "base/lock.h"
+#include "base/options.h"
 #include "base/os.h"
 #include "base/place.h"
 #include "trace/trace.h"
@@ -102,12 +103,9 @@ void record_start(const char *pattern)
     open_file(pattern, 0);
 }
 
-void record_postfork_child(const char *pattern)
+void record_postfork_child(void)
 {
     lock_init(&g_record.lock, LOCK_RECORD);
-    for (unsigned i = 0; i < WRITERS; i++) {
-        lock_init(&g_record.writers[i].lock, LOCK_WRITER);
-    }
     if (!record_is_on()) {
         return;
     }
@@ -117,7 +115,7 @@ void record_postfork_child(const char *pattern)
         os_close(g_record.fd);
     }
     atomic_store_explicit(&g_record.threads, 0, memory_order_relaxed);
-    open_file(pattern, g_record.process);
+    open_file(g_options.record, g_record.process);
 }
 
 uint32_t record_new_thread(void)
@@ -260,16 +258,9 @@ void record_write(const struct record *record)
     lock_release(&writer->lock);
 }
 
-void record_prefork(void)
+void record_each_lock(lock_visitor *visit)
 {
     for (unsigned i = 0; i < WRITERS; i++) {
-        lock_acquire_for_fork(&g_record.writers[i].lock);
-    }
-}
-
-void record_postfork_parent(void)
-{
-    for (unsigned i = 0; i < WRITERS; i++) {
-        lock_release_after_fork(&g_record.writers[i].lock);
+        visit(&g_record.writers[i].lock);
     }
 }

@@ -3,6 +3,7 @@
 #define TRACE_RECORD_H
 
 #include "base/compiler.h"
+#include "base/lock.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -30,13 +31,12 @@ static inline bool record_is_on(void)
 // Makes the file; when it cannot be made, recording stays off.
 void record_start(const char *pattern);
 // In the child of a fork: a file of its own.
-void record_postfork_child(const char *pattern);
+void record_postfork_child(void);
 // A number for a thread that makes its first record.
 uint32_t record_new_thread(void);
 // Any thread, inside of a slow path. The records of a thread mostly go to one segment.
 NOINLINE COLD void record_write(const struct record *record);
 
-void record_prefork(void);
-void record_postfork_parent(void);
+void record_each_lock(lock_visitor *visit); // for a fork
 
 #endif

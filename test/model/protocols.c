@@ -402,11 +402,29 @@ static void check_lock(void)
 
 // ---- fork ----
 
+static void acquire(struct lock *lock)
+{
+    REQUIRE(lock_acquire_for_fork(lock));
+}
+
+/* As front/fork.c, with its table of those locks that there are here. */
+static void visit_each_lock(lock_visitor *visit)
+{
+    static lock_walker *const walkers[LOCK_RANKS] = {
+        [LOCK_SLOTS] = slot_each_lock,
+        [LOCK_DEPOT] = depot_each_lock,
+    };
+    for (unsigned rank = LOCK_NONE; rank < LOCK_RANKS; rank++) {
+        if (walkers[rank] != NULL) {
+            walkers[rank](visit);
+        }
+    }
+}
+
 static void begin_fork(void)
 {
     lock_begin_fork(false);
-    slot_prefork();
-    depot_prefork();
+    visit_each_lock(acquire);
     lock_open_fork_window();
     world_require_places(false);
 }
@@ -416,8 +434,7 @@ static void fork_as_parent(void)
     begin_fork();
     take(); // as another library's handler
     REQUIRE(lock_close_fork_window());
-    depot_postfork_parent();
-    slot_postfork_parent();
+    visit_each_lock(lock_release_after_fork);
     give_one_by_one();
 }
 
@@ -427,7 +444,7 @@ static void fork_as_child(void)
     begin_fork();
     explore_end_others();
     lock_begin_fork(false);
-    depot_postfork_child();
+    visit_each_lock(lock_reset_after_fork);
     slot_postfork_child();
     cache_take();
     world_require_places(false);

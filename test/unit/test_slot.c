@@ -347,6 +347,11 @@ static void *open_and_wait(void *unused)
     return unused;
 }
 
+static void acquire(struct lock *lock)
+{
+    lock_acquire_for_fork(lock);
+}
+
 /* The other threads of the parent do not live on in the child: their slots are for its new ones. */
 Test(slot, the_child_of_a_fork_uses_the_slots_of_threads_that_it_has_not)
 {
@@ -358,16 +363,17 @@ Test(slot, the_child_of_a_fork_uses_the_slots_of_threads_that_it_has_not)
     cr_assert_eq(pthread_create(&thread, NULL, open_and_wait, NULL), 0);
     pthread_barrier_wait(&g_barrier);
     lock_begin_fork(false);
-    slot_prefork();
+    slot_each_lock(acquire);
     pid_t child = fork();
     if (child == 0) {
+        slot_each_lock(lock_reset_after_fork);
         slot_postfork_child();
         const struct slot *own = t_thread.own;
         const struct slot *other = in_thread();
         bool is_known = other == slot_next(NULL) || other == slot_next(slot_next(NULL));
         _exit(is_known && other != own ? 0 : 1);
     }
-    slot_postfork_parent();
+    slot_each_lock(lock_release_after_fork);
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
 }

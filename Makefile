@@ -25,7 +25,9 @@ LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-
         -Wl,-T,src/front/libmyalloc.ld $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
-FLOORS   := base pages core pool hardened sampling trace inspect front
+# `make check-core-only` links base, pages, core and front alone.
+FEATURES := pool hardened sampling trace inspect extensions
+FLOORS   := base pages core $(filter-out extensions,$(FEATURES)) front $(filter extensions,$(FEATURES))
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
 OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o) $(B)/front/vfork_x86_64.o
@@ -46,9 +48,9 @@ $(B)/myalloc: $(OBJ_CLI)
 
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
-SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect)) \
-        $(addprefix src/core/,emergency.c large.c thin.c) \
-        $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c pools.c files.c)
+SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
+        $(addprefix src/core/,census.c emergency.c large.c thin.c) \
+        $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
 

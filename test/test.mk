@@ -17,6 +17,7 @@ VARIANT_tiny    := $(VARIANT_debug) -DCONFIG_TINY=1
 VARIANT_page16k := $(VARIANT_debug) -DMYALLOC_FORCE_PAGE=16384
 VARIANT_page64k := $(VARIANT_debug) -DMYALLOC_FORCE_PAGE=65536
 VARIANT_clang   := -O2
+VARIANT_core-only := -O2 -DCONFIG_FEATURES=0
 VARIANT_asan    := -Og -DCONFIG_DEBUG=1 -fsanitize=address -fno-omit-frame-pointer
 VARIANT_ubsan   := -Og -DCONFIG_DEBUG=1 -fsanitize=undefined -fno-sanitize-recover=all
 VARIANT_fuzz    := -O1 -DCONFIG_DEBUG=1 -fsanitize=fuzzer-no-link,address,undefined \
@@ -81,7 +82,7 @@ suite-bench:
 suite-compat:
 	$(call SUITE,LIMIT=600) test/compat/everywhere.sh
 suite-api suite-corruption suite-hazards suite-sequences suite-stress:
-	$(SUITE) $(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%))
+	$(SUITE) $(filter-out $(WITHOUT_$(GROUP)),$(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%)))
 suite-soak:
 	$(call SUITE,TEST_SECONDS=$(or $(TEST_SECONDS),110)) $(SOAK)
 suite-unit:
@@ -111,6 +112,7 @@ SUITES_brk-off  := $(PRELOADED)
 SUITES_no-rseq  := $(PRELOADED) soak
 SUITES_by-cpu   := $(PRELOADED)
 SUITES_tiny     := api corruption stress
+SUITES_core-only := api corruption stress
 SUITES_page16k  := $(PRELOADED)
 SUITES_page64k  := $(PRELOADED)
 SUITES_clang    := $(PRELOADED)
@@ -121,7 +123,7 @@ SUITES_tsan     := archive
 SUITES_fuzz     := fuzz
 SUITES_valgrind := valgrind
 SUITES_glibc    := $(PRELOADED) sequences preload
-ALL_GROUPS      := main debug harden brk-off no-rseq by-cpu tiny page16k page64k clang asan ubsan \
+ALL_GROUPS      := main debug harden brk-off no-rseq by-cpu tiny core-only page16k page64k clang asan ubsan \
         tsan fuzz model
 
 DIR_main     := build
@@ -131,11 +133,16 @@ DIR_no-rseq  := build
 DIR_by-cpu   := build
 DIR_glibc    := build
 DIR_valgrind := build-debug
+# The library of base, pages, core and front alone does what it does without these.
+FLOORS_core-only  := FEATURES=
+WITHOUT_core-only := $(addprefix $(T)/,api/pool api/pool_model api/pool_threads api/walk) \
+        $(addprefix $(T)/,corruption/pool corruption/hardened) test/corruption/guard.sh
 CC_clang     := clang
 CC_fuzz      := clang
 CONF_brk-off := MYALLOC_CONF=brk:0
 CONF_no-rseq := GLIBC_TUNABLES=glibc.pthread.rseq=0
 CONF_by-cpu  := MYALLOC_CONF=cpu_cache:cpu
+CONF_core-only := TEST_EXCEPT=test/support/core-only.except
 CONF_harden  := MYALLOC_CONF=harden:1 TEST_EXCEPT=test/support/harden.except
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
@@ -145,7 +152,7 @@ build_of = $(or $(DIR_$(1)),build-$(1))
 
 variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))
 SUB = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -s -k GROUP=$* B=$(call build_of,$*) \
-        CC=$(or $(CC_$*),$(CC)) $(if $(call variant,$*),VARIANT='$(call variant,$*)')
+        CC=$(or $(CC_$*),$(CC)) $(FLOORS_$*) $(if $(call variant,$*),VARIANT='$(call variant,$*)')
 group-%: setup
 	@rm -rf $(RESULTS)/$*-*
 	@if $(SUB) -j2 $(patsubst %,prepare-%,$(call prepared,$(SUITES_$*))); \

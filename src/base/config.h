@@ -7,6 +7,9 @@
 #ifndef CONFIG_DEBUG
 #define CONFIG_DEBUG 0 // 1: assertions, lock rank checks, fault injection
 #endif
+#ifndef CONFIG_FEATURES
+#define CONFIG_FEATURES 1 // 0: base, pages, core and front alone: `make check-core-only`
+#endif
 #ifndef CONFIG_TINY
 #define CONFIG_TINY 0 // 1: tiny limits, so that every slow path runs constantly
 #endif

@@ -8,15 +8,12 @@
 #include "front/api.h"
 
 #include "front/fast.h"
-#include "trace/recorder.h"
+#include "front/mode.h"
 #include "pages/huge.h"
 #include "pages/limit.h"
 #include "base/os.h"
 #include "base/options.h"
 #include "front/block.h"
-#include "sampling/guard.h"
-#include "hardened/hardened.h"
-#include "sampling/sampled.h"
 #include "front/start.h"
 
 #include <errno.h>
@@ -42,8 +39,8 @@ static void *take(size_t bytes, size_t alignment, bool *clean, const void *calle
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
     }
-    if (UNLIKELY(g_harden.is_quick)) {
-        void *usual = hardened_take_aligned(bytes, alignment, caller);
+    if (mode_is(&g_mode.is_quick)) {
+        void *usual = mode_allocate_quick_aligned(bytes, alignment, caller);
         if (LIKELY(usual != NULL)) {
             *clean = true;
             return usual;
@@ -69,8 +66,8 @@ static void perturb_fill(void *ptr, size_t bytes)
 
 static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 {
-    if (g_guard.every != 0) {
-        void *usual = sampled_take_usual(bytes, caller);
+    if (mode_is(&g_mode.samples)) {
+        void *usual = mode_allocate_sampled(bytes, caller);
         if (LIKELY(usual != NULL)) {
             return usual;
         }
@@ -78,8 +75,8 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
     bool clean;
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     perturb_fill(ptr, bytes);
-    if (record_is_on()) {
-        recorder_take(TRACE_MALLOC, bytes, 1, ptr);
+    if (mode_is(&g_mode.is_recorded)) {
+        mode_record_allocation(MODE_MALLOC, bytes, 1, ptr);
     }
     return ptr;
 }
@@ -87,21 +84,21 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 void *api_malloc_slow(size_t bytes)
 {
     void *usual = NULL;
-    if (LIKELY(start_is_plain())) {
+    if (LIKELY(mode_is_plain())) {
         usual = block_take_usual(bytes, CALLER());
-    } else if (g_harden.is_quick) {
-        usual = hardened_take_usual(bytes, CALLER());
+    } else if (mode_is(&g_mode.is_quick)) {
+        usual = mode_allocate_quick(bytes, CALLER());
     }
     return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
 }
 
 static NOINLINE void free_long(void *ptr, const void *caller)
 {
-    if (g_guard.every != 0 && LIKELY(sampled_give_usual(ptr, caller))) {
+    if (mode_is(&g_mode.samples) && LIKELY(mode_free_sampled(ptr, caller))) {
         return;
     }
-    if (record_is_on()) {
-        recorder_give(ptr);
+    if (mode_is(&g_mode.is_recorded)) {
+        mode_record_free(ptr);
     }
     block_give(ptr, caller);
 }
@@ -112,10 +109,10 @@ void api_free_slow(void *ptr)
         return;
     }
     bool is_done = false;
-    if (LIKELY(start_frees_plainly())) {
+    if (LIKELY(mode_frees_plainly())) {
         is_done = block_give_usual(ptr, CALLER());
-    } else if (g_harden.is_quick) {
-        is_done = hardened_give_usual(ptr, CALLER());
+    } else if (mode_is(&g_mode.is_quick)) {
+        is_done = mode_free_quick(ptr, CALLER());
     }
     if (UNLIKELY(!is_done)) {
         free_long(ptr, CALLER());
@@ -139,8 +136,8 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
     if (ptr != NULL && !clean) {
         memset(ptr, 0, bytes);
     }
-    if (record_is_on()) {
-        recorder_take(TRACE_CALLOC, bytes, 1, ptr);
+    if (mode_is(&g_mode.is_recorded)) {
+        mode_record_allocation(MODE_CALLOC, bytes, 1, ptr);
     }
     return ptr;
 }
@@ -148,7 +145,7 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 // A small calloc that found no block at hand: the record calls it by its name.
 static NOINLINE void *calloc_missed(size_t bytes, const void *caller)
 {
-    void *usual = start_is_plain() ? block_take_usual(bytes, caller) : NULL;
+    void *usual = mode_is_plain() ? block_take_usual(bytes, caller) : NULL;
     return LIKELY(usual != NULL) ? memset(usual, 0, bytes) : calloc_slow(bytes, caller);
 }
 
@@ -169,7 +166,7 @@ void *api_calloc(size_t count, size_t bytes)
 static void *take_for_move(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
-    void *block = g_harden.is_quick ? hardened_take_usual(bytes, caller) : fast_pop(bytes);
+    void *block = mode_is(&g_mode.is_quick) ? mode_allocate_quick(bytes, caller) : fast_pop(bytes);
     if (LIKELY(block != NULL)) {
         return block;
     }
@@ -184,9 +181,9 @@ static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes,
         return fail_with(ENOMEM);
     }
     memcpy(copy, ptr, min_size(block->bytes, bytes));
-    if (LIKELY(start_frees_plainly()) && block->kind == BLOCK_SLAB) {
+    if (LIKELY(mode_frees_plainly()) && block->kind == BLOCK_SLAB) {
         fast_free(ptr);
-    } else if (!g_harden.is_quick || !hardened_give_usual(ptr, caller)) {
+    } else if (!mode_is(&g_mode.is_quick) || !mode_free_quick(ptr, caller)) {
         block_give(ptr, caller);
     }
     return copy;
@@ -220,7 +217,7 @@ static NOINLINE COLD void *realloc_recorded(void *ptr, size_t bytes, const void 
 {
     uint64_t time = os_now_ns();
     void *moved = realloc_block(ptr, bytes, caller);
-    recorder_move(time, bytes, ptr, moved);
+    mode_record_realloc(time, bytes, ptr, moved);
     return moved;
 }
 
@@ -229,7 +226,7 @@ void *api_realloc(void *ptr, size_t bytes)
     if (ptr == NULL) {
         return fast_malloc(bytes);
     }
-    if (LIKELY(!record_is_on()) && block_stays(ptr, bytes)) {
+    if (LIKELY(!mode_is(&g_mode.is_recorded)) && block_stays(ptr, bytes)) {
         return ptr;
     }
     if (UNLIKELY(start_mode() == START_FORWARDING)) {
@@ -239,8 +236,8 @@ void *api_realloc(void *ptr, size_t bytes)
         free_long(ptr, CALLER());
         return NULL;
     }
-    return record_is_on() ? realloc_recorded(ptr, bytes, CALLER())
-                          : realloc_block(ptr, bytes, CALLER());
+    return mode_is(&g_mode.is_recorded) ? realloc_recorded(ptr, bytes, CALLER())
+                                        : realloc_block(ptr, bytes, CALLER());
 }
 
 static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *caller)
@@ -257,8 +254,8 @@ static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *
     void *ptr =
         bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, caller);
     perturb_fill(ptr, bytes);
-    if (record_is_on()) {
-        recorder_take(TRACE_ALIGNED, bytes, rounded, ptr);
+    if (mode_is(&g_mode.is_recorded)) {
+        mode_record_allocation(MODE_ALIGNED, bytes, rounded, ptr);
     }
     return ptr;
 }
@@ -357,8 +354,7 @@ int api_mallopt(int parameter, int value)
     case M_PERTURB:
         g_options.perturb = (unsigned)value & 0xff;
         if (g_options.perturb != 0) {
-            g_harden.is_quick = false;
-            start_choose_paths();
+            mode_choose_paths();
         }
         return 1;
     case M_ARENA_MAX: // threads share one region: there is nothing to limit further

@@ -15,16 +15,13 @@
 #include "core/inherited.h"
 #include "core/large.h"
 #include "core/thin.h"
+#include "front/mode.h"
 #include "front/start.h"
-#include "hardened/hardened.h"
-#include "inspect/view.h"
 #include "pages/huge.h"
 #include "pages/limit.h"
 #include "pages/page_heap.h"
 #include "pages/purge.h"
 #include "pages/span.h"
-#include "pool/pool_chunk.h"
-#include "sampling/guard.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -67,12 +64,8 @@ static struct block find_in_region(size_t index, const void *ptr)
     }
     case CHUNK_RACK:
     case CHUNK_FENCE:
-        return hardened_find(head, ptr);
     case CHUNK_POOL:
-        if (pool_chunk_of(ptr) != NULL) {
-            return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
-        }
-        return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // as below
+        return mode_find_in_chunk(head, ptr);
     case CHUNK_FREE:
     case CHUNK_BODY:
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, head->usable_bytes};
@@ -84,8 +77,8 @@ static struct block find_in_region(size_t index, const void *ptr)
 
 static struct block find_huge(const void *ptr)
 {
-    if (UNLIKELY(g_harden.is_on)) {
-        return hardened_find_huge(ptr);
+    if (mode_is(&g_mode.is_hardened)) {
+        return mode_find_huge(ptr);
     }
     size_t bytes = huge_usable_bytes(ptr);
     if (bytes != 0) {
@@ -104,14 +97,12 @@ struct block block_find(const void *ptr)
     if (emergency_is_inside(ptr)) {
         return (struct block){BLOCK_EMERGENCY, BLOCK_OK, NULL, emergency_usable_bytes(ptr)};
     }
-    if (UNLIKELY(guard_is_inside(ptr))) {
-        struct block block = {BLOCK_GUARD, BLOCK_OK, NULL, 0};
-        bool is_block = guard_find(ptr, &block.bytes) != GUARD_INTERIOR;
-        block.fault = is_block ? BLOCK_OK : BLOCK_INTERIOR; // a freed one: see guard_give
+    struct block block;
+    if (mode_is(&g_mode.samples) && mode_find(ptr, &block)) {
         return block;
     }
     bool was_inside = thread_enter_bare();
-    struct block block = find_huge(ptr);
+    block = find_huge(ptr);
     thread_leave_bare(was_inside);
     return block;
 }
@@ -183,8 +174,7 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
     }
     size_t holder_bytes = huge_holder_bytes(ptr);
     if (holder_bytes != 0) {
-        holder_bytes = g_harden.is_on ? fence_huge_bytes_of(holder_bytes) : holder_bytes;
-        fatal_interior_free(ptr, holder_bytes, caller);
+        fatal_interior_free(ptr, mode_huge_bytes(holder_bytes), caller);
     }
     if (is_on_own_stack(ptr)) {
         fatal_invalid_free(ptr, caller);
@@ -223,9 +213,9 @@ static void *take_large(size_t bytes, size_t alignment, bool *clean)
 
 static void *take_any(size_t bytes, size_t alignment, bool *clean)
 {
-    if (UNLIKELY(g_harden.is_on)) {
+    if (mode_is(&g_mode.is_hardened)) {
         *clean = true;
-        return hardened_take(bytes, bytes, alignment);
+        return mode_allocate(bytes, bytes, alignment);
     }
     unsigned sc = class_for(bytes, alignment);
     *clean = false;
@@ -240,9 +230,7 @@ static NOINLINE COLD void *take_after_trim(size_t bytes, size_t alignment, bool 
     }
     cpu_cache_flush(false);
     depot_trim(false);
-    if (g_harden.is_on) {
-        hardened_trim(t_thread.caller);
-    }
+    mode_trim(t_thread.caller);
     return take_any(bytes, alignment, clean);
 }
 
@@ -267,8 +255,8 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
     if (UNLIKELY(ptr == NULL)) {
         ptr = take_after_trim(bytes, alignment, clean);
     }
-    view_tick();
-    if (UNLIKELY(start_counts_blocks())) {
+    mode_tick();
+    if (mode_is(&g_mode.counts)) {
         count_handed(ptr);
     }
     block_leave(caller);
@@ -281,7 +269,7 @@ static void *take_growing_hardened(size_t bytes, size_t room, const void *caller
     if (!thread_enter(caller)) {
         return block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     }
-    void *ptr = hardened_take(bytes, room, BLOCK_ALIGN_BYTES);
+    void *ptr = mode_allocate(bytes, room, BLOCK_ALIGN_BYTES);
     block_leave(caller);
     return ptr;
 }
@@ -292,7 +280,7 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
     size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
     size_t roomy = min_size(bytes + bytes / GROWTH_ROOM, most);
-    if (UNLIKELY(g_harden.is_on)) {
+    if (mode_is(&g_mode.is_hardened)) {
         return take_growing_hardened(bytes, is_step ? roomy : bytes, caller);
     }
     if (is_step && bytes <= roomy && thread_enter(caller)) {
@@ -315,7 +303,7 @@ static void give_any(const struct block *block, void *ptr, const void *caller)
         cpu_cache_give(block->head->sc, ptr);
         break;
     case BLOCK_LARGE:
-        view_peak();
+        mode_peak();
         large_give(block->head);
         break;
     case BLOCK_HUGE:
@@ -325,10 +313,8 @@ static void give_any(const struct block *block, void *ptr, const void *caller)
         break;
     case BLOCK_SLOT:
     case BLOCK_FENCE:
-        hardened_give(block, ptr, caller);
-        break;
     case BLOCK_GUARD:
-        guard_give(ptr, caller);
+        mode_free(block, ptr, caller);
         break;
     case BLOCK_EMERGENCY:
     case BLOCK_NONE:
@@ -345,7 +331,8 @@ static void give_one(void *ptr, const void *caller)
     }
     if (UNLIKELY(!thread_enter(caller))) {
         if (block.kind != BLOCK_EMERGENCY) {
-            thread_defer_free(ptr, !g_harden.is_on && block.bytes >= THREAD_NOTE_BYTES);
+            thread_defer_free(ptr,
+                              !mode_is(&g_mode.is_hardened) && block.bytes >= THREAD_NOTE_BYTES);
         }
         return;
     }
@@ -411,7 +398,7 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
         return NULL;
     }
     void *resized =
-        is_hardened ? hardened_resize(block, ptr, bytes, caller) : resize_in(ptr, block, bytes);
+        is_hardened ? mode_resize(block, ptr, bytes, caller) : resize_in(ptr, block, bytes);
     live_realloc(resized == ptr);
     block_leave(caller);
     return resized;
@@ -423,8 +410,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
         return false;
     }
     cpu_cache_flush(true);
-    size_t given = g_harden.is_on ? hardened_trim(caller) : 0;
-    size_t purged = given + depot_trim(true);
+    size_t purged = mode_trim(caller) + depot_trim(true);
     live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
     purged += huge_release_cache();
     page_heap_give_waiting();

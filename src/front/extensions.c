@@ -1,4 +1,4 @@
-/* extensions.c - the functions of include/myalloc.h.
+/* extensions.c - the functions of include/myalloc.h, but for pools and the walk: src/extensions.
  *
  * Owns:       nothing.
  * Threads:    any.
@@ -11,11 +11,7 @@
 #include "front/report.h"
 #include "base/compiler.h"
 #include "base/config.h"
-#include "inspect/walk.h"
 #include "front/block.h"
-#include "front/start.h"
-
-#include <errno.h>
 
 EXPORT const char *myalloc_version(void)
 {
@@ -32,30 +28,6 @@ EXPORT int myalloc_stats(struct myalloc_stats *stats, size_t size)
 EXPORT int myalloc_purge(void)
 {
     return api_malloc_trim(0);
-}
-
-EXPORT int myalloc_walk(int (*callback)(const struct myalloc_block *block, void *argument),
-                        void *argument)
-{
-    if (start_once() != START_SERVING) {
-        return 0; // nothing is ours
-    }
-    bool was_inside = thread_enter_bare();
-    struct walk *walk = walk_begin();
-    thread_leave_bare(was_inside);
-    if (walk == NULL) {
-        errno = ENOMEM;
-        return -1;
-    }
-    struct myalloc_block block;
-    while (walk_next(walk, &block)) {
-        int result = callback(&block, argument);
-        if (result != 0) {
-            walk_end(walk);
-            return result;
-        }
-    }
-    return 0;
 }
 
 EXPORT int myalloc_owns(const void *ptr)

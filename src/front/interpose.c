@@ -17,7 +17,7 @@
 #include "base/line.h"
 #include "base/fatal.h"
 #include "base/os.h"
-#include "sampling/guard.h"
+#include "front/mode.h"
 #include "base/options.h"
 #include "front/start.h"
 
@@ -286,8 +286,6 @@ CONSTRUCTOR static void interpose_start(void)
     fork_register();
     if (os_env("MYALLOC_CONF") != NULL && !is_shadowed()) {
         statistics_start(); // starts the allocator: only where options may ask for numbers
-        if (g_guard.every != 0) {
-            guard_arm();
-        }
+        mode_arm();
     }
 }

@@ -1,60 +1,312 @@
 /* mode.c - the features: the one file of front that names them.
  *
- * Owns:       nothing yet.
+ * Owns:       g_mode: which ways malloc and free go.
  * Threads:    any.
- * Locks:      takes none itself.
- * Invariants: none.
+ * Locks:      takes none itself; its table has those of all features.
+ * Invariants: MODE-1  is_plain only while no feature is on that must see a malloc; frees_plainly
+ *                     likewise.
+ *             MODE-2  is_quick only while is_hardened.
+ *
+ * With CONFIG_FEATURES 0 it refers to none of them: base, pages, core and this folder then are a
+ * library of their own.
  */
 #include "front/mode.h"
 
-#include "hardened/harden.h"
+#include "base/check.h"
+#include "base/options.h"
+#include "core/cpu_cache.h"
+#include "core/size_class.h"
+#include "core/slot.h"
 #include "hardened/fence.h"
+#include "hardened/harden.h"
+#include "hardened/hardened.h"
 #include "hardened/rack.h"
+#include "inspect/racks.h"
 #include "inspect/view.h"
 #include "pool/pool.h"
 #include "sampling/guard.h"
+#include "sampling/sampled.h"
 #include "trace/record.h"
+#include "trace/recorder.h"
+
+struct mode g_mode;
+
+// ---- start ----
+
+static bool is_hardened(void)
+{
+    return CONFIG_FEATURES && g_harden.is_on;
+}
+
+static bool samples(void)
+{
+    return CONFIG_FEATURES && g_guard.every != 0;
+}
+
+static bool is_recorded(void)
+{
+    return CONFIG_FEATURES && record_is_on();
+}
+
+void mode_start(void)
+{
+    ASSERT(!mode_is_plain() && !mode_frees_plainly());
+    if (CONFIG_FEATURES && g_options.record[0] != '\0') {
+        record_start(g_options.record);
+    }
+    if (CONFIG_FEATURES && g_options.guard != 0 && g_options.harden == 0) {
+        guard_start(g_options.guard); // hardened blocks need no samples
+    }
+    if (CONFIG_FEATURES && g_options.harden != 0) {
+        harden_start((unsigned)g_options.harden, g_options.perturb == 0 && !is_recorded());
+    }
+    if (CONFIG_FEATURES && g_options.live != 0) {
+        view_start();
+    }
+    mode_choose_paths();
+}
+
+static void set(_Atomic(bool) *what, bool value)
+{
+    // release: pairs with the acquire in mode_is_plain and mode_frees_plainly
+    atomic_store_explicit(what, value, memory_order_release);
+}
+
+void mode_choose_paths(void)
+{
+    bool sees_frees = g_options.perturb != 0 || is_recorded();
+    bool sees_all = sees_frees || samples() || is_hardened();
+    bool counts = g_options.live != 0 || g_options.stats[0] != '\0';
+    if (sees_frees) {
+        slot_miss_always();
+    }
+    if (is_hardened() && sees_frees) {
+        g_harden.is_quick = false;
+    }
+    cpu_cache_set_fast(sees_all || counts ? 0 : SMALL_BYTES_MAX + 1);
+    set(&g_mode.is_hardened, is_hardened());
+    set(&g_mode.is_quick, is_hardened() && g_harden.is_quick); // MODE-2
+    set(&g_mode.samples, samples());
+    set(&g_mode.is_recorded, is_recorded());
+    set(&g_mode.counts, counts);
+    set(&g_mode.is_plain, !sees_all && !counts);
+    set(&g_mode.frees_plainly, !sees_frees && !is_hardened()); // MODE-1
+}
+
+void mode_arm(void)
+{
+    if (samples()) {
+        guard_arm();
+    }
+}
+
+// ---- malloc ----
+
+void *mode_allocate_quick(size_t bytes, const void *caller)
+{
+    ASSERT(mode_is(&g_mode.is_hardened)); // MODE-2
+    return CONFIG_FEATURES ? hardened_take_usual(bytes, caller) : NULL;
+}
+
+void *mode_allocate_quick_aligned(size_t bytes, size_t alignment, const void *caller)
+{
+    ASSERT(mode_is(&g_mode.is_hardened)); // MODE-2
+    return CONFIG_FEATURES ? hardened_take_aligned(bytes, alignment, caller) : NULL;
+}
+
+void *mode_allocate_sampled(size_t bytes, const void *caller)
+{
+    ASSERT(!mode_is_plain()); // MODE-1
+    return CONFIG_FEATURES ? sampled_take_usual(bytes, caller) : NULL;
+}
+
+void *mode_allocate(size_t bytes, size_t room, size_t alignment)
+{
+    ASSERT(mode_is(&g_mode.is_hardened) && bytes <= room);
+    return CONFIG_FEATURES ? hardened_take(bytes, room, alignment) : NULL;
+}
+
+// ---- free ----
+
+bool mode_free_quick(void *ptr, const void *caller)
+{
+    ASSERT(!mode_frees_plainly()); // MODE-1
+    return CONFIG_FEATURES && hardened_give_usual(ptr, caller);
+}
+
+bool mode_free_sampled(void *ptr, const void *caller)
+{
+    ASSERT(mode_is(&g_mode.samples));
+    return CONFIG_FEATURES && sampled_give_usual(ptr, caller);
+}
+
+struct block mode_find_in_chunk(struct chunk *head, const void *ptr)
+{
+    if (CONFIG_FEATURES && (chunk_state(head) == CHUNK_RACK || chunk_state(head) == CHUNK_FENCE)) {
+        return hardened_find(head, ptr);
+    }
+    if (CONFIG_FEATURES && chunk_state(head) == CHUNK_POOL && pool_chunk_of(ptr) != NULL) {
+        return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
+    }
+    return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // the body of what is gone
+}
+
+bool mode_find(const void *ptr, struct block *block)
+{
+    if (!CONFIG_FEATURES || !guard_is_inside(ptr)) {
+        return false;
+    }
+    *block = (struct block){BLOCK_GUARD, BLOCK_OK, NULL, 0};
+    bool is_block = guard_find(ptr, &block->bytes) != GUARD_INTERIOR;
+    block->fault = is_block ? BLOCK_OK : BLOCK_INTERIOR; // a freed one: see guard_give
+    return true;
+}
+
+struct block mode_find_huge(const void *ptr)
+{
+    ASSERT(mode_is(&g_mode.is_hardened));
+    return CONFIG_FEATURES ? hardened_find_huge(ptr)
+                           : (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
+}
+
+size_t mode_huge_bytes(size_t mapped_bytes)
+{
+    return is_hardened() ? fence_huge_bytes_of(mapped_bytes) : mapped_bytes;
+}
+
+void mode_free(const struct block *block, void *ptr, const void *caller)
+{
+    ASSERT(block->fault == BLOCK_OK);
+    if (CONFIG_FEATURES && block->kind == BLOCK_GUARD) {
+        guard_give(ptr, caller);
+    } else if (CONFIG_FEATURES) {
+        hardened_give(block, ptr, caller);
+    }
+}
+
+void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void *caller)
+{
+    ASSERT(block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE);
+    return CONFIG_FEATURES ? hardened_resize(block, ptr, bytes, caller) : NULL;
+}
+
+size_t mode_trim(const void *caller)
+{
+    return is_hardened() ? hardened_trim(caller) : 0;
+}
+
+// ---- those who look ----
+
+void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment, const void *ptr)
+{
+    static const uint8_t ops[] = {
+        [MODE_MALLOC] = TRACE_MALLOC, [MODE_CALLOC] = TRACE_CALLOC, [MODE_ALIGNED] = TRACE_ALIGNED};
+    ASSERT(!mode_is_plain()); // MODE-1
+    if (is_recorded()) {      // not when the disk was full
+        recorder_take((enum trace_op)ops[call], bytes, alignment, ptr);
+    }
+}
+
+void mode_record_free(const void *ptr)
+{
+    ASSERT(!mode_frees_plainly()); // MODE-1
+    if (is_recorded()) {
+        recorder_give(ptr);
+    }
+}
+
+void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const void *ptr)
+{
+    ASSERT(!mode_frees_plainly()); // MODE-1
+    if (is_recorded()) {
+        recorder_move(time, bytes, old, ptr);
+    }
+}
+
+void mode_count(struct census *census)
+{
+    if (CONFIG_FEATURES) {
+        racks_count(census);
+    }
+}
+
+void mode_count_waiting(size_t *blocks, size_t *bytes)
+{
+    *blocks = 0;
+    *bytes = 0;
+    if (is_hardened()) {
+        fence_huge_waiting(blocks, bytes);
+    }
+}
+
+void mode_tick_on(void)
+{
+    ASSERT(live_is_on());
+    if (CONFIG_FEATURES) {
+        view_tick_on();
+    }
+}
+
+void mode_peak_on(void)
+{
+    ASSERT(live_is_on());
+    if (CONFIG_FEATURES) {
+        view_peak_on();
+    }
+}
+
+void mode_end(void)
+{
+    ASSERT(live_is_on());
+    if (CONFIG_FEATURES) {
+        view_refresh();
+    }
+}
 
 // ---- fork ----
 
-// What is off has no locks yet, or lies in memory that was never touched.
+// What is off has no locks yet, or they lie in memory that was never touched.
 
 static void stocks_each_lock(lock_visitor *visit)
 {
-    if (g_harden.is_on) {
+    if (is_hardened()) {
         harden_each_lock(visit);
     }
 }
 
 static void racks_each_lock(lock_visitor *visit)
 {
-    if (g_harden.is_on) {
+    if (is_hardened()) {
         rack_each_lock(visit);
     }
 }
 
 static void fences_each_lock(lock_visitor *visit)
 {
-    if (g_harden.is_on) {
+    if (is_hardened()) {
         fence_each_lock(visit);
     }
 }
 
 static void samples_each_lock(lock_visitor *visit)
 {
-    if (g_guard.every != 0) {
+    if (samples()) {
         guard_each_lock(visit);
     }
 }
 
+#define FEATURE(walker) (CONFIG_FEATURES ? (walker) : NULL)
+
 lock_walker *const g_mode_locks[LOCK_RANKS] = {
-    [LOCK_WRITER] = record_each_lock, [LOCK_STOCK] = stocks_each_lock,
-    [LOCK_GUARD] = samples_each_lock, [LOCK_RACK] = racks_each_lock,
-    [LOCK_POOLS] = pool_each_lock,    [LOCK_FENCE] = fences_each_lock,
+    [LOCK_WRITER] = FEATURE(record_each_lock), [LOCK_STOCK] = FEATURE(stocks_each_lock),
+    [LOCK_GUARD] = FEATURE(samples_each_lock), [LOCK_RACK] = FEATURE(racks_each_lock),
+    [LOCK_POOLS] = FEATURE(pool_each_lock),    [LOCK_FENCE] = FEATURE(fences_each_lock),
 };
 
 void mode_postfork_child(void)
 {
-    view_postfork_child();
-    record_postfork_child();
+    if (CONFIG_FEATURES) {
+        view_postfork_child();
+        record_postfork_child();
+    }
 }

@@ -10,9 +10,8 @@
 #include "pages/huge.h"
 #include "pages/span.h"
 #include "base/config.h"
-#include "inspect/census.h"
-#include "hardened/fence.h"
-#include "hardened/harden.h"
+#include "core/census.h"
+#include "front/mode.h"
 #include "core/size_class.h"
 #include "myalloc.h"
 #include "front/start.h"
@@ -39,17 +38,16 @@ static void take_snapshot(struct snapshot *snapshot)
     }
     bool was_inside = thread_enter_bare();
     census_take(&snapshot->census);
+    mode_count(&snapshot->census);
     thread_leave_bare(was_inside);
     snapshot->span = span_stats();
     snapshot->huge = huge_stats();
-    if (g_harden.is_on) {
-        size_t blocks = 0;
-        size_t bytes = 0;
-        fence_huge_waiting(&blocks, &bytes);
-        snapshot->huge.live_blocks -= blocks;
-        snapshot->huge.live_bytes -= bytes;
-        snapshot->huge.cached_bytes += bytes;
-    }
+    size_t waiting;
+    size_t waiting_bytes;
+    mode_count_waiting(&waiting, &waiting_bytes);
+    snapshot->huge.live_blocks -= waiting;
+    snapshot->huge.live_bytes -= waiting_bytes;
+    snapshot->huge.cached_bytes += waiting_bytes;
     snapshot->system_bytes = snapshot->span.region.break_bytes + snapshot->span.region.map_bytes;
     snapshot->live_bytes = census_live_bytes(&snapshot->census) + snapshot->census.pool_chunk_bytes;
     snapshot->end_bytes = span_end_free_bytes();

@@ -13,23 +13,15 @@
 #include "pages/span.h"
 #include "base/lock.h"
 #include "base/os.h"
-#include "sampling/guard.h"
 #include "core/slot.h"
-#include "core/cpu_cache.h"
-#include "hardened/harden.h"
-#include "inspect/view.h"
+#include "front/mode.h"
 #include "base/options.h"
-#include "trace/record.h"
 
 #include <string.h>
-
-_Atomic(bool) g_is_plain;
-_Atomic(bool) g_frees_plainly;
 
 static struct {
     struct lock lock;
     _Atomic(uint32_t) mode; // [atomic] enum start_mode; written under LOCK_START
-    _Atomic(bool) counts;   // [atomic] blocks of size classes, as they are given out
 } g_start = {.lock = LOCK_INIT(LOCK_START)};
 
 // MYALLOC_EXCLUDE: names of programs that keep libc's malloc, with colons or commas between.
@@ -69,39 +61,8 @@ static enum start_mode start(void)
     if (!span_start(g_options.brk != 0) || !slot_start((enum slot_kind)g_options.cpu_cache)) {
         return START_NOT_YET;
     }
-    if (g_options.record[0] != '\0') {
-        record_start(g_options.record);
-    }
-    if (g_options.guard != 0 && g_options.harden == 0) { // hardened blocks need no samples
-        guard_start(g_options.guard);
-    }
-    if (g_options.harden != 0) {
-        harden_start((unsigned)g_options.harden, g_options.perturb == 0 && !record_is_on());
-    }
-    if (g_options.live != 0) {
-        view_start();
-    }
-    start_choose_paths();
+    mode_start();
     return START_SERVING;
-}
-
-void start_choose_paths(void)
-{
-    bool sees_frees = g_options.perturb != 0 || record_is_on();
-    bool sees_all = sees_frees || g_guard.every != 0 || g_harden.is_on;
-    bool counts = g_options.live != 0 || g_options.stats[0] != '\0';
-    if (sees_frees) {
-        slot_miss_always();
-    }
-    cpu_cache_set_fast(sees_all || counts ? 0 : SMALL_BYTES_MAX + 1);
-    atomic_store_explicit(&g_is_plain, !sees_all && !counts, memory_order_release);
-    atomic_store_explicit(&g_frees_plainly, !sees_frees && !g_harden.is_on, memory_order_release);
-    atomic_store_explicit(&g_start.counts, counts, memory_order_relaxed);
-}
-
-bool start_counts_blocks(void)
-{
-    return atomic_load_explicit(&g_start.counts, memory_order_relaxed);
 }
 
 enum start_mode start_mode(void)

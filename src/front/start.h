@@ -22,25 +22,6 @@ enum start_mode start_mode(void);
 // Tells purge.c the options as they are now: at the start, and after mallopt changed one.
 void start_configure_purge(void);
 
-// Chooses what malloc and free do first, by what the options want to see: at the start, and after
-// mallopt changed one.
-void start_choose_paths(void);
-// True when no option wants to see every request, and the allocator serves.
-extern HIDDEN _Atomic(bool) g_is_plain;
-static inline bool start_is_plain(void)
-{
-    // acquire: pairs with the release in start_choose_paths, behind which everything has begun
-    return LIKELY(atomic_load_explicit(&g_is_plain, memory_order_acquire));
-}
-// The same of free.
-extern HIDDEN _Atomic(bool) g_frees_plainly;
-static inline bool start_frees_plainly(void)
-{
-    return LIKELY(atomic_load_explicit(&g_frees_plainly, memory_order_acquire)); // as above
-}
-// Blocks of size classes are to be counted as they are given out.
-bool start_counts_blocks(void);
-
 void start_each_lock(lock_visitor *visit); // for a fork
 
 #endif

@@ -16,8 +16,8 @@
 #include "front/report.h"
 #include "base/line.h"
 #include "base/os.h"
-#include "inspect/census.h"
-#include "inspect/view.h"
+#include "core/census.h"
+#include "front/mode.h"
 #include "core/size_class.h"
 #include "myalloc.h"
 #include "base/options.h"
@@ -163,12 +163,13 @@ static void write_all(void)
         struct census census;
         bool was_inside = thread_enter_bare();
         census_take(&census);
+        mode_count(&census);
         thread_leave_bare(was_inside);
         write_statistics(&census);
     }
     if (live_is_on()) {
         bool was_inside = thread_enter_bare();
-        view_refresh();
+        mode_end();
         thread_leave_bare(was_inside);
         live_close();
     }

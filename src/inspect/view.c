@@ -11,10 +11,12 @@
  */
 #include "inspect/view.h"
 
+#include "inspect/racks.h"
+
 #include "pages/huge.h"
 #include "pages/span.h"
 #include "base/os.h"
-#include "inspect/census.h"
+#include "core/census.h"
 #include "core/slab.h"
 #include "core/slot.h"
 
@@ -172,6 +174,7 @@ void view_refresh(void)
     struct census census;
     atomic_store_explicit(&g_view.seen_bytes, span_used_bytes(), memory_order_relaxed);
     census_take(&census);
+    racks_count(&census);
     show_counts(g_live_page, &census);
     show_chunks(&g_live_page->chunks);
     show_slots(g_live_page);

@@ -29,6 +29,13 @@ layered
 echo heap/missing.h >>"$broken/src/LAYERS"
 refused "layers: a listed module that is missing fails" layers
 layered
+printf '%s\n' 'features: heap' front/mode front/malloc >>"$broken/src/LAYERS"
+mkdir "$broken/src/front" && echo "int malloc;" >"$broken/src/front/malloc.h"
+echo '#include "heap/high.h"' >"$broken/src/front/mode.h"
+refused "layers: a feature included by another folder fails" layers
+echo 'for: front/mode' >>"$broken/src/LAYERS"
+claim "layers: but by those that are there for it" layers
+layered
 : >"$broken/src/LAYERS"
 refused "layers: an empty list fails" layers
 

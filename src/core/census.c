@@ -1,13 +1,12 @@
-/* census.c - counts what is in use.
+/* census.c - counts what is in use; racks are counted by inspect/racks.c.
  *
  * Owns:       nothing.
  * Threads:    any; reads what others write, so a count may be a moment old.
  * Locks:      none, but depot_counts() below takes LOCK_DEPOT.
  * Invariants: CENSUS-1  entries below page_map_count() are always readable memory.
  */
-#include "inspect/census.h"
+#include "core/census.h"
 
-#include "hardened/rack.h"
 #include "core/depot.h"
 #include "core/inherited.h"
 #include "core/slab.h"
@@ -23,17 +22,6 @@ static void count_slab(struct census *census, const struct chunk *slab)
     class->live_blocks += free < slab->carved ? slab->carved - free : 0;
 }
 
-static void count_rack(struct census *census, const struct chunk *entry)
-{
-    const struct rack *rack = rack_of(entry);
-    // Once, where it begins; none of blocks of no bytes.
-    if (page_map_find(rack->start) == page_map_index(entry) && rack->class < CLASSES) {
-        struct census_class *class = &census->classes[rack->class];
-        class->slabs++;
-        class->live_blocks += rack_live_count(rack, &census->slack_bytes);
-    }
-}
-
 RACY_READER static void count_chunks(struct census *census)
 {
     for (size_t i = 1; i < page_map_count(); i++) { // CENSUS-1
@@ -41,8 +29,6 @@ RACY_READER static void count_chunks(struct census *census)
         enum chunk_state state = chunk_state(entry);
         if (state == CHUNK_SLAB) {
             count_slab(census, entry);
-        } else if (state == CHUNK_RACK) {
-            count_rack(census, entry);
         } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;

@@ -1,6 +1,6 @@
 /* census.h - counts what is in use by walking the map: no counter stands on any path for it. */
-#ifndef INSPECT_CENSUS_H
-#define INSPECT_CENSUS_H
+#ifndef CORE_CENSUS_H
+#define CORE_CENSUS_H
 
 #include "base/config.h"
 

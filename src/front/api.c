@@ -33,7 +33,7 @@ static NOINLINE COLD void *fail_with(int error)
 }
 
 // The one way to memory: any size, any alignment.
-static void *take(size_t bytes, size_t alignment, bool *clean, const void *caller)
+static void *allocate(size_t bytes, size_t alignment, bool *clean, const void *caller)
 {
     *clean = false;
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
@@ -50,7 +50,7 @@ static void *take(size_t bytes, size_t alignment, bool *clean, const void *calle
         return start_mode() == START_FORWARDING ? __libc_memalign(alignment, bytes)
                                                 : fail_with(ENOMEM);
     }
-    void *ptr = block_take(bytes, alignment, clean, caller);
+    void *ptr = block_allocate(bytes, alignment, clean, caller);
     if (UNLIKELY(ptr == NULL)) {
         return fail_with(ENOMEM);
     }
@@ -73,7 +73,7 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
         }
     }
     bool clean;
-    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     perturb_fill(ptr, bytes);
     if (mode_is(&g_mode.is_recorded)) {
         mode_record_allocation(MODE_MALLOC, bytes, 1, ptr);
@@ -85,7 +85,7 @@ void *api_malloc_slow(size_t bytes)
 {
     void *usual = NULL;
     if (LIKELY(mode_is_plain())) {
-        usual = block_take_usual(bytes, CALLER());
+        usual = block_allocate_usual(bytes, CALLER());
     } else if (mode_is(&g_mode.is_quick)) {
         usual = mode_allocate_quick(bytes, CALLER());
     }
@@ -100,7 +100,7 @@ static NOINLINE void free_long(void *ptr, const void *caller)
     if (mode_is(&g_mode.is_recorded)) {
         mode_record_free(ptr);
     }
-    block_give(ptr, caller);
+    block_free(ptr, caller);
 }
 
 void api_free_slow(void *ptr)
@@ -110,7 +110,7 @@ void api_free_slow(void *ptr)
     }
     bool is_done = false;
     if (LIKELY(mode_frees_plainly())) {
-        is_done = block_give_usual(ptr, CALLER());
+        is_done = block_free_usual(ptr, CALLER());
     } else if (mode_is(&g_mode.is_quick)) {
         is_done = mode_free_quick(ptr, CALLER());
     }
@@ -132,7 +132,7 @@ void api_free(void *ptr)
 static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 {
     bool clean;
-    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (ptr != NULL && !clean) {
         memset(ptr, 0, bytes);
     }
@@ -145,7 +145,7 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 // A small calloc that found no block at hand: the record calls it by its name.
 static NOINLINE void *calloc_missed(size_t bytes, const void *caller)
 {
-    void *usual = mode_is_plain() ? block_take_usual(bytes, caller) : NULL;
+    void *usual = mode_is_plain() ? block_allocate_usual(bytes, caller) : NULL;
     return LIKELY(usual != NULL) ? memset(usual, 0, bytes) : calloc_slow(bytes, caller);
 }
 
@@ -163,20 +163,20 @@ void *api_calloc(size_t count, size_t bytes)
 }
 
 // A block to move to; NULL without memory.
-static void *take_for_move(size_t old_bytes, size_t bytes, const void *caller)
+static void *allocate_for_move(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
     void *block = mode_is(&g_mode.is_quick) ? mode_allocate_quick(bytes, caller) : fast_pop(bytes);
     if (LIKELY(block != NULL)) {
         return block;
     }
-    return bytes > old_bytes ? block_take_growing(old_bytes, bytes, caller)
-                             : block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    return bytes > old_bytes ? block_allocate_growing(old_bytes, bytes, caller)
+                             : block_allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
 }
 
 static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
-    void *copy = take_for_move(block->bytes, bytes, caller);
+    void *copy = allocate_for_move(block->bytes, bytes, caller);
     if (copy == NULL) {
         return fail_with(ENOMEM);
     }
@@ -184,7 +184,7 @@ static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes,
     if (LIKELY(mode_frees_plainly()) && block->kind == BLOCK_SLAB) {
         fast_free(ptr);
     } else if (!mode_is(&g_mode.is_quick) || !mode_free_quick(ptr, caller)) {
-        block_give(ptr, caller);
+        block_free(ptr, caller);
     }
     return copy;
 }
@@ -251,8 +251,8 @@ static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *
         rounded *= 2;
     }
     bool clean;
-    void *ptr =
-        bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, caller);
+    void *ptr = bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM)
+                                              : allocate(bytes, rounded, &clean, caller);
     perturb_fill(ptr, bytes);
     if (mode_is(&g_mode.is_recorded)) {
         mode_record_allocation(MODE_ALIGNED, bytes, rounded, ptr);

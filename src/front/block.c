@@ -182,7 +182,7 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
     give_foreign(ptr, caller);
 }
 
-// ---- take ----
+// ---- allocate ----
 
 static bool is_for_region(size_t bytes)
 {
@@ -197,7 +197,7 @@ static unsigned class_for(size_t bytes, size_t alignment)
     return bytes <= MEDIUM_BYTES_MAX ? size_class_of(bytes) : CLASSES;
 }
 
-static void *take_large(size_t bytes, size_t alignment, bool *clean)
+static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
 {
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_take(max_size(bytes, 1), alignment, clean);
@@ -211,7 +211,7 @@ static void *take_large(size_t bytes, size_t alignment, bool *clean)
     return huge_take(max_size(bytes, 1), alignment, clean);
 }
 
-static void *take_any(size_t bytes, size_t alignment, bool *clean)
+static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
 {
     if (mode_is(&g_mode.is_hardened)) {
         *clean = true;
@@ -219,11 +219,11 @@ static void *take_any(size_t bytes, size_t alignment, bool *clean)
     }
     unsigned sc = class_for(bytes, alignment);
     *clean = false;
-    return sc < CLASSES ? cpu_cache_take(sc, clean) : take_large(bytes, alignment, clean);
+    return sc < CLASSES ? cpu_cache_take(sc, clean) : allocate_large(bytes, alignment, clean);
 }
 
 // When memory is short: what lies in magazines may be what is needed.
-static NOINLINE COLD void *take_after_trim(size_t bytes, size_t alignment, bool *clean)
+static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, bool *clean)
 {
     if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes)) {
         return NULL; // no slab could serve it
@@ -231,7 +231,7 @@ static NOINLINE COLD void *take_after_trim(size_t bytes, size_t alignment, bool 
     cpu_cache_flush(false);
     depot_trim(false);
     mode_trim(t_thread.caller);
-    return take_any(bytes, alignment, clean);
+    return allocate_any(bytes, alignment, clean);
 }
 
 // Adds a block of a size class to what its slot has given out.
@@ -245,15 +245,15 @@ static NOINLINE COLD void count_handed(const void *ptr)
     }
 }
 
-void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller)
+void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *caller)
 {
     if (UNLIKELY(!thread_enter(caller))) {
         *clean = true;
         return emergency_take(bytes, alignment);
     }
-    void *ptr = take_any(bytes, alignment, clean);
+    void *ptr = allocate_any(bytes, alignment, clean);
     if (UNLIKELY(ptr == NULL)) {
-        ptr = take_after_trim(bytes, alignment, clean);
+        ptr = allocate_after_trim(bytes, alignment, clean);
     }
     mode_tick();
     if (mode_is(&g_mode.counts)) {
@@ -263,25 +263,25 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
     return ptr;
 }
 
-static void *take_growing_hardened(size_t bytes, size_t room, const void *caller)
+static void *allocate_growing_hardened(size_t bytes, size_t room, const void *caller)
 {
     bool clean;
     if (!thread_enter(caller)) {
-        return block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+        return block_allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     }
     void *ptr = mode_allocate(bytes, room, BLOCK_ALIGN_BYTES);
     block_leave(caller);
     return ptr;
 }
 
-void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
+void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
     size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
     size_t roomy = min_size(bytes + bytes / GROWTH_ROOM, most);
     if (mode_is(&g_mode.is_hardened)) {
-        return take_growing_hardened(bytes, is_step ? roomy : bytes, caller);
+        return allocate_growing_hardened(bytes, is_step ? roomy : bytes, caller);
     }
     if (is_step && bytes <= roomy && thread_enter(caller)) {
         void *ptr = roomy <= MEDIUM_BYTES_MAX ? cpu_cache_take(size_class_of(roomy), &clean)
@@ -291,12 +291,12 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
             return ptr;
         }
     }
-    return block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    return block_allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
 }
 
-// ---- give ----
+// ---- free ----
 
-static void give_any(const struct block *block, void *ptr, const void *caller)
+static void free_any(const struct block *block, void *ptr, const void *caller)
 {
     switch (block->kind) {
     case BLOCK_SLAB:
@@ -322,7 +322,7 @@ static void give_any(const struct block *block, void *ptr, const void *caller)
     }
 }
 
-static void give_one(void *ptr, const void *caller)
+static void free_one(void *ptr, const void *caller)
 {
     struct block block = block_find(ptr); // BLOCK-1
     if (UNLIKELY(block.fault != BLOCK_OK)) {
@@ -339,26 +339,26 @@ static void give_one(void *ptr, const void *caller)
     if (UNLIKELY(g_options.perturb != 0)) {
         memset(ptr, (int)g_options.perturb, block.bytes);
     }
-    give_any(&block, ptr, caller);
+    free_any(&block, ptr, caller);
     thread_leave();
 }
 
-void block_give_deferred(const void *caller)
+void block_free_deferred(const void *caller)
 {
     for (void *ptr = thread_take_deferred(); ptr != NULL; ptr = thread_take_deferred()) {
-        give_one(ptr, caller);
+        free_one(ptr, caller);
     }
 }
 
-void block_give(void *ptr, const void *caller)
+void block_free(void *ptr, const void *caller)
 {
     if (UNLIKELY(start_mode() == START_FORWARDING)) {
         __libc_free(ptr);
         return;
     }
-    give_one(ptr, caller);
+    free_one(ptr, caller);
     if (thread_has_deferred() && !thread_is_interrupted()) {
-        block_give_deferred(caller);
+        block_free_deferred(caller);
     }
 }
 

@@ -1,4 +1,4 @@
-/* block.h - one block of any tier, for the calling thread: find, take, give, resize. */
+/* block.h - one block of any tier, for the calling thread: find, allocate, free, resize. */
 #ifndef FRONT_BLOCK_H
 #define FRONT_BLOCK_H
 
@@ -17,17 +17,17 @@ struct block block_find(const void *ptr);
 
 // A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
 // *clean: all bytes are zero.
-void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller);
+void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *caller);
 
 // Frees what handlers freed in the middle of the slow path that has ended.
-NOINLINE COLD void block_give_deferred(const void *caller);
+NOINLINE COLD void block_free_deferred(const void *caller);
 
 // Ends what thread_enter() began.
 static inline void block_leave(const void *caller)
 {
     thread_leave();
     if (thread_has_deferred()) {
-        block_give_deferred(caller);
+        block_free_deferred(caller);
     }
     if (UNLIKELY(t_thread.watches_exit)) {
         slot_watch_exit();
@@ -35,7 +35,7 @@ static inline void block_leave(const void *caller)
 }
 
 // The usual case of malloc behind a miss: a block of a size class; NULL: take the long way.
-static inline void *block_take_usual(size_t bytes, const void *caller)
+static inline void *block_allocate_usual(size_t bytes, const void *caller)
 {
     if (UNLIKELY(bytes > MEDIUM_BYTES_MAX)) {
         return NULL;
@@ -56,12 +56,12 @@ static inline void *block_take_usual(size_t bytes, const void *caller)
     return ptr;
 }
 
-// As block_take, for a block that a realloc moves because it grew: with room to grow again.
-void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller);
+// As block_allocate, for a block that a realloc moves because it grew: with room to grow again.
+void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller);
 
 // The usual case of free behind a miss: a block of a size class. False: nothing was done, look
 // closer.
-static inline bool block_give_usual(void *ptr, const void *caller)
+static inline bool block_free_usual(void *ptr, const void *caller)
 {
     size_t index = page_map_find(ptr);
     unsigned bin = index != 0 ? page_map_bin(index) : 0;
@@ -75,7 +75,7 @@ static inline bool block_give_usual(void *ptr, const void *caller)
 }
 
 // Frees `ptr` (not NULL); what is not a block in use is reported, see block_complain.
-void block_give(void *ptr, const void *caller);
+void block_free(void *ptr, const void *caller);
 
 // True when realloc changes nothing, which is the usual case: a block of a size class that is not
 // too small and not twice too large; a large one in whose last page it ends. False: look closer.

@@ -18,7 +18,15 @@
 
 #include <string.h>
 
-#define LOOKS 16 // pieces of a bin compared for the shortest that fits
+// Pieces of a bin compared for the shortest that fits: a bound, since bins grow with the pool. What
+// lies behind them is hidden from a request that is longer than all of them, at most by an eighth.
+#define LOOKS       16
+#define STEPS_SHIFT 3 // bins for each doubling
+
+static_assert(PIECE_BINS == PIECE_BINS_EXACT + (11 << STEPS_SHIFT) &&
+                  POOL_CHUNK_LENGTH_MAX * CHUNK_BYTES <= (PIECE_UNIT_BYTES * PIECE_BINS_EXACT)
+                                                             << 11,
+              "a whole chunk has a bin");
 
 static size_t words_for(size_t bits)
 {
@@ -143,7 +151,9 @@ static size_t bin_of(size_t units)
     if (units <= PIECE_BINS_EXACT) {
         return units - 1;
     }
-    return PIECE_BINS_EXACT + log2_floor(units) - log2_floor(PIECE_BINS_EXACT);
+    size_t shift = log2_floor(units);
+    size_t step = (units >> (shift - STEPS_SHIFT)) & ((1U << STEPS_SHIFT) - 1);
+    return PIECE_BINS_EXACT + ((shift - log2_floor(PIECE_BINS_EXACT)) << STEPS_SHIFT) + step;
 }
 
 static struct piece *piece_at(const struct pool_chunk *chunk, size_t unit)
@@ -164,7 +174,7 @@ static void bin_insert(struct piece_bins *bins, struct piece *piece, size_t unit
         piece->units = units;
     }
     bins->heads[bin] = piece;
-    bins->mask |= 1UL << (bin % 64);
+    bins->mask[bin / 64] |= 1UL << (bin % 64);
 }
 
 static void bin_remove(struct piece_bins *bins, struct piece *piece, size_t units)
@@ -179,7 +189,7 @@ static void bin_remove(struct piece_bins *bins, struct piece *piece, size_t unit
     }
     bins->heads[bin] = piece->next;
     if (piece->next == NULL) {
-        bins->mask &= ~(1UL << (bin % 64));
+        bins->mask[bin / 64] &= ~(1UL << (bin % 64));
     }
 }
 
@@ -219,16 +229,26 @@ static struct piece *bin_fit(const struct piece_bins *bins, size_t bin, size_t u
     return best;
 }
 
+// The first bin above `bin` that is not empty; PIECE_BINS when there is none.
+static size_t bin_above(const struct piece_bins *bins, size_t bin)
+{
+    size_t word = bin / 64;
+    uint64_t bits = bins->mask[word] & (bin % 64 == 63 ? 0 : ~1UL << (bin % 64));
+    while (bits == 0 && ++word < sizeof bins->mask / sizeof bins->mask[0]) {
+        bits = bins->mask[word];
+    }
+    return bits == 0 ? PIECE_BINS : word * 64 + (size_t)__builtin_ctzll(bits);
+}
+
 void *piece_allocate(struct piece_bins *bins, size_t units, struct pool_chunk **from)
 {
     size_t bin = bin_of(units);
     struct piece *piece = bin_fit(bins, bin, units);
     if (piece == NULL) {
-        uint64_t longer = bins->mask & (~1UL << (bin % 64));
-        if (longer == 0) {
+        bin = bin_above(bins, bin);
+        if (bin == PIECE_BINS) {
             return NULL;
         }
-        bin = (size_t)__builtin_ctzll(longer);
         piece = bin_fit(bins, bin, units); // all of them fit
     }
     struct pool_chunk *chunk = pool_chunk_of(piece);

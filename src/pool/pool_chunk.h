@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 #define PIECE_UNIT_BYTES      16UL // pieces are multiples of it, and begin at multiples of it
-#define PIECE_BINS_EXACT      32   // one for each length in units, then one for each doubling
-#define PIECE_BINS            44
+#define PIECE_BINS_EXACT      32   // one for each length in units, then eight for each doubling
+#define PIECE_BINS            120
 #define POOL_CHUNK_LENGTH     8  // of the first one, in chunks of the region
 #define POOL_CHUNK_LENGTH_MAX 64 // more only for cells that need it
 
@@ -49,7 +49,7 @@ struct piece {
 
 // The free pieces of all chunks of a pool.
 struct piece_bins {
-    uint64_t mask; // bit set: bin not empty
+    uint64_t mask[(PIECE_BINS + 63) / 64]; // bit set: bin not empty
     struct piece *heads[PIECE_BINS];
 };
 

@@ -131,6 +131,33 @@ TEST(bad_arguments_fail_with_the_errno_that_is_told)
     REQUIRE_EQUAL(first, 0);
 }
 
+static void *between_used(struct myalloc_pool *pool, size_t bytes)
+{
+    void *block = myalloc_pool_alloc(pool, bytes);
+    REQUIRE(block != NULL && myalloc_pool_alloc(pool, 1) != NULL);
+    return block;
+}
+
+TEST(a_free_piece_is_found_behind_many_shorter_ones)
+{
+    ONLY_LIBRARY();
+    struct myalloc_pool *pool = create(0, 0);
+    void *longer = between_used(pool, 1008);
+    for (int i = 0; i < 100; i++) {
+        g_blocks[i] = between_used(pool, 560);
+    }
+    size_t longest;
+    while ((longest = stats_of(pool).longest_free) != 0) {
+        REQUIRE(myalloc_pool_alloc(pool, longest < 65536 ? longest : 65536) != NULL);
+    }
+    REQUIRE_EQUAL(stats_of(pool).chunks, 1);
+    myalloc_pool_free(pool, longer);
+    empty(pool, 100);
+    REQUIRE(myalloc_pool_alloc(pool, 992) == longer);
+    REQUIRE_EQUAL(stats_of(pool).chunks, 1);
+    myalloc_pool_destroy(pool);
+}
+
 TEST(neighbours_are_joined_in_any_order_until_one_piece_is_left)
 {
     ONLY_LIBRARY();

@@ -7,6 +7,10 @@
  */
 #include "base/os.h"
 
+#include "base/compiler.h"
+#include "base/raw_call_x86_64.h"
+#include "base/symbol.h"
+
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -18,12 +22,28 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+// glibc's own name of sigaction: libc alone knows how a handler returns.
+extern int __sigaction(int signal, const struct sigaction *action, struct sigaction *before);
+
+typedef int (*clock_function)(clockid_t clock, struct timespec *now);
+
+static int ask_clock(clockid_t clock, struct timespec *now)
+{
+    return (int)raw_call(SYS_clock_gettime, clock, (long)now, 0, 0);
+}
+
+// The kernel's function, not libc's: programs and preloads have clocks of this name.
 static uint64_t read_clock(clockid_t clock)
 {
+    static _Atomic(clock_function) g_read;
     struct timespec now = {0};
-    int saved = errno;
-    clock_gettime(clock, &now);
-    errno = saved; // OS-1
+    clock_function read = atomic_load_explicit(&g_read, memory_order_relaxed);
+    if (UNLIKELY(read == NULL)) {
+        void *of_kernel = symbol_of_kernel("__vdso_clock_gettime");
+        read = of_kernel != NULL ? (clock_function)of_kernel : ask_clock;
+        atomic_store_explicit(&g_read, read, memory_order_relaxed);
+    }
+    read(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
@@ -45,12 +65,12 @@ uint64_t os_seconds(void)
 void os_signals_block(uint64_t *old)
 {
     const uint64_t all = ~0UL;
-    os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)old, sizeof all);
+    raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)old, sizeof all);
 }
 
 void os_signals_restore(const uint64_t *old)
 {
-    os_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, sizeof *old);
+    raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, sizeof *old);
 }
 
 void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struct sigaction *before)
@@ -58,14 +78,15 @@ void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struc
     struct sigaction action = {.sa_sigaction = handler,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     int saved = errno;
-    sigaction(signal, &action, before);
+    __sigaction(signal, &action, before);
     errno = saved; // OS-1
 }
 
 void os_signal_default(int signal_number)
 {
+    const struct sigaction action = {.sa_handler = SIG_DFL};
     int saved = errno;
-    signal(signal_number, SIG_DFL);
+    __sigaction(signal_number, &action, NULL);
     errno = saved; // OS-1
 }
 
@@ -84,7 +105,7 @@ const void *os_context_code(const void *context)
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
 {
-    os_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0);
+    raw_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0);
 }
 
 // By a futex that nobody knows: where calls are filtered, we make those only that we make anyway.
@@ -92,12 +113,12 @@ void os_sleep_ms(void)
 {
     _Atomic(uint32_t) word = 0;
     const struct timespec ms = {.tv_nsec = 1000000};
-    os_call(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&ms);
+    raw_call(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&ms);
 }
 
 void os_futex_wake(_Atomic(uint32_t) *word)
 {
-    os_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
+    raw_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
 void os_cpu_relax(void)
@@ -111,24 +132,37 @@ void os_cpu_relax(void)
 
 uint32_t os_process_id(void)
 {
-    return (uint32_t)os_call(SYS_getpid, 0, 0, 0, 0);
+    return (uint32_t)raw_call(SYS_getpid, 0, 0, 0, 0);
 }
 
 void os_exit(int status)
 {
     for (;;) {
-        os_call(SYS_exit_group, status, 0, 0, 0);
+        raw_call(SYS_exit_group, status, 0, 0, 0);
     }
+}
+
+// As abort() does, whose name a program may have taken: not even a handler that returns, or a mask,
+// keeps the process alive.
+void os_abort(void)
+{
+    const uint64_t mask = 1UL << (SIGABRT - 1);
+    raw_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, sizeof mask);
+    for (int i = 0; i < 2; i++) {
+        raw_call(SYS_tgkill, os_process_id(), os_thread_id(), SIGABRT, 0);
+        os_signal_default(SIGABRT);
+    }
+    os_exit(127);
 }
 
 uint32_t os_thread_id(void)
 {
-    return (uint32_t)os_call(SYS_gettid, 0, 0, 0, 0);
+    return (uint32_t)raw_call(SYS_gettid, 0, 0, 0, 0);
 }
 
 uint32_t os_user_id(void)
 {
-    return (uint32_t)os_call(SYS_geteuid, 0, 0, 0, 0);
+    return (uint32_t)raw_call(SYS_geteuid, 0, 0, 0, 0);
 }
 
 // ---- restartable sequences ----
@@ -137,19 +171,20 @@ bool os_restart_sequences(void)
 {
     static _Atomic(bool) g_registered;
     if (!atomic_load_explicit(&g_registered, memory_order_relaxed)) {
-        if (os_call(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0) != 0) {
+        if (raw_call(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0) !=
+            0) {
             return false;
         }
         atomic_store_explicit(&g_registered, true, memory_order_relaxed);
     }
-    return os_call(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0) == 0;
+    return raw_call(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0, 0) == 0;
 }
 
 // ---- names ----
 
 const char *os_program_name(void)
 {
-    unsigned long address = getauxval(AT_EXECFN);
+    unsigned long address = os_auxval(AT_EXECFN);
     const char *path = address != 0 ? (const char *)address : "?"; // NOLINT: the kernel's pointer
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;

@@ -6,6 +6,7 @@
 #ifndef BASE_OS_H
 #define BASE_OS_H
 
+#include "base/compiler.h"
 #include "base/os_call.h"
 #include "base/os_file.h"
 #include "base/os_vm.h"
@@ -21,9 +22,9 @@ void os_signals_block(uint64_t *old);
 void os_signals_restore(const uint64_t *old);
 
 // A handler of a fault: for this signal, on its own stack when there is one; *before: the last one.
-void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *),
-                    struct sigaction *before);
-void os_signal_default(int signal);
+COLD void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *),
+                         struct sigaction *before);
+COLD void os_signal_default(int signal);
 const void *os_context_code(const void *context); // where the fault happened; NULL: unknown
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
@@ -43,7 +44,8 @@ uint64_t os_boot_ns(void); // since boot, sleep included: comparable between pro
 uint64_t os_seconds(void); // since 1970
 uint32_t os_process_id(void);
 // Ends the process as it is: no handlers.
-_Noreturn void os_exit(int status);
+NORETURN void os_exit(int status);
+NORETURN COLD void os_abort(void); // by SIGABRT
 uint32_t os_thread_id(void);
 uint32_t os_user_id(void); // effective
 

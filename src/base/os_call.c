@@ -1,4 +1,5 @@
-/* os_call.c - what all system calls have in common: how they are made, and failures on demand.
+/* os_call.c - what all system calls have in common: failures on demand, which
+ * the environment asks for.
  *
  * Owns:       in debug builds the countdown of injected failures.
  * Threads:    any.
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct {
@@ -20,35 +20,24 @@ static struct {
     _Atomic(bool) fail_asked; // debug: MYALLOC_FAIL_AFTER was looked up
 } g_os_call;
 
-// ---- calls ----
+// Names of glibc's own: getauxval and environ are nobody's.
+extern unsigned long __getauxval(unsigned long type);
 
-long os_call(long number, long a, long b, long c, long d)
+unsigned long os_auxval(unsigned long type)
 {
     int saved = errno;
-    long result = syscall(number, a, b, c, d, -1L, 0L);
-    errno = saved; // OS-1
-    return result;
+    unsigned long value = __getauxval(type);
+    errno = saved; // ENOENT
+    return value;
 }
-
-long os_call_error(long number, const long arguments[6])
-{
-    int saved = errno;
-    const long *a = arguments;
-    long result = syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-    result = result == -1 ? -errno : result;
-    errno = saved; // OS-1
-    return result;
-}
-
-// ---- environment and failures ----
 
 const char *os_env(const char *name)
 {
-    if (getauxval(AT_SECURE) != 0) {
+    if (os_auxval(AT_SECURE) != 0) {
         return NULL;
     }
     size_t bytes = strlen(name);
-    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+    for (char **entry = __environ; entry != NULL && *entry != NULL; entry++) {
         if (strncmp(*entry, name, bytes) == 0 && (*entry)[bytes] == '=') {
             return *entry + bytes + 1;
         }

@@ -1,6 +1,6 @@
 /* os_file.h - files, for reports and for blocks that lie in files.
  *
- * Nothing here changes errno. Descriptors are closed by exec; -1 and 0 tell of failure.
+ * Nothing here changes errno. Descriptors are closed by exec; negative or 0 tells of failure.
  */
 #ifndef BASE_OS_FILE_H
 #define BASE_OS_FILE_H

@@ -10,6 +10,7 @@
  */
 #include "front/shadow.h"
 
+#include "base/symbol.h"
 #include "front/start.h"
 
 #include <dlfcn.h>
@@ -33,13 +34,17 @@ static enum shadow_answer find_answer(const void *public_malloc)
 {
     Dl_info info;
     Dl_info own;
+    void *of_libc = symbol_of_libc("dladdr1"); // whatever else has this name
+    int (*look_up)(const void *, Dl_info *, void **, int) =
+        of_libc != NULL ? (int (*)(const void *, Dl_info *, void **, int))of_libc : dladdr1;
     const ElfW(Sym) *symbol = NULL;
     void **entry = (void **)(uintptr_t)&symbol;
-    if (dladdr1(public_malloc, &info, entry, RTLD_DL_SYMENT) == 0 || symbol == NULL ||
+    if (look_up(public_malloc, &info, entry, RTLD_DL_SYMENT) == 0 || symbol == NULL ||
         symbol->st_shndx == SHN_UNDEF) {
         return SHADOW_STUB;
     }
-    bool is_ours = dladdr(&g_shadow, &own) != 0 && own.dli_fbase == info.dli_fbase;
+    bool is_ours =
+        look_up(&g_shadow, &own, entry, RTLD_DL_SYMENT) != 0 && own.dli_fbase == info.dli_fbase;
     return is_ours ? SHADOW_STUB : SHADOW_DEFINITION;
 }
 

@@ -182,10 +182,36 @@ bool os_restart_sequences(void)
 
 // ---- names ----
 
+const char *os_executable_name(struct os_name *name)
+{
+    static const char of_memory[] = "memfd:";
+    static const char gone[] = " (deleted)";
+    char path[4096];
+    long bytes =
+        raw_call(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)sizeof path - 1, 0);
+    size_t end = bytes > 0 ? (size_t)bytes : 0;
+    if (end >= sizeof gone && memcmp(path + end - (sizeof gone - 1), gone, sizeof gone - 1) == 0) {
+        end -= sizeof gone - 1;
+    }
+    path[end] = '\0';
+    const char *slash = strrchr(path, '/');
+    const char *start = slash != NULL ? slash + 1 : path;
+    if (strncmp(start, of_memory, sizeof of_memory - 1) == 0) {
+        start += sizeof of_memory - 1;
+    }
+    strncpy(name->text, start, sizeof name->text - 1);
+    name->text[sizeof name->text - 1] = '\0';
+    return name->text;
+}
+
 const char *os_program_name(void)
 {
     unsigned long address = os_auxval(AT_EXECFN);
     const char *path = address != 0 ? (const char *)address : "?"; // NOLINT: the kernel's pointer
+    if (strncmp(path, "/dev/fd/", 8) == 0) { // by fexecve: the number of a descriptor
+        static struct os_name g_name;
+        return os_executable_name(&g_name);
+    }
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
 }

@@ -34,7 +34,14 @@ void os_cpu_relax(void);
 
 uint64_t os_now_ns(void); // monotonic
 
-const char *os_program_name(void); // last part of the path that was executed
+// The last part of the path that was executed: of a script its own name, not the interpreter's.
+const char *os_program_name(void);
+// The name of the file that runs: of a script the interpreter, of a link what it leads to; "" when
+// /proc is not there.
+struct os_name {
+    char text[256]; // NAME_MAX and the end
+};
+COLD const char *os_executable_name(struct os_name *name);
 
 // Sends every thread of the process that is inside of a restartable sequence to its abort address.
 // False: the kernel cannot, or may not. Only on explicit requests: a sandbox may kill for it.

@@ -193,13 +193,16 @@ static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes,
 }
 
 // What realloc does with a pointer that is no block in use: dies, or refuses.
-static void *realloc_bad(void *ptr, const struct block *block, const void *caller)
+static void *realloc_bad(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
     size_t freed_bytes = block->kind == BLOCK_NONE ? huge_freed_bytes(ptr) : block->bytes;
     if (block->fault == BLOCK_FREED || (block->kind == BLOCK_NONE && freed_bytes != 0)) {
         fatal_realloc_freed(ptr, freed_bytes, caller);
     }
-    block_complain(ptr, block, caller);
+    void *owner = block_complain(ptr, block, SHADOW_REALLOC, caller);
+    if (owner != NULL) {
+        return ((void *(*)(void *, size_t))owner)(ptr, bytes);
+    }
     return fail_with(ENOMEM); // foreign: its size is unknown, it cannot be copied
 }
 
@@ -207,7 +210,7 @@ static void *realloc_block(void *ptr, size_t bytes, const void *caller)
 {
     struct block block = block_find(ptr);
     if (UNLIKELY(block.fault != BLOCK_OK)) {
-        return realloc_bad(ptr, &block, caller);
+        return realloc_bad(ptr, &block, bytes, caller);
     }
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
@@ -319,7 +322,13 @@ size_t api_usable_size(void *ptr)
         return 0;
     }
     struct block block = block_find(ptr);
-    return block.fault == BLOCK_OK ? block.bytes : 0;
+    void *owner = NULL;
+    if (UNLIKELY(block.fault == BLOCK_UNKNOWN) && g_options.foreign == FOREIGN_IGNORE) {
+        owner = shadow_owner(SHADOW_USABLE_SIZE);
+    }
+    return block.fault == BLOCK_OK ? block.bytes
+           : owner != NULL         ? ((size_t(*)(void *))owner)(ptr)
+                                   : 0;
 }
 
 int api_malloc_trim(size_t pad_bytes)

@@ -64,7 +64,7 @@ static void *find(const struct tables *tables, const char *name)
     for (bool is_last = i == 0; !is_last; i++) {
         const ElfW(Sym) *symbol = &tables->symbols[i];
         uint32_t other = hashes[i - head[1]];
-        if ((other | 1) == (hash | 1) && symbol->st_shndx != SHN_UNDEF && // SYMBOL-1
+        if ((other | 1) == (hash | 1) && // SYMBOL-1: what is not defined has no hash
             ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
             strcmp(tables->names + symbol->st_name, name) == 0) {
             return (void *)(tables->bias + symbol->st_value); // NOLINT: of a library

@@ -12,6 +12,7 @@
 #include "pages/huge.h"
 #include "pages/limit.h"
 #include "base/os.h"
+#include "base/symbol.h"
 #include "base/options.h"
 #include "front/block.h"
 #include "sampling/guard.h"
@@ -25,6 +26,7 @@
 #include <string.h>
 
 extern void *__libc_malloc(size_t bytes);
+extern void *__libc_calloc(size_t count, size_t bytes);
 extern void *__libc_memalign(size_t alignment, size_t bytes);
 extern void *__libc_realloc(void *ptr, size_t bytes);
 extern void __libc_free(void *ptr);
@@ -132,12 +134,23 @@ void api_free(void *ptr)
     fast_free(ptr);
 }
 
+// All that malloc_usable_size promises of a block that was just taken: it is zero, as glibc's is.
+static size_t usable_bytes(void *ptr)
+{
+    size_t index = page_map_find(ptr);
+    unsigned bin = index != 0 ? page_map_bin(index) : 0;
+    return LIKELY(bin != 0) ? size_class_bytes(bin - 1) : api_usable_size(ptr);
+}
+
 static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 {
+    if (UNLIKELY(start_mode() == START_FORWARDING)) {
+        return __libc_calloc(1, bytes);
+    }
     bool clean;
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (ptr != NULL && !clean) {
-        memset(ptr, 0, bytes);
+        memset(ptr, 0, usable_bytes(ptr));
     }
     if (record_is_on()) {
         recorder_take(TRACE_CALLOC, bytes, 1, ptr);
@@ -149,7 +162,8 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 static NOINLINE void *calloc_missed(size_t bytes, const void *caller)
 {
     void *usual = start_is_plain() ? block_take_usual(bytes, caller) : NULL;
-    return LIKELY(usual != NULL) ? memset(usual, 0, bytes) : calloc_slow(bytes, caller);
+    return LIKELY(usual != NULL) ? memset(usual, 0, usable_bytes(usual))
+                                 : calloc_slow(bytes, caller);
 }
 
 void *api_calloc(size_t count, size_t bytes)
@@ -162,7 +176,8 @@ void *api_calloc(size_t count, size_t bytes)
         return calloc_slow(total, CALLER());
     }
     void *block = fast_pop(total);
-    return LIKELY(block != NULL) ? memset(block, 0, total) : calloc_missed(total, CALLER());
+    size_t usable = size_class_bytes(g_small_class_of[total]);
+    return LIKELY(block != NULL) ? memset(block, 0, usable) : calloc_missed(total, CALLER());
 }
 
 // A block to move to; NULL without memory.
@@ -281,7 +296,8 @@ void *api_memalign(size_t alignment, size_t bytes)
 
 void *api_aligned_alloc(size_t alignment, size_t bytes)
 {
-    if (!is_pow2(alignment)) {
+    // As the running libc has it: glibc rounds other alignments up, from 2.38 on it refuses them.
+    if (UNLIKELY(!is_pow2(alignment)) && symbol_of_libc("strlcpy") != NULL) {
         return fail_with(EINVAL);
     }
     return api_memalign(alignment, bytes);
@@ -292,11 +308,9 @@ int api_posix_memalign(void **result, size_t alignment, size_t bytes)
     if (!is_pow2(alignment) || alignment % sizeof(void *) != 0) {
         return EINVAL;
     }
-    int saved = errno;
     void *ptr = api_memalign(alignment, bytes);
-    errno = saved; // the error is the result
     if (ptr == NULL) {
-        return ENOMEM;
+        return ENOMEM; // errno says so as well, as glibc's
     }
     *result = ptr;
     return 0;

@@ -8,11 +8,11 @@
 #include "base/fatal.h"
 
 #include "base/line.h"
+#include "base/os.h"
 #include "base/proc_maps.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 void fatal_add_place(struct line *line, const void *address)
@@ -51,7 +51,7 @@ static void tell(const char *what, const void *ptr, size_t block_bytes, const ch
 NORETURN static void die(const char *what, const void *ptr, size_t block_bytes, const void *caller)
 {
     tell(what, ptr, block_bytes, ", called from ", caller);
-    abort();
+    os_abort();
 }
 
 void fatal_double_free(const void *ptr, size_t block_bytes, const void *caller)
@@ -160,7 +160,7 @@ void fatal_sampled(enum fatal_sampled_kind kind, const struct fatal_story *story
     if (story->freed != NULL) {
         tell_stack("freed", story->freed);
     }
-    abort();
+    os_abort();
 }
 
 void fatal_bug(const char *condition, const char *file, int line_number)
@@ -173,5 +173,5 @@ void fatal_bug(const char *condition, const char *file, int line_number)
     line_add(&line, ":");
     line_add_number(&line, (uint64_t)line_number);
     line_write(&line, STDERR_FILENO); // DIE-1
-    abort();
+    os_abort();
 }

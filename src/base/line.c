@@ -7,10 +7,10 @@
  */
 #include "base/line.h"
 
-#include <errno.h>
+#include "base/raw_call_x86_64.h"
+
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 void line_add_bytes(struct line *line, const char *text, size_t bytes)
 {
@@ -51,9 +51,7 @@ void line_add_hex(struct line *line, uintptr_t number)
 
 void line_write(struct line *line, int fd)
 {
-    int saved = errno;
     line->text[line->used++] = '\n';
-    (void)!syscall(SYS_write, fd, line->text, line->used);
+    raw_call(SYS_write, fd, (long)line->text, (long)line->used, 0);
     line->used = 0;
-    errno = saved;
 }

@@ -12,7 +12,7 @@
 
 // Some 200 ns: longer than our critical sections, shorter than a futex sleep.
 #define SPINS    (CONFIG_TINY ? 1 : 100)
-#define SLEEPERS 1U
+#define SLEEPERS 1UL
 
 // How many times a fork that must not wait for ever sleeps 1 ms, in all: far longer than a lock is
 // held.
@@ -26,16 +26,24 @@ static _Thread_local struct {
     uint32_t held_ranks; // debug: bit r set while a lock of rank r is held
 } t_lock;
 
-// The calling thread in 31 bits, never 0: thread pointers lie at least 128 bytes apart. In the word
-// itself, so that a signal handler sees at every instant whose the lock is.
-static uint32_t self_word(void)
+// The calling thread: its pointer, whole, which no other thread has, and which is aligned. In the
+// word itself, so that a signal handler sees at every instant whose the lock is.
+static uint64_t self_word(void)
 {
-    return ((uint32_t)((uintptr_t)__builtin_thread_pointer() >> 5) & ~SLEEPERS) | 2U;
+    return (uint64_t)(uintptr_t)__builtin_thread_pointer();
+}
+
+// What a sleeper watches. Of two holders with one lower half the later one has SLEEPERS as well, or
+// the lock was free between them, and its waker has been: LOCK-2.
+static _Atomic(uint32_t) *lower_half(struct lock *lock)
+{
+    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lower half comes first");
+    return (_Atomic(uint32_t) *)(uintptr_t)&lock->word; // NOLINT: a half of it
 }
 
 static bool is_own(const struct lock *lock)
 {
-    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
     return (word & ~SLEEPERS) == self_word();
 }
 
@@ -59,7 +67,7 @@ static void note_taken(const struct lock *lock)
 
 static bool take_free(struct lock *lock)
 {
-    uint32_t expected = 0;
+    uint64_t expected = 0;
     // acquire: pairs with the release in let_go
     return atomic_compare_exchange_strong_explicit(&lock->word, &expected, self_word(),
                                                    memory_order_acquire, memory_order_relaxed);
@@ -75,17 +83,17 @@ static NOINLINE void wait_for(struct lock *lock)
     }
     // Who has slept takes the lock with the mark: others may sleep still.
     for (;;) {
-        uint32_t word = 0;
+        uint64_t word = 0;
         // acquire: pairs with the release in let_go
         if (atomic_compare_exchange_strong_explicit(&lock->word, &word, self_word() | SLEEPERS,
                                                     memory_order_acquire, memory_order_relaxed)) {
             return;
         }
-        uint32_t marked = word | SLEEPERS; // LOCK-2
+        uint64_t marked = word | SLEEPERS; // LOCK-2
         if (word == marked ||
             atomic_compare_exchange_strong_explicit(&lock->word, &word, marked,
                                                     memory_order_relaxed, memory_order_relaxed)) {
-            os_futex_wait(&lock->word, marked);
+            os_futex_wait(lower_half(lock), (uint32_t)marked);
         }
     }
 }
@@ -93,9 +101,9 @@ static NOINLINE void wait_for(struct lock *lock)
 static void let_go(struct lock *lock)
 {
     // release: pairs with the acquire in take_free and wait_for
-    uint32_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
+    uint64_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
     if (UNLIKELY((word & SLEEPERS) != 0)) {
-        os_futex_wake(&lock->word);
+        os_futex_wake(lower_half(lock));
     }
 }
 

@@ -37,7 +37,7 @@ enum lock_rank {
 };
 
 struct CAPABILITY lock {
-    _Atomic(uint32_t) word; // 0 free, else who holds it; bit 0 set: somebody sleeps
+    _Atomic(uint64_t) word; // [atomic] 0 free, else who holds it; bit 0 set: somebody sleeps
     uint16_t rank;          // [const] enum lock_rank
     bool is_for_fork;       // [owner] taken by the handlers of a fork
 };

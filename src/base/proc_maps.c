@@ -3,16 +3,16 @@
  * Owns:       nothing.
  * Threads:    any, in any state.
  * Locks:      none.
- * Invariants: MAPS-1  errno is as it was.
+ * Invariants: MAPS-1  the descriptor is closed again.
  */
 #include "base/proc_maps.h"
 
-#include <errno.h>
+#include "base/raw_call_x86_64.h"
+
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 struct reader {
     int fd;
@@ -24,7 +24,7 @@ struct reader {
 static int next_char(struct reader *reader)
 {
     if (reader->at == reader->filled) {
-        long got = syscall(SYS_read, reader->fd, reader->buffer, sizeof reader->buffer);
+        long got = raw_call(SYS_read, reader->fd, (long)reader->buffer, sizeof reader->buffer, 0);
         if (got <= 0) {
             return -1;
         }
@@ -65,12 +65,22 @@ static void read_name(struct reader *reader, struct line *name)
     }
 }
 
-static enum proc_maps_kind kind_of(const struct line *name)
+static bool begins_with(const struct line *name, const char *text)
 {
-    if (name->used != 0 && name->text[0] == '/') {
-        return PROC_MAPS_FILE;
+    size_t bytes = strlen(text);
+    return name->used >= bytes && memcmp(name->text, text, bytes) == 0;
+}
+
+// The kernel has names like those of files for memory that an allocator may have: /anon_hugepage of
+// MAP_HUGETLB, /memfd:name, /dev/zero and /SYSV of shared memory.
+static enum proc_maps_kind kind_of(const struct line *name, bool is_shared)
+{
+    bool is_memory = is_shared || begins_with(name, "/anon_hugepage") ||
+                     begins_with(name, "/memfd:") || begins_with(name, "/dev/");
+    if (begins_with(name, "/")) {
+        return is_memory ? PROC_MAPS_ANONYMOUS : PROC_MAPS_FILE;
     }
-    bool is_stack = name->used == strlen("[stack]") && memcmp(name->text, "[stack]", 7) == 0;
+    bool is_stack = name->used == strlen("[stack]") && begins_with(name, "[stack]");
     return is_stack ? PROC_MAPS_STACK : PROC_MAPS_ANONYMOUS;
 }
 
@@ -80,8 +90,10 @@ static void find_in(struct reader *reader, uintptr_t address, struct proc_maps_p
     for (;;) {
         uintptr_t start = read_hex(reader, &behind);
         uintptr_t end = read_hex(reader, &behind);
+        bool is_shared = false;
         for (behind = next_char(reader); behind != ' ' && behind != -1;) {
-            behind = next_char(reader); // permissions
+            is_shared = behind == 's'; // the last of the permissions
+            behind = next_char(reader);
         }
         uintptr_t offset = read_hex(reader, &behind);
         if (behind == -1) {
@@ -90,7 +102,9 @@ static void find_in(struct reader *reader, uintptr_t address, struct proc_maps_p
         }
         read_name(reader, &place->path);
         if (address >= start && address < end) {
-            place->kind = kind_of(&place->path);
+            place->kind = kind_of(&place->path, is_shared);
+            place->start = start;
+            place->end = end;
             place->file_offset = address - start + offset;
             return;
         }
@@ -99,13 +113,12 @@ static void find_in(struct reader *reader, uintptr_t address, struct proc_maps_p
 
 void proc_maps_find(const void *address, struct proc_maps_place *place)
 {
-    int saved = errno;
     struct reader reader = {.at = 0};
     place->kind = PROC_MAPS_UNKNOWN;
-    reader.fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    const char *path = "/proc/self/maps";
+    reader.fd = (int)raw_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
     if (reader.fd >= 0) {
         find_in(&reader, (uintptr_t)address, place);
-        syscall(SYS_close, reader.fd);
+        raw_call(SYS_close, reader.fd, 0, 0, 0);
     }
-    errno = saved; // MAPS-1
 }

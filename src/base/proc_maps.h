@@ -11,13 +11,14 @@
 enum proc_maps_kind {
     PROC_MAPS_UNKNOWN,   // the file cannot be read
     PROC_MAPS_NOTHING,   // no mapping there
-    PROC_MAPS_FILE,      // of a file: code, constants, data
+    PROC_MAPS_FILE,      // private, of a file: code, constants, data
     PROC_MAPS_STACK,     // of the main thread
-    PROC_MAPS_ANONYMOUS, // all else: a heap, bss, stacks of threads
+    PROC_MAPS_ANONYMOUS, // all else: a heap, bss, stacks of threads, huge pages, shared memory
 };
 
 struct proc_maps_place {
     enum proc_maps_kind kind;
+    uintptr_t start, end;  // of the mapping, unless it is UNKNOWN or NOTHING
     uintptr_t file_offset; // of the address, for PROC_MAPS_FILE
     struct line path;      // for PROC_MAPS_FILE
 };

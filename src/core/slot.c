@@ -68,7 +68,7 @@ static enum slot_kind best_kind(enum slot_kind asked)
     if (!CONFIG_RSEQ || bytes == 0 || asked == SLOT_BY_THREAD) {
         return SLOT_BY_THREAD;
     }
-    size_t features = getauxval(AT_RSEQ_FEATURE_SIZE);
+    size_t features = os_auxval(AT_RSEQ_FEATURE_SIZE);
     bool has_cid = features >= RSEQ_MM_CID_OFFSET + sizeof(uint32_t);
     return has_cid && asked != SLOT_BY_CPU ? SLOT_BY_CID : SLOT_BY_CPU;
 }

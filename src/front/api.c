@@ -12,6 +12,7 @@
 #include "pages/huge.h"
 #include "pages/limit.h"
 #include "base/os.h"
+#include "base/symbol.h"
 #include "base/options.h"
 #include "front/block.h"
 #include "front/start.h"
@@ -22,6 +23,7 @@
 #include <string.h>
 
 extern void *__libc_malloc(size_t bytes);
+extern void *__libc_calloc(size_t count, size_t bytes);
 extern void *__libc_memalign(size_t alignment, size_t bytes);
 extern void *__libc_realloc(void *ptr, size_t bytes);
 extern void __libc_free(void *ptr);
@@ -129,12 +131,23 @@ void api_free(void *ptr)
     fast_free(ptr);
 }
 
+// All that malloc_usable_size promises of a block that was just taken: it is zero, as glibc's is.
+static size_t usable_bytes(void *ptr)
+{
+    size_t index = page_map_find(ptr);
+    unsigned bin = index != 0 ? page_map_bin(index) : 0;
+    return LIKELY(bin != 0) ? size_class_bytes(bin - 1) : api_usable_size(ptr);
+}
+
 static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 {
+    if (UNLIKELY(start_mode() == START_FORWARDING)) {
+        return __libc_calloc(1, bytes);
+    }
     bool clean;
     void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (ptr != NULL && !clean) {
-        memset(ptr, 0, bytes);
+        memset(ptr, 0, usable_bytes(ptr));
     }
     if (mode_is(&g_mode.is_recorded)) {
         mode_record_allocation(MODE_CALLOC, bytes, 1, ptr);
@@ -146,7 +159,8 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 static NOINLINE void *calloc_missed(size_t bytes, const void *caller)
 {
     void *usual = mode_is_plain() ? block_allocate_usual(bytes, caller) : NULL;
-    return LIKELY(usual != NULL) ? memset(usual, 0, bytes) : calloc_slow(bytes, caller);
+    return LIKELY(usual != NULL) ? memset(usual, 0, usable_bytes(usual))
+                                 : calloc_slow(bytes, caller);
 }
 
 void *api_calloc(size_t count, size_t bytes)
@@ -159,7 +173,8 @@ void *api_calloc(size_t count, size_t bytes)
         return calloc_slow(total, CALLER());
     }
     void *block = fast_pop(total);
-    return LIKELY(block != NULL) ? memset(block, 0, total) : calloc_missed(total, CALLER());
+    size_t usable = size_class_bytes(g_small_class_of[total]);
+    return LIKELY(block != NULL) ? memset(block, 0, usable) : calloc_missed(total, CALLER());
 }
 
 // A block to move to; NULL without memory.
@@ -190,13 +205,16 @@ static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes,
 }
 
 // What realloc does with a pointer that is no block in use: dies, or refuses.
-static void *realloc_bad(void *ptr, const struct block *block, const void *caller)
+static void *realloc_bad(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
     size_t freed_bytes = block->kind == BLOCK_NONE ? huge_freed_bytes(ptr) : block->bytes;
     if (block->fault == BLOCK_FREED || (block->kind == BLOCK_NONE && freed_bytes != 0)) {
         fatal_realloc_freed(ptr, freed_bytes, caller);
     }
-    block_complain(ptr, block, caller);
+    void *owner = block_complain(ptr, block, SHADOW_REALLOC, caller);
+    if (owner != NULL) {
+        return ((void *(*)(void *, size_t))owner)(ptr, bytes);
+    }
     return fail_with(ENOMEM); // foreign: its size is unknown, it cannot be copied
 }
 
@@ -204,7 +222,7 @@ static void *realloc_block(void *ptr, size_t bytes, const void *caller)
 {
     struct block block = block_find(ptr);
     if (UNLIKELY(block.fault != BLOCK_OK)) {
-        return realloc_bad(ptr, &block, caller);
+        return realloc_bad(ptr, &block, bytes, caller);
     }
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
@@ -275,7 +293,8 @@ void *api_memalign(size_t alignment, size_t bytes)
 
 void *api_aligned_alloc(size_t alignment, size_t bytes)
 {
-    if (!is_pow2(alignment)) {
+    // As the running libc has it: glibc rounds other alignments up, from 2.38 on it refuses them.
+    if (UNLIKELY(!is_pow2(alignment)) && symbol_of_libc("strlcpy") != NULL) {
         return fail_with(EINVAL);
     }
     return api_memalign(alignment, bytes);
@@ -286,11 +305,9 @@ int api_posix_memalign(void **result, size_t alignment, size_t bytes)
     if (!is_pow2(alignment) || alignment % sizeof(void *) != 0) {
         return EINVAL;
     }
-    int saved = errno;
     void *ptr = api_memalign(alignment, bytes);
-    errno = saved; // the error is the result
     if (ptr == NULL) {
-        return ENOMEM;
+        return ENOMEM; // errno says so as well, as glibc's
     }
     *result = ptr;
     return 0;
@@ -316,7 +333,13 @@ size_t api_usable_size(void *ptr)
         return 0;
     }
     struct block block = block_find(ptr);
-    return block.fault == BLOCK_OK ? block.bytes : 0;
+    void *owner = NULL;
+    if (UNLIKELY(block.fault == BLOCK_UNKNOWN) && g_options.foreign == FOREIGN_IGNORE) {
+        owner = shadow_owner(SHADOW_USABLE_SIZE);
+    }
+    return block.fault == BLOCK_OK ? block.bytes
+           : owner != NULL         ? ((size_t(*)(void *))owner)(ptr)
+                                   : 0;
 }
 
 int api_malloc_trim(size_t pad_bytes)

@@ -16,6 +16,7 @@
 #include "core/large.h"
 #include "core/thin.h"
 #include "front/mode.h"
+#include "front/shadow.h"
 #include "front/start.h"
 #include "pages/huge.h"
 #include "pages/limit.h"
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 extern void __libc_free(void *ptr);
+extern void *__libc_realloc(void *ptr, size_t bytes);
 
 // A block that realloc moves because it grew by an eighth at most will grow again: it gets a
 // half more room. One that grows by half or doubles needs none: it moves seldom.
@@ -123,39 +125,47 @@ static void warn_foreign(void *ptr, const void *caller)
     line_write(&line, STDERR_FILENO);
 }
 
-// Mapped anonymous memory that is not ours: another allocator's, perhaps.
-static void give_foreign(void *ptr, const void *caller)
+// The stack of a thread ends at its thread pointer; that of the main thread is known by its name. A
+// coroutine has its stack in another mapping, with anything between the two.
+static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place)
 {
+    char here;
+    uintptr_t top = (uintptr_t)__builtin_thread_pointer();
+    bool is_one_mapping =
+        place->kind == PROC_MAPS_ANONYMOUS && place->start <= (uintptr_t)&here && top < place->end;
+    return is_one_mapping && (uintptr_t)ptr >= (uintptr_t)&here && (uintptr_t)ptr < top;
+}
+
+// What frees, or moves, memory that is not ours: another allocator's, perhaps. NULL: nothing, after
+// a warning.
+static void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
+{
+    void *of_libc = call == SHADOW_FREE ? (void *)__libc_free : (void *)__libc_realloc;
     if (start_once() == START_FORWARDING) { // also reads the options
-        __libc_free(ptr);
-        return;
+        return of_libc;
+    }
+    void *of_process = g_options.foreign == FOREIGN_IGNORE ? shadow_owner(call) : NULL;
+    if (of_process != NULL) {
+        return of_process;
     }
     struct proc_maps_place place;
     proc_maps_find(ptr, &place);
     if (place.kind == PROC_MAPS_NOTHING || place.kind == PROC_MAPS_FILE ||
-        place.kind == PROC_MAPS_STACK) {
+        place.kind == PROC_MAPS_STACK || is_on_own_stack(ptr, &place)) {
         fatal_invalid_free(ptr, caller);
     }
     if (g_options.foreign == FOREIGN_ABORT) {
         fatal_foreign_free(ptr, caller);
     }
     if (g_options.foreign == FOREIGN_FORWARD) {
-        __libc_free(ptr);
-    } else {
-        warn_foreign(ptr, caller);
+        return of_libc;
     }
+    warn_foreign(ptr, caller);
+    return NULL;
 }
 
-// For threads, whose thread pointer lies at the top of their stack; that of the main thread is
-// known by its name, see give_foreign.
-static bool is_on_own_stack(const void *ptr)
-{
-    char here;
-    uintptr_t top = (uintptr_t)__builtin_thread_pointer();
-    return (uintptr_t)ptr >= (uintptr_t)&here && (uintptr_t)ptr < top;
-}
-
-void block_complain(void *ptr, const struct block *block, const void *caller)
+void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
+                     const void *caller)
 {
     if ((uintptr_t)ptr % BLOCK_ALIGN_BYTES != 0) {
         fatal_misaligned_free(ptr, caller);
@@ -176,10 +186,7 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
     if (holder_bytes != 0) {
         fatal_interior_free(ptr, mode_huge_bytes(holder_bytes), caller);
     }
-    if (is_on_own_stack(ptr)) {
-        fatal_invalid_free(ptr, caller);
-    }
-    give_foreign(ptr, caller);
+    return owner_of_foreign(ptr, call, caller);
 }
 
 // ---- allocate ----
@@ -322,11 +329,19 @@ static void free_any(const struct block *block, void *ptr, const void *caller)
     }
 }
 
+static NOINLINE COLD void free_foreign(void *ptr, const struct block *block, const void *caller)
+{
+    void *owner = block_complain(ptr, block, SHADOW_FREE, caller);
+    if (owner != NULL) {
+        ((void (*)(void *))owner)(ptr);
+    }
+}
+
 static void free_one(void *ptr, const void *caller)
 {
     struct block block = block_find(ptr); // BLOCK-1
     if (UNLIKELY(block.fault != BLOCK_OK)) {
-        block_complain(ptr, &block, caller);
+        free_foreign(ptr, &block, caller);
         return;
     }
     if (UNLIKELY(!thread_enter(caller))) {

@@ -8,6 +8,7 @@
 #include "core/slab.h"
 #include "core/slot.h"
 #include "core/thread.h"
+#include "front/shadow.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,8 +101,10 @@ static inline bool block_stays(const void *ptr, size_t bytes)
 // Resizes without copying: the block, perhaps moved; NULL when a copy is needed.
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller);
 
-// Dies for what no allocator can have returned; other foreign pointers as the options say.
-void block_complain(void *ptr, const struct block *block, const void *caller);
+// Dies for what no allocator can have returned; of other foreign pointers, as the options say, the
+// function that does the call in our place; NULL: nobody does it.
+void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
+                     const void *caller);
 
 // malloc_trim: everything free goes back; true when something did.
 bool block_trim(size_t pad_bytes, const void *caller);

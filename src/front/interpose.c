@@ -18,6 +18,7 @@
 #include "base/fatal.h"
 #include "base/os.h"
 #include "front/mode.h"
+#include "base/symbol.h"
 #include "base/options.h"
 #include "front/start.h"
 
@@ -122,12 +123,12 @@ EXPORT int posix_memalign(void **result, size_t alignment, size_t bytes)
 
 EXPORT void *valloc(size_t bytes)
 {
-    return is_shadowed() ? __libc_memalign((size_t)getpagesize(), bytes) : api_valloc(bytes);
+    return is_shadowed() ? __libc_memalign(os_page_bytes(), bytes) : api_valloc(bytes);
 }
 
 EXPORT void *pvalloc(size_t bytes)
 {
-    size_t page = (size_t)getpagesize();
+    size_t page = os_page_bytes();
     if (!is_shadowed()) {
         return api_pvalloc(bytes);
     }
@@ -141,7 +142,7 @@ EXPORT void *pvalloc(size_t bytes)
 // The next definition behind ours in lookup order; libc has all that we ask for.
 static void *next_symbol(const char *name)
 {
-    return dlsym(RTLD_NEXT, name);
+    return symbol_behind(RTLD_NEXT, name);
 }
 
 // True when the questions below are about somebody else's heap: shadowed, or an excluded program.

@@ -12,6 +12,7 @@
 #include "base/config.h"
 #include "core/census.h"
 #include "front/mode.h"
+#include "base/symbol.h"
 #include "core/size_class.h"
 #include "myalloc.h"
 #include "front/start.h"
@@ -19,6 +20,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
 
 struct snapshot {
@@ -173,7 +175,7 @@ int api_malloc_info(int options, FILE *stream)
     return 0;
 }
 
-void api_malloc_stats(void)
+static void print_stats(void)
 {
     struct snapshot snapshot;
     take_snapshot(&snapshot);
@@ -184,4 +186,18 @@ void api_malloc_stats(void)
             snapshot.system_bytes + huge_bytes, snapshot.live_bytes + huge_bytes);
     fprintf(stderr, "max mmap regions = %10zu\nmax mmap bytes   = %10zu\n",
             snapshot.huge.live_blocks, snapshot.huge.live_bytes_max);
+}
+
+// stdio's write is a point of cancellation, malloc_stats is none.
+void api_malloc_stats(void)
+{
+    int (*set_state)(int, int *) = (int (*)(int, int *))symbol_of_libc("pthread_setcancelstate");
+    int before = PTHREAD_CANCEL_ENABLE;
+    if (set_state != NULL) {
+        set_state(PTHREAD_CANCEL_DISABLE, &before);
+    }
+    print_stats();
+    if (set_state != NULL) {
+        set_state(before, NULL);
+    }
 }

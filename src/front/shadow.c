@@ -1,16 +1,20 @@
 /* shadow.c - tells another malloc from a stub for ours.
  *
- * Owns:       the answer, found once.
+ * Owns:       two answers, found once.
  * Threads:    any.
- * Locks:      those of the loader, inside dladdr1(); only where the addresses differ.
- * Invariants: SHADOW-1  the answer never changes.
+ * Locks:      those of the loader; only where the addresses differ, or for a foreign block.
+ * Invariants: SHADOW-1  an answer never changes.
  *
  * A program at a fixed address that takes the address of malloc has a stub of its own as the
  * address of malloc everywhere; its symbol is undefined there. A definition is not.
  */
 #include "front/shadow.h"
 
+#include "base/symbol.h"
+#include "core/emergency.h"
 #include "front/start.h"
+#include "pages/page_map.h"
+#include "sampling/guard.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -26,21 +30,69 @@ enum shadow_answer {
 };
 
 static struct {
-    _Atomic(int) answer; // [atomic] enum shadow_answer; SHADOW-1
+    _Atomic(int) answer;                 // [atomic] enum shadow_answer; SHADOW-1
+    _Atomic(int) owner;                  // [atomic] the same of the malloc of the process
+    _Atomic(void *) calls[SHADOW_CALLS]; // [atomic] its functions, before `owner` says so
 } g_shadow;
 
 static enum shadow_answer find_answer(const void *public_malloc)
 {
     Dl_info info;
     Dl_info own;
+    void *of_libc = symbol_of_libc("dladdr1"); // whatever else has this name
+    int (*look_up)(const void *, Dl_info *, void **, int) =
+        of_libc != NULL ? (int (*)(const void *, Dl_info *, void **, int))of_libc : dladdr1;
     const ElfW(Sym) *symbol = NULL;
     void **entry = (void **)(uintptr_t)&symbol;
-    if (dladdr1(public_malloc, &info, entry, RTLD_DL_SYMENT) == 0 || symbol == NULL ||
+    if (look_up(public_malloc, &info, entry, RTLD_DL_SYMENT) == 0 || symbol == NULL ||
         symbol->st_shndx == SHN_UNDEF) {
         return SHADOW_STUB;
     }
-    bool is_ours = dladdr(&g_shadow, &own) != 0 && own.dli_fbase == info.dli_fbase;
+    bool is_ours =
+        look_up(&g_shadow, &own, entry, RTLD_DL_SYMENT) != 0 && own.dli_fbase == info.dli_fbase;
     return is_ours ? SHADOW_STUB : SHADOW_DEFINITION;
+}
+
+static bool is_ours(const void *block)
+{
+    size_t index = page_map_find(block);
+    bool is_in_region = index != 0 && chunk_state(page_map_entry(index)) != CHUNK_NONE;
+    return is_in_region || guard_is_inside(block) || emergency_is_inside(block);
+}
+
+// What its program finds: what we find may be bound to us.
+static enum shadow_answer find_owner(void)
+{
+    static const char names[SHADOW_CALLS][20] = {"free", "realloc", "malloc_usable_size"};
+    void *(*open_program)(const char *, int) =
+        (void *(*)(const char *, int))symbol_of_libc("dlopen");
+    void *program = open_program != NULL ? open_program(NULL, RTLD_LAZY) : NULL;
+    void *found = program != NULL ? symbol_behind(program, "malloc") : NULL;
+    if (found == NULL || find_answer(found) != SHADOW_DEFINITION) {
+        return SHADOW_STUB;
+    }
+    void *block = ((void *(*)(size_t))found)(1);
+    if (is_ours(block)) { // a wrapper, which would call us again and again
+        return SHADOW_STUB;
+    }
+    for (unsigned i = 0; i < SHADOW_CALLS; i++) {
+        void *call = symbol_behind(program, names[i]);
+        atomic_store_explicit(&g_shadow.calls[i], call, memory_order_relaxed);
+    }
+    ((void (*)(void *))symbol_behind(program, "free"))(block);
+    return SHADOW_DEFINITION;
+}
+
+void *shadow_owner(enum shadow_call call)
+{
+    // acquire: pairs with the release below
+    int owner = atomic_load_explicit(&g_shadow.owner, memory_order_acquire);
+    if (owner == (int)SHADOW_UNKNOWN) {
+        owner = (int)find_owner();
+        atomic_store_explicit(&g_shadow.owner, owner, memory_order_release);
+    }
+    bool is_other = owner == (int)SHADOW_DEFINITION;
+    return is_other ? atomic_load_explicit(&g_shadow.calls[call], memory_order_relaxed) : NULL;
 }
 
 bool shadow_is_active(const void *public_malloc)

@@ -24,20 +24,27 @@ static struct {
     _Atomic(uint32_t) mode; // [atomic] enum start_mode; written under LOCK_START
 } g_start = {.lock = LOCK_INIT(LOCK_START)};
 
-// MYALLOC_EXCLUDE: names of programs that keep libc's malloc, with colons or commas between.
-static bool is_excluded(void)
+// Names stand in the list with colons or commas between.
+static bool is_listed(const char *list, const char *name)
 {
-    const char *list = os_env("MYALLOC_EXCLUDE");
-    const char *name = os_program_name();
     size_t bytes = strlen(name);
-    while (list != NULL && *list != '\0') {
+    while (*list != '\0') {
         size_t length = strcspn(list, ":,");
-        if (length == bytes && memcmp(list, name, bytes) == 0) {
+        if (length == bytes && bytes != 0 && memcmp(list, name, bytes) == 0) {
             return true;
         }
         list += length + (list[length] != '\0');
     }
     return false;
+}
+
+// MYALLOC_EXCLUDE: names of programs that keep libc's malloc; of a script also its interpreter's.
+static bool is_excluded(void)
+{
+    const char *list = os_env("MYALLOC_EXCLUDE");
+    struct os_name file;
+    return list != NULL &&
+           (is_listed(list, os_program_name()) || is_listed(list, os_executable_name(&file)));
 }
 
 void start_configure_purge(void)

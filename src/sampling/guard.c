@@ -17,6 +17,7 @@
 #include "base/fatal.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/symbol.h"
 #include "pages/protect.h"
 
 #include <dlfcn.h>
@@ -236,8 +237,8 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 void guard_arm(void)
 {
     void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
-    void *backtrace = library != NULL ? dlsym(library, "_Unwind_Backtrace") : NULL;
-    g_guarded.address = library != NULL ? dlsym(library, "_Unwind_GetIP") : NULL;
+    void *backtrace = library != NULL ? symbol_behind(library, "_Unwind_Backtrace") : NULL;
+    g_guarded.address = library != NULL ? symbol_behind(library, "_Unwind_GetIP") : NULL;
     g_guarded.backtrace = g_guarded.address != NULL ? backtrace : NULL;
     for (unsigned i = 0; i < 2; i++) {
         os_signal_take(g_signals[i], on_fault, &g_guarded.before[i]);

@@ -1,5 +1,6 @@
 /* calloc.c - C11 7.22.3.2 and calloc(3). */
 #include <errno.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,26 @@ TEST(calloc_zeroes_memory_that_had_another_size_before)
             REQUIRE(block != NULL);
             REQUIRE(block_is_zero(block, g_tier_sizes[to]));
             free(block);
+        }
+    }
+}
+
+/* Some programs use all that malloc_usable_size promises, and take it for zero. */
+TEST(calloc_zeroes_all_usable_bytes)
+{
+    enum { COUNT = 4, STEP = 7 };
+    for (size_t size = 0; size < 2 * MIB; size += size < 200 ? 1 : size / STEP) {
+        leave_dirty_blocks(size + size / 5, COUNT);
+        leave_dirty_blocks(size, COUNT);
+        void *blocks[COUNT];
+        for (size_t i = 0; i < COUNT; i++) {
+            blocks[i] = calloc(1, size);
+            REQUIRE(blocks[i] != NULL);
+            REQUIRE(malloc_usable_size(blocks[i]) >= size);
+            REQUIRE(block_is_zero(blocks[i], malloc_usable_size(blocks[i])));
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            free(blocks[i]);
         }
     }
 }

@@ -59,6 +59,34 @@ TEST(posix_memalign_out_of_memory_keeps_the_pointer)
     }
 }
 
+/* POSIX leaves it open; programs for glibc print it with %m, and so do glibc's own tests. */
+TEST(posix_memalign_out_of_memory_sets_errno_as_glibc_does)
+{
+    const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX,
+                            (size_t)1 << 60};
+    for (size_t alignment = sizeof(void *); alignment != 0; alignment *= 2) {
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            void *block = &block;
+            errno = 0;
+            REQUIRE_EQUAL(posix_memalign(&block, alignment, opaque_size(sizes[i])), ENOMEM);
+            REQUIRE_EQUAL(errno, ENOMEM);
+        }
+    }
+}
+
+TEST(posix_memalign_keeps_errno_else)
+{
+    void *block = NULL;
+    errno = 77;
+    REQUIRE_EQUAL(posix_memalign(&block, opaque_size(24), 64), EINVAL);
+    REQUIRE_EQUAL(errno, 77);
+    for (size_t i = 0; i < g_tier_size_count; i++) {
+        REQUIRE_EQUAL(posix_memalign(&block, 64, g_tier_sizes[i]), 0);
+        free(block);
+    }
+    REQUIRE_EQUAL(errno, 77);
+}
+
 TEST(posix_memalign_of_zero_bytes_gives_a_freeable_pointer)
 {
     for (size_t alignment = sizeof(void *); alignment <= 64 * KIB; alignment *= 2) {

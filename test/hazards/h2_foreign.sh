@@ -2,9 +2,9 @@
 . test/support/tap.sh
 program=$TEST_PROGRAMS/hazards/programs/foreign
 
-# run POLICY KIND OPERATION - sets status and errors.
+# run POLICY KIND OPERATION [PLACE] - sets status and errors.
 run() {
-    errors=$(under env MYALLOC_CONF="foreign:$1" "$program" "$2" "$3" 2>&1)
+    errors=$(under env MYALLOC_CONF="foreign:$1" "$program" "${@:2}" 2>&1)
     status=$?
 }
 
@@ -24,8 +24,15 @@ silent_success() {
     equal "$status" 0 && equal "$errors" ""
 }
 
+# The warning names the wrapper as its caller.
+behind_wrapper() {
+    local LIB="$TEST_PROGRAMS/hazards/plugins/wrapper.so $LIB"
+    run ignore "$1" free
+    equal "$status" 0 && equal "$(wc -l <<<"$errors")" 1
+}
+
 if [ -n "${LIB-}" ]; then
-    for kind in libc mmap; do
+    for kind in libc libc-mmap mmap shared memfd; do
         claim "free of a $kind pointer is ignored with one line" one_line_warning ignore $kind free
         claim "realloc of a $kind pointer fails with one line" one_line_warning ignore $kind realloc
         claim "usable size of a $kind pointer is zero" silent_success ignore $kind usable
@@ -33,8 +40,28 @@ if [ -n "${LIB-}" ]; then
         claim "realloc of a $kind pointer ends the program on demand" \
             one_line_death abort $kind realloc
     done
+    for place in thread coroutine low-coroutine thread-coroutine; do
+        for kind in libc libc-mmap; do
+            claim "free of a $kind pointer in a $place is ignored with one line" \
+                one_line_warning ignore $kind free $place
+            claim "free of a $kind pointer in a $place goes to libc on demand" \
+                silent_success forward $kind forwarded $place
+        done
+    done
+    for place in main thread; do
+        claim "free of the stack of a $place ends the program" \
+            one_line_death ignore stack free $place
+    done
+    claim "free of a file ends the program" one_line_death ignore file free
     claim "free of a libc pointer goes to libc on demand" silent_success forward libc forwarded
+    claim "realloc of a libc pointer goes to libc on demand" silent_success forward libc moved
+    for kind in libc libc-mmap; do
+        claim "free of a $kind pointer, behind a preload that calls us, is ignored with one line" \
+            behind_wrapper $kind
+    done
 else
-    claim "glibc frees its own pointer" "$program" libc forwarded
+    for place in main thread coroutine low-coroutine thread-coroutine; do
+        claim "glibc frees its own pointer in a $place" "$program" libc forwarded $place
+    done
 fi
 finish

@@ -78,7 +78,7 @@ mutant "a block is taken and stays in its magazine" core/cpu_cache.c "from the d
 mutant "who slept takes the lock without a mark" base/lock.c "wakes who sleeps" \
     's/self_word\(\) \| SLEEPERS/self_word()/'
 mutant "nobody is woken" base/lock.c "wakes who sleeps" \
-    's/os_futex_wake\(&lock->word\)/(void)0/'
+    's/os_futex_wake\(lower_half\(lock\)\)/(void)0/'
 mutant "a fork gives back what it did not take" base/lock.c "taken by a fork" \
     's/if \(lock_is_held_for_fork\(lock\)\)/if (true)/'
 mutant "a lock stays that of the fork" base/lock.c "taken by a fork" \

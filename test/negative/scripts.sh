@@ -71,6 +71,22 @@ refused "exports: more than 45 KiB of code in .text fails" exports
 library "$good $uses_libc __asm__(\".section seldom_text,\\\"ax\\\"; .space 100000\");"
 refused "exports: more than 84 KiB of code in all fails" exports
 
+imports() {
+    printf '%s\n' '## Names that we call' '- `puts`' '  `'"$1"'`: not `write`, `x`.' \
+        >"$broken/page.md"
+    scripts/check_imports.sh "$broken/lib.so" "$broken/page.md"
+}
+
+uses_names='extern long syscall(long); extern int puts(const char *);
+    long myalloc_z(void) { return syscall(puts("x")); }'
+library "$uses_names" -nostartfiles
+claim "imports: listed names pass" imports syscall
+refused "imports: a name that is not listed fails" imports write
+claim "imports: the page lists names" scripts/check_imports.sh "$broken/lib.so" <(
+    printf '%s\n' '## Names that we call' '- `puts`: x.' '- `syscall`: y.')
+refused "imports: a name of another section fails" scripts/check_imports.sh "$broken/lib.so" <(
+    printf '%s\n' '## Names that we call' '- `puts`: x.' '## More' '- `syscall`: y.')
+
 fast_path() {
     scripts/check_fast_path.sh "$broken/lib.so" "$broken/golden"
 }

@@ -1,0 +1,78 @@
+/* os_call.c - what all system calls have in common: failures on demand, which
+ * the environment asks for.
+ *
+ * Owns:       in debug builds the countdown of injected failures.
+ * Threads:    any.
+ * Locks:      none.
+ * Invariants: OS-1  errno is as it was, whatever happened.
+ */
+#include "base/os_call.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+static struct {
+    _Atomic(long) fail_after; // debug: see os_fail_after
+    _Atomic(bool) fail_asked; // debug: MYALLOC_FAIL_AFTER was looked up
+} g_os_call;
+
+// Names of glibc's own: getauxval and environ are nobody's.
+extern unsigned long __getauxval(unsigned long type);
+
+unsigned long os_auxval(unsigned long type)
+{
+    int saved = errno;
+    unsigned long value = __getauxval(type);
+    errno = saved; // ENOENT
+    return value;
+}
+
+const char *os_env(const char *name)
+{
+    if (os_auxval(AT_SECURE) != 0) {
+        return NULL;
+    }
+    size_t bytes = strlen(name);
+    for (char **entry = __environ; entry != NULL && *entry != NULL; entry++) {
+        if (strncmp(*entry, name, bytes) == 0 && (*entry)[bytes] == '=') {
+            return *entry + bytes + 1;
+        }
+    }
+    return NULL;
+}
+
+void os_fail_after(long n)
+{
+    atomic_store_explicit(&g_os_call.fail_asked, true, memory_order_relaxed);
+    atomic_store_explicit(&g_os_call.fail_after, n, memory_order_relaxed);
+}
+
+static void fail_ask_environment(void)
+{
+    const char *text = os_env("MYALLOC_FAIL_AFTER");
+    os_fail_after(text != NULL ? strtol(text, NULL, 10) : 0);
+}
+
+bool os_fail_is_due(void)
+{
+    if (!atomic_load_explicit(&g_os_call.fail_asked, memory_order_relaxed)) {
+        fail_ask_environment();
+    }
+    long left = atomic_load_explicit(&g_os_call.fail_after, memory_order_relaxed);
+    if (left == 0) {
+        return false;
+    }
+    if (left == 1) {
+        atomic_store_explicit(&g_os_call.fail_after, 0, memory_order_relaxed);
+        return true;
+    }
+    if (left == -1) {
+        return true;
+    }
+    atomic_fetch_add_explicit(&g_os_call.fail_after, left > 0 ? -1 : 1, memory_order_relaxed);
+    return false;
+}

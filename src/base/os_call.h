@@ -1,0 +1,22 @@
+/* os_call.h - what all system calls have in common: failures on demand, which
+ * the environment asks for. */
+#ifndef BASE_OS_CALL_H
+#define BASE_OS_CALL_H
+
+#include "base/config.h"
+
+#include <stdbool.h>
+
+// Debug builds: the n-th system call from now that can fail does (n = 1 is the next); a negative n
+// lets all from the -n-th on fail; 0 none.
+void os_fail_after(long n);
+bool os_fail_is_due(void);
+static inline bool os_fail_now(void) // true: this call has to fail
+{
+    return CONFIG_DEBUG && os_fail_is_due();
+}
+
+unsigned long os_auxval(unsigned long type); // what the kernel told the process; 0: nothing
+const char *os_env(const char *name);        // NULL when absent or under AT_SECURE
+
+#endif

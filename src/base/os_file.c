@@ -1,0 +1,176 @@
+/* os_file.c - files, for reports and for blocks that lie in files.
+ *
+ * Owns:       nothing; descriptors are the caller's.
+ * Threads:    any.
+ * Locks:      none.
+ * Invariants: OS-1  errno is as it was, whatever happened.
+ */
+#include "base/os_file.h"
+
+#include "base/line.h"
+#include "base/os_call.h"
+#include "base/os_vm.h"
+#include "base/raw_call_x86_64.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DESCRIPTOR_MIN 200 // programs that close or reuse descriptors begin with the low ones
+
+int os_create(const char *path)
+{
+    const long flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    return os_fail_now() ? -1 : (int)raw_call(SYS_openat, AT_FDCWD, (long)path, flags, 0600);
+}
+
+bool os_truncate(int fd, size_t bytes)
+{
+    return !os_fail_now() && raw_call(SYS_ftruncate, fd, (long)bytes, 0, 0) == 0;
+}
+
+bool os_extend(int fd, size_t offset, size_t bytes)
+{
+    if (os_fail_now()) {
+        return false;
+    }
+    long result = raw_call_long(SYS_fallocate, (long[6]){fd, 0, (long)offset, (long)bytes});
+    return result == 0 || (result == -EOPNOTSUPP && os_truncate(fd, offset + bytes));
+}
+
+void *os_map_file(int fd, size_t offset, size_t bytes)
+{
+    if (os_fail_now()) {
+        return NULL;
+    }
+    const long protection = PROT_READ | PROT_WRITE;
+    long at = raw_call_long(SYS_mmap,
+                            (long[6]){0, (long)bytes, protection, MAP_SHARED, fd, (long)offset});
+    return at < 0 ? NULL : (void *)at;
+}
+
+bool os_make_directory(const char *path)
+{
+    struct stat status;
+    raw_call(SYS_mkdir, (long)path, 0700, 0, 0);
+    return raw_call(SYS_lstat, (long)path, (long)&status, 0, 0) == 0 && S_ISDIR(status.st_mode) &&
+           status.st_uid == (uid_t)raw_call(SYS_geteuid, 0, 0, 0, 0) &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+int os_keep_descriptor(int fd)
+{
+    return (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN, 0);
+}
+
+uint64_t os_file_id(int fd)
+{
+    struct stat status;
+    bool is_open = raw_call(SYS_fstat, fd, (long)&status, 0, 0) == 0;
+    return is_open ? (status.st_dev << 40) + status.st_ino + 1 : 0;
+}
+
+void os_close(int fd)
+{
+    raw_call(SYS_close, fd, 0, 0, 0);
+}
+
+void os_unlink(const char *path)
+{
+    raw_call(SYS_unlink, (long)path, 0, 0, 0);
+}
+
+// A name of its own, gone at once: for file systems without O_TMPFILE.
+static int open_and_unlink(const char *directory)
+{
+    struct line name = {.used = 0};
+    line_add(&name, directory);
+    line_add(&name, "/.myalloc.");
+    line_add_number(&name, (uint64_t)raw_call(SYS_getpid, 0, 0, 0, 0));
+    line_add(&name, ".");
+    line_add_hex(&name, os_random());
+    name.text[name.used] = '\0';
+    const long flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    int fd = (int)raw_call_long(SYS_openat, (long[6]){AT_FDCWD, (long)name.text, flags, 0600});
+    if (fd >= 0) {
+        os_unlink(name.text);
+    }
+    return fd;
+}
+
+int os_open_unnamed(const char *directory)
+{
+    if (os_fail_now()) {
+        return -EACCES;
+    }
+    const long flags = O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL;
+    int fd = (int)raw_call_long(SYS_openat, (long[6]){AT_FDCWD, (long)directory, flags, 0600});
+    if (fd == -EOPNOTSUPP || fd == -EISDIR) {
+        fd = open_and_unlink(directory);
+    }
+    int kept = fd < 0 ? fd : os_keep_descriptor(fd);
+    if (fd >= 0 && kept < 0) { // few descriptors: then this one
+        return fd;
+    }
+    if (fd >= 0) {
+        os_close(fd);
+    }
+    return kept;
+}
+
+int os_allocate(int fd, size_t offset, size_t bytes)
+{
+    uint64_t limits[2] = {0, 0};
+    if (os_fail_now()) {
+        return ENOSPC;
+    }
+    // Beyond the limit the call would bring a signal.
+    if (raw_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)limits) == 0 &&
+        limits[0] < offset + bytes) {
+        return EFBIG;
+    }
+    return -(int)raw_call_long(SYS_fallocate, (long[6]){fd, 0, (long)offset, (long)bytes});
+}
+
+bool os_map_file_at(void *start, size_t bytes, int fd, size_t offset, bool is_shared)
+{
+    const long flags = MAP_FIXED | (is_shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE);
+    const long protection = PROT_READ | PROT_WRITE;
+    return !os_fail_now() &&
+           raw_call_long(SYS_mmap, (long[6]){(long)start, (long)bytes, protection, flags, fd,
+                                             (long)offset}) == (long)start;
+}
+
+int os_open_file(const char *path, bool writes)
+{
+    const long flags = O_CLOEXEC | (writes ? O_RDWR | O_CREAT : O_RDONLY);
+    return (int)raw_call_long(SYS_openat, (long[6]){AT_FDCWD, (long)path, flags, 0666});
+}
+
+size_t os_file_bytes(int fd)
+{
+    struct stat status = {0};
+    raw_call(SYS_fstat, fd, (long)&status, 0, 0);
+    return (size_t)status.st_size;
+}
+
+long os_map_whole_file(int fd, size_t bytes, bool writes)
+{
+    const long protection = PROT_READ | (writes ? PROT_WRITE : 0);
+    const long flags = writes ? MAP_SHARED : MAP_PRIVATE;
+    return raw_call_long(SYS_mmap, (long[6]){0, (long)bytes, protection, flags, fd});
+}
+
+int os_sync(void *start, size_t bytes)
+{
+    return -(int)raw_call_long(SYS_msync, (long[6]){(long)start, (long)bytes, MS_SYNC});
+}
+
+bool os_remove(void *start, size_t bytes)
+{
+    return !os_fail_now() && raw_call(SYS_madvise, (long)start, (long)bytes, MADV_REMOVE, 0) == 0;
+}

@@ -48,7 +48,8 @@ $(B)/myalloc: $(OBJ_CLI)
 # the library stays small in memory.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect)) \
         $(addprefix src/core/,emergency.c large.c thin.c) \
-        $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c pools.c files.c)
+        $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c pools.c files.c \
+        mallopt.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
 

@@ -10,7 +10,6 @@
 #include "front/fast.h"
 #include "trace/recorder.h"
 #include "pages/huge.h"
-#include "pages/limit.h"
 #include "base/os.h"
 #include "base/options.h"
 #include "front/block.h"
@@ -20,7 +19,6 @@
 #include "front/start.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -331,44 +329,4 @@ int api_malloc_trim(size_t pad_bytes)
     bool released = block_trim(pad_bytes, CALLER());
     errno = saved; // API-1
     return released;
-}
-
-int api_mallopt(int parameter, int value)
-{
-    if (start_once() != START_SERVING) {
-        return 0;
-    }
-    size_t bytes = (size_t)(long)value; // -1: the largest, as in glibc
-    switch (parameter) {
-    case M_MMAP_THRESHOLD:
-        if (bytes > LARGE_BYTES_LIMIT) {
-            return 0;
-        }
-        limit_set(max_size(bytes, 1));
-        return 1;
-    case M_TRIM_THRESHOLD:
-        g_options.trim_bytes = bytes;
-        start_configure_purge();
-        return 1;
-    case M_TOP_PAD:
-        g_options.top_pad_bytes = bytes;
-        start_configure_purge();
-        return 1;
-    case M_PERTURB:
-        g_options.perturb = (unsigned)value & 0xff;
-        if (g_options.perturb != 0) {
-            g_harden.is_quick = false;
-            start_choose_paths();
-        }
-        return 1;
-    case M_ARENA_MAX: // threads share one region: there is nothing to limit further
-    case M_ARENA_TEST:
-    case M_MMAP_MAX:
-    case M_CHECK_ACTION:
-        return 1;
-    case M_MXFAST:
-        return value >= 0 && bytes <= 160;
-    default:
-        return 0;
-    }
 }

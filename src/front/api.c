@@ -216,7 +216,7 @@ static void *realloc_block(void *ptr, size_t bytes, const void *caller)
 
 static NOINLINE COLD void *realloc_recorded(void *ptr, size_t bytes, const void *caller)
 {
-    uint64_t time = os_now_ns();
+    uint64_t time = os_exact_ns();
     void *moved = realloc_block(ptr, bytes, caller);
     recorder_move(time, bytes, ptr, moved);
     return moved;

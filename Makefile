@@ -50,9 +50,12 @@ $(B)/myalloc: $(OBJ_CLI)
 # the library stays small in memory.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
         $(addprefix src/core/,census.c emergency.c large.c thin.c) \
-        $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c)
+        $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c \
+        mallopt.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
+# As small, but the unwinder of guard:N passes through it.
+$(B)/sampling/guard.o: CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz)
 
 # Of what stands in no other place the linker drops what only the unit tests call.
 $(OBJ_LIB): CFLAGS_EXTRA += -ffunction-sections

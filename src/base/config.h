@@ -58,7 +58,8 @@
 
 // Requests from here on get a mapping of their own (M_MMAP_THRESHOLD changes it at run time).
 #define HUGE_BYTES_MIN    (CONFIG_TINY ? 256UL * 1024 : 1024UL * 1024 + 1)
-#define LARGE_BYTES_LIMIT (32UL * 1024 * 1024) // M_MMAP_THRESHOLD may not exceed it (as in glibc)
+#define LARGE_BYTES_LIMIT (32UL * 1024 * 1024) // as far as that rises by itself [glibc]
+#define LIMIT_BYTES_MAX   (1UL << 40)          // and as asked for: the length of a span can tell it
 
 // The break grows by an eighth of the heap: few system calls, at most 12.5 % of untouched reserve.
 #define GROW_BYTES_MIN (CONFIG_TINY ? CHUNK_BYTES : 256UL * 1024)

@@ -19,14 +19,17 @@
     WORD(fit, 1, "first|best|segregated", "which free span serves a large request or a slab")      \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
     NUMBER(huge_pages, 0, 0, 1, "1: heaps beyond 64 MiB ask for huge pages as they grow")          \
-    NUMBER(huge_bytes, 0, 0, LARGE_BYTES_LIMIT,                                                    \
+    NUMBER(huge_bytes, 0, 0, LIMIT_BYTES_MAX,                                                      \
            "requests from this size on get a mapping of their own (M_MMAP_THRESHOLD); 0: above "   \
            "1 MiB, later above the largest that was freed")                                        \
+    NUMBER(                                                                                        \
+        huge_max, 65536, 0, 65536,                                                                 \
+        "most such mappings at a time (M_MMAP_MAX), the heap takes the rest; 65536: any number")   \
     NUMBER(                                                                                        \
         trim_bytes, 0, 0, 1UL << 40,                                                               \
         "free bytes at the end that lower the break (M_TRIM_THRESHOLD); 0: a share of the heap")   \
     NUMBER(top_pad_bytes, 0, 0, 1UL << 32,                                                         \
-           "free bytes kept at the end when the break is lowered (M_TOP_PAD)")                     \
+           "free bytes at the end that the break moves with, up and down (M_TOP_PAD)")             \
     NUMBER(perturb, 0, 0, 255,                                                                     \
            "fill new blocks with the complement of this byte, freed ones with it (M_PERTURB)")     \
     NUMBER(harden, 0, 0, 3,                                                                        \

@@ -27,39 +27,51 @@ extern int __sigaction(int signal, const struct sigaction *action, struct sigact
 
 typedef int (*clock_function)(clockid_t clock, struct timespec *now);
 
-static int ask_clock(clockid_t clock, struct timespec *now)
+static int ask_kernel(clockid_t clock, struct timespec *now)
 {
     return (int)raw_call(SYS_clock_gettime, clock, (long)now, 0, 0);
 }
 
-// The kernel's function, not libc's: programs and preloads have clocks of this name.
-static uint64_t read_clock(clockid_t clock)
+// The kernel's own function, not libc's: programs and preloads have clocks of this name. For coarse
+// clocks it reads a page of memory and nothing else: the time stamp counter, which exact ones read,
+// may be forbidden [PR_SET_TSC(2const), seccomp(2)], and so may the system call.
+static int ask_kernels_page(clockid_t clock, struct timespec *now)
 {
-    static _Atomic(clock_function) g_read;
-    struct timespec now = {0};
-    clock_function read = atomic_load_explicit(&g_read, memory_order_relaxed);
-    if (UNLIKELY(read == NULL)) {
+    static _Atomic(clock_function) g_ask;
+    clock_function ask = atomic_load_explicit(&g_ask, memory_order_relaxed);
+    if (UNLIKELY(ask == NULL)) {
         void *of_kernel = symbol_of_kernel("__vdso_clock_gettime");
-        read = of_kernel != NULL ? (clock_function)of_kernel : ask_clock;
-        atomic_store_explicit(&g_read, read, memory_order_relaxed);
+        ask = of_kernel != NULL ? (clock_function)of_kernel : ask_kernel;
+        atomic_store_explicit(&g_ask, ask, memory_order_relaxed);
     }
-    read(clock, &now);
+    return ask(clock, now);
+}
+
+static uint64_t read_clock(clock_function ask, clockid_t clock)
+{
+    struct timespec now = {0};
+    ask(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
 uint64_t os_now_ns(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-uint64_t os_boot_ns(void)
-{
-    return read_clock(CLOCK_BOOTTIME);
+    return read_clock(ask_kernels_page, CLOCK_MONOTONIC_COARSE);
 }
 
 uint64_t os_seconds(void)
 {
-    return read_clock(CLOCK_REALTIME) / 1000000000U;
+    return read_clock(ask_kernels_page, CLOCK_REALTIME_COARSE) / 1000000000U;
+}
+
+uint64_t os_exact_ns(void)
+{
+    return read_clock(ask_kernel, CLOCK_MONOTONIC);
+}
+
+uint64_t os_boot_ns(void)
+{
+    return read_clock(ask_kernel, CLOCK_BOOTTIME);
 }
 
 void os_signals_block(uint64_t *old)

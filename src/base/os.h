@@ -32,7 +32,9 @@ void os_futex_wake(_Atomic(uint32_t) *word);
 void os_sleep_ms(void); // for one
 void os_cpu_relax(void);
 
-uint64_t os_now_ns(void); // monotonic
+// Monotonic, in steps of some milliseconds; works where the exact clocks are forbidden.
+uint64_t os_now_ns(void);
+uint64_t os_exact_ns(void); // the same clock, by a system call: for features that are asked for
 
 // The last part of the path that was executed: of a script its own name, not the interpreter's.
 const char *os_program_name(void);

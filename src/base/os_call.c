@@ -45,6 +45,21 @@ const char *os_env(const char *name)
     return NULL;
 }
 
+const char *os_env_next(const char *beginning, size_t *at)
+{
+    if (os_auxval(AT_SECURE) != 0 || __environ == NULL) {
+        return NULL;
+    }
+    size_t bytes = strlen(beginning);
+    while (__environ[*at] != NULL) {
+        const char *entry = __environ[(*at)++];
+        if (strncmp(entry, beginning, bytes) == 0) {
+            return entry + bytes;
+        }
+    }
+    return NULL;
+}
+
 void os_fail_after(long n)
 {
     atomic_store_explicit(&g_os_call.fail_asked, true, memory_order_relaxed);

@@ -10,7 +10,6 @@
 #include "front/fast.h"
 #include "front/mode.h"
 #include "pages/huge.h"
-#include "pages/limit.h"
 #include "base/os.h"
 #include "base/symbol.h"
 #include "base/options.h"
@@ -18,7 +17,6 @@
 #include "front/start.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -233,7 +231,7 @@ static void *realloc_block(void *ptr, size_t bytes, const void *caller)
 
 static NOINLINE COLD void *realloc_recorded(void *ptr, size_t bytes, const void *caller)
 {
-    uint64_t time = os_now_ns();
+    uint64_t time = os_exact_ns();
     void *moved = realloc_block(ptr, bytes, caller);
     mode_record_realloc(time, bytes, ptr, moved);
     return moved;
@@ -351,43 +349,4 @@ int api_malloc_trim(size_t pad_bytes)
     bool released = block_trim(pad_bytes, CALLER());
     errno = saved; // API-1
     return released;
-}
-
-int api_mallopt(int parameter, int value)
-{
-    if (start_once() != START_SERVING) {
-        return 0;
-    }
-    size_t bytes = (size_t)(long)value; // -1: the largest, as in glibc
-    switch (parameter) {
-    case M_MMAP_THRESHOLD:
-        if (bytes > LARGE_BYTES_LIMIT) {
-            return 0;
-        }
-        limit_set(max_size(bytes, 1));
-        return 1;
-    case M_TRIM_THRESHOLD:
-        g_options.trim_bytes = bytes;
-        start_configure_purge();
-        return 1;
-    case M_TOP_PAD:
-        g_options.top_pad_bytes = bytes;
-        start_configure_purge();
-        return 1;
-    case M_PERTURB:
-        g_options.perturb = (unsigned)value & 0xff;
-        if (g_options.perturb != 0) {
-            mode_choose_paths();
-        }
-        return 1;
-    case M_ARENA_MAX: // threads share one region: there is nothing to limit further
-    case M_ARENA_TEST:
-    case M_MMAP_MAX:
-    case M_CHECK_ACTION:
-        return 1;
-    case M_MXFAST:
-        return value >= 0 && bytes <= 160;
-    default:
-        return 0;
-    }
 }

@@ -191,9 +191,17 @@ void *block_complain(void *ptr, const struct block *block, enum shadow_call call
 
 // ---- allocate ----
 
+// A program may allow few mappings, or none, so that memory which it has touched serves again.
+static NOINLINE COLD bool has_maps_left(size_t maps)
+{
+    return huge_stats().live_blocks < maps;
+}
+
 static bool is_for_region(size_t bytes)
 {
-    return bytes < limit_bytes();
+    size_t maps = limit_maps();
+    return bytes < limit_bytes() ||
+           (UNLIKELY(maps < MAPS_USUAL) && bytes < LIMIT_BYTES_MAX && !has_maps_left(maps));
 }
 
 static unsigned class_for(size_t bytes, size_t alignment)

@@ -14,7 +14,7 @@
 #include "core/emergency.h"
 #include "front/start.h"
 #include "pages/page_map.h"
-#include "sampling/guard.h"
+#include "front/mode.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -57,7 +57,8 @@ static bool is_ours(const void *block)
 {
     size_t index = page_map_find(block);
     bool is_in_region = index != 0 && chunk_state(page_map_entry(index)) != CHUNK_NONE;
-    return is_in_region || guard_is_inside(block) || emergency_is_inside(block);
+    struct block sample;
+    return is_in_region || mode_find(block, &sample) || emergency_is_inside(block);
 }
 
 // What its program finds: what we find may be bound to us.

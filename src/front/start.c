@@ -11,6 +11,7 @@
 #include "pages/limit.h"
 #include "pages/purge.h"
 #include "pages/span.h"
+#include "base/libc_env.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "core/slot.h"
@@ -61,9 +62,11 @@ static enum start_mode start(void)
     if (is_excluded()) {
         return START_FORWARDING;
     }
+    libc_env_read(&g_options);
     options_read();
     page_fit_set_policy((enum page_fit_policy)g_options.fit);
     limit_set(g_options.huge_bytes);
+    limit_set_maps(g_options.huge_max);
     start_configure_purge();
     if (!span_start(g_options.brk != 0) || !slot_start((enum slot_kind)g_options.cpu_cache)) {
         return START_NOT_YET;

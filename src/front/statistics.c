@@ -157,7 +157,7 @@ static void write_statistics(const struct census *census)
     }
 }
 
-static void write_all(void)
+static NOINLINE COLD void write_all(void)
 {
     if (g_options.stats[0] != '\0') {
         struct census census;

@@ -170,7 +170,7 @@ void view_refresh(void)
     if (atomic_exchange_explicit(&g_view.is_busy, true, memory_order_acquire)) {
         return;
     }
-    uint64_t begun = os_now_ns();
+    uint64_t begun = os_exact_ns();
     struct census census;
     atomic_store_explicit(&g_view.seen_bytes, span_used_bytes(), memory_order_relaxed);
     census_take(&census);
@@ -179,7 +179,7 @@ void view_refresh(void)
     show_chunks(&g_live_page->chunks);
     show_slots(g_live_page);
     live_store(&g_live_page->counters.counted_ns, os_boot_ns());
-    uint64_t now = os_now_ns();
+    uint64_t now = os_exact_ns();
     uint64_t unpaid = begun - min_size(begun, CREDIT_NS);
     g_view.paid_ns = max_size(g_view.paid_ns, unpaid) + (now - begun) * REST_FACTOR; // VIEW-1
     atomic_store_explicit(&g_view.next_ns, max_size(g_view.paid_ns, now + REST_NS_MIN),

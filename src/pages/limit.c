@@ -15,13 +15,15 @@
 
 static struct {
     _Atomic(size_t) bytes; // [atomic] blocks from here on are huge
+    _Atomic(size_t) maps;  // [atomic] of these at most so many at a time
     bool is_fixed;         // [const] after start, but for mallopt
-} g_limit = {.bytes = HUGE_BYTES_MIN};
+} g_limit = {.bytes = HUGE_BYTES_MIN, .maps = MAPS_USUAL};
 
 void limit_set(size_t bytes)
 {
     g_limit.is_fixed = bytes != 0;
-    size_t limit = bytes != 0 ? max_size(bytes, MEDIUM_BYTES_MAX + 1) : HUGE_BYTES_MIN;
+    size_t limit =
+        bytes != 0 ? clamp_size(bytes, MEDIUM_BYTES_MAX + 1, LIMIT_BYTES_MAX) : HUGE_BYTES_MIN;
     atomic_store_explicit(&g_limit.bytes, limit, memory_order_relaxed);
 }
 
@@ -37,4 +39,14 @@ bool limit_raise(size_t bytes)
         atomic_store_explicit(&g_limit.bytes, bytes + 1, memory_order_relaxed); // LIMIT-1
     }
     return bytes < limit_bytes();
+}
+
+void limit_set_maps(size_t count)
+{
+    atomic_store_explicit(&g_limit.maps, count, memory_order_relaxed);
+}
+
+size_t limit_maps(void)
+{
+    return atomic_load_explicit(&g_limit.maps, memory_order_relaxed);
 }

@@ -15,6 +15,12 @@
 void limit_set(size_t bytes);
 size_t limit_bytes(void);
 
+// Most blocks with a mapping of their own at a time (M_MMAP_MAX, huge_max); MAPS_USUAL and more:
+// any number. Where there are as many, the region takes what would be huge, to LIMIT_BYTES_MAX.
+#define MAPS_USUAL 65536 // glibc's default
+void limit_set_maps(size_t count);
+size_t limit_maps(void);
+
 // A huge block of so many bytes was freed; true when its like are not huge any more.
 bool limit_raise(size_t bytes);
 

@@ -187,6 +187,9 @@ static void trim_end(void)
 
 static void purge_down_to(size_t bytes)
 {
+    const struct purge_settings *settings = &g_purge.settings;
+    // What M_TRIM_THRESHOLD and M_TOP_PAD let stay is not to be faulted in again.
+    bytes = max_size(bytes, max_size(settings->trim_bytes, settings->top_pad_bytes));
     for (int i = 0; i < STEPS_MAX && span_dirty_bytes() > bytes; i++) { // PURGE-1
         if (span_purge_step() == 0) {
             return;

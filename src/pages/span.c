@@ -17,6 +17,7 @@
 #include "base/os.h"
 #include "pages/page_map.h"
 #include "base/live.h"
+#include "base/options.h"
 
 #define SPACE_CHUNKS_MIN 16 // a shorter free span is not worth a hole in the mappings
 
@@ -196,7 +197,7 @@ static size_t grow_wish(size_t need)
 {
     size_t heap_bytes = page_map_count() << CHUNK_SHIFT;
     size_t step = clamp_size(heap_bytes / 8, GROW_BYTES_MIN, GROW_BYTES_MAX);
-    return max_size(need, step >> CHUNK_SHIFT);
+    return max_size(need + (g_options.top_pad_bytes >> CHUNK_SHIFT), step >> CHUNK_SHIFT);
 }
 
 // Grows by at least `need` chunks beyond the free span at the end; false when refused.

@@ -74,7 +74,7 @@ static bool write_file_header(uint32_t parent)
     header->segment_bytes = TRACE_SEGMENT_BYTES;
     header->pid = g_record.process;
     header->parent_pid = parent;
-    header->first_ticks = header->first_ns = os_now_ns(); // a tick is a nanosecond
+    header->first_ticks = header->first_ns = os_exact_ns(); // a tick is a nanosecond
     header->last_ticks = header->last_ns = header->first_ns;
     strncpy(header->command, os_program_name(), sizeof header->command - 1);
     atomic_signal_fence(memory_order_seq_cst); // stored last, as a process may be killed

@@ -31,7 +31,7 @@ void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void 
 {
     write_record(&(struct record){
         .op = (uint8_t)op,
-        .time = os_now_ns(), // RECORDER-1
+        .time = os_exact_ns(), // RECORDER-1
         .bytes = bytes,
         .alignment_shift = log2_floor(alignment),
         .block = ptr,
@@ -41,7 +41,7 @@ void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void 
 void recorder_give(const void *ptr)
 {
     if (ptr != NULL) {
-        write_record(&(struct record){.op = TRACE_FREE, .time = os_now_ns(), .block = ptr});
+        write_record(&(struct record){.op = TRACE_FREE, .time = os_exact_ns(), .block = ptr});
     }
 }
 
@@ -52,7 +52,7 @@ void recorder_move(uint64_t time, size_t bytes, const void *old, const void *ptr
         .time = time, // RECORDER-1
         .bytes = bytes,
         .block = old,
-        .duration = os_now_ns() - time,
+        .duration = os_exact_ns() - time,
         .new_block = ptr,
     });
 }

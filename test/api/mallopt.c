@@ -2,6 +2,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "support/blocks.h"
 #include "support/harness.h"
@@ -66,6 +68,148 @@ TEST(a_threshold_that_was_set_does_not_rise)
     REQUIRE(block != NULL);
     REQUIRE_EQUAL(mallinfo2().hblks, before.hblks + 1);
     free(block);
+}
+
+TEST(mallopt_mmap_max_0_keeps_every_block_in_the_heap)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_MAX, 0), 1);
+    const size_t sizes[] = {600 * KIB, 2 * MIB, 5 * MIB, 40 * MIB, 100 * MIB};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        void *block = malloc(sizes[i]);
+        REQUIRE(block != NULL);
+        REQUIRE_EQUAL(mallinfo2().hblks, 0);
+        block = realloc(block, sizes[i] + 10 * MIB);
+        REQUIRE(block != NULL);
+        REQUIRE_EQUAL(mallinfo2().hblks, 0);
+        free(block);
+    }
+}
+
+TEST(mallopt_mmap_max_is_how_many_mappings_there_are_at_a_time)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_MAX, 2), 1);
+    REQUIRE_EQUAL(mallopt(M_MMAP_THRESHOLD, 256 * KIB), 1);
+    void *blocks[3];
+    for (size_t i = 0; i < COUNT_OF(blocks); i++) {
+        blocks[i] = malloc(600 * KIB);
+        REQUIRE(blocks[i] != NULL);
+    }
+    REQUIRE_EQUAL(mallinfo2().hblks, 2);
+    free(blocks[0]);
+    REQUIRE_EQUAL(mallinfo2().hblks, 1);
+    blocks[0] = malloc(50 * MIB);
+    REQUIRE_EQUAL(mallinfo2().hblks, 2);
+    for (size_t i = 0; i < COUNT_OF(blocks); i++) {
+        free(blocks[i]);
+    }
+}
+
+TEST(a_mmap_threshold_above_32_mib_is_kept)
+{
+    if (mallopt(M_MMAP_THRESHOLD, 64 << 20) == 0) { // glibc before 2.35
+        return;
+    }
+    struct mallinfo2 before = mallinfo2();
+    void *block = malloc(50 * MIB);
+    void *larger = malloc(70 * MIB);
+    REQUIRE(block != NULL && larger != NULL);
+    REQUIRE_EQUAL(mallinfo2().hblks, before.hblks + 1);
+    free(larger);
+    free(block);
+}
+
+static long page_faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+/* What a real-time program does in its loop: blocks of all sizes to 60,000 bytes and one of 5 MiB,
+ * written to. */
+static void work_within_reserve(void)
+{
+    static char *blocks[1000];
+    for (size_t round = 0; round < 20; round++) {
+        for (size_t i = 0; i < COUNT_OF(blocks); i++) {
+            size_t bytes = 1 + (i * 7919 + round) % 60000;
+            blocks[i] = malloc(bytes);
+            REQUIRE(blocks[i] != NULL);
+            memset(blocks[i], 1, bytes);
+        }
+        for (size_t i = 0; i < COUNT_OF(blocks); i++) {
+            free(blocks[i]);
+        }
+        char *large = malloc(5 * MIB);
+        REQUIRE(large != NULL);
+        memset(large, 1, 5 * MIB);
+        free(large);
+    }
+}
+
+/* The recipe of real-time programs: a reserve that was touched and freed serves without faults. */
+static void require_no_faults_after_reserve(void)
+{
+    char *reserve = malloc(100 * MIB);
+    REQUIRE(reserve != NULL);
+    memset(reserve, 1, 100 * MIB);
+    free(reserve);
+    long before = page_faults();
+    work_within_reserve();
+    REQUIRE(page_faults() - before < 100);
+}
+
+TEST(a_reserve_that_was_freed_serves_without_page_faults)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_MAX, 0), 1);
+    REQUIRE_EQUAL(mallopt(M_TRIM_THRESHOLD, -1), 1);
+    require_no_faults_after_reserve();
+}
+
+TEST(a_locked_reserve_that_was_freed_serves_without_page_faults)
+{
+    const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_MEMLOCK, &unlimited) != 0 || mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+        return;
+    }
+    REQUIRE_EQUAL(mallopt(M_TRIM_THRESHOLD, -1), 1);
+    REQUIRE_EQUAL(mallopt(M_MMAP_MAX, 0), 1);
+    require_no_faults_after_reserve();
+}
+
+TEST(a_trim_threshold_above_the_reserve_keeps_it_too)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_MAX, 0), 1);
+    REQUIRE_EQUAL(mallopt(M_TRIM_THRESHOLD, 256 << 20), 1);
+    require_no_faults_after_reserve();
+}
+
+TEST(a_top_pad_above_the_reserve_keeps_it_too)
+{
+    REQUIRE_EQUAL(mallopt(M_MMAP_MAX, 0), 1);
+    REQUIRE_EQUAL(mallopt(M_TOP_PAD, 256 << 20), 1);
+    require_no_faults_after_reserve();
+}
+
+TEST(mallopt_top_pad_is_what_the_break_moves_by_beyond_the_need)
+{
+    REQUIRE_EQUAL(mallopt(M_TOP_PAD, 48 << 20), 1);
+    size_t heap_before = process_heap_bytes();
+    for (size_t i = 0; i < 100; i++) {
+        REQUIRE(malloc(10000) != NULL);
+    }
+    REQUIRE(!harness_uses_break() || process_heap_bytes() >= heap_before + 48 * MIB);
+}
+
+TEST(what_cannot_be_done_is_refused)
+{
+    ONLY_LIBRARY();
+    REQUIRE_EQUAL(mallopt(M_TOP_PAD, -1), 0);
+    REQUIRE_EQUAL(mallopt(M_MXFAST, 161), 0);
+    REQUIRE_EQUAL(mallopt(M_MXFAST, -1), 0);
+    REQUIRE_EQUAL(mallopt(2 /* M_NLBLKS */, 100), 0);
+    REQUIRE_EQUAL(mallopt(3 /* M_GRAIN */, 16), 0);
+    REQUIRE_EQUAL(mallopt(4 /* M_KEEP */, 1), 0);
 }
 
 TEST(mallopt_perturb_fills_fresh_blocks_but_not_those_of_calloc)

@@ -11,6 +11,7 @@
 #include "pages/limit.h"
 #include "pages/purge.h"
 #include "pages/span.h"
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "core/slot.h"
@@ -27,6 +28,7 @@ static struct {
 // MYALLOC_EXCLUDE: names of programs that keep libc's malloc, with colons or commas between.
 static bool is_excluded(void)
 {
+    ASSERT(lock_is_mine(&g_start.lock));
     const char *list = os_env("MYALLOC_EXCLUDE");
     const char *name = os_program_name();
     size_t bytes = strlen(name);
@@ -51,6 +53,8 @@ void start_configure_purge(void)
 
 static enum start_mode start(void)
 {
+    ASSERT(lock_is_mine(&g_start.lock));
+    ASSERT(start_mode() == START_NOT_YET); // START-1
     if (is_excluded()) {
         return START_FORWARDING;
     }
@@ -79,10 +83,12 @@ enum start_mode start_once(void)
     if (!lock_acquire_to_look(&g_start.lock)) { // a signal handler, in the middle of this
         return START_NOT_YET;
     }
+    ASSERT(!mode_is_plain() || start_mode() == START_SERVING);
     if (start_mode() == START_NOT_YET) { // START-1
         // release: pairs with the acquire in start_mode
         atomic_store_explicit(&g_start.mode, start(), memory_order_release);
     }
+    ASSERT(lock_is_mine(&g_start.lock));
     lock_release_after_look(&g_start.lock, true);
     return start_mode();
 }

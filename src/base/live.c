@@ -8,6 +8,7 @@
  *
  * The counts of blocks are not ours: view.c, which knows heaps, stores them now and then.
  */
+#include "base/check.h"
 #include "base/live.h"
 
 #include "base/bits.h"
@@ -47,6 +48,7 @@ static const struct {
 
 static void add(_Atomic uint64_t *word, uint64_t more)
 {
+    ASSERT(word != NULL);
     atomic_fetch_add_explicit(word, more, memory_order_relaxed);
 }
 
@@ -54,6 +56,7 @@ static void add(_Atomic uint64_t *word, uint64_t more)
 
 static bool try_directory(const char *parent, const char *name)
 {
+    ASSERT(name[0] == '/');
     struct line line = {.used = 0};
     if (parent == NULL || parent[0] != '/') {
         return false;
@@ -79,6 +82,7 @@ static bool try_directory(const char *parent, const char *name)
 
 static void fill_header(struct myalloc_live *page)
 {
+    ASSERT(page->header.version == 0);
     struct myalloc_live_header *header = &page->header;
     header->version = MYALLOC_LIVE_VERSION;
     header->header_bytes = sizeof *header;
@@ -93,6 +97,7 @@ static void fill_header(struct myalloc_live *page)
 
 bool live_open(void)
 {
+    ASSERT(g_live_page == NULL);
     if (!try_directory(os_env("XDG_RUNTIME_DIR"), "/myalloc") &&
         !try_directory("/dev/shm", "/myalloc.")) {
         return false;
@@ -115,12 +120,16 @@ bool live_open(void)
 
 void live_publish(void)
 {
+    ASSERT(live_is_on());
+    ASSERT(g_live_page->header.version == MYALLOC_LIVE_VERSION);
     // release: readers that see the magic see the header
     atomic_store_explicit(&g_live_page->header.magic, MYALLOC_LIVE_MAGIC, memory_order_release);
 }
 
 void live_close(void)
 {
+    ASSERT(live_is_on());
+    ASSERT(g_live.path[0] == '/');
     live_store(&g_live_page->header.ended_ns, os_boot_ns());
     live_store(&g_live_page->header.state, MYALLOC_LIVE_ENDED);
     os_unlink(g_live.path);
@@ -139,6 +148,8 @@ void live_leave(void)
 
 static void change_level(struct myalloc_live_counters *c, unsigned level, uint64_t bytes)
 {
+    ASSERT(level != 0);
+    ASSERT(level < sizeof *c / sizeof(uint64_t));
     add(COUNTER(c, level), bytes);
     uint64_t brk_bytes = live_load(&c->brk_bytes);
     uint64_t mmap_bytes = live_load(&c->mmap_bytes);
@@ -149,6 +160,9 @@ static void change_level(struct myalloc_live_counters *c, unsigned level, uint64
 
 void live_event_on(enum myalloc_live_event_kind kind, const void *start, size_t bytes)
 {
+    ASSERT(live_is_on());
+    ASSERT((size_t)kind < sizeof g_kinds / sizeof g_kinds[0]);
+    ASSERT(g_kinds[kind].times != 0);
     struct myalloc_live *page = g_live_page;
     uint64_t n = atomic_fetch_add_explicit(&page->event_count, 1, memory_order_relaxed) + 1;
     struct myalloc_live_event *event = &page->events[(n - 1) % MYALLOC_LIVE_EVENTS_MAX];
@@ -174,17 +188,20 @@ void live_event_on(enum myalloc_live_event_kind kind, const void *start, size_t 
 
 void live_resize_on(int64_t bytes)
 {
+    ASSERT(live_is_on());
     change_level(&g_live_page->counters, WORD_OF(mmap_bytes), (uint64_t)bytes);
 }
 
 void live_realloc_on(bool in_place)
 {
+    ASSERT(live_is_on());
     add(&g_live_page->counters.reallocs, 1);
     add(&g_live_page->counters.reallocs_in_place, in_place);
 }
 
 void live_count_on(void)
 {
+    ASSERT(live_is_on());
     add(&g_live.others, 1);
 }
 
@@ -203,6 +220,8 @@ bool live_is_news(void)
 
 static void set_row(struct myalloc_live_region *row, uint64_t base, uint64_t bytes, uint64_t kind)
 {
+    ASSERT(lock_is_mine(&g_live.lock));
+    ASSERT((kind == MYALLOC_LIVE_REGION_UNUSED) == (bytes == 0));
     live_store(&row->kind, MYALLOC_LIVE_REGION_UNUSED);
     atomic_thread_fence(memory_order_release); // readers drop what changes
     live_store(&row->base, base);
@@ -213,6 +232,7 @@ static void set_row(struct myalloc_live_region *row, uint64_t base, uint64_t byt
 // The row of a range of this kind that ends at `end`; any of kind UNUSED.
 static struct myalloc_live_region *find_row(uint64_t end, uint64_t kind)
 {
+    ASSERT(lock_is_mine(&g_live.lock));
     for (size_t i = 0; i < MYALLOC_LIVE_REGIONS_MAX; i++) {
         struct myalloc_live_region *row = &g_live_page->regions[i];
         if (live_load(&row->kind) == kind &&
@@ -226,6 +246,7 @@ static struct myalloc_live_region *find_row(uint64_t end, uint64_t kind)
 
 static void count_huge(uint64_t kind, uint64_t blocks, uint64_t bytes)
 {
+    ASSERT(live_is_on());
     struct myalloc_live_counters *c = &g_live_page->counters;
     if (kind == MYALLOC_LIVE_REGION_HUGE) {
         add(&c->huge_blocks, blocks);
@@ -238,6 +259,8 @@ static void count_huge(uint64_t kind, uint64_t blocks, uint64_t bytes)
 
 void live_add_on(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
 {
+    ASSERT(kind != MYALLOC_LIVE_REGION_UNUSED);
+    ASSERT(bytes != 0);
     uint64_t base = (uintptr_t)start;
     bool joins = kind == MYALLOC_LIVE_REGION_BRK || kind == MYALLOC_LIVE_REGION_MMAP ||
                  kind == MYALLOC_LIVE_REGION_TABLE;
@@ -259,11 +282,14 @@ void live_add_on(enum myalloc_live_region_kind kind, const void *start, size_t b
 
 void live_cut_on(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
 {
+    ASSERT(kind != MYALLOC_LIVE_REGION_UNUSED);
+    ASSERT(bytes != 0);
     uint64_t base = (uintptr_t)start;
     lock_acquire(&g_live.lock);
     struct myalloc_live_region *row = find_row(base + bytes, kind);
     if (row != NULL) {
         uint64_t row_base = live_load(&row->base);
+        ASSERT(row_base <= base);
         set_row(row, row_base, base - row_base, row_base == base ? 0 : kind);
     }
     lock_release(&g_live.lock);

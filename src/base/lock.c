@@ -49,12 +49,15 @@ static bool is_own(const struct lock *lock)
 
 static void rank_push(uint32_t rank)
 {
+    VERIFY(rank != LOCK_NONE);
+    VERIFY(rank < LOCK_RANKS);
     VERIFY(t_lock.held_ranks >> rank == 0); // LOCK-1
     t_lock.held_ranks |= 1U << rank;
 }
 
 static void rank_pop(uint32_t rank)
 {
+    VERIFY(((t_lock.held_ranks >> rank) & 1) != 0); // what is released was taken
     t_lock.held_ranks &= ~(1U << rank);
 }
 
@@ -67,6 +70,7 @@ static void note_taken(const struct lock *lock)
 
 static bool take_free(struct lock *lock)
 {
+    ASSERT(lock->rank < LOCK_RANKS);
     uint64_t expected = 0;
     // acquire: pairs with the release in let_go
     return atomic_compare_exchange_strong_explicit(&lock->word, &expected, self_word(),
@@ -75,6 +79,7 @@ static bool take_free(struct lock *lock)
 
 static NOINLINE void wait_for(struct lock *lock)
 {
+    ASSERT(t_lock.windows == 0);
     for (int i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 && take_free(lock)) {
             return;
@@ -100,6 +105,7 @@ static NOINLINE void wait_for(struct lock *lock)
 
 static void let_go(struct lock *lock)
 {
+    ASSERT(lock->rank < LOCK_RANKS);
     // release: pairs with the acquire in take_free and wait_for
     uint64_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
     if (UNLIKELY((word & SLEEPERS) != 0)) {
@@ -114,6 +120,8 @@ bool lock_in_fork_window(void)
 
 void lock_init(struct lock *lock, enum lock_rank rank)
 {
+    ASSERT(rank != LOCK_NONE);
+    ASSERT(rank < LOCK_RANKS);
     lock->rank = (uint16_t)rank;
     lock->is_for_fork = false;
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
@@ -124,6 +132,7 @@ void lock_acquire(struct lock *lock)
     if (lock_in_fork_window()) {
         return;
     }
+    ASSERT(!CONFIG_DEBUG || lock->rank != LOCK_NONE);
     if (UNLIKELY(!take_free(lock))) {
         wait_for(lock);
     }
@@ -135,6 +144,7 @@ bool lock_try_acquire(struct lock *lock)
     if (lock_in_fork_window()) {
         return true;
     }
+    ASSERT(!CONFIG_DEBUG || lock->rank != LOCK_NONE);
     if (!take_free(lock)) {
         return false;
     }
@@ -153,8 +163,14 @@ void lock_release(struct lock *lock)
     let_go(lock);
 }
 
+bool lock_is_mine(const struct lock *lock)
+{
+    return lock_in_fork_window() || is_own(lock);
+}
+
 bool lock_acquire_to_look(struct lock *lock)
 {
+    ASSERT(lock->rank < LOCK_RANKS);
     bool takes = !is_own(lock);
     if (takes) {
         lock_acquire(lock);
@@ -173,6 +189,7 @@ void lock_release_after_look(struct lock *lock, bool was_taken)
 
 void lock_begin_fork(bool is_interrupted)
 {
+    ASSERT(!is_interrupted || t_lock.windows == 0);
     t_lock.windows = 0;
     t_lock.is_hasty = is_interrupted;
     t_lock.sleeps = FORK_SLEEPS;
@@ -181,6 +198,7 @@ void lock_begin_fork(bool is_interrupted)
 
 void lock_open_fork_window(void)
 {
+    ASSERT(t_lock.windows < UINT16_MAX);
     t_lock.windows++;
 }
 
@@ -194,8 +212,10 @@ bool lock_close_fork_window(void)
 
 bool lock_acquire_for_fork(struct lock *lock)
 {
+    ASSERT(t_lock.windows == 0);
     if (CONFIG_DEBUG) {
-        VERIFY(lock->rank != LOCK_NONE && lock->rank >= t_lock.fork_rank); // LOCK-1
+        VERIFY(lock->rank != LOCK_NONE);
+        VERIFY(lock->rank >= t_lock.fork_rank); // LOCK-1
         t_lock.fork_rank = lock->rank;
     }
     if (is_own(lock)) {
@@ -218,11 +238,13 @@ bool lock_acquire_for_fork(struct lock *lock)
 
 bool lock_is_held_for_fork(const struct lock *lock)
 {
+    ASSERT(lock->rank < LOCK_RANKS);
     return is_own(lock) && lock->is_for_fork;
 }
 
 void lock_release_after_fork(struct lock *lock)
 {
+    ASSERT(t_lock.windows == 0);
     if (lock_is_held_for_fork(lock)) {
         lock->is_for_fork = false;
         let_go(lock);
@@ -231,6 +253,7 @@ void lock_release_after_fork(struct lock *lock)
 
 void lock_reset_after_fork(struct lock *lock)
 {
+    ASSERT(t_lock.windows == 0);
     lock->is_for_fork = false;
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }

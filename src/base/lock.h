@@ -62,6 +62,9 @@ void lock_acquire(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCKS;
 bool lock_try_acquire(struct lock *lock) TRY_ACQUIRES(lock) UNCHECKED_LOCKS;
 void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKS;
 
+// The calling thread holds it, if only as in a fork window. For assertions.
+bool lock_is_mine(const struct lock *lock);
+
 // For what only looks, in a signal handler too: takes the lock unless this very thread holds it.
 bool lock_acquire_to_look(struct lock *lock) UNCHECKED_LOCKS;
 void lock_release_after_look(struct lock *lock, bool was_taken) UNCHECKED_LOCKS;

@@ -5,6 +5,7 @@
  * Locks:      none.
  * Invariants: OPTIONS-1  every field is within the range of its row, whatever the text.
  */
+#include "base/check.h"
 #include "base/options.h"
 
 #include "base/config.h"
@@ -48,12 +49,15 @@ struct piece {
 
 static bool piece_is(struct piece piece, const char *word)
 {
+    ASSERT(word != NULL);
     return strlen(word) == piece.bytes && memcmp(piece.start, word, piece.bytes) == 0;
 }
 
 // Cuts the piece up to `end` or the end of the text off the front of *text.
 static struct piece piece_cut(const char **text, char end)
 {
+    ASSERT(*text != NULL);
+    ASSERT(end != '\0');
     const char *stop = strchrnul(*text, end);
     struct piece piece = {*text, (size_t)(stop - *text)};
     *text = *stop == end ? stop + 1 : stop;
@@ -72,6 +76,7 @@ static size_t edit_distance(struct piece piece, const char *key)
 {
     size_t row[KEY_BYTES_MAX + 1];
     size_t bytes = strlen(key);
+    ASSERT(bytes <= KEY_BYTES_MAX);
     for (size_t i = 0; i <= bytes; i++) {
         row[i] = i;
     }
@@ -105,6 +110,7 @@ static bool is_text(const struct option *option)
 
 static void describe_range(struct line *line, const struct option *option)
 {
+    ASSERT(is_text(option) || option->words != NULL || option->least <= option->most);
     if (is_text(option)) {
         line_add(line, "a name");
     } else if (option->words != NULL) {
@@ -142,6 +148,7 @@ static void complain_value(const struct option *option, struct piece value)
 
 static bool parse_word(const struct option *option, struct piece text, uint64_t *value)
 {
+    ASSERT(option->words != NULL);
     const char *words = option->words;
     for (*value = 0; *words != '\0'; ++*value) {
         struct piece word = piece_cut(&words, '|');
@@ -155,6 +162,8 @@ static bool parse_word(const struct option *option, struct piece text, uint64_t 
 // Decimal digits, and k, m or g for 2^10, 2^20 or 2^30.
 static bool parse_number(const struct option *option, struct piece text, uint64_t *value)
 {
+    ASSERT(option->words == NULL);
+    ASSERT(option->least <= option->most);
     size_t i = 0;
     *value = 0;
     for (; i < text.bytes && text.start[i] >= '0' && text.start[i] <= '9'; i++) {
@@ -179,6 +188,8 @@ static bool parse_number(const struct option *option, struct piece text, uint64_
 // The text as it is; "0" and nothing are none.
 static bool parse_text(const struct option *option, struct piece text, struct options *options)
 {
+    ASSERT(is_text(option));
+    ASSERT(option->offset + OPTION_TEXT_BYTES <= sizeof *options);
     char *field = (char *)options + option->offset;
     if (text.bytes >= OPTION_TEXT_BYTES) {
         return false;
@@ -190,6 +201,7 @@ static bool parse_text(const struct option *option, struct piece text, struct op
 
 static void parse_entry(struct piece key, struct piece text, struct options *options)
 {
+    ASSERT(key.start + key.bytes <= text.start);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &g_table[i];
         if (!piece_is(key, option->key)) {
@@ -202,6 +214,7 @@ static void parse_entry(struct piece key, struct piece text, struct options *opt
         if (!is_good) { // OPTIONS-1
             complain_value(option, text);
         } else if (!is_text(option)) {
+            ASSERT(option->offset + sizeof value <= sizeof *options);
             memcpy((char *)options + option->offset, &value, sizeof value);
         }
         return;
@@ -211,6 +224,8 @@ static void parse_entry(struct piece key, struct piece text, struct options *opt
 
 void options_parse(const char *text, struct options *options)
 {
+    ASSERT(text != NULL);
+    ASSERT(options != NULL);
     while (*text != '\0') {
         struct piece entry = piece_cut(&text, ',');
         if (entry.bytes == 0) {
@@ -247,10 +262,12 @@ static void help_value(struct line *line, const struct option *option, uint64_t 
         word = piece_cut(&words, '|');
     }
     line_add_bytes(line, word.start, word.bytes);
+    ASSERT(word.bytes != 0 || is_text(option));
 }
 
 void options_help(int fd)
 {
+    ASSERT(fd >= 0);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &g_table[i];
         struct line line = {.used = 0};

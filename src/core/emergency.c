@@ -38,6 +38,8 @@ static struct area *newest(void)
 // A new area behind `before`, which was the newest one; or what another thread made.
 static struct area *make_area(struct area *before, size_t bytes)
 {
+    ASSERT(bytes % os_page_bytes() == 0);
+    ASSERT(bytes > AREA_HEAD_BYTES);
     struct area *made = os_map(NULL, bytes);
     if (made == NULL) {
         return NULL;
@@ -55,6 +57,8 @@ static struct area *make_area(struct area *before, size_t bytes)
 
 static void *take_from(struct area *area, size_t bytes, size_t unit)
 {
+    ASSERT(is_pow2(unit));
+    ASSERT(unit >= BLOCK_ALIGN_BYTES);
     size_t whole = align_up(bytes + unit + BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
     size_t at = atomic_fetch_add_explicit(&area->used, whole, memory_order_relaxed);
     if (at > area->bytes || area->bytes - at < whole) {
@@ -62,6 +66,8 @@ static void *take_from(struct area *area, size_t bytes, size_t unit)
     }
     char *start = (char *)area + at + BLOCK_ALIGN_BYTES;
     char *block = start + (align_up((uintptr_t)start, unit) - (uintptr_t)start);
+    ASSERT((uintptr_t)block % unit == 0);
+    ASSERT((size_t)(block - (char *)area) + bytes <= area->bytes);
     *(size_t *)(void *)(block - BLOCK_ALIGN_BYTES) = bytes; // EMERGENCY-1
     return block;
 }
@@ -72,6 +78,7 @@ void *emergency_take(size_t bytes, size_t alignment)
     if (bytes > EMERGENCY_BYTES_MAX || unit > EMERGENCY_BYTES_MAX) {
         return NULL;
     }
+    ASSERT(is_pow2(unit));
     size_t most =
         align_up(max_size(AREA_BYTES, bytes + 2 * unit + AREA_HEAD_BYTES), os_page_bytes());
     struct area *area = newest();
@@ -100,5 +107,6 @@ bool emergency_is_inside(const void *ptr)
 
 size_t emergency_usable_bytes(const void *ptr)
 {
+    ASSERT(emergency_is_inside(ptr));
     return *(const size_t *)(const void *)((const char *)ptr - BLOCK_ALIGN_BYTES);
 }

@@ -12,6 +12,7 @@
  */
 #include "core/inherited.h"
 
+#include "base/check.h"
 #include "base/os.h"
 #include "core/slab.h"
 
@@ -34,6 +35,8 @@ static struct {
 
 static bool make_table(size_t chunks)
 {
+    ASSERT(chunks != 0);
+    ASSERT(chunks >= g_inherited.chunks);
     size_t bytes = align_up(chunks * sizeof(struct marks), os_page_bytes());
     void *table = g_inherited.marks;
     if (bytes > g_inherited.mapped_bytes) {
@@ -74,7 +77,9 @@ static struct marks *marks_of(const struct chunk *slab)
 
 static void insert(struct chunk *slab, struct marks *marks)
 {
+    ASSERT(marks->count == 1); // INHERITED-1
     uint32_t *first = &g_inherited.first[slab->sc];
+    ASSERT(*first != page_map_index(slab));
     marks->prev = 0;
     marks->next = *first;
     if (*first != 0) {
@@ -85,6 +90,8 @@ static void insert(struct chunk *slab, struct marks *marks)
 
 static void remove(const struct chunk *slab, const struct marks *marks)
 {
+    ASSERT(marks->count != 0);
+    ASSERT(marks->prev != 0 || g_inherited.first[slab->sc] == page_map_index(slab));
     if (marks->next != 0) {
         g_inherited.marks[marks->next].prev = marks->prev;
     }
@@ -97,6 +104,7 @@ static void remove(const struct chunk *slab, const struct marks *marks)
 
 bool inherited_mark(struct chunk *slab, unsigned block)
 {
+    ASSERT(block < slab_capacity(slab));
     struct marks *marks = marks_of(slab);
     VERIFY(marks != NULL);
     uint64_t bit = 1UL << (block % 64);
@@ -118,12 +126,14 @@ RACY_READER unsigned inherited_count(const struct chunk *slab)
 
 RACY_READER bool inherited_is_marked(const struct chunk *slab, unsigned block)
 {
+    ASSERT(block < SMALL_BLOCKS_MAX);
     return inherited_count(slab) != 0 &&
            ((marks_of(slab)->bits[block / 64] >> (block % 64)) & 1) != 0;
 }
 
 struct chunk *inherited_find(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     uint32_t first = g_inherited.first[sc];
     return first != 0 ? page_map_entry(first) : NULL;
 }
@@ -140,6 +150,8 @@ void inherited_forget(struct chunk *slab)
 void inherited_collect(struct chunk *slab)
 {
     const struct marks *marks = marks_of(slab);
+    ASSERT(marks != NULL);
+    ASSERT(marks->count != 0); // INHERITED-1
     for (unsigned block = 0; block < slab_reached(slab); block++) {
         if (((marks->bits[block / 64] >> (block % 64)) & 1) != 0) {
             VERIFY(slab_put(slab, slab_block(slab, block))); // INHERITED-2

@@ -12,6 +12,7 @@
 #ifndef CORE_LIST_H
 #define CORE_LIST_H
 
+#include "base/check.h"
 #include "base/compiler.h"
 
 #include <stdbool.h>
@@ -49,16 +50,21 @@ static inline unsigned list_count(list_word list)
 
 static inline list_word list_link(const void *block)
 {
+    ASSERT(block != NULL);
     return *(const list_word *)block;
 }
 
 static inline void list_set_link(void *block, list_word link)
 {
+    ASSERT(block != NULL);
+    ASSERT((uintptr_t)block % sizeof(list_word) == 0);
     *(list_word *)block = link;
 }
 
 static inline list_word list_push(list_word list, void *block)
 {
+    ASSERT(((uintptr_t)block >> 47) == 0);
+    ASSERT(list_count(list) < LIST_BLOCKS_MAX);
     list_set_link(block, list);
     return (list_word)(uintptr_t)block << LIST_COUNT_BITS | (uint16_t)((uint16_t)list + 1);
 }
@@ -66,6 +72,8 @@ static inline list_word list_push(list_word list, void *block)
 // Puts a block behind the first one of a list, which is not empty.
 static inline list_word list_push_second(list_word list, void *block)
 {
+    ASSERT(!list_is_empty(list));
+    ASSERT(block != list_first(list));
     void *first = list_first(list);
     list_set_link(first, list_push(list_link(first), block));
     return list + 1; // one block more, LIST-1
@@ -74,6 +82,7 @@ static inline list_word list_push_second(list_word list, void *block)
 // LIST-1 of the first block of a list that is not empty.
 static inline bool list_is_sound(list_word list)
 {
+    ASSERT(!list_is_empty(list));
     return (uint16_t)(list - list_link(list_first(list))) == 1;
 }
 

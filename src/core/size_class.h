@@ -51,6 +51,7 @@ static inline unsigned size_class_of_medium(size_t bytes)
 // bytes <= MEDIUM_BYTES_MAX.
 static inline unsigned size_class_of(size_t bytes)
 {
+    ASSERT(bytes <= MEDIUM_BYTES_MAX);
     return bytes <= SMALL_BYTES_MAX ? size_class_of_small(bytes) : size_class_of_medium(bytes);
 }
 
@@ -66,6 +67,7 @@ static inline size_t size_class_bytes(unsigned sc)
 
 static inline bool size_class_is_small(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     return sc < SMALL_CLASSES;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "core/slab.h"
 
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/os.h"
 
@@ -22,6 +23,8 @@ static_assert(8 * CHUNK_BYTES / CARVE_BYTES <= PAGES_MAX, "the longest slab");
 
 void slab_open(size_t index, unsigned sc, bool is_clean)
 {
+    ASSERT(index != 0);
+    ASSERT(sc < CLASSES);
     struct chunk *slab = page_map_entry(index);
     ASSERT((uintptr_t)page_map_address(index) >> 47 == 0); // what a list word can hold
     slab->free = list_empty();
@@ -41,6 +44,8 @@ void slab_open(size_t index, unsigned sc, bool is_clean)
 
 void slab_close(struct chunk *slab)
 {
+    ASSERT(chunk_state(slab) == CHUNK_SLAB);
+    ASSERT(slab->sc < CLASSES);
     size_t bytes = size_class_bytes(slab->sc);
     page_map_set_bin(page_map_index(slab), slab->length, 0);
     slab->usable_bytes = bytes; // for the message of a late free
@@ -51,6 +56,8 @@ void slab_close(struct chunk *slab)
 // A list of the blocks [from, to), in address order.
 static list_word link_blocks(const struct chunk *slab, unsigned from, unsigned to)
 {
+    ASSERT(from <= to);
+    ASSERT(to <= slab_capacity(slab));
     list_word list = list_empty();
     size_t bytes = size_class_bytes(slab->sc);
     char *block = slab_block(slab, to);
@@ -69,6 +76,7 @@ static size_t page_bytes(void)
 // The first block that begins in or behind a page of the slab, at most `reached`.
 static unsigned first_block_in(const struct chunk *slab, unsigned page)
 {
+    ASSERT(page <= PAGES_MAX);
     size_t bytes = size_class_bytes(slab->sc);
     size_t block = (page * page_bytes() + bytes - 1) / bytes;
     return (unsigned)min_size(block, slab_reached(slab));
@@ -77,22 +85,26 @@ static unsigned first_block_in(const struct chunk *slab, unsigned page)
 // The blocks that begin in a purged page, anew.
 static list_word carve_purged(struct chunk *slab)
 {
+    ASSERT(slab->purged != 0);
     unsigned page = (unsigned)__builtin_ctz(slab->purged);
     unsigned from = first_block_in(slab, page);
     unsigned to = first_block_in(slab, page + 1);
     slab->purged &= slab->purged - 1;
     slab->carved = (uint16_t)(slab->carved + (to - from)); // SLAB-2
+    ASSERT(slab->carved <= slab_capacity(slab));           // SLAB-2
     return link_blocks(slab, from, to);
 }
 
 list_word slab_carve(struct chunk *slab, bool *is_clean)
 {
+    ASSERT(slab->carved <= slab_capacity(slab)); // SLAB-2
     *is_clean = false;
     if (slab->purged != 0) {
         return carve_purged(slab);
     }
     unsigned from = slab_reached(slab);
     unsigned capacity = slab_capacity(slab);
+    ASSERT(from <= capacity); // SLAB-2
     size_t bytes = size_class_bytes(slab->sc);
     if (from == capacity) {
         return list_empty();
@@ -115,6 +127,7 @@ list_word slab_carve(struct chunk *slab, bool *is_clean)
 
 bool slab_put(struct chunk *slab, void *block)
 {
+    ASSERT(slab_of(block) == slab);
     if (UNLIKELY(slab_free_count(slab) >= slab->carved)) {
         return false;
     }
@@ -148,6 +161,8 @@ struct page_counts {
 
 static unsigned page_of(const struct chunk *slab, const void *block)
 {
+    ASSERT((const char *)block >= slab_start(slab));
+    ASSERT(slab_of(block) == slab);
     return (unsigned)((size_t)((const char *)block - slab_start(slab)) / page_bytes());
 }
 
@@ -172,6 +187,8 @@ static void count_free(const struct chunk *slab, struct page_counts *counts)
 static bool page_is_free(const struct chunk *slab, const struct page_counts *counts, unsigned page,
                          unsigned pages)
 {
+    ASSERT(page < PAGES_MAX);
+    ASSERT((pages >> page) == 0);
     unsigned from = first_block_in(slab, page);
     unsigned to = first_block_in(slab, page + 1);
     bool is_entered = from * size_class_bytes(slab->sc) > page * page_bytes();
@@ -187,6 +204,7 @@ static bool page_is_free(const struct chunk *slab, const struct page_counts *cou
 // Takes the blocks that begin in `pages` off the list.
 static void unlist(struct chunk *slab, unsigned pages)
 {
+    ASSERT(pages != 0);
     list_word kept = list_empty();
     unsigned dropped = 0;
     list_word next;
@@ -205,11 +223,13 @@ static void unlist(struct chunk *slab, unsigned pages)
         slab->purged |= begins ? pages & (1U << page) : 0;
     }
     slab->carved = (uint16_t)(slab->carved - dropped); // SLAB-2
+    ASSERT(slab_free_count(slab) <= slab->carved);     // SLAB-1
 }
 
 // Pages in a row at once.
 static void purge_rows(const struct chunk *slab, unsigned pages)
 {
+    ASSERT(pages != 0);
     while (pages != 0) {
         unsigned from = (unsigned)__builtin_ctz(pages);
         unsigned length = (unsigned)__builtin_ctzll(~((uint64_t)pages >> from));
@@ -220,6 +240,7 @@ static void purge_rows(const struct chunk *slab, unsigned pages)
 
 size_t slab_purge_pages(struct chunk *slab)
 {
+    ASSERT(slab_free_count(slab) <= slab->carved); // SLAB-1
     struct page_counts counts;
     unsigned pages = 0;
     if (list_is_empty(slab->free) || page_bytes() > CHUNK_BYTES) {
@@ -227,6 +248,7 @@ size_t slab_purge_pages(struct chunk *slab)
     }
     count_free(slab, &counts);
     unsigned end = (unsigned)((slab->length << CHUNK_SHIFT) / page_bytes());
+    ASSERT(end <= PAGES_MAX);
     for (unsigned page = 0; page < end; page++) {
         pages |= (unsigned)page_is_free(slab, &counts, page, pages) << page;
     }

@@ -8,6 +8,7 @@
 #ifndef CORE_SLAB_H
 #define CORE_SLAB_H
 
+#include "base/check.h"
 #include "core/list.h"
 #include "core/size_class.h"
 #include "pages/page_map.h"
@@ -29,6 +30,7 @@ static inline unsigned slab_free_count(const struct chunk *slab)
 // All its blocks are home.
 static inline bool slab_is_idle(const struct chunk *slab)
 {
+    ASSERT(slab_free_count(slab) <= slab->carved); // SLAB-1
     return slab_free_count(slab) == slab->carved;
 }
 
@@ -48,6 +50,7 @@ static inline bool slab_has_blocks(const struct chunk *slab)
 // Its blocks in slots, in magazines, or in use.
 static inline unsigned slab_out_count(const struct chunk *slab)
 {
+    ASSERT(slab_free_count(slab) <= slab->carved); // SLAB-1
     return slab->carved - slab_free_count(slab);
 }
 
@@ -58,12 +61,14 @@ static inline char *slab_start(const struct chunk *slab)
 
 static inline char *slab_block(const struct chunk *slab, unsigned index)
 {
+    ASSERT(index <= slab_capacity(slab));
     return slab_start(slab) + (size_t)index * size_class_bytes(slab->sc);
 }
 
 // Any thread: the slab that holds `ptr`, which lies in a chunk that the class table names.
 static inline struct chunk *slab_of(const void *ptr)
 {
+    ASSERT(page_map_find(ptr) != 0);
     return chunk_head(page_map_entry(page_map_find(ptr)));
 }
 
@@ -93,6 +98,7 @@ bool slab_put(struct chunk *slab, void *block);
 // Takes all blocks that are home.
 static inline list_word slab_take(struct chunk *slab)
 {
+    ASSERT(slab_free_count(slab) <= slab->carved); // SLAB-1
     list_word list = slab->free;
     slab->free = list_empty();
     return list;

@@ -53,5 +53,6 @@ struct chunk *slab_list_fullest(uint32_t first)
         }
         index = slab->next;
     }
+    ASSERT(best != NULL || first == 0);
     return best;
 }

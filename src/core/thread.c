@@ -8,6 +8,8 @@
  */
 #include "core/thread.h"
 
+#include "base/check.h"
+
 #include "core/emergency.h"
 
 // Any thread that was not bound yet, at the very beginning: nothing is written to but `rseq_cs`.
@@ -31,6 +33,8 @@ struct note {
 
 void thread_defer_free(void *ptr, bool may_write)
 {
+    ASSERT(ptr != NULL);
+    ASSERT(t_thread.is_inside); // THREAD-2
     struct note *note = may_write ? ptr : emergency_take(sizeof *note, BLOCK_ALIGN_BYTES);
     if (note == NULL) {
         return; // too many: it is forgotten
@@ -42,6 +46,7 @@ void thread_defer_free(void *ptr, bool may_write)
 
 void *thread_take_deferred(void)
 {
+    ASSERT(!t_thread.is_inside);
     struct note *note = atomic_load_explicit(&t_thread.deferred, memory_order_relaxed);
     // A handler that comes now takes them all.
     while (note != NULL &&
@@ -53,5 +58,6 @@ void *thread_take_deferred(void)
 
 void thread_postfork_child(void)
 {
+    ASSERT(t_thread.area == NULL || t_thread.is_bound); // THREAD-1
     t_thread.record_thread = 0;
 }

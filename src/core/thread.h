@@ -10,6 +10,7 @@
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
 
+#include "base/check.h"
 #include "base/compiler.h"
 #include "core/rseq_x86_64.h"
 #include "core/thread_layout.h"
@@ -45,10 +46,12 @@ extern HIDDEN _Thread_local struct thread t_thread;
 // Begins a slow path; false: this is a signal handler that interrupted one.
 static inline bool thread_enter(const void *caller)
 {
+    ASSERT(t_thread.fast_area != NULL);
     if (UNLIKELY(t_thread.is_inside)) {
         return false;
     }
-    t_thread.is_inside = true; // THREAD-2
+    t_thread.is_inside = true;                          // THREAD-2
+    ASSERT(t_thread.area == NULL || t_thread.is_bound); // THREAD-1
     t_thread.caller = caller;
     atomic_signal_fence(memory_order_seq_cst); // signal handlers see the mark first
     return true;
@@ -56,6 +59,7 @@ static inline bool thread_enter(const void *caller)
 
 static inline void thread_leave(void)
 {
+    ASSERT(t_thread.is_inside); // THREAD-2
     atomic_signal_fence(memory_order_seq_cst);
     t_thread.is_inside = false;
 }
@@ -63,6 +67,7 @@ static inline void thread_leave(void)
 // Around what takes locks and allocates nothing; they may be nested.
 static inline bool thread_enter_bare(void)
 {
+    ASSERT(t_thread.area == NULL || t_thread.is_bound); // THREAD-1
     bool was_inside = t_thread.is_inside;
     t_thread.is_inside = true;
     atomic_signal_fence(memory_order_seq_cst);
@@ -71,6 +76,7 @@ static inline bool thread_enter_bare(void)
 
 static inline void thread_leave_bare(bool was_inside)
 {
+    ASSERT(t_thread.is_inside); // THREAD-2
     atomic_signal_fence(memory_order_seq_cst);
     t_thread.is_inside = was_inside;
 }

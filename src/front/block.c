@@ -7,6 +7,7 @@
  */
 #include "front/block.h"
 
+#include "base/check.h"
 #include "base/line.h"
 #include "base/options.h"
 #include "base/proc_maps.h"
@@ -39,6 +40,7 @@ extern void *__libc_realloc(void *ptr, size_t bytes);
 
 static struct block find_in_slab(struct chunk *slab, const void *ptr)
 {
+    ASSERT(slab->sc < CLASSES);
     struct block block = {BLOCK_SLAB, BLOCK_OK, slab, size_class_bytes(slab->sc)};
     if (slab_block_index(slab, ptr) == SLAB_NO_BLOCK) {
         block.fault = BLOCK_INTERIOR;
@@ -51,6 +53,7 @@ static struct block find_in_slab(struct chunk *slab, const void *ptr)
 
 static struct block find_in_region(size_t index, const void *ptr)
 {
+    ASSERT(index != 0);
     struct chunk *entry = page_map_entry(index);
     struct chunk *head = chunk_head(entry);
     switch (chunk_state(head)) {
@@ -167,6 +170,7 @@ static void *owner_of_foreign(void *ptr, enum shadow_call call, const void *call
 void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
                      const void *caller)
 {
+    ASSERT(block->fault != BLOCK_OK);
     if ((uintptr_t)ptr % BLOCK_ALIGN_BYTES != 0) {
         fatal_misaligned_free(ptr, caller);
     }
@@ -206,6 +210,7 @@ static bool is_for_region(size_t bytes)
 
 static unsigned class_for(size_t bytes, size_t alignment)
 {
+    ASSERT(is_pow2(alignment));
     if (alignment > BLOCK_ALIGN_BYTES) {
         return size_class_of_aligned(bytes, alignment);
     }
@@ -214,6 +219,7 @@ static unsigned class_for(size_t bytes, size_t alignment)
 
 static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
 {
+    ASSERT(thread_is_interrupted());
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_take(max_size(bytes, 1), alignment, clean);
         if (ptr != NULL) {
@@ -228,6 +234,7 @@ static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
 
 static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
 {
+    ASSERT(thread_is_interrupted());
     if (mode_is(&g_mode.is_hardened)) {
         *clean = true;
         return mode_allocate(bytes, bytes, alignment);
@@ -240,6 +247,7 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
 // When memory is short: what lies in magazines may be what is needed.
 static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, bool *clean)
 {
+    ASSERT(thread_is_interrupted());
     if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes)) {
         return NULL; // no slab could serve it
     }
@@ -252,6 +260,7 @@ static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, b
 // Adds a block of a size class to what its slot has given out.
 static NOINLINE COLD void count_handed(const void *ptr)
 {
+    ASSERT(!mode_is_plain());
     size_t index = page_map_find(ptr);
     struct slot *slot = slot_is_open() ? slot_hint() : NULL;
     if (index != 0 && slot != NULL) {
@@ -262,6 +271,7 @@ static NOINLINE COLD void count_handed(const void *ptr)
 
 void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *caller)
 {
+    ASSERT(is_pow2(alignment));
     if (UNLIKELY(!thread_enter(caller))) {
         *clean = true;
         return emergency_take(bytes, alignment);
@@ -270,6 +280,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
     if (UNLIKELY(ptr == NULL)) {
         ptr = allocate_after_trim(bytes, alignment, clean);
     }
+    ASSERT((uintptr_t)ptr % alignment == 0);
     mode_tick();
     if (mode_is(&g_mode.counts)) {
         count_handed(ptr);
@@ -280,6 +291,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
 
 static void *allocate_growing_hardened(size_t bytes, size_t room, const void *caller)
 {
+    ASSERT(bytes <= room);
     bool clean;
     if (!thread_enter(caller)) {
         return block_allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
@@ -291,6 +303,7 @@ static void *allocate_growing_hardened(size_t bytes, size_t room, const void *ca
 
 void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
+    ASSERT(bytes > old_bytes);
     bool clean;
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
     size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
@@ -313,8 +326,11 @@ void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
 
 static void free_any(const struct block *block, void *ptr, const void *caller)
 {
+    ASSERT(thread_is_interrupted());
+    ASSERT(block->fault == BLOCK_OK); // BLOCK-1
     switch (block->kind) {
     case BLOCK_SLAB:
+        ASSERT(block->head->sc < CLASSES);
         cpu_cache_give(block->head->sc, ptr);
         break;
     case BLOCK_LARGE:
@@ -347,6 +363,7 @@ static NOINLINE COLD void free_foreign(void *ptr, const struct block *block, con
 
 static void free_one(void *ptr, const void *caller)
 {
+    ASSERT(ptr != NULL);
     struct block block = block_find(ptr); // BLOCK-1
     if (UNLIKELY(block.fault != BLOCK_OK)) {
         free_foreign(ptr, &block, caller);
@@ -368,6 +385,7 @@ static void free_one(void *ptr, const void *caller)
 
 void block_free_deferred(const void *caller)
 {
+    ASSERT(!thread_is_interrupted());
     for (void *ptr = thread_take_deferred(); ptr != NULL; ptr = thread_take_deferred()) {
         free_one(ptr, caller);
     }
@@ -375,6 +393,7 @@ void block_free_deferred(const void *caller)
 
 void block_free(void *ptr, const void *caller)
 {
+    ASSERT(ptr != NULL);
     if (UNLIKELY(start_mode() == START_FORWARDING)) {
         __libc_free(ptr);
         return;
@@ -389,6 +408,8 @@ void block_free(void *ptr, const void *caller)
 
 static void *resize_in(void *ptr, const struct block *block, size_t bytes)
 {
+    ASSERT(thread_is_interrupted());
+    ASSERT(block->fault == BLOCK_OK);
     switch (block->kind) {
     case BLOCK_SLAB:
     case BLOCK_EMERGENCY:
@@ -411,6 +432,7 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
 
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
+    ASSERT(block->fault == BLOCK_OK);
     bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE;
     bool fits = bytes <= block->bytes && !is_hardened;
     bool is_span = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
@@ -422,6 +444,7 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
     }
     void *resized =
         is_hardened ? mode_resize(block, ptr, bytes, caller) : resize_in(ptr, block, bytes);
+    ASSERT(resized == NULL || (uintptr_t)resized % BLOCK_ALIGN_BYTES == 0);
     live_realloc(resized == ptr);
     block_leave(caller);
     return resized;

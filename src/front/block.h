@@ -2,6 +2,7 @@
 #ifndef FRONT_BLOCK_H
 #define FRONT_BLOCK_H
 
+#include "base/check.h"
 #include "core/cpu_cache.h"
 #include "core/finding.h"
 #include "core/size_class.h"
@@ -26,6 +27,7 @@ NOINLINE COLD void block_free_deferred(const void *caller);
 // Ends what thread_enter() began.
 static inline void block_leave(const void *caller)
 {
+    ASSERT(thread_is_interrupted());
     thread_leave();
     if (thread_has_deferred()) {
         block_free_deferred(caller);
@@ -64,6 +66,7 @@ void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
 // closer.
 static inline bool block_free_usual(void *ptr, const void *caller)
 {
+    ASSERT(ptr != NULL);
     size_t index = page_map_find(ptr);
     unsigned bin = index != 0 ? page_map_bin(index) : 0;
     if (UNLIKELY(bin == 0) || UNLIKELY(slab_block_index(slab_of(ptr), ptr) == SLAB_NO_BLOCK) ||
@@ -82,6 +85,7 @@ void block_free(void *ptr, const void *caller);
 // too small and not twice too large; a large one in whose last page it ends. False: look closer.
 static inline bool block_stays(const void *ptr, size_t bytes)
 {
+    ASSERT(ptr != NULL);
     size_t index = page_map_find(ptr);
     if (UNLIKELY(index == 0)) {
         return false;

@@ -19,6 +19,7 @@
  */
 #include "front/fork.h"
 
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/meta_alloc.h"
 #include "base/os.h"
@@ -48,8 +49,10 @@ static lock_walker *const g_walkers[LOCK_RANKS] = {
 static void visit_each_lock(lock_visitor *visit)
 {
     for (unsigned rank = LOCK_NONE; rank < LOCK_RANKS; rank++) {
+        ASSERT(g_walkers[rank] == NULL || g_mode_locks[rank] == NULL);
         lock_walker *walk = g_walkers[rank] != NULL ? g_walkers[rank] : g_mode_locks[rank];
         if (walk != NULL) {
+            ASSERT(rank != LOCK_NONE);
             walk(visit);
         }
     }
@@ -57,6 +60,7 @@ static void visit_each_lock(lock_visitor *visit)
 
 static void acquire(struct lock *lock)
 {
+    ASSERT(!lock_in_fork_window());
     lock_acquire_for_fork(lock); // or not: see above
 }
 
@@ -69,7 +73,8 @@ static void prefork(void)
         visit_each_lock(acquire);
         backing_prefork();
     }
-    lock_open_fork_window(); // FORK-1
+    lock_open_fork_window();       // FORK-1
+    ASSERT(lock_in_fork_window()); // FORK-1
     os_signals_restore(&signals);
 }
 
@@ -90,6 +95,7 @@ static void postfork_child(void)
     // In the window, where locks need no order: a signal handler inside of us may have forked.
     mode_postfork_child();
     lock_begin_fork(false);
+    ASSERT(!lock_in_fork_window());
     visit_each_lock(lock_reset_after_fork);
     inherited_postfork_child();
     slot_postfork_child();

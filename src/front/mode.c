@@ -12,6 +12,7 @@
  */
 #include "front/mode.h"
 
+#include "core/thread.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "core/cpu_cache.h"
@@ -50,7 +51,8 @@ static bool is_recorded(void)
 
 void mode_start(void)
 {
-    ASSERT(!mode_is_plain() && !mode_frees_plainly());
+    ASSERT(!mode_is_plain());
+    ASSERT(!mode_frees_plainly());
     if (CONFIG_FEATURES && g_options.record[0] != '\0') {
         record_start(g_options.record);
     }
@@ -91,6 +93,8 @@ void mode_choose_paths(void)
     set(&g_mode.counts, counts);
     set(&g_mode.is_plain, !sees_all && !counts);
     set(&g_mode.frees_plainly, !sees_frees && !is_hardened()); // MODE-1
+    ASSERT(!mode_is_plain() || mode_frees_plainly());          // MODE-1
+    ASSERT(!mode_is(&g_mode.is_quick) || is_hardened());       // MODE-2
 }
 
 void mode_arm(void)
@@ -110,19 +114,24 @@ void *mode_allocate_quick(size_t bytes, const void *caller)
 
 void *mode_allocate_quick_aligned(size_t bytes, size_t alignment, const void *caller)
 {
+    ASSERT(is_pow2(alignment));
     ASSERT(mode_is(&g_mode.is_hardened)); // MODE-2
     return CONFIG_FEATURES ? hardened_take_aligned(bytes, alignment, caller) : NULL;
 }
 
 void *mode_allocate_sampled(size_t bytes, const void *caller)
 {
+    ASSERT(mode_is(&g_mode.samples));
     ASSERT(!mode_is_plain()); // MODE-1
     return CONFIG_FEATURES ? sampled_take_usual(bytes, caller) : NULL;
 }
 
 void *mode_allocate(size_t bytes, size_t room, size_t alignment)
 {
-    ASSERT(mode_is(&g_mode.is_hardened) && bytes <= room);
+    ASSERT(mode_is(&g_mode.is_hardened));
+    ASSERT(bytes <= room);
+    ASSERT(is_pow2(alignment));
+    ASSERT(thread_is_interrupted());
     return CONFIG_FEATURES ? hardened_take(bytes, room, alignment) : NULL;
 }
 
@@ -130,12 +139,14 @@ void *mode_allocate(size_t bytes, size_t room, size_t alignment)
 
 bool mode_free_quick(void *ptr, const void *caller)
 {
+    ASSERT(ptr != NULL);
     ASSERT(!mode_frees_plainly()); // MODE-1
     return CONFIG_FEATURES && hardened_give_usual(ptr, caller);
 }
 
 bool mode_free_sampled(void *ptr, const void *caller)
 {
+    ASSERT(ptr != NULL);
     ASSERT(mode_is(&g_mode.samples));
     return CONFIG_FEATURES && sampled_give_usual(ptr, caller);
 }
@@ -153,6 +164,7 @@ struct block mode_find_in_chunk(struct chunk *head, const void *ptr)
 
 bool mode_find(const void *ptr, struct block *block)
 {
+    ASSERT(ptr != NULL);
     if (!CONFIG_FEATURES || !guard_is_inside(ptr)) {
         return false;
     }
@@ -171,11 +183,13 @@ struct block mode_find_huge(const void *ptr)
 
 size_t mode_huge_bytes(size_t mapped_bytes)
 {
+    ASSERT(mapped_bytes != 0);
     return is_hardened() ? fence_huge_bytes_of(mapped_bytes) : mapped_bytes;
 }
 
 void mode_free(const struct block *block, void *ptr, const void *caller)
 {
+    ASSERT(thread_is_interrupted());
     ASSERT(block->fault == BLOCK_OK);
     if (CONFIG_FEATURES && block->kind == BLOCK_GUARD) {
         guard_give(ptr, caller);
@@ -186,12 +200,14 @@ void mode_free(const struct block *block, void *ptr, const void *caller)
 
 void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void *caller)
 {
+    ASSERT(thread_is_interrupted());
     ASSERT(block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE);
     return CONFIG_FEATURES ? hardened_resize(block, ptr, bytes, caller) : NULL;
 }
 
 size_t mode_trim(const void *caller)
 {
+    ASSERT(thread_is_interrupted());
     return is_hardened() ? hardened_trim(caller) : 0;
 }
 
@@ -199,6 +215,7 @@ size_t mode_trim(const void *caller)
 
 void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment, const void *ptr)
 {
+    ASSERT(call <= MODE_ALIGNED);
     static const uint8_t ops[] = {
         [MODE_MALLOC] = TRACE_MALLOC, [MODE_CALLOC] = TRACE_CALLOC, [MODE_ALIGNED] = TRACE_ALIGNED};
     ASSERT(!mode_is_plain()); // MODE-1
@@ -217,6 +234,7 @@ void mode_record_free(const void *ptr)
 
 void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const void *ptr)
 {
+    ASSERT(old != NULL);
     ASSERT(!mode_frees_plainly()); // MODE-1
     if (is_recorded()) {
         recorder_move(time, bytes, old, ptr);
@@ -225,6 +243,7 @@ void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const voi
 
 void mode_count(struct census *census)
 {
+    ASSERT(thread_is_interrupted());
     if (CONFIG_FEATURES) {
         racks_count(census);
     }

@@ -12,6 +12,7 @@
 #include "pages/purge.h"
 #include "pages/span.h"
 #include "base/libc_env.h"
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "core/slot.h"
@@ -59,6 +60,8 @@ void start_configure_purge(void)
 
 static enum start_mode start(void)
 {
+    ASSERT(lock_is_mine(&g_start.lock));
+    ASSERT(start_mode() == START_NOT_YET); // START-1
     if (is_excluded()) {
         return START_FORWARDING;
     }
@@ -89,10 +92,12 @@ enum start_mode start_once(void)
     if (!lock_acquire_to_look(&g_start.lock)) { // a signal handler, in the middle of this
         return START_NOT_YET;
     }
+    ASSERT(!mode_is_plain() || start_mode() == START_SERVING);
     if (start_mode() == START_NOT_YET) { // START-1
         // release: pairs with the acquire in start_mode
         atomic_store_explicit(&g_start.mode, start(), memory_order_release);
     }
+    ASSERT(lock_is_mine(&g_start.lock));
     lock_release_after_look(&g_start.lock, true);
     return start_mode();
 }

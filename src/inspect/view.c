@@ -15,6 +15,7 @@
 
 #include "pages/huge.h"
 #include "pages/span.h"
+#include "base/check.h"
 #include "base/os.h"
 #include "core/census.h"
 #include "core/slab.h"
@@ -33,17 +34,25 @@ static struct {
     _Atomic(size_t) seen_bytes; // in use at the last refresh
 } g_view;
 
+static bool is_busy(void)
+{
+    return atomic_load_explicit(&g_view.is_busy, memory_order_relaxed);
+}
+
 // ---- chunks ----
 
 static unsigned fill_of(size_t live, size_t all)
 {
     size_t fill = (live * 16 + all - 1) / max_size(all, 1);
+    ASSERT(all != 0);
     return (unsigned)clamp_size(fill, 1, 15) << 4;
 }
 
 // The state of the chunk at `i`; *span: for how many chunks it holds.
 RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
 {
+    ASSERT(i != 0);
+    ASSERT(i < end);
     const struct chunk *entry = page_map_entry(i);
     enum chunk_state state = chunk_state(entry);
     bool has_length = state == CHUNK_FREE || state >= CHUNK_SLAB;
@@ -66,15 +75,18 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
 
 RACY_READER static bool is_dirty(size_t i)
 {
+    ASSERT(i != 0);
     return ((g_page_map.dirty[i / 64] >> (i % 64)) & 1) != 0;
 }
 
 // Cell 0 tells about chunk 1 of the map: index 0 is no memory.
 static void show_chunks(struct myalloc_live_chunks *chunks)
 {
+    ASSERT(is_busy());
     size_t end = max_size(page_map_count(), 1); // 0 before the first growth
     uint64_t shift = live_load(&chunks->shift);
     uint64_t sequence = live_load(&chunks->sequence);
+    ASSERT(sequence % 2 == 0);
     bool halves = end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << shift;
     if (halves) {
         while (end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << ++shift) {
@@ -90,6 +102,7 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
             if ((k & ((1UL << shift) - 1)) == 0) {
                 bool is_free = cell == MYALLOC_LIVE_CHUNK_CLEAN;
                 unsigned shown = is_free && is_dirty(k + 1) ? MYALLOC_LIVE_CHUNK_DIRTY : cell;
+                ASSERT((k >> shift) < MYALLOC_LIVE_CHUNKS_MAX);
                 atomic_store_explicit(&chunks->cells[k >> shift], (uint8_t)shown,
                                       memory_order_relaxed);
             }
@@ -128,9 +141,11 @@ RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct sl
 
 static void show_slots(struct myalloc_live *page)
 {
+    ASSERT(is_busy());
     size_t count = 0;
     for (const struct slot *slot = slot_next(NULL); slot != NULL; slot = slot_next(slot)) {
         if (count < MYALLOC_LIVE_SLOTS_MAX) {
+            ASSERT(slot_number(slot) <= UINT32_MAX);
             show_slot(&page->slots[count], slot, slot_number(slot));
         }
         count++;
@@ -140,6 +155,7 @@ static void show_slots(struct myalloc_live *page)
 
 static void show_counts(struct myalloc_live *page, const struct census *census)
 {
+    ASSERT(is_busy());
     struct myalloc_live_counters *c = &page->counters;
     uint64_t mallocs = live_others();
     // Pool chunks are told as large blocks.
@@ -166,6 +182,7 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
 
 void view_refresh(void)
 {
+    ASSERT(live_is_on());
     // acquire: pairs with the release below
     if (atomic_exchange_explicit(&g_view.is_busy, true, memory_order_acquire)) {
         return;
@@ -181,6 +198,7 @@ void view_refresh(void)
     live_store(&g_live_page->counters.counted_ns, os_boot_ns());
     uint64_t now = os_exact_ns();
     uint64_t unpaid = begun - min_size(begun, CREDIT_NS);
+    ASSERT(unpaid <= begun);
     g_view.paid_ns = max_size(g_view.paid_ns, unpaid) + (now - begun) * REST_FACTOR; // VIEW-1
     atomic_store_explicit(&g_view.next_ns, max_size(g_view.paid_ns, now + REST_NS_MIN),
                           memory_order_relaxed);
@@ -189,6 +207,7 @@ void view_refresh(void)
 
 static void refresh_in_turn(void)
 {
+    ASSERT(live_is_on());
     if (os_now_ns() >= atomic_load_explicit(&g_view.next_ns, memory_order_relaxed)) {
         view_refresh();
     }
@@ -196,6 +215,7 @@ static void refresh_in_turn(void)
 
 void view_tick_on(void)
 {
+    ASSERT(live_is_on());
     static _Atomic(uint32_t) g_ticks;
     uint32_t ticks = atomic_fetch_add_explicit(&g_ticks, 1, memory_order_relaxed);
     if (ticks % TICK_PERIOD == 0 || live_is_news()) {
@@ -205,6 +225,7 @@ void view_tick_on(void)
 
 void view_peak_on(void)
 {
+    ASSERT(live_is_on());
     size_t seen = atomic_load_explicit(&g_view.seen_bytes, memory_order_relaxed);
     size_t used = span_used_bytes();
     if (used > seen + seen / CHANGE_SHARE) {
@@ -218,6 +239,7 @@ void view_peak_on(void)
 
 static void show_constants(struct myalloc_live *page)
 {
+    ASSERT(page->header.class_count == 0);
     page->header.class_count = CLASSES;
     for (unsigned i = 0; i < CLASSES; i++) {
         page->classes[i].block_bytes = (uint32_t)size_class_bytes(i);
@@ -228,6 +250,7 @@ static void show_constants(struct myalloc_live *page)
 // What a child has from its parent; gaps in the region are not told.
 static void show_inherited(void)
 {
+    ASSERT(live_is_on());
     struct region_stats region = span_stats().region;
     const char *end = page_map_address(page_map_count());
     if (region.break_bytes != 0) {
@@ -244,6 +267,7 @@ static void show_inherited(void)
 
 void view_start(void)
 {
+    ASSERT(!live_is_on());
     if (live_open()) {
         show_constants(g_live_page);
         page_map_show();

@@ -14,6 +14,7 @@
 
 #include "pages/huge.h"
 #include "pages/span.h"
+#include "base/check.h"
 #include "base/os.h"
 #include "hardened/fence.h"
 #include "sampling/guard.h"
@@ -53,11 +54,13 @@ struct walk {
 
 static void mark(uint64_t *bits, unsigned block)
 {
+    ASSERT(block < SMALL_BLOCKS_MAX);
     bits[block / 64] |= 1UL << (block % 64);
 }
 
 static bool is_marked(const uint64_t *bits, unsigned block)
 {
+    ASSERT(block < SMALL_BLOCKS_MAX);
     return ((bits[block / 64] >> (block % 64)) & 1) != 0;
 }
 
@@ -91,6 +94,7 @@ RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, st
 {
     size_t page = max_size(os_page_bytes(), CARVE_BYTES);
     seen->blocks = (uint16_t)slab_reached(slab);
+    ASSERT(seen->blocks <= SMALL_BLOCKS_MAX);
     for (unsigned block = 0; slab->purged != 0 && block < seen->blocks; block++) {
         if (((slab->purged >> block * size_class_bytes(slab->sc) / page) & 1) != 0) {
             mark(seen->free, block);
@@ -106,6 +110,7 @@ RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, st
 
 static void see_rack(const struct rack *rack, struct seen *seen)
 {
+    ASSERT(rack->opened <= SMALL_BLOCKS_MAX);
     seen->rack = rack;
     seen->blocks = rack->opened;
     for (unsigned slot = 0; slot < rack->opened; slot++) {
@@ -119,6 +124,8 @@ static void see_rack(const struct rack *rack, struct seen *seen)
 // entry of a free span that is none any more. What is behind a true one is no head.
 RACY_READER static size_t length_of(const struct walk *walk, size_t index)
 {
+    ASSERT(index != 0);
+    ASSERT(index < walk->chunks);
     const struct chunk *entry = page_map_entry(index);
     size_t length = max_size(entry->length, 1);
     if (chunk_state(entry) != CHUNK_FREE) {
@@ -185,6 +192,7 @@ struct walk *walk_begin(void)
     walk->mapped_bytes = bytes;
     walk->chunks = chunks;
     walk->huge = (struct huge_view *)&walk->seen[chunks];
+    ASSERT((char *)(walk->huge + huge_max) <= (char *)walk + bytes);
     walk->huge_count = min_size(huge_look(walk->huge, huge_max), huge_max);
     span_hold();
     walk->chunks = min_size(chunks, page_map_count());
@@ -199,6 +207,7 @@ struct walk *walk_begin(void)
 // The next block of the slab at walk->at; false: no more.
 static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
 {
+    ASSERT(walk->at < walk->chunks);
     const struct seen *seen = &walk->seen[walk->at];
     unsigned i = walk->block++;
     if (i >= seen->blocks) {
@@ -206,6 +215,7 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
         return false;
     }
     size_t bytes = rack_slot_bytes(seen->class);
+    ASSERT(bytes != 0);
     block->address = (char *)page_map_address(walk->at) + i * bytes;
     block->bytes =
         seen->rack == NULL ? bytes : rack_bytes_in(seen->rack, rack_record(seen->rack, i));
@@ -220,6 +230,7 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
 // Sampled blocks: those in use now.
 static bool next_in_pool(struct walk *walk, struct myalloc_block *block)
 {
+    ASSERT(walk->huge_at == walk->huge_count);
     const void *ptr = NULL;
     size_t bytes = 0;
     while (ptr == NULL) {
@@ -234,6 +245,8 @@ static bool next_in_pool(struct walk *walk, struct myalloc_block *block)
 
 bool walk_next(struct walk *walk, struct myalloc_block *block)
 {
+    ASSERT(walk->mapped_bytes != 0);
+    ASSERT(walk->huge_at <= walk->huge_count);
     for (; walk->at < walk->chunks; walk->at++) {
         const struct seen *seen = &walk->seen[walk->at];
         if (seen->blocks != 0) {
@@ -269,5 +282,6 @@ bool walk_next(struct walk *walk, struct myalloc_block *block)
 
 void walk_end(struct walk *walk)
 {
+    ASSERT(walk->mapped_bytes != 0);
     os_unmap(walk, walk->mapped_bytes);
 }

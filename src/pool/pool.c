@@ -10,6 +10,8 @@
  */
 #include "pool/pool.h"
 
+#include "base/check.h"
+
 #include "base/meta_alloc.h"
 
 #include <string.h>
@@ -25,6 +27,11 @@ static struct {
     _Atomic(struct pool *) first; // [atomic] all pools; written under LOCK_POOLS
     struct pool *unused;          // [lock: LOCK_POOLS]
 } g_pools = {.lock = LOCK_INIT(LOCK_POOLS)};
+
+static bool is_locked(const struct pool *pool)
+{
+    return !pool->is_shared || lock_is_mine(&pool->lock);
+}
 
 static void pool_lock(struct pool *pool) UNCHECKED_LOCKS
 {
@@ -44,6 +51,7 @@ static void pool_unlock(struct pool *pool) UNCHECKED_LOCKS
 
 static void links_insert(struct links *before, struct links *links)
 {
+    ASSERT(before->next->prev == before);
     links->prev = before;
     links->next = before->next;
     links->next->prev = links;
@@ -52,6 +60,8 @@ static void links_insert(struct links *before, struct links *links)
 
 static void links_remove(struct links *links)
 {
+    ASSERT(links->prev->next == links);
+    ASSERT(links->next->prev == links);
     links->prev->next = links->next;
     links->next->prev = links->prev;
 }
@@ -59,6 +69,8 @@ static void links_remove(struct links *links)
 // POOL-2: after the first block of a full chunk came back, or the last one was taken.
 static void chunk_move(struct pool *pool, struct pool_chunk *chunk)
 {
+    ASSERT(is_locked(pool));
+    ASSERT(chunk->pool == pool);
     bool has_room = chunk->used < chunk->units;
     links_remove(&chunk->links);
     links_insert(has_room ? &pool->chunks : pool->chunks.prev, &chunk->links);
@@ -68,6 +80,9 @@ static void chunk_move(struct pool *pool, struct pool_chunk *chunk)
 static void chunk_unlink(struct pool *pool, struct pool_chunk *chunk)
 {
     ASSERT(chunk->used == 0);
+    ASSERT(is_locked(pool));
+    ASSERT(pool->empties != 0);                          // POOL-3
+    ASSERT(pool->held_bytes >= pool_chunk_bytes(chunk)); // POOL-1
     links_remove(&chunk->links);
     chunk->pool = NULL;
     pool->held_bytes -= pool_chunk_bytes(chunk);
@@ -87,22 +102,28 @@ static size_t rounded(const struct pool *pool, size_t bytes)
 
 static bool is_piece(const struct pool *pool, size_t bytes)
 {
+    ASSERT(bytes % PIECE_UNIT_BYTES == 0);
     return pool->cell_bytes == 0 && bytes <= SINGLE_BYTES;
 }
 
 static void note_taken(struct pool *pool, struct pool_chunk *chunk, size_t bytes)
 {
+    ASSERT(is_locked(pool));
+    ASSERT(chunk->used != 0);
+    ASSERT(chunk->used != 1 || pool->empties != 0);
     pool->empties -= chunk->used == 1;
     if (chunk->used == chunk->units) {
         chunk_move(pool, chunk);
     }
     pool->used_bytes += bytes; // POOL-1
     pool->used_bytes_max = max_size(pool->used_bytes_max, pool->used_bytes);
+    ASSERT(pool->used_bytes <= pool->held_bytes); // POOL-1
 }
 
 // From the chunks that there are; `bytes` are rounded.
 static void *take_locked(struct pool *pool, size_t bytes)
 {
+    ASSERT(is_locked(pool));
     void *ptr = NULL;
     struct pool_chunk *chunk = (struct pool_chunk *)pool->chunks.next;
     if (is_piece(pool, bytes)) {
@@ -119,6 +140,7 @@ static void *take_locked(struct pool *pool, size_t bytes)
 
 void *pool_allocate(struct pool *pool, size_t bytes)
 {
+    ASSERT(pool->cell_bytes == 0 || bytes <= pool->cell_bytes);
     pool_lock(pool);
     void *ptr = take_locked(pool, rounded(pool, bytes));
     pool_unlock(pool);
@@ -136,6 +158,7 @@ static size_t wish(struct pool *pool)
 
 void *pool_allocate_anew(struct pool *pool, size_t bytes)
 {
+    ASSERT(pool->cell_bytes == 0 || bytes <= pool->cell_bytes);
     bytes = rounded(pool, bytes);
     bool has_pieces = is_piece(pool, bytes);
     bool is_single = !has_pieces && pool->cell_bytes == 0;
@@ -167,7 +190,9 @@ void *pool_allocate_anew(struct pool *pool, size_t bytes)
 // The chunk, out of the pool, when it is to go back.
 static struct pool_chunk *note_given(struct pool *pool, struct pool_chunk *chunk, size_t bytes)
 {
-    pool->used_bytes -= bytes; // POOL-1
+    ASSERT(is_locked(pool));
+    ASSERT(pool->used_bytes >= bytes); // POOL-1
+    pool->used_bytes -= bytes;         // POOL-1
     if (chunk->used + 1 == chunk->units) {
         chunk_move(pool, chunk);
     }
@@ -198,6 +223,7 @@ enum pool_fault pool_free(struct pool *pool, void *ptr, size_t *bytes, struct po
 // Every chunk as at first, but for those of single blocks; `keeps` false: no chunk at all.
 static void empty(struct pool *pool, bool keeps)
 {
+    ASSERT(pool->is_alive);
     struct links *next;
     pool_lock(pool);
     memset(&pool->bins, 0, sizeof pool->bins);
@@ -214,6 +240,7 @@ static void empty(struct pool *pool, bool keeps)
             pool_chunk_free(chunk);
         }
     }
+    ASSERT(keeps || pool->held_bytes == 0); // POOL-1
     pool_unlock(pool);
 }
 
@@ -239,6 +266,8 @@ struct pool *pool_create(size_t cell_bytes, bool is_shared)
         }
     }
     if (pool != NULL) {
+        ASSERT(pool->held_bytes == 0); // POOL-1
+        ASSERT(!pool->is_alive);
         pool->is_shared = is_shared;
         pool->is_alive = true;
         pool->cell_bytes = align_up(cell_bytes, PIECE_UNIT_BYTES);
@@ -252,6 +281,7 @@ struct pool *pool_create(size_t cell_bytes, bool is_shared)
 void pool_destroy(struct pool *pool)
 {
     empty(pool, false);
+    ASSERT(!pool->is_alive);
     lock_acquire(&g_pools.lock);
     pool->next_unused = g_pools.unused;
     g_pools.unused = pool;
@@ -261,6 +291,7 @@ void pool_destroy(struct pool *pool)
 static void count_pieces(const struct piece_bins *bins, struct myalloc_pool_stats *stats)
 {
     for (size_t bin = 0; bin < PIECE_BINS; bin++) {
+        ASSERT((bins->heads[bin] != NULL) == (((bins->mask[bin / 64] >> (bin % 64)) & 1) != 0));
         for (const struct piece *piece = bins->heads[bin]; piece != NULL; piece = piece->next) {
             size_t bytes = piece_units(piece, bin) * PIECE_UNIT_BYTES;
             stats->free_pieces++;
@@ -272,6 +303,7 @@ static void count_pieces(const struct piece_bins *bins, struct myalloc_pool_stat
 void pool_stats(struct pool *pool, struct myalloc_pool_stats *stats)
 {
     pool_lock(pool);
+    ASSERT(pool->used_bytes <= pool->used_bytes_max);
     *stats = (struct myalloc_pool_stats){
         .block_bytes = pool->cell_bytes,
         .used = pool->used_bytes,

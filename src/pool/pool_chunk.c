@@ -13,6 +13,8 @@
  */
 #include "pool/pool_chunk.h"
 
+#include "base/check.h"
+
 #include "pages/page_heap.h"
 #include "core/slab.h"
 
@@ -58,12 +60,15 @@ struct pool_chunk *pool_chunk_of(const void *ptr)
 
 size_t pool_chunk_bytes(const struct pool_chunk *chunk)
 {
+    ASSERT(pool_chunk_of(chunk) == chunk);
     return (size_t)page_map_entry(page_map_find(chunk))->length << CHUNK_SHIFT;
 }
 
 // Units of a span of `chunks` chunks: each takes `map_bits` bits besides.
 static size_t units_of(size_t chunks, size_t unit_bytes, size_t map_bits)
 {
+    ASSERT(chunks != 0);
+    ASSERT(unit_bytes % PIECE_UNIT_BYTES == 0);
     size_t room = (chunks << CHUNK_SHIFT) - sizeof(struct pool_chunk) - CACHE_LINE_BYTES * 2UL;
     return room * 8 / (unit_bytes * 8 + map_bits);
 }
@@ -71,6 +76,8 @@ static size_t units_of(size_t chunks, size_t unit_bytes, size_t map_bits)
 struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t wished,
                                        bool has_pieces)
 {
+    ASSERT(least != 0);
+    ASSERT(!has_pieces || unit_bytes == PIECE_UNIT_BYTES);
     size_t maps = has_pieces ? 2 : 1;
     size_t units = max_size(units_of(wished, unit_bytes, maps), least);
     size_t words = words_for(units);
@@ -93,11 +100,13 @@ struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t w
     chunk->has_pieces = has_pieces;
     chunk->is_single = false;
     chunk->start_bits = chunk->used_bits + words;
+    ASSERT(chunk->first + unit_bytes * units <= (char *)chunk + (length << CHUNK_SHIFT));
     return chunk;
 }
 
 void pool_chunk_free(struct pool_chunk *chunk)
 {
+    ASSERT(pool_chunk_of(chunk) == chunk);
     size_t index = page_map_find(chunk);
     struct chunk *head = page_map_entry(index);
     size_t length = head->length;
@@ -111,6 +120,8 @@ void pool_chunk_free(struct pool_chunk *chunk)
 
 void *cell_allocate(struct pool_chunk *chunk)
 {
+    ASSERT(!chunk->has_pieces);
+    ASSERT(chunk->used < chunk->units);
     char *cell = chunk->free;
     if (cell != NULL) {
         chunk->free = *(void **)cell;
@@ -120,11 +131,14 @@ void *cell_allocate(struct pool_chunk *chunk)
     }
     bit_flip(chunk->used_bits, (size_t)(cell - chunk->first) / chunk->unit_bytes);
     chunk->used++;
+    ASSERT(chunk->used <= chunk->reached); // POOL_CHUNK-1
     return cell;
 }
 
 enum pool_fault cell_free(struct pool_chunk *chunk, void *ptr, size_t *bytes)
 {
+    ASSERT(!chunk->has_pieces);
+    ASSERT(pool_chunk_of(ptr) == chunk);
     size_t offset = (size_t)((char *)ptr - chunk->first);
     size_t cell = offset / chunk->unit_bytes;
     *bytes = chunk->unit_bytes;
@@ -141,6 +155,7 @@ enum pool_fault cell_free(struct pool_chunk *chunk, void *ptr, size_t *bytes)
     *(void **)ptr = chunk->free;
     chunk->free = ptr; // POOL_CHUNK-1
     chunk->used--;
+    ASSERT(chunk->used < chunk->reached); // POOL_CHUNK-1
     return POOL_OK;
 }
 
@@ -148,6 +163,7 @@ enum pool_fault cell_free(struct pool_chunk *chunk, void *ptr, size_t *bytes)
 
 static size_t bin_of(size_t units)
 {
+    ASSERT(units != 0);
     if (units <= PIECE_BINS_EXACT) {
         return units - 1;
     }
@@ -158,6 +174,7 @@ static size_t bin_of(size_t units)
 
 static struct piece *piece_at(const struct pool_chunk *chunk, size_t unit)
 {
+    ASSERT(unit < chunk->units);
     return (struct piece *)(chunk->first + unit * PIECE_UNIT_BYTES);
 }
 
@@ -180,6 +197,7 @@ static void bin_insert(struct piece_bins *bins, struct piece *piece, size_t unit
 static void bin_remove(struct piece_bins *bins, struct piece *piece, size_t units)
 {
     size_t bin = bin_of(units);
+    ASSERT(piece->prev != NULL || bins->heads[bin] == piece); // POOL_CHUNK-3
     if (piece->next != NULL) {
         piece->next->prev = piece->prev;
     }
@@ -196,6 +214,7 @@ static void bin_remove(struct piece_bins *bins, struct piece *piece, size_t unit
 // The first start above `unit`, the end of the chunk when there is none.
 static size_t next_start(const struct pool_chunk *chunk, size_t unit)
 {
+    ASSERT(unit < chunk->units);
     size_t word = unit / 64;
     uint64_t bits = chunk->start_bits[word] & (unit % 64 == 63 ? 0 : ~0UL << (unit % 64 + 1));
     while (bits == 0 && ++word < words_for(chunk->units)) {
@@ -207,6 +226,8 @@ static size_t next_start(const struct pool_chunk *chunk, size_t unit)
 // The start of the piece that holds `unit`; unit 0 always is one (POOL_CHUNK-2).
 static size_t this_start(const struct pool_chunk *chunk, size_t unit)
 {
+    ASSERT(unit < chunk->units);
+    ASSERT(bit_get(chunk->start_bits, 0)); // POOL_CHUNK-2
     size_t word = unit / 64;
     uint64_t bits = chunk->start_bits[word] & (~0UL >> (63 - unit % 64));
     while (bits == 0) {
@@ -218,6 +239,7 @@ static size_t this_start(const struct pool_chunk *chunk, size_t unit)
 // The shortest of the first pieces in a bin that fits, NULL when none of them does.
 static struct piece *bin_fit(const struct piece_bins *bins, size_t bin, size_t units)
 {
+    ASSERT(bin < PIECE_BINS);
     struct piece *best = NULL;
     struct piece *piece = bins->heads[bin];
     for (int i = 0; i < LOOKS && piece != NULL; i++, piece = piece->next) {
@@ -232,6 +254,7 @@ static struct piece *bin_fit(const struct piece_bins *bins, size_t bin, size_t u
 // The first bin above `bin` that is not empty; PIECE_BINS when there is none.
 static size_t bin_above(const struct piece_bins *bins, size_t bin)
 {
+    ASSERT(bin < PIECE_BINS);
     size_t word = bin / 64;
     uint64_t bits = bins->mask[word] & (bin % 64 == 63 ? 0 : ~1UL << (bin % 64));
     while (bits == 0 && ++word < sizeof bins->mask / sizeof bins->mask[0]) {
@@ -252,9 +275,13 @@ void *piece_allocate(struct piece_bins *bins, size_t units, struct pool_chunk **
         piece = bin_fit(bins, bin, units); // all of them fit
     }
     struct pool_chunk *chunk = pool_chunk_of(piece);
+    ASSERT(chunk != NULL);
+    ASSERT(chunk->has_pieces);
     *from = chunk;
     size_t at = (size_t)((char *)piece - chunk->first) / PIECE_UNIT_BYTES;
     size_t length = piece_units(piece, bin);
+    ASSERT(length >= units);
+    ASSERT(!bit_get(chunk->used_bits, at)); // POOL_CHUNK-3
     bin_remove(bins, piece, length);
     if (length > units) {
         bit_flip(chunk->start_bits, at + units);
@@ -268,6 +295,8 @@ void *piece_allocate(struct piece_bins *bins, size_t units, struct pool_chunk **
 enum pool_fault piece_free(struct piece_bins *bins, struct pool_chunk *chunk, void *ptr,
                            size_t *bytes)
 {
+    ASSERT(chunk->has_pieces);
+    ASSERT(pool_chunk_of(ptr) == chunk);
     size_t offset = (size_t)((char *)ptr - chunk->first);
     size_t at = offset / PIECE_UNIT_BYTES;
     *bytes = 0;
@@ -297,6 +326,7 @@ enum pool_fault piece_free(struct piece_bins *bins, struct pool_chunk *chunk, vo
         bit_flip(chunk->start_bits, start);
         start = before;
     }
+    ASSERT(bit_get(chunk->start_bits, start)); // POOL_CHUNK-2
     bin_insert(bins, piece_at(chunk, start), end - start);
     return POOL_OK;
 }
@@ -309,6 +339,7 @@ void piece_forget(struct piece_bins *bins, struct pool_chunk *chunk)
 
 void pool_chunk_reset(struct pool_chunk *chunk, struct piece_bins *bins)
 {
+    ASSERT(chunk->units != 0);
     size_t words = words_for(chunk->units);
     chunk->free = NULL;
     chunk->reached = 0;

@@ -7,6 +7,7 @@
 #ifndef POOL_POOL_CHUNK_H
 #define POOL_POOL_CHUNK_H
 
+#include "base/check.h"
 #include "pages/page_map.h"
 
 #include <stdbool.h>
@@ -88,6 +89,7 @@ void piece_forget(struct piece_bins *bins, struct pool_chunk *chunk);
 // Of a free piece in this bin.
 static inline size_t piece_units(const struct piece *piece, size_t bin)
 {
+    ASSERT(bin < PIECE_BINS);
     return bin < PIECE_BINS_EXACT ? bin + 1 : piece->units;
 }
 

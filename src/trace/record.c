@@ -8,6 +8,7 @@
  */
 #include "trace/record.h"
 
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/options.h"
 #include "base/os.h"
@@ -55,6 +56,7 @@ static void stop(void)
 // The next slot, mapped; NULL: the disk is full, or the program closed our descriptor.
 static void *slot_take_locked(void)
 {
+    ASSERT(g_record.slots == 0 || lock_is_mine(&g_record.lock));
     size_t at = g_record.slots * TRACE_SEGMENT_BYTES;
     if (os_file_id(g_record.fd) != g_record.file_id || // RECORD-1
         !os_extend(g_record.fd, at, TRACE_SEGMENT_BYTES)) {
@@ -66,6 +68,7 @@ static void *slot_take_locked(void)
 
 static bool write_file_header(uint32_t parent)
 {
+    ASSERT(g_record.slots == 0);
     struct trace_file_header *header = slot_take_locked();
     if (header == NULL) {
         return false;
@@ -85,6 +88,7 @@ static bool write_file_header(uint32_t parent)
 
 static void open_file(const char *pattern, uint32_t parent)
 {
+    ASSERT(!record_is_on());
     int fd = place_create(pattern, STDERR_FILENO);
     if (fd < 0) {
         return;
@@ -100,6 +104,7 @@ static void open_file(const char *pattern, uint32_t parent)
 
 void record_start(const char *pattern)
 {
+    ASSERT(g_record.file == 0);
     open_file(pattern, 0);
 }
 
@@ -110,6 +115,7 @@ void record_postfork_child(void)
         return;
     }
     stop();
+    ASSERT(g_record.header != NULL);
     os_unmap(g_record.header, TRACE_SEGMENT_BYTES);
     if (os_file_id(g_record.fd) == g_record.file_id) {
         os_close(g_record.fd);
@@ -127,12 +133,14 @@ uint32_t record_new_thread(void)
 
 static unsigned char *records_of(const struct writer *writer)
 {
+    ASSERT(writer->segment != NULL);
     return writer->segment + sizeof(struct trace_segment_header);
 }
 
 // Threads close segments in any order: which of their times stays does not matter much.
 static void show_time(uint64_t now)
 {
+    ASSERT(g_record.header != NULL);
     struct trace_file_header *header = g_record.header;
     atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ticks, now, memory_order_relaxed);
     atomic_store_explicit((_Atomic(uint64_t) *)&header->last_ns, now, memory_order_relaxed);
@@ -140,6 +148,8 @@ static void show_time(uint64_t now)
 
 static void close_segment(struct writer *writer)
 {
+    ASSERT(lock_is_mine(&writer->lock));
+    ASSERT(writer->used <= TRACE_SEGMENT_BYTES - sizeof(struct trace_segment_header));
     struct trace_segment_header *header = (struct trace_segment_header *)(void *)writer->segment;
     show_time(writer->time);
     header->sum = trace_sum(records_of(writer), writer->used);
@@ -150,6 +160,8 @@ static void close_segment(struct writer *writer)
 
 static bool open_segment(struct writer *writer, const struct record *record)
 {
+    ASSERT(lock_is_mine(&writer->lock));
+    ASSERT(writer->segment == NULL);
     lock_acquire(&g_record.lock);
     writer->segment = slot_take_locked();
     writer->file = g_record.file;
@@ -172,6 +184,7 @@ static bool open_segment(struct writer *writer, const struct record *record)
 // A writer whose segment has room for two records, that is also for a change of the thread.
 static bool prepare(struct writer *writer, const struct record *record)
 {
+    ASSERT(lock_is_mine(&writer->lock));
     const size_t room = TRACE_SEGMENT_BYTES - sizeof(struct trace_segment_header);
     if (writer->segment != NULL && writer->file != g_record.file) { // the parent's
         os_unmap(writer->segment, TRACE_SEGMENT_BYTES);
@@ -191,6 +204,7 @@ struct pen {
 
 static void put(struct pen *pen, uint64_t value)
 {
+    ASSERT(pen->at > pen->start);
     for (; value >= 0x80; value >>= 7) {
         *pen->at++ = (unsigned char)(value | 0x80);
     }
@@ -208,6 +222,8 @@ static void put_block(struct pen *pen, struct writer *writer, const void *ptr)
 // A signal may have come between two clocks; then no time passed.
 static struct pen begin(struct writer *writer, uint64_t time)
 {
+    ASSERT(writer->used + TRACE_RECORD_MAX <=
+           TRACE_SEGMENT_BYTES - sizeof(struct trace_segment_header));
     unsigned char *start = records_of(writer) + writer->used;
     struct pen pen = {start, start + 1};
     uint64_t now = time > writer->time ? time : writer->time;
@@ -218,6 +234,8 @@ static struct pen begin(struct writer *writer, uint64_t time)
 
 static void finish(struct writer *writer, const struct pen *pen, uint8_t op)
 {
+    ASSERT(op != 0);
+    ASSERT(pen->at - pen->start <= TRACE_RECORD_MAX);
     atomic_signal_fence(memory_order_seq_cst);
     *(volatile unsigned char *)pen->start = op; // RECORD-2
     writer->used += (uint32_t)(pen->at - pen->start);
@@ -225,6 +243,8 @@ static void finish(struct writer *writer, const struct pen *pen, uint8_t op)
 
 static void write_locked(struct writer *writer, const struct record *record)
 {
+    ASSERT(lock_is_mine(&writer->lock));
+    ASSERT(record->thread != 0);
     if (!prepare(writer, record)) {
         return;
     }
@@ -252,6 +272,7 @@ static void write_locked(struct writer *writer, const struct record *record)
 
 void record_write(const struct record *record)
 {
+    ASSERT(record->op != 0);
     struct writer *writer = &g_record.writers[record->thread % WRITERS];
     lock_acquire(&writer->lock);
     write_locked(writer, record);

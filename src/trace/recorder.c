@@ -10,12 +10,15 @@
  */
 #include "trace/recorder.h"
 
+#include "base/check.h"
 #include "base/bits.h"
 #include "base/os.h"
 #include "core/thread.h"
 
 static void write_record(struct record *record)
 {
+    ASSERT(record->op != 0);
+    ASSERT(record->time != 0);
     if (!thread_enter(t_thread.caller)) {
         return;
     }
@@ -29,6 +32,8 @@ static void write_record(struct record *record)
 
 void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void *ptr)
 {
+    ASSERT(op != TRACE_FREE);
+    ASSERT(is_pow2(alignment));
     write_record(&(struct record){
         .op = (uint8_t)op,
         .time = os_exact_ns(), // RECORDER-1

@@ -39,6 +39,21 @@ layered
 : >"$broken/src/LAYERS"
 refused "layers: an empty list fails" layers
 
+asserted() {
+    scripts/count_assertions.sh --check "$broken/src"
+}
+
+printf '%s\n' base/lock.h >"$broken/src/LAYERS"
+printf '%s\n' 'void a(void)' { 'ASSERT(1);' } 'void b(void)' { } >"$broken/src/base/lock.h"
+refused "assertions: fewer than four to five functions fail" asserted
+printf '%s\n' 'void c(void)' { 'VERIFY(1);' } >>"$broken/src/base/lock.h"
+refused "assertions: a module with two in three functions fails" asserted
+printf '%s\n' 'void d(void)' { 'VERIFY(1);' 'ASSERT(1);' } >>"$broken/src/base/lock.h"
+claim "assertions: enough pass" asserted
+: >"$broken/src/base/lock.h"
+echo base/high.h >"$broken/src/LAYERS"
+refused "assertions: a tree without the modules fails" asserted
+
 # library SOURCE FLAGS... - a shared library to look at.
 library() {
     local source=$1

@@ -15,4 +15,5 @@ for text in "${sources[@]}" "${others[@]}"; do
     claim "$text keeps the style" scripts/check_style.sh "$text"
 done
 claim "includes only go down the floors" scripts/check_layers.sh
+claim "modules with state have assertions" scripts/count_assertions.sh --check
 finish

@@ -76,9 +76,11 @@ Test(thread, frees_that_wait_in_their_blocks_all_come_back)
     static _Alignas(16) char blocks[COUNT][THREAD_NOTE_BYTES];
     static bool is_back[COUNT];
     cr_assert_null(thread_take_deferred());
+    cr_assert(thread_enter(NULL));
     for (unsigned i = 0; i < COUNT; i++) {
         thread_defer_free(blocks[i], true);
     }
+    thread_leave();
     for (unsigned i = 0; i < COUNT; i++) {
         cr_assert(thread_has_deferred());
         char *block = thread_take_deferred();
@@ -96,9 +98,11 @@ Test(thread, frees_that_wait_in_notes_leave_their_blocks_alone)
 {
     static _Alignas(16) char blocks[10][THREAD_NOTE_BYTES];
     memset(blocks, 7, sizeof blocks);
+    cr_assert(thread_enter(NULL));
     for (unsigned i = 0; i < 10; i++) {
         thread_defer_free(blocks[i], i % 2 == 1);
     }
+    thread_leave();
     unsigned sum = 0;
     for (unsigned i = 0; i < 10; i++) {
         const char *block = thread_take_deferred();
@@ -116,9 +120,11 @@ Test(thread, a_hundred_thousand_notes_can_wait)
 {
     static char block;
     unsigned back = 0;
+    cr_assert(thread_enter(NULL));
     for (unsigned i = 0; i < 100000; i++) {
         thread_defer_free(&block, false);
     }
+    thread_leave();
     while (thread_has_deferred()) {
         cr_assert_eq(thread_take_deferred(), &block);
         back++;

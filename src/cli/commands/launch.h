@@ -27,8 +27,8 @@ struct outcome {
     const char *no_page;       // [const] why page is NULL
 };
 
-/* Run to the end.  SIGINT and SIGQUIT of the terminal reach the program only; SIGTERM and SIGHUP
- * are passed on. Free outcome->page afterwards. */
+/* Run to the end.  Signals that are sent to us are passed on; those of the terminal reach the
+ * program without us. We stop and go on with it. Free outcome->page afterwards. */
 void launch_run(const struct launch *launch, struct outcome *outcome);
 
 /* Before: refuse what would silently run without the library, find the library. */

@@ -130,7 +130,7 @@ void text_write(struct text *text, FILE *file)
     text_clear(text);
 }
 
-int text_read_path(struct text *text, const char *path)
+int text_read_path(struct text *text, const char *path, size_t bytes_max)
 {
     FILE *const file = fopen(path, "re");
     if (file == NULL) {
@@ -138,10 +138,10 @@ int text_read_path(struct text *text, const char *path)
     }
     char buffer[16384];
     size_t count = 0;
-    while ((count = fread(buffer, 1, sizeof(buffer), file)) > 0) {
+    while (text->bytes <= bytes_max && (count = fread(buffer, 1, sizeof(buffer), file)) > 0) {
         text_put_bytes(text, buffer, count);
     }
-    const int error = ferror(file) != 0 ? errno : 0;
+    const int error = ferror(file) != 0 ? errno : text->bytes > bytes_max ? EFBIG : 0;
     fclose(file);
     return error;
 }

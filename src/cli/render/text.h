@@ -31,8 +31,9 @@ const char *text_string(const struct text *text);
 /* Write to `file` and empty the text; a failure to write (disk full) ends the command. */
 void text_write(struct text *text, FILE *file);
 
-/* Read the whole file `path` into an empty text. Returns 0 or the errno. */
-int text_read_path(struct text *text, const char *path);
+/* Read the whole file `path` into an empty text. Returns 0 or the errno; EFBIG: it has more than
+ * `bytes_max`, as devices do that never end. */
+int text_read_path(struct text *text, const char *path, size_t bytes_max);
 
 /* Write to the file `path`, or die with its name and the reason. */
 void text_write_path(const struct text *text, const char *path);

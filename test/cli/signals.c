@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t g_count;
+static volatile sig_atomic_t g_first; // the signal that is counted
 static volatile sig_atomic_t g_value;
 static const char *g_self;
 static const char *g_myalloc;
@@ -19,17 +20,18 @@ static int g_failed;
 
 static void pause_ms(long ms)
 {
-    const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    while (nanosleep(&time, &time) != 0) {
+    }
 }
 
 /* ---- the program ---- */
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
-    (void)number;
     (void)context;
-    g_count++;
+    g_first = g_first == 0 ? number : g_first;
+    g_count += number == g_first ? 1 : 0;
     g_value = info->si_value.sival_int;
 }
 
@@ -50,10 +52,10 @@ static int victim(void)
     }
     puts("ready");
     fflush(stdout);
-    for (int i = 0; i < 500 && g_count == 0; i++) {
-        pause_ms(10);
+    for (int i = 0; i < 1000 && g_count == 0; i++) {
+        pause_ms(5);
     }
-    pause_ms(60);
+    pause_ms(100);
     printf("value %d\n", (int)g_value);
     return 5 * g_count;
 }
@@ -144,7 +146,8 @@ static void test_stops(void)
     close(out);
 }
 
-/* Of what the terminal sends to all, the program gets one. */
+/* Of what the terminal sends to all, the program gets one, also when we are late to hear of it: two
+ * at once would look like one. */
 static void test_terminal(char key, int number)
 {
     char line[64] = "";
@@ -155,9 +158,13 @@ static void test_terminal(char key, int number)
         _exit(9);
     }
     read_line(terminal, line, sizeof(line));
+    kill(pid, SIGSTOP);
+    pause_ms(20);
     if (write(terminal, &key, 1) != 1) {
         exit(9);
     }
+    pause_ms(40);
+    kill(pid, SIGCONT);
     while (read(terminal, line, sizeof(line)) > 0) {
     }
     int status = 0;

@@ -15,6 +15,7 @@
 #include "pages/span.h"
 #include "base/os.h"
 #include "inspect/census.h"
+#include "inspect/tables.h"
 #include "core/slab.h"
 #include "core/slot.h"
 
@@ -216,6 +217,8 @@ void view_peak_on(void)
 static void show_constants(struct myalloc_live *page)
 {
     page->header.class_count = CLASSES;
+    live_store(&page->header.spare_words[0], (uintptr_t)tables_begin);
+    live_store(&page->header.spare_words[1], (uintptr_t)tables_end);
     for (unsigned i = 0; i < CLASSES; i++) {
         page->classes[i].block_bytes = (uint32_t)size_class_bytes(i);
         page->classes[i].tier = size_class_is_small(i) ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;

@@ -11,6 +11,7 @@
 #include "cli/render/json.h"
 #include "cli/render/occupancy.h"
 #include "cli/procfs/regions.h"
+#include "cli/commands/summary.h"
 #include "cli/commands/target.h"
 #include "cli/tool.h"
 #include "cli/render/units.h"
@@ -148,11 +149,12 @@ static void put_json(struct text *out, const struct target *target, const struct
     text_put_char(out, '\n');
 }
 
-static void put_occupancy(struct text *out, const struct myalloc_live *page)
+static void put_occupancy(struct text *out, const struct target *target)
 {
     struct occupancy occupancy;
-    occupancy_of_page(&occupancy, page);
+    occupancy_of_page(&occupancy, target->page);
     text_put_char(out, '\n');
+    summary_put_age(out, target);
     occupancy_put_findings(out, &occupancy);
     occupancy_free(&occupancy);
 }
@@ -163,7 +165,8 @@ int cmd_maps(const struct options *options, char **words)
     if (!target_open(&target, words[0])) {
         return TOOL_NO;
     }
-    struct region *const regions = regions_classify(&target.mappings, target.page);
+    struct region *const regions =
+        regions_classify(&target.mappings, target.look.has_history ? target.page : NULL);
     struct sums sums[REGION_KINDS + 1] = {0};
     sum_up(&target, regions, sums);
     struct text out = {0};
@@ -176,7 +179,7 @@ int cmd_maps(const struct options *options, char **words)
         text_put_char(&out, '\n');
         put_sums(&out, sums, target.mappings.has_smaps, options->is_coloured);
         if (target.page != NULL) {
-            put_occupancy(&out, target.page);
+            put_occupancy(&out, &target);
         }
     }
     text_write(&out, options->out);

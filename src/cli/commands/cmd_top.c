@@ -8,7 +8,7 @@
 
 #include "cli/render/json.h"
 #include "cli/commands/left_pages.h"
-#include "cli/procfs/live_page.h"
+#include "cli/procfs/look.h"
 #include "cli/render/table.h"
 #include "cli/tool.h"
 #include "cli/render/units.h"
@@ -19,12 +19,15 @@
 
 struct row {
     struct process process;
-    bool has_page;
+    bool has_page;    // some counts are there
+    bool has_history; // and also those of calls
+    bool is_now;      // they are of this moment
     uint64_t live_bytes;
     uint64_t brk_bytes;
     uint64_t mmap_bytes;
     uint64_t returned_bytes;
     uint64_t mallocs;
+    uint64_t counted_ns;       // CLOCK_BOOTTIME
     bool has_rate;             // it was there in the round before
     double mallocs_per_second; // since then
 };
@@ -51,9 +54,13 @@ static bool read_row(pid_t pid, struct row *row)
         return false;
     }
     const char *why = NULL;
-    struct myalloc_live *const page = live_page_of(&row->process, &why);
+    struct look look;
+    struct myalloc_live *const page = look_at(&row->process, &look, &why);
     row->has_page = page != NULL;
     if (page != NULL) {
+        row->has_history = look.has_history;
+        row->is_now = look.is_now;
+        row->counted_ns = page->counters.counted_ns;
         row->live_bytes = page->counters.live_bytes;
         row->brk_bytes = page->counters.brk_bytes;
         row->mmap_bytes = page->counters.mmap_bytes;
@@ -78,7 +85,7 @@ static void set_rate(struct row *row, const struct round *before, uint64_t time_
 {
     for (size_t i = 0; i < before->count; i++) {
         const struct row *const old = &before->rows[i];
-        if (old->process.pid == row->process.pid && row->has_page && old->has_page &&
+        if (old->process.pid == row->process.pid && row->has_history && old->has_history &&
             row->mallocs >= old->mallocs && time_ns > before->time_ns) {
             row->has_rate = true;
             row->mallocs_per_second =
@@ -121,8 +128,11 @@ static void put_json(struct text *out, const struct round *round)
         json_bool(&json, "has_page", row->has_page);
         if (row->has_page) {
             json_number(&json, "live_bytes", row->live_bytes);
+            json_number(&json, "counted_ns", row->counted_ns);
             json_number(&json, "brk_bytes", row->brk_bytes);
             json_number(&json, "mmap_bytes", row->mmap_bytes);
+        }
+        if (row->has_history) {
             json_number(&json, "returned_bytes", row->returned_bytes);
             json_number(&json, "mallocs", row->mallocs);
         }
@@ -132,6 +142,21 @@ static void put_json(struct text *out, const struct round *round)
         json_close(&json, '}');
         text_put_char(out, '\n');
     }
+}
+
+static void put_ages(struct text *out, const struct round *round)
+{
+    const char *before = "\n~ counted by the process: ";
+    for (size_t i = 0; i < round->count; i++) {
+        const struct row *const row = &round->rows[i];
+        if (row->has_page && !row->is_now && row->counted_ns != 0 &&
+            row->counted_ns < round->time_ns) {
+            text_printf(out, "%s%d %s ago", before, (int)row->process.pid,
+                        units_ns(round->time_ns - row->counted_ns).chars);
+            before = ", ";
+        }
+    }
+    text_put(out, *before == ',' ? "\n" : "");
 }
 
 static void put_table(struct text *out, const struct round *round, bool coloured)
@@ -150,8 +175,10 @@ static void put_table(struct text *out, const struct round *round, bool coloured
         const uint64_t columns[] = {row->live_bytes, row->brk_bytes, row->mmap_bytes,
                                     row->returned_bytes};
         for (size_t column = 0; column < 4; column++) {
-            table_cell(&table, COLOUR_NONE, "%s",
-                       row->has_page ? units_bytes(columns[column]).chars : "-");
+            const bool is_told = column == 3 ? row->has_history : row->has_page;
+            table_cell(&table, COLOUR_NONE, "%s%s",
+                       is_told && column == 0 && !row->is_now ? "~" : "",
+                       is_told ? units_bytes(columns[column]).chars : "-");
         }
         table_cell(&table, COLOUR_NONE, "%s",
                    row->has_rate ? units_count((uint64_t)row->mallocs_per_second).chars : "-");
@@ -159,6 +186,7 @@ static void put_table(struct text *out, const struct round *round, bool coloured
         table_cell(&table, COLOUR_CYAN, "%s", row->process.name);
     }
     table_print(&table, out, coloured);
+    put_ages(out, round);
     if (round->count == 0) {
         text_put(out, "no process runs under libmyalloc.so; start one with `myalloc run`\n");
     }

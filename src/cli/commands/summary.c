@@ -10,6 +10,7 @@
 
 #include "cli/render/json.h"
 #include "cli/render/table.h"
+#include "cli/tool.h"
 #include "cli/render/units.h"
 
 #include <string.h>
@@ -113,13 +114,19 @@ static void put_heap(struct text *out, const struct myalloc_live *page)
     put_top_sizes(out, page);
 }
 
-void summary_put_classes(struct text *out, const struct myalloc_live *page, bool coloured)
+void summary_put_classes(struct text *out, const struct myalloc_live *page, const struct look *look,
+                         bool coloured)
 {
+    const bool has_look = look != NULL && look->is_now;
+    const bool has_calls = look == NULL || look->has_history || !look->is_now;
     struct table table;
-    table_init(&table, "rrrrl");
-    static const char *const heads[] = {"BLOCK", "SLABS", "LIVE", "MALLOCS", "LIVE BYTES"};
-    for (size_t i = 0; i < 5; i++) {
-        table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
+    table_init(&table, has_look && has_calls ? "rrrrrrl" : has_look ? "rrrrrl" : "rrrrl");
+    static const char *const heads[] = {"BLOCK",  "SLABS",   "LIVE",      "FREE",
+                                        "CACHED", "MALLOCS", "LIVE BYTES"};
+    for (size_t i = 0; i < 7; i++) {
+        if ((has_look || (i != 3 && i != 4)) && (has_calls || i != 5)) {
+            table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
+        }
     }
     uint64_t most = 1;
     for (uint32_t i = 0; i < page->header.class_count; i++) {
@@ -136,12 +143,81 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, bool
         table_cell(&table, COLOUR_NONE, "%s", units_bytes(class->block_bytes).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->slabs).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->live_blocks).chars);
-        table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
+        if (has_look) {
+            const struct look_class *const where = &look->classes[i];
+            table_cell(&table, COLOUR_NONE, "%s", units_count(where->at_home).chars);
+            table_cell(&table, COLOUR_NONE, "%s",
+                       units_count(where->in_slots + where->in_depots).chars);
+        }
+        if (has_calls) {
+            table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
+        }
         table_cell(&table, class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
                    bar != 0 ? "%-10s %.*s" : "%s", units_bytes(bytes).chars, bar,
                    "########################");
     }
     table_print(&table, out, coloured);
+}
+
+#define OLD_NS 1000000000u // counts of this age are told
+
+void summary_put_age(struct text *out, const struct target *target)
+{
+    const uint64_t counted = target->page->counters.counted_ns;
+    const uint64_t now = tool_now_ns();
+    if (target->look.is_now) {
+        text_put(out, target->look.is_still
+                          ? "counted just now, in its memory\n"
+                          : "counted just now, in its memory, while it allocated and freed\n");
+    } else if (counted != 0 && now > counted + OLD_NS) {
+        text_printf(out, "counted by the process %s ago%s: what it did since is not seen\n",
+                    units_ns(now - counted).chars,
+                    target->has_ended ? "" : ", and its memory may not be read");
+    }
+}
+
+void summary_find_reasons(struct reasons *reasons, const struct target *target)
+{
+    *reasons = (struct reasons){0};
+    for (uint32_t i = 0; i < target->page->header.class_count; i++) {
+        const struct look_class *const class = &target->look.classes[i];
+        const uint64_t bytes = target->page->classes[i].block_bytes;
+        reasons->in_slabs += class->at_home * bytes;
+        reasons->in_slots += class->in_slots * bytes;
+        reasons->in_depots += class->in_depots * bytes;
+    }
+    reasons->trim_min = target->page->counters.dirty_free_bytes + target->look.kept_mapping;
+    reasons->trim_max =
+        reasons->trim_min + reasons->in_slabs + reasons->in_slots + reasons->in_depots;
+}
+
+void summary_put_reasons(struct text *out, const struct target *target)
+{
+    if (!target->look.is_now) {
+        return;
+    }
+    struct reasons reasons;
+    summary_find_reasons(&reasons, target);
+    const struct {
+        uint64_t bytes;
+        const char *sentence;
+    } rows[] = {
+        {reasons.in_slabs, "between blocks in use, in their slabs: FREE above"},
+        {reasons.in_slots, "in the caches of CPUs, for their next malloc: CACHED above"},
+        {reasons.in_depots, "in depots, for any CPU: CACHED above, too"},
+        {target->page->counters.dirty_free_bytes, "in free spans, for the next slab"},
+        {target->look.kept_mapping, "in mappings kept for the next huge block"},
+    };
+    text_put(out, "free, and yet resident:\n");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        text_printf(out, "%10s  %s\n", units_bytes(rows[i].bytes).chars, rows[i].sentence);
+    }
+    text_printf(out, "malloc_trim would give back %s", units_bytes(reasons.trim_min).chars);
+    if (reasons.trim_max != reasons.trim_min) {
+        text_printf(out, ", and of the rest the whole pages, at most %s",
+                    units_bytes(reasons.trim_max - reasons.trim_min).chars);
+    }
+    text_put(out, "\n\n");
 }
 
 static void put_slots(struct text *out, const struct myalloc_live *page, bool coloured)
@@ -180,7 +256,7 @@ void summary_put(struct text *out, const char *name, const struct outcome *outco
     put_heap(out, outcome->page);
     if (option_is_given(options, OPTION_STATS)) {
         text_put_char(out, '\n');
-        summary_put_classes(out, outcome->page, options->is_coloured);
+        summary_put_classes(out, outcome->page, NULL, options->is_coloured);
         text_put_char(out, '\n');
         put_slots(out, outcome->page, options->is_coloured);
     }

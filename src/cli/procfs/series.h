@@ -24,7 +24,9 @@ struct series {
     size_t event_count;        // [owner]
     uint64_t event_last;       // [owner] number of the last event taken from the page
     uint64_t events_lost;      // [owner] overwritten in the ring, or above the maximum
-    bool has_page;             // [owner] a live page was seen
+    bool has_page;             // [owner] a live page was seen, so the marks are its events
+    bool has_live;             // [owner] blocks in use were counted
+    bool is_exact;             // [const] each look counts them anew, in the memory of the process
 };
 
 void series_init(struct series *series);

@@ -52,7 +52,7 @@ static uint64_t value_of(const struct sample *sample, size_t line)
 /* Without a live page nothing is known about blocks: no line along the bottom. */
 static size_t line_count(const struct series *series)
 {
-    return series->has_page ? LINE_COUNT : LINE_COUNT - 1;
+    return series->has_live ? LINE_COUNT : LINE_COUNT - 1;
 }
 
 /* A power of two, so that the marks of the axis are round KiB and MiB. */

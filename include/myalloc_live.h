@@ -12,7 +12,8 @@
  *            sizeof(struct myalloc_live); mmap(MAP_SHARED); fill the header; store `magic` last,
  *            with release order.  If any step fails, the process runs on without a page.
  * Ending:    a process that ends by exit() or _exit() counts once more, stores `ended_ns` and
- *            `state`, and unlinks the file; one that is killed leaves it behind, and its state says
+ *            `state`, and unlinks the file, but not with live:N above 1: then process N, which is a
+ *            `myalloc run`, collects it. One that is killed leaves it behind, and its state says
  *            RUNNING.  `myalloc top` and `myalloc run` remove what is ten minutes old.
  * Forking:   a child makes a page of its own before it writes a number, or keeps none at all.
  * Executing: the next program of the same process id truncates the file and starts again.
@@ -57,7 +58,7 @@ struct myalloc_live_header {
     char exe[MYALLOC_LIVE_NAME_BYTES];     // [const]  last part of /proc/self/exe, ended by a zero
     char library[MYALLOC_LIVE_NAME_BYTES]; // [const] version of the library, ended by a zero
     uint32_t class_count;                  // [const]  used entries of classes[]
-    uint32_t spare;                        // [const]  0
+    uint32_t family;                       // [const]  N of live:N above 1, who removes the page
     _Atomic uint64_t state;                // [atomic] enum myalloc_live_state
     _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at the end, else 0
     _Atomic uint64_t spare_words[8];       // [const]  0, but [0] and [1]: see struct myalloc_table

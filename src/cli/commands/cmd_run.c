@@ -82,6 +82,8 @@ int cmd_run(const struct options *options, char **words)
     }
     left_pages_sweep();
     series_free(&series);
+    family_free(&ours.family);
+    family_free(&theirs.family);
     free(ours.page);
     text_free(&library);
     return launch_end_as(&ours);

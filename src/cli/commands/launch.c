@@ -56,10 +56,13 @@ static void set_configuration(const struct launch *launch)
 {
     const char *const given = getenv("MYALLOC_CONF");
     struct text list = {0};
-    text_printf(&list, "%s%s%s%s", given != NULL ? given : "",
-                given != NULL && given[0] != 0 ? "," : "",
-                launch->record != NULL ? "record:" : "live:1",
-                launch->record != NULL ? launch->record : "");
+    text_printf(&list, "%s%s", given != NULL ? given : "",
+                given != NULL && given[0] != 0 ? "," : "");
+    if (launch->record != NULL) {
+        text_printf(&list, "record:%s", launch->record);
+    } else {
+        text_printf(&list, "live:%d", (int)getppid());
+    }
     setenv("MYALLOC_CONF", text_string(&list), 1);
     text_free(&list);
 }
@@ -220,18 +223,28 @@ static void follow(const struct launch *launch, const sigset_t *signals, uint64_
         }
         const struct timespec pause = {.tv_nsec = (long)pause_ns};
         siginfo_t info;
-        const int received = launch->series != NULL ? sigtimedwait(signals, &info, &pause)
-                                                    : sigwaitinfo(signals, &info);
+        const int received = launch->library != NULL ? sigtimedwait(signals, &info, &pause)
+                                                     : sigwaitinfo(signals, &info);
         if (received > 0 && received != SIGCHLD) {
             pass_on(&job, &info);
         }
         struct sample sample;
-        if (launch->series != NULL && series_look(launch->series, &process, &sample) == 0 &&
-            tool_now_ns() - begin_ns > 200 * pause_ns && pause_ns < LOOK_LAST_NS) {
+        family_look(&outcome->family, false);
+        if (launch->series != NULL) {
+            series_look(launch->series, &process, &sample);
+        }
+        if (tool_now_ns() - begin_ns > 200 * pause_ns && pause_ns < LOOK_LAST_NS) {
             pause_ns *= 2;
         }
     }
     outcome->elapsed_ns = tool_now_ns() - begin_ns;
+}
+
+/* Where the file's own name begins. */
+static size_t name_at(const struct text *path)
+{
+    const char *const slash = strrchr(text_string(path), '/');
+    return slash != NULL ? (size_t)(slash - text_string(path)) : 0;
 }
 
 static void supervise(const struct launch *launch, int start_fd, const sigset_t *signals,
@@ -240,8 +253,19 @@ static void supervise(const struct launch *launch, int start_fd, const sigset_t 
     struct text path = {0};
     const int page_fd = launch->library != NULL ? make_page_file(outcome->pid, &path) : -1;
     const uint64_t begin_ns = tool_now_ns();
+    struct text directory = {0};
+    text_put_bytes(&directory, text_string(&path), name_at(&path));
+    outcome->family = (struct family){
+        .id = (uint32_t)getpid(),
+        .head = outcome->pid,
+        .directory = page_fd >= 0 ? text_string(&directory) : NULL,
+        .has_series = launch->series != NULL,
+    };
     close(start_fd); // the child goes on
     follow(launch, signals, begin_ns, outcome);
+    family_look(&outcome->family, true);
+    outcome->family.directory = NULL;
+    text_free(&directory);
     if (launch->library != NULL) {
         take_page(page_fd, &path, outcome);
         unlink(text_string(&path));

@@ -2,7 +2,7 @@
 #ifndef CLI_COMMANDS_LAUNCH_H
 #define CLI_COMMANDS_LAUNCH_H
 
-#include "cli/procfs/series.h"
+#include "cli/commands/family.h"
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -23,6 +23,7 @@ struct outcome {
     int status;                // [const] as wait4 tells
     uint64_t elapsed_ns;       // [const]
     struct rusage usage;       // [const]
+    struct family family;      // [owner] the processes that it started
     struct myalloc_live *page; // [owner] the last state of its live page, or NULL
     const char *no_page;       // [const] why page is NULL
 };

@@ -254,6 +254,7 @@ void summary_put(struct text *out, const char *name, const struct outcome *outco
         return;
     }
     put_heap(out, outcome->page);
+    family_put(out, &outcome->family, options->is_coloured);
     if (option_is_given(options, OPTION_STATS)) {
         text_put_char(out, '\n');
         summary_put_classes(out, outcome->page, NULL, options->is_coloured);
@@ -379,6 +380,7 @@ void summary_put_json(struct text *out, const char *name, const struct outcome *
     if (theirs != NULL) {
         json_outcome(&json, "without", theirs);
     }
+    family_put_json(&json, &ours->family);
     if (ours->page != NULL) {
         json_page(&json, ours->page);
     } else {

@@ -96,7 +96,9 @@ struct myalloc_live_counters {
     _Atomic uint64_t regions_dropped;      // [atomic] regions that did not fit into regions[]
     _Atomic uint64_t slots_dropped;        // [atomic] slots that did not fit into slots[]
     _Atomic uint64_t counted_ns;           // [atomic] CLOCK_BOOTTIME of the last count of blocks
-    _Atomic uint64_t spare_words[5];       // [atomic] 0
+    _Atomic uint64_t touched_bytes;        // [atomic] what was ever written, when live_bytes was at
+                                           //          its peak; approximate
+    _Atomic uint64_t spare_words[4];       // [atomic] 0
 };
 
 enum myalloc_live_tier { MYALLOC_LIVE_SMALL = 1, MYALLOC_LIVE_MEDIUM = 2 };

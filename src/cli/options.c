@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define LONG_ONLY 256 // getopt values of options without a letter start here
@@ -125,6 +126,28 @@ static void check_values(struct options *options)
     }
 }
 
+/* Before the command works, maybe for hours: what is asked for must be possible. */
+static void check_picture(const struct options *options, enum option_id id)
+{
+    static const char *const others[] = {".png", ".pdf",  ".jpg", ".jpeg", ".gif", ".webp",
+                                         ".ps",  ".json", ".csv", ".txt",  ".eps", NULL};
+    const char *const path = options->values[id];
+    const char *const dot = path != NULL ? strrchr(path, '.') : NULL;
+    for (size_t i = 0; dot != NULL && others[i] != NULL; i++) {
+        if (strcasecmp(dot, others[i]) == 0) {
+            tool_die(TOOL_USAGE, "--%s %s: pictures are written as .svg or .html",
+                     g_option_rows[id].name, path);
+        }
+    }
+    FILE *const file = path != NULL ? fopen(path, "ae") : stdout;
+    if (file == NULL) {
+        tool_die(TOOL_FAILED, "cannot write %s: %s", path, strerror(errno));
+    }
+    if (path != NULL) {
+        fclose(file);
+    }
+}
+
 static void open_output(struct options *options)
 {
     const char *const path = options->values[OPTION_OUTPUT];
@@ -223,6 +246,8 @@ char **options_parse(const struct command *command, char **argv, struct options 
         tool_die(TOOL_USAGE, "usage: myalloc %s [OPTION...] %s; see myalloc %s --help",
                  command->name, command->arguments, command->name);
     }
+    check_picture(options, OPTION_TIMELINE);
+    check_picture(options, OPTION_SVG);
     open_output(options);
     options->is_coloured = is_coloured(options, command->takes_program);
     return words;

@@ -155,6 +155,10 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
     live_store(&c->live_blocks, blocks);
     live_store(&c->live_bytes,
                census_live_bytes(census) + census->tray_bytes + live_load(&c->huge_bytes));
+    if (live_load(&c->live_bytes) >= live_load(&c->live_peak_bytes)) {
+        live_store(&c->touched_bytes, census->touched_bytes + census->tray_bytes +
+                                          live_load(&c->huge_bytes) + span_dirty_bytes());
+    }
     live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
     live_store(&c->large_blocks, large_blocks);
     live_store(&c->large_bytes, census->large_bytes + census->tray_bytes);

@@ -23,6 +23,7 @@
 #define MEMBERS_MAX 100000u
 #define SERIES_MAX  24u // each takes half a MiB
 #define ROWS_SHOWN  20u
+#define SAMPLES_MIN 2u // a line has two ends
 
 static struct member *member_of(struct family *family, pid_t pid)
 {
@@ -196,6 +197,22 @@ void family_put_json(struct json *json, const struct family *family)
         json_close(json, '}');
     }
     json_close(json, ']');
+}
+
+void family_put_charts(struct text *svg, struct text *notes, const struct family *family)
+{
+    for (size_t i = 0; i < family->count; i++) {
+        const struct member *const member = &family->members[i];
+        if (member->series.count >= SAMPLES_MIN) {
+            struct text title = {0};
+            text_printf(&title, "%s (pid %d)", member->name, (int)member->pid);
+            text_put(notes, "<h2>");
+            text_put_escaped(notes, text_string(&title));
+            text_put(notes, "</h2>\n");
+            series_put_chart(svg, notes, &member->series, text_string(&title));
+            text_free(&title);
+        }
+    }
 }
 
 void family_free(struct family *family)

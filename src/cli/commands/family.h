@@ -32,6 +32,9 @@ void family_look(struct family *family, bool is_last);
 void family_put(struct text *out, const struct family *family, bool coloured);
 void family_put_json(struct json *json, const struct family *family);
 
+/* Append a chart for each member that lived long enough for samples. */
+void family_put_charts(struct text *svg, struct text *notes, const struct family *family);
+
 void family_free(struct family *family);
 
 #endif

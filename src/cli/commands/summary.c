@@ -4,7 +4,7 @@
  * Threads:    one.
  * Invariants: SUMMARY-1  what the kernel counts (RSS, faults, time) is there with or without a
  *                        page.
- *             SUMMARY-2  fragmentation is 1 - peak of live bytes / peak of the bytes held.
+ *             SUMMARY-2  fragmentation is 1 - peak of live bytes / bytes written to at that time.
  */
 #include "cli/commands/summary.h"
 
@@ -16,7 +16,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define TOP_SIZES 5
+#define TOP_SIZES       5
+#define SHARE_BYTES_MIN 1048576u // of less, whole pages are most
 
 static uint64_t time_ns(const struct timeval *time)
 {
@@ -28,12 +29,13 @@ static uint64_t peak_rss_bytes(const struct outcome *outcome)
     return (uint64_t)outcome->usage.ru_maxrss * 1024;
 }
 
-/* Held beyond what was live at its peak; a page may claim anything, so never below 0. */
-static uint64_t unused_at_peak(const struct myalloc_live_counters *counters)
+/* What had been written to when most was live; a page may claim anything, so never below that. A
+ * program that maps much and writes little has a large heap, and a small one in memory. */
+static uint64_t touched_at_peak(const struct myalloc_live_counters *counters)
 {
-    const uint64_t held = counters->footprint_peak_bytes;
+    const uint64_t touched = counters->touched_bytes;
     const uint64_t live = counters->live_peak_bytes;
-    return held > live ? held - live : 0;
+    return touched > live ? touched : live;
 }
 
 static void put_end(struct text *out, const char *name, const struct outcome *outcome)
@@ -102,9 +104,14 @@ static void put_heap(struct text *out, const struct myalloc_live *page)
     }
     text_printf(out, "  peak heap %s (brk %s, mmap %s)", units_bytes(c->footprint_peak_bytes).chars,
                 units_bytes(c->brk_peak_bytes).chars, units_bytes(c->mmap_peak_bytes).chars);
-    text_printf(out, "   peak live %s   fragmentation at peak %s\n",
-                units_bytes(c->live_peak_bytes).chars,
-                units_share(unused_at_peak(c), c->footprint_peak_bytes).chars);
+    text_printf(out, "   peak live %s", units_bytes(c->live_peak_bytes).chars);
+    const uint64_t touched = touched_at_peak(c);
+    text_printf(out, " in %s written to", units_bytes(touched).chars);
+    if (touched >= SHARE_BYTES_MIN) {
+        text_printf(out, ": fragmentation %s",
+                    units_share(touched - c->live_peak_bytes, touched).chars);
+    }
+    text_put_char(out, '\n');
     text_printf(out, "  end heap %s (%s of peak), of that free but resident %s",
                 units_bytes(held).chars, units_share(held, c->footprint_peak_bytes).chars,
                 units_bytes(c->dirty_free_bytes).chars);
@@ -334,6 +341,7 @@ static void json_page(struct json *json, const struct myalloc_live *page)
     } rows[] = {
         {"live_bytes", c->live_bytes},
         {"live_peak_bytes", c->live_peak_bytes},
+        {"touched_at_peak_bytes", touched_at_peak(c)},
         {"live_blocks", c->live_blocks},
         {"heap_bytes", live_page_footprint(page)},
         {"free_resident_bytes", c->dirty_free_bytes},

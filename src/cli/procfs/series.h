@@ -39,6 +39,10 @@ int series_look(struct series *series, const struct process *process, struct sam
 /* Take the new events of a page. */
 void series_take_events(struct series *series, const struct myalloc_live *page);
 
+/* Append the chart, an SVG of its own, and the sums of its events, in HTML. */
+void series_put_chart(struct text *svg, struct text *notes, const struct series *series,
+                      const char *title);
+
 /* Write the chart to a file, .svg or .html; `title` names the program. */
 void series_write_chart(const struct series *series, const char *title, const char *path);
 

@@ -16,9 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LONG_ONLY 256 // getopt values of options without a letter start here
+#define COLUMNS_USUAL 80u
+#define COLUMNS_MIN   40u // below, every word would have a line of its own
+#define LONG_ONLY     256 // getopt values of options without a letter start here
 
 static const struct {
     const char *name;
@@ -42,6 +45,7 @@ static const struct {
     [OPTION_DELAY] = {"delay", 'd', "SECONDS", "time between two rounds"},
     [OPTION_SVG] = {"svg", 0, "FILE", "write the picture to FILE"},
     [OPTION_AUTO] = {"auto", 'a', NULL, "do not wait for the Enter key"},
+    [OPTION_OPENMETRICS] = {"openmetrics", 0, NULL, "print one snapshot for Prometheus"},
     [OPTION_LANGUAGE] = {"lang", 0, "LANG", "ko or en; default from LANG"},
 };
 
@@ -162,6 +166,18 @@ static void open_output(struct options *options)
     options->out = file;
 }
 
+unsigned options_columns(void)
+{
+    const char *const given = getenv("COLUMNS");
+    const unsigned long wanted = given != NULL ? strtoul(given, NULL, 10) : 0;
+    struct winsize size = {0};
+    if (wanted == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) {
+        size.ws_col = 0;
+    }
+    const unsigned long columns = wanted != 0 ? wanted : size.ws_col;
+    return columns == 0 ? COLUMNS_USUAL : columns < COLUMNS_MIN ? COLUMNS_MIN : (unsigned)columns;
+}
+
 static void make_getopt_tables(const struct command *command, struct option *rows, char *letters)
 {
     *letters++ = command->takes_program ? '+' : '-'; // '-': words come as option 1, in order
@@ -200,6 +216,7 @@ static _Noreturn void show_help(const struct command *command)
 {
     struct text out = {0};
     options_put_help(&out, command);
+    text_set_width(options_columns());
     text_write(&out, stdout);
     exit(TOOL_OK);
 }
@@ -249,6 +266,9 @@ char **options_parse(const struct command *command, char **argv, struct options 
     check_picture(options, OPTION_TIMELINE);
     check_picture(options, OPTION_SVG);
     open_output(options);
+    const bool is_for_programs =
+        option_is_given(options, OPTION_JSON) || option_is_given(options, OPTION_OPENMETRICS);
+    text_set_width(is_for_programs ? 0 : options_columns());
     options->is_coloured = is_coloured(options, command->takes_program);
     return words;
 }

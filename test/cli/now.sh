@@ -68,6 +68,38 @@ input='for ((i = 0; i < 9000; i++)); do a[i]="value $i"; done; unset "a[17]"' \
 ! command -v awk >/dev/null || input='1 2 3' \
     at_rest awk live:0 awk '{ for (i = 0; i < 9000; i++) a[i] = i }'
 
+# The processes that a program starts are counted, however short they live, and killed ones.
+rm -f "$tmp/run/myalloc"/*
+MYALLOC_LIB=$library "$myalloc" run sh -c 'for i in 1 2 3 4 5; do awk "BEGIN {}"; done
+    sh -c "kill -9 \$\$"; true' 2>"$tmp/err"
+says run-children 'and 6 processes that it started'
+says run-children-killed '~.* sh, killed'
+check run-children-left "$(ls "$tmp/run/myalloc" | wc -l)" -eq 0
+MYALLOC_LIB=$library "$myalloc" run -t "$tmp/t.html" sh -c 'sleep 0.3; sleep 0.3; true' 2>"$tmp/err"
+check run-children-charts "$(grep -c '</svg>' "$tmp/t.html")" -eq 3
+
+# A snapshot for Prometheus.
+LD_PRELOAD=$library MYALLOC_CONF=live:1 sleep 30 &
+rester=$!
+sleep 0.5
+"$myalloc" top --openmetrics >"$tmp/metrics"
+# Lines are as wide as the terminal, 80 columns when that is not known; of words none is broken.
+for columns in '' 60 120; do
+    for command in "heap $rester" "maps --explain $rester" 'top -b -n 1' doctor 'check sh' --help; do
+        COLUMNS=$columns "$myalloc" $command >"$tmp/out" 2>&1
+        check "columns of $command, ${columns:-unknown}" -s "$tmp/out" -a -z "$(awk \
+            -v most="${columns:-80}" 'length > most && $0 ~ /[^ ] +[^ ]/' "$tmp/out")"
+    done
+done
+COLUMNS=60 "$myalloc" maps --explain $rester | tr -s ' \n' '\n' >"$tmp/narrow"
+COLUMNS=200 "$myalloc" maps --explain $rester | tr -s ' \n' '\n' >"$tmp/wide"
+check columns-words -z "$(diff "$tmp/narrow" "$tmp/wide")"
+kill $rester
+check metrics "$(grep -c "^myalloc_live_bytes{pid=\"$rester\",name=\"sleep\"} [0-9]" \
+    "$tmp/metrics")" -eq 1
+check metrics-end "$(tail -n 1 "$tmp/metrics")" = '# EOF'
+! command -v promtool >/dev/null || code promtool 0 sh -c "promtool check metrics <'$tmp/metrics'"
+
 # Where the memory may not be read, the age of the counts is told.
 "$tmp/page_writer" old "$tmp/run/myalloc/99" 99
 "$myalloc" heap 99 >"$tmp/out"

@@ -34,7 +34,7 @@ done
 code run-no-library 125 env MYALLOC_LIB=/nonexistent.so "$myalloc" run true
 code run-summary 0 "$myalloc" run "$tmp/dynamic"
 says run-summary '81 000 malloc, 75 970 free'
-says run-fragmentation 'fragmentation at peak 86%'
+says run-fragmentation 'peak live 1.4 MiB in 2 MiB written to: fragmentation 32%'
 says run-top-sizes 'top sizes: 32 B 49%'
 check run-page-removed "$(ls "$tmp/run/myalloc" | wc -l)" -eq 0
 
@@ -50,6 +50,10 @@ says run-no-page 'no view of the heap'
 code run-compare 0 "$myalloc" run --compare "$tmp/dynamic"
 says run-compare 'MYALLOC *WITHOUT *RATIO'
 code run-terminated 143 sh -c "'$myalloc' run sleep 30 & p=\$!; sleep 0.3; kill \$p; wait \$p"
+code run-timeline-png 2 "$myalloc" run --timeline "$tmp/t.png" touch "$tmp/was_run"
+says run-timeline-png 'written as .svg or .html'
+code run-timeline-nowhere 125 "$myalloc" run --timeline /nonexistent/t.svg touch "$tmp/was_run"
+check run-timeline-before ! -e "$tmp/was_run"
 code signals 0 "$tmp/signals" "$myalloc"
 check signals-many "$(grep -c 'passed on once' "$tmp/out")" -gt 25
 code run-timeline 0 "$myalloc" run --timeline "$tmp/t.html" sh -c 'sleep 0.1'
@@ -71,6 +75,7 @@ if command -v python3 >/dev/null; then
     json run "$myalloc" run --json true
     "$myalloc" run --json -o "$tmp/run.json" true
     json record env -u MYALLOC_LIB "$myalloc" record --json -o "$tmp/trace" true
+    json run-children "$myalloc" run --json sh -c 'true; true'
     json top "$myalloc" top --json -n 2 -d 0.01
     json lab "$myalloc" lab layout --json --lang ko
     json diff "$myalloc" diff --json "$tmp/run.json" "$tmp/run.json"

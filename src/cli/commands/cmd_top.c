@@ -13,6 +13,7 @@
 #include "cli/tool.h"
 #include "cli/render/units.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -144,6 +145,57 @@ static void put_json(struct text *out, const struct round *round)
     }
 }
 
+/* A value of a label, as the format escapes it. */
+static void put_label(struct text *out, const char *value)
+{
+    for (; *value != 0; value++) {
+        text_put(out, *value == '"' || *value == '\\' ? "\\" : "");
+        text_put_char(out, *value);
+    }
+}
+
+static const struct metric {
+    const char *name;
+    const char *help;
+    size_t field; // of struct row
+    bool is_sum;  // of calls: its name ends in _total, which both formats know without a type
+} g_metrics[] = {
+    {"myalloc_live_bytes", "In blocks that the program holds.", offsetof(struct row, live_bytes),
+     false},
+    {"myalloc_break_bytes", "Of the heap at the program break.", offsetof(struct row, brk_bytes),
+     false},
+    {"myalloc_mapped_bytes", "Of the heap in mappings.", offsetof(struct row, mmap_bytes), false},
+    {"myalloc_resident_bytes", "Of the whole process, in memory.",
+     offsetof(struct row, process) + offsetof(struct process, rss_bytes), false},
+    {"myalloc_returned_bytes_total", "Given back to the kernel so far.",
+     offsetof(struct row, returned_bytes), true},
+    {"myalloc_mallocs_total", "Allocations so far, approximate.", offsetof(struct row, mallocs),
+     true},
+};
+
+/* Text that Prometheus reads as its own format and as OpenMetrics. */
+static void put_metrics(struct text *out, const struct round *round)
+{
+    for (size_t m = 0; m < sizeof(g_metrics) / sizeof(g_metrics[0]); m++) {
+        const struct metric *const metric = &g_metrics[m];
+        text_printf(out, "# HELP %s %s\n", metric->name, metric->help);
+        if (!metric->is_sum) {
+            text_printf(out, "# TYPE %s gauge\n", metric->name);
+        }
+        for (size_t i = 0; i < round->count; i++) {
+            const struct row *const row = &round->rows[i];
+            uint64_t value = 0;
+            memcpy(&value, (const char *)row + metric->field, sizeof(value));
+            if (metric->is_sum ? row->has_history : row->has_page) {
+                text_printf(out, "%s{pid=\"%d\",name=\"", metric->name, (int)row->process.pid);
+                put_label(out, row->process.name);
+                text_printf(out, "\"} %llu\n", (unsigned long long)value);
+            }
+        }
+    }
+    text_put(out, "# EOF\n");
+}
+
 static void put_ages(struct text *out, const struct round *round)
 {
     const char *before = "\n~ counted by the process: ";
@@ -196,8 +248,9 @@ int cmd_top(const struct options *options, char **words)
 {
     (void)words;
     const bool is_json = option_is_given(options, OPTION_JSON);
-    const bool is_screen =
-        !is_json && !option_is_given(options, OPTION_BATCH) && isatty(fileno(options->out)) != 0;
+    const bool is_metrics = option_is_given(options, OPTION_OPENMETRICS);
+    const bool is_screen = !is_json && !is_metrics && !option_is_given(options, OPTION_BATCH) &&
+                           isatty(fileno(options->out)) != 0;
     struct round before = {0};
     struct text out = {0};
     left_pages_sweep();
@@ -206,13 +259,15 @@ int cmd_top(const struct options *options, char **words)
         free(before.rows);
         before = round;
         text_put(&out, is_screen ? "\033[H\033[2J" : "");
-        if (is_json) {
+        if (is_metrics) {
+            put_metrics(&out, &round);
+        } else if (is_json) {
             put_json(&out, &round);
         } else {
             put_table(&out, &round, options->is_coloured);
         }
         text_write(&out, options->out);
-        if (n == options->rounds) {
+        if (n == options->rounds || is_metrics) {
             break;
         }
         tool_sleep(options->delay_seconds);

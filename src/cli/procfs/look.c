@@ -532,14 +532,20 @@ struct myalloc_live *look_at(const struct process *process, struct look *look, c
         *look = (struct look){.has_history = page != NULL};
         return page;
     }
-    struct look again = *look;
-    memset(&again.classes, 0, sizeof(again.classes));
-    struct myalloc_live *const second = count_now(process, page, &again);
     look->is_now = true;
-    look->is_still = second != NULL && second->counters.live_bytes == now->counters.live_bytes &&
-                     memcmp(second->classes, now->classes, sizeof(now->classes)) == 0 &&
-                     memcmp(second->slots, now->slots, sizeof(now->slots)) == 0;
-    free(second);
     free(page);
     return now;
+}
+
+struct myalloc_live *look_twice(const struct process *process, struct look *look, const char **why)
+{
+    struct look before;
+    struct myalloc_live *const first = look_at(process, &before, why);
+    struct myalloc_live *const page = look_at(process, look, why);
+    look->is_still = first != NULL && page != NULL && look->is_now &&
+                     first->counters.live_bytes == page->counters.live_bytes &&
+                     memcmp(first->classes, page->classes, sizeof(page->classes)) == 0 &&
+                     memcmp(first->slots, page->slots, sizeof(page->slots)) == 0;
+    free(first);
+    return page;
 }

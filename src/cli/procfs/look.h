@@ -26,4 +26,7 @@ struct look {
  * Without a live page one is made of what the memory tells.  NULL and a sentence: neither. */
 struct myalloc_live *look_at(const struct process *process, struct look *look, const char **why);
 
+/* The same, and sees whether anything changed meanwhile: look->is_still. */
+struct myalloc_live *look_twice(const struct process *process, struct look *look, const char **why);
+
 #endif

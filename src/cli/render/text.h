@@ -28,6 +28,12 @@ void text_put_escaped(struct text *text, const char *string);
 /* The string; "" while nothing was put. */
 const char *text_string(const struct text *text);
 
+/* From now on text_write breaks lines of more than `columns` at blanks; 0: it does not. */
+void text_set_width(unsigned columns);
+
+/* Break the lines of a text, words never; what goes on is indented. */
+void text_fit(struct text *text, unsigned columns);
+
 /* Write to `file` and empty the text; a failure to write (disk full) ends the command. */
 void text_write(struct text *text, FILE *file);
 

@@ -12,13 +12,16 @@
  *            sizeof(struct myalloc_live); mmap(MAP_SHARED); fill the header; store `magic` last,
  *            with release order.  If any step fails, the process runs on without a page.
  * Ending:    a process that ends by exit() or _exit() counts once more, stores `ended_ns` and
- *            `state`, and unlinks the file; one that is killed leaves it behind, and its state says
+ *            `state`, and unlinks the file, but not with live:N above 1: then process N, which is a
+ *            `myalloc run`, collects it. One that is killed leaves it behind, and its state says
  *            RUNNING.  `myalloc top` and `myalloc run` remove what is ten minutes old.
  * Forking:   a child makes a page of its own before it writes a number, or keeps none at all.
  * Executing: the next program of the same process id truncates the file and starts again.
  * Writing:   every number is naturally aligned and stored atomically, relaxed; readers never block
  *            the writer and never write.  A reader copies the file with pread (no SIGBUS when it
  *            shrinks) and trusts no length, index or name in it.
+ * Counting:  the counts of blocks in the page are as old as counted_ns says; who may read the
+ *            memory of the process counts anew, by struct myalloc_table, also without a page.
  * Versions:  a reader accepts its own `version` only.  Additions use the spare words, which are
  *            zero; everything else increases the version.
  */
@@ -55,10 +58,10 @@ struct myalloc_live_header {
     char exe[MYALLOC_LIVE_NAME_BYTES];     // [const]  last part of /proc/self/exe, ended by a zero
     char library[MYALLOC_LIVE_NAME_BYTES]; // [const] version of the library, ended by a zero
     uint32_t class_count;                  // [const]  used entries of classes[]
-    uint32_t spare;                        // [const]  0
+    uint32_t family;                       // [const]  N of live:N above 1, who removes the page
     _Atomic uint64_t state;                // [atomic] enum myalloc_live_state
     _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at the end, else 0
-    _Atomic uint64_t spare_words[8];       // [atomic] 0
+    _Atomic uint64_t spare_words[8];       // [const]  0, but [0] and [1]: see struct myalloc_table
 };
 
 /* Bytes and counts of the whole process.  Blocks are counted by a look at all slabs and slots from
@@ -93,7 +96,9 @@ struct myalloc_live_counters {
     _Atomic uint64_t regions_dropped;      // [atomic] regions that did not fit into regions[]
     _Atomic uint64_t slots_dropped;        // [atomic] slots that did not fit into slots[]
     _Atomic uint64_t counted_ns;           // [atomic] CLOCK_BOOTTIME of the last count of blocks
-    _Atomic uint64_t spare_words[5];       // [atomic] 0
+    _Atomic uint64_t touched_bytes;        // [atomic] what was ever written, when live_bytes was at
+                                           //          its peak; approximate
+    _Atomic uint64_t spare_words[4];       // [atomic] 0
 };
 
 enum myalloc_live_tier { MYALLOC_LIVE_SMALL = 1, MYALLOC_LIVE_MEDIUM = 2 };
@@ -193,6 +198,107 @@ struct myalloc_live {
     struct myalloc_live_chunks chunks;
 };
 
+/* Where the counts are in the memory of a process, live page or not, for readers of /proc/PID/mem.
+ * The library holds one entry for each of the following, in any order, one behind the other.  An
+ * ELF note in memory, of the name "myalloc" and the type 1, holds two words of 32 bits, signed: the
+ * distances from themselves to the first entry and behind the last one; then the version.  A live
+ * page holds both addresses in spare_words[0] and [1] of its header. A field is the offset of a
+ * member in a structure of the library. */
+#define MYALLOC_TABLES_VERSION 1
+#define MYALLOC_TABLE_FIELDS   14
+#define MYALLOC_NOTE_NAME      "myalloc"
+#define MYALLOC_NOTE_TABLES    1
+
+enum myalloc_table_id {
+    MYALLOC_TABLE_CLASSES = 1, // one for each size class
+    MYALLOC_TABLE_MAP,         // address: the page map
+    MYALLOC_TABLE_SLOTS,       // address: of all slots; second: 16 bits, the count of an empty list
+    MYALLOC_TABLE_SLOT,        // bytes and fields of one; count: bins, that of a class is its
+                               // number + 1
+    MYALLOC_TABLE_DEPOTS,      // one for each size class; second: its magazines, list words
+    MYALLOC_TABLE_MARKS,       // of blocks that a child of a fork freed; bytes: of one chunk's
+    MYALLOC_TABLE_HUGE,        // address: the sums of huge blocks
+    MYALLOC_TABLE_REGION,      // address: the sums of the region
+    MYALLOC_TABLE_RACK,        // fields of one, see hardened/rack.h
+    MYALLOC_TABLE_WAITING,     // freed blocks of hardened mode; second: 32 bits, how many
+    MYALLOC_TABLES,
+};
+
+enum myalloc_chunk_state {
+    MYALLOC_CHUNK_NONE,
+    MYALLOC_CHUNK_IS_FREE, // first or last chunk of a free span
+    MYALLOC_CHUNK_SLAB,
+    MYALLOC_CHUNK_LARGE,
+    MYALLOC_CHUNK_POOL, // of a pool
+    MYALLOC_CHUNK_RACK,  // the structure at its pointer: hardened mode, every chunk of the span
+    MYALLOC_CHUNK_FENCE, // a large block of hardened mode
+    MYALLOC_CHUNK_BODY,  // a further chunk
+};
+
+enum myalloc_table_field {
+    MYALLOC_CLASS_BLOCK_BYTES = 0, // 32 bits
+    MYALLOC_CLASS_CHUNKS,          // 16, of a slab
+    MYALLOC_CLASS_BLOCKS,          // 16, of a slab
+
+    MYALLOC_MAP_BASE = 0,  // 64: address of chunk 0
+    MYALLOC_MAP_CHUNKS,    // 64: how many there are
+    MYALLOC_MAP_ENTRIES,   // 64: address of the entry of chunk 0; `bytes` each
+    MYALLOC_MAP_DIRTY,     // 64: address of one bit a chunk
+    MYALLOC_CHUNK_STATE,   // 8: enum myalloc_chunk_state
+    MYALLOC_CHUNK_CLASS,   // 8
+    MYALLOC_CHUNK_FREE,    // 64, slab: list of the blocks that are home; else a pointer
+    MYALLOC_CHUNK_USABLE,  // 64, large block: bytes
+    MYALLOC_CHUNK_LENGTH,  // 32, chunks
+    MYALLOC_CHUNK_REACHED, // 32, slab: blocks from here on were never made
+    MYALLOC_CHUNK_PURGED,  // 32, slab: bit set: page was purged
+    MYALLOC_CHUNK_CARVED,  // 16, slab: blocks made, and not purged
+
+    MYALLOC_SLOTS_FIRST = 0, // 64: address of slot 0
+    MYALLOC_SLOTS_OPENED,    // 64: slots from here on were never used
+    MYALLOC_SLOTS_OWNED,     // 64: address of the first slot of a thread
+
+    MYALLOC_SLOT_LOADED = 0, // list words, one a bin
+    MYALLOC_SLOT_SPARE,      // likewise
+    MYALLOC_SLOT_HANDED,     // 64, one a bin
+    MYALLOC_SLOT_IS_OPEN,    // 8
+    MYALLOC_SLOT_NEXT,       // 64: address of the next slot of a thread
+
+    MYALLOC_DEPOT_COUNT = 0, // 32: magazines
+    MYALLOC_DEPOT_BLOCKS,    // 64: in magazines
+    MYALLOC_DEPOT_ROOM,      // not an offset: magazines that have room
+
+    MYALLOC_MARKS_TABLE = 0, // 64: address of the marks of chunk 0; 0: there are none
+    MYALLOC_MARKS_CHUNKS,    // 64: chunks that have some
+    MYALLOC_MARKS_COUNT,     // 32, of one chunk
+
+    MYALLOC_HUGE_BLOCKS = 0, // 64
+    MYALLOC_HUGE_BYTES,      // 64
+    MYALLOC_HUGE_CACHED,     // 64: bytes of mappings that are kept
+
+    MYALLOC_REGION_BREAK = 0, // 64: bytes below the break
+    MYALLOC_REGION_MAPS,      // 64: bytes of mappings in its place
+
+    MYALLOC_WAITING_BYTES = 0, // 64
+    MYALLOC_WAITING_IS_HUGE,   // 8: it counts as a huge block
+
+    MYALLOC_RACK_START = 0, // 64
+    MYALLOC_RACK_CLASS,     // 16
+    MYALLOC_RACK_FIRST,     // 16: slots below are not used
+    MYALLOC_RACK_OPENED,    // 16: nor from here on
+    MYALLOC_RACK_RECORDS,   // 16, one a slot: bit 15: in use; bits 0 to 12: bytes behind its block
+};
+
+struct myalloc_table {
+    const void *address; // NULL: only a layout
+    const void *second;
+    uint32_t id;    // enum myalloc_table_id
+    uint32_t bytes; // of one thing
+    uint32_t count; // of things at `address`
+    uint16_t fields[MYALLOC_TABLE_FIELDS];
+    uint32_t version; // MYALLOC_TABLES_VERSION
+};
+
+static_assert(sizeof(struct myalloc_table) == 64, "layout of version 1");
 static_assert(sizeof(struct myalloc_live_header) == 256, "layout of version 2");
 static_assert(sizeof(struct myalloc_live_counters) == 256, "layout of version 2");
 static_assert(sizeof(struct myalloc_live_class) == 32, "layout of version 2");

@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "base/line.h"
 #include "base/lock.h"
+#include "base/options.h"
 #include "base/os.h"
 
 #include <string.h>
@@ -92,6 +93,7 @@ static void fill_header(struct myalloc_live *page)
     header->started_ns = os_boot_ns();
     strncpy(header->exe, os_program_name(), sizeof header->exe - 1);
     strncpy(header->library, MYALLOC_VERSION, sizeof header->library - 1);
+    header->family = g_options.live > 1 ? (uint32_t)g_options.live : 0;
     live_store(&header->state, MYALLOC_LIVE_RUNNING);
 }
 
@@ -132,7 +134,9 @@ void live_close(void)
     ASSERT(g_live.path[0] == '/');
     live_store(&g_live_page->header.ended_ns, os_boot_ns());
     live_store(&g_live_page->header.state, MYALLOC_LIVE_ENDED);
-    os_unlink(g_live.path);
+    if (g_live_page->header.family == 0) {
+        os_unlink(g_live.path);
+    }
 }
 
 void live_leave(void)

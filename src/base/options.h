@@ -44,7 +44,7 @@
     WORD(foreign, 0, "ignore|forward|abort",                                                       \
          "free of a pointer that is not ours: leak it with one warning, hand it to libc, or die")  \
     WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")                    \
-    NUMBER(live, 0, 0, 1, "1: keep a live page for `myalloc top` and its kin")                     \
+    NUMBER(live, 0, 0, 4194304, "1: keep a live page for `myalloc top` and its kin")               \
     TEXT(stats,                                                                                    \
          "1: numbers on stderr at exit; or the name of a file: %p pid, %e program, %t time")       \
     WORD(stats_format, 0, "text|json", "form of these numbers")                                    \

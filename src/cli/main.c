@@ -29,7 +29,7 @@ static const struct command g_commands[] = {
     {"watch", "PID", "Follow heap, mappings and resident memory of any process.",
      COMMON | ROUNDS | BIT(OPTION_TIMELINE) | BIT(OPTION_BATCH), 1, 1, false, cmd_watch},
     {"top", "", "List the processes under the library, refreshed.",
-     COMMON | ROUNDS | BIT(OPTION_BATCH), 0, 0, false, cmd_top},
+     COMMON | ROUNDS | BIT(OPTION_BATCH) | BIT(OPTION_OPENMETRICS), 0, 0, false, cmd_top},
     {"heap", "PID", "Show size classes and page occupancy: why memory is not given back.",
      COMMON | BIT(OPTION_SVG), 1, 1, false, cmd_heap},
     {"diff", "A.json B.json", "Compare two JSON files of these commands: what grew, what shrank.",
@@ -57,6 +57,7 @@ static int show_help(void)
                    "  myalloc maps --explain $$          what the memory of this shell is\n"
                    "  myalloc lab heap                   see malloc and free move the heap\n"
                    "\nmyalloc COMMAND --help tells the options; myalloc(1) tells all.\n");
+    text_set_width(options_columns());
     text_write(&out, stdout);
     return TOOL_OK;
 }

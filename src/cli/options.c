@@ -15,9 +15,13 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LONG_ONLY 256 // getopt values of options without a letter start here
+#define COLUMNS_USUAL 80u
+#define COLUMNS_MIN   40u // below, every word would have a line of its own
+#define LONG_ONLY     256 // getopt values of options without a letter start here
 
 static const struct {
     const char *name;
@@ -41,6 +45,7 @@ static const struct {
     [OPTION_DELAY] = {"delay", 'd', "SECONDS", "time between two rounds"},
     [OPTION_SVG] = {"svg", 0, "FILE", "write the picture to FILE"},
     [OPTION_AUTO] = {"auto", 'a', NULL, "do not wait for the Enter key"},
+    [OPTION_OPENMETRICS] = {"openmetrics", 0, NULL, "print one snapshot for Prometheus"},
     [OPTION_LANGUAGE] = {"lang", 0, "LANG", "ko or en; default from LANG"},
 };
 
@@ -125,6 +130,28 @@ static void check_values(struct options *options)
     }
 }
 
+/* Before the command works, maybe for hours: what is asked for must be possible. */
+static void check_picture(const struct options *options, enum option_id id)
+{
+    static const char *const others[] = {".png", ".pdf",  ".jpg", ".jpeg", ".gif", ".webp",
+                                         ".ps",  ".json", ".csv", ".txt",  ".eps", NULL};
+    const char *const path = options->values[id];
+    const char *const dot = path != NULL ? strrchr(path, '.') : NULL;
+    for (size_t i = 0; dot != NULL && others[i] != NULL; i++) {
+        if (strcasecmp(dot, others[i]) == 0) {
+            tool_die(TOOL_USAGE, "--%s %s: pictures are written as .svg or .html",
+                     g_option_rows[id].name, path);
+        }
+    }
+    FILE *const file = path != NULL ? fopen(path, "ae") : stdout;
+    if (file == NULL) {
+        tool_die(TOOL_FAILED, "cannot write %s: %s", path, strerror(errno));
+    }
+    if (path != NULL) {
+        fclose(file);
+    }
+}
+
 static void open_output(struct options *options)
 {
     const char *const path = options->values[OPTION_OUTPUT];
@@ -137,6 +164,18 @@ static void open_output(struct options *options)
         tool_die(TOOL_FAILED, "cannot write %s: %s", path, strerror(errno));
     }
     options->out = file;
+}
+
+unsigned options_columns(void)
+{
+    const char *const given = getenv("COLUMNS");
+    const unsigned long wanted = given != NULL ? strtoul(given, NULL, 10) : 0;
+    struct winsize size = {0};
+    if (wanted == 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) {
+        size.ws_col = 0;
+    }
+    const unsigned long columns = wanted != 0 ? wanted : size.ws_col;
+    return columns == 0 ? COLUMNS_USUAL : columns < COLUMNS_MIN ? COLUMNS_MIN : (unsigned)columns;
 }
 
 static void make_getopt_tables(const struct command *command, struct option *rows, char *letters)
@@ -177,6 +216,7 @@ static _Noreturn void show_help(const struct command *command)
 {
     struct text out = {0};
     options_put_help(&out, command);
+    text_set_width(options_columns());
     text_write(&out, stdout);
     exit(TOOL_OK);
 }
@@ -223,7 +263,12 @@ char **options_parse(const struct command *command, char **argv, struct options 
         tool_die(TOOL_USAGE, "usage: myalloc %s [OPTION...] %s; see myalloc %s --help",
                  command->name, command->arguments, command->name);
     }
+    check_picture(options, OPTION_TIMELINE);
+    check_picture(options, OPTION_SVG);
     open_output(options);
+    const bool is_for_programs =
+        option_is_given(options, OPTION_JSON) || option_is_given(options, OPTION_OPENMETRICS);
+    text_set_width(is_for_programs ? 0 : options_columns());
     options->is_coloured = is_coloured(options, command->takes_program);
     return words;
 }

@@ -23,6 +23,7 @@ enum option_id {
     OPTION_SVG,
     OPTION_AUTO,
     OPTION_LANGUAGE,
+    OPTION_OPENMETRICS,
     OPTION_COUNT,
 };
 
@@ -57,6 +58,9 @@ static inline bool option_is_given(const struct options *options, enum option_id
 /* Parse `argv` (argv[0] is the command's name).  Returns the words, ended by NULL; dies with usage
  * and TOOL_USAGE; prints the help and exits when asked for it. */
 char **options_parse(const struct command *command, char **argv, struct options *options);
+
+/* The width of the terminal; 80 when it is not known. */
+unsigned options_columns(void);
 
 /* Append the help of a command. */
 void options_put_help(struct text *out, const struct command *command);

@@ -7,6 +7,7 @@
  */
 #include "core/census.h"
 
+#include "base/os.h"
 #include "core/depot.h"
 #include "core/inherited.h"
 #include "core/slab.h"
@@ -14,10 +15,13 @@
 
 #include <string.h>
 
-static void count_slab(struct census *census, const struct chunk *slab)
+RACY_READER static void count_slab(struct census *census, const struct chunk *slab)
 {
     struct census_class *class = &census->classes[slab->sc];
     size_t free = slab_free_count(slab) + inherited_count(slab);
+    size_t page = os_page_bytes();
+    census->touched_bytes += align_up(slab_reached(slab) * size_class_bytes(slab->sc), page) -
+                             (size_t)__builtin_popcount(slab->purged) * page;
     class->slabs++;
     class->live_blocks += free < slab->carved ? slab->carved - free : 0;
 }
@@ -32,6 +36,7 @@ RACY_READER static void count_chunks(struct census *census)
         } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;
+            census->touched_bytes += entry->usable_bytes;
         } else if (state == CHUNK_POOL) {
             census->pool_chunks++;
             census->pool_chunk_bytes += (size_t)entry->length << CHUNK_SHIFT;

@@ -18,6 +18,7 @@ struct census {
     size_t large_blocks, large_bytes;
     size_t pool_chunks, pool_chunk_bytes; // of the pools of include/myalloc.h, whole
     size_t slots;
+    size_t touched_bytes; // of slabs and large blocks: pages that were carved, and not purged
 };
 
 // Any thread. Exact while no other thread allocates or frees.

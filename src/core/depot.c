@@ -20,6 +20,7 @@
 #include "base/fatal.h"
 #include "base/lock.h"
 #include "base/live.h"
+#include "base/tables.h"
 #include "core/inherited.h"
 #include "core/slab.h"
 #include "core/slab_list.h"
@@ -60,6 +61,10 @@ static struct {
 // page of small programs.
 static list_word g_magazines[CLASSES][DEPOT_MAGAZINES];
 static_assert(sizeof(struct depot) == CACHE_LINE_BYTES, "one line a class");
+
+TABLE(depot, .id = MYALLOC_TABLE_DEPOTS, .address = &g_depot.of, .second = &g_magazines,
+      .bytes = sizeof(struct depot), .count = CLASSES,
+      .fields = {offsetof(struct depot, count), offsetof(struct depot, blocks), DEPOT_MAGAZINES});
 
 static list_word *magazines_of(const struct depot *depot)
 {

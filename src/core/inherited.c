@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/os.h"
+#include "base/tables.h"
 #include "core/slab.h"
 
 #include <string.h>
@@ -32,6 +33,11 @@ static struct {
     size_t mapped_bytes;
     uint32_t first[CLASSES]; // [lock: LOCK_DEPOT] slabs with marks
 } g_inherited;
+
+TABLE(inherited, .id = MYALLOC_TABLE_MARKS, .address = &g_inherited, .bytes = sizeof(struct marks),
+      .count = 1,
+      .fields = {offsetof(__typeof__(g_inherited), marks),
+                 offsetof(__typeof__(g_inherited), chunks), offsetof(struct marks, count)});
 
 static bool make_table(size_t chunks)
 {

@@ -15,6 +15,7 @@
 #include "base/lock.h"
 #include "base/meta_alloc.h"
 #include "base/os.h"
+#include "base/tables.h"
 #include "core/depot.h"
 
 #include <limits.h>
@@ -59,6 +60,11 @@ static struct {
     bool has_key;                 // [lock: LOCK_SLOTS]
     pthread_key_t key;            // tells us of the exit of a thread that owns a slot
 } g_slot = {.lock = LOCK_INIT(LOCK_SLOTS)};
+
+TABLE(slots, .id = MYALLOC_TABLE_SLOTS, .address = &g_slot, .second = &g_list_end,
+      .bytes = sizeof g_slot, .count = 1,
+      .fields = {offsetof(__typeof__(g_slot), first), offsetof(__typeof__(g_slot), opened),
+                 offsetof(__typeof__(g_slot), owned)});
 
 // ---- start ----
 

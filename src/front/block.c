@@ -461,6 +461,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
     purged += huge_release_cache();
     page_heap_give_waiting();
     bool released = purge_all(pad_bytes);
+    view_all();
     block_leave(caller);
     return released || purged != 0;
 }

@@ -21,6 +21,7 @@
 #include "pages/span.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/tables.h"
 #include "hardened/canary.h"
 #include "pages/protect.h"
 #include "base/live.h"
@@ -53,6 +54,10 @@ static struct {
     size_t bytes;                        // of all that waits
     struct waiting waiting[WAITING_MAX]; // oldest first
 } g_fence;
+
+TABLE(fence, .id = MYALLOC_TABLE_WAITING, .address = &g_fence.waiting, .second = &g_fence.count,
+      .bytes = sizeof(struct waiting), .count = WAITING_MAX,
+      .fields = {offsetof(struct waiting, bytes), offsetof(struct waiting, is_huge)});
 
 void fence_start(bool purges)
 {

@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/os.h"
 #include "core/census.h"
+#include "inspect/tables.h"
 #include "core/slab.h"
 #include "core/slot.h"
 
@@ -172,6 +173,10 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
     live_store(&c->live_blocks, blocks);
     live_store(&c->live_bytes,
                census_live_bytes(census) + census->pool_chunk_bytes + live_load(&c->huge_bytes));
+    if (live_load(&c->live_bytes) >= live_load(&c->live_peak_bytes)) {
+        live_store(&c->touched_bytes, census->touched_bytes + census->pool_chunk_bytes +
+                                          live_load(&c->huge_bytes) + span_dirty_bytes());
+    }
     live_raise(&c->live_peak_bytes, live_load(&c->live_bytes));
     live_store(&c->large_blocks, large_blocks);
     live_store(&c->large_bytes, census->large_bytes + census->pool_chunk_bytes);
@@ -241,6 +246,8 @@ static void show_constants(struct myalloc_live *page)
 {
     ASSERT(page->header.class_count == 0);
     page->header.class_count = CLASSES;
+    live_store(&page->header.spare_words[0], (uintptr_t)tables_begin);
+    live_store(&page->header.spare_words[1], (uintptr_t)tables_end);
     for (unsigned i = 0; i < CLASSES; i++) {
         page->classes[i].block_bytes = (uint32_t)size_class_bytes(i);
         page->classes[i].tier = size_class_is_small(i) ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;

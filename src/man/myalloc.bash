@@ -9,7 +9,7 @@ _myalloc_options()
     record) echo '--help --json --output --version' ;;
     maps) echo "$common --explain --svg" ;;
     watch) echo "$common --batch --count --delay --timeline" ;;
-    top) echo "$common --batch --count --delay" ;;
+    top) echo "$common --batch --count --delay --openmetrics" ;;
     heap) echo "$common --svg" ;;
     diff) echo "$common --stats" ;;
     lab) echo "$common --auto --lang" ;;

@@ -5,14 +5,11 @@
  * Locks:      LOCK_HUGE for the registry and the cache; system calls are made outside of it.
  * Invariants: HUGE-1  a node is in the chain of its pointer's bucket exactly while the block lives.
  *             HUGE-2  cached_bytes is the sum of the cache, within the budget.
- *
- * Lock-free lookup: nodes are type-stable and their memory is never given back, so a reader may
- * follow any link it finds. A node taken out and put into another chain under the reader's feet
- * leads it astray, to a miss at worst; a miss looks again under the lock. The caller owns the
- * block it asks for, so that block's own node does not move.
- *
- * The cache: any freed mapping serves any later request: cut when it is longer, extended by
- * mremap when it is shorter, because moving page tables costs a tenth of faulting the pages in.
+ * Lock-free lookup: nodes are type-stable and never given back, so readers may follow any link. A
+ * node put into another chain meanwhile leads one astray, to a miss at worst; a miss looks again
+ * under the lock. The caller owns the block it asks for, so that block's own node does not move.
+ * The cache: a freed mapping serves any later request: cut, or extended by mremap, because moving
+ * page tables costs a tenth of faulting the pages in.
  */
 #include "pages/huge.h"
 
@@ -24,6 +21,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/tables.h"
 #include "base/meta_alloc.h"
 #include "base/live.h"
 
@@ -63,6 +61,8 @@ static struct {
     size_t offset_seed;
     struct huge_stats stats;
 } g_huge = {.lock = LOCK_INIT(LOCK_HUGE), .share_shift = SHARE_SHIFT_MAX};
+
+TABLE(huge, .id = MYALLOC_TABLE_HUGE, .address = &g_huge.stats, .count = 1, HUGE_FIELDS);
 
 // ---- registry ----
 

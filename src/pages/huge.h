@@ -13,6 +13,12 @@ struct huge_stats {
     size_t maps, unmaps, reuses, remaps; // times
 };
 
+// Of the table for readers of our memory, base/tables.h.
+#define HUGE_FIELDS                                                                                \
+    .bytes = sizeof(struct huge_stats),                                                            \
+    .fields = {offsetof(struct huge_stats, live_blocks), offsetof(struct huge_stats, live_bytes),  \
+               offsetof(struct huge_stats, cached_bytes)}
+
 // A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
 // *clean: all bytes are zero.
 void *huge_take(size_t bytes, size_t alignment, bool *clean);

@@ -13,6 +13,7 @@
 #include "pages/region.h"
 
 #include "base/os.h"
+#include "base/tables.h"
 #include "pages/page_map.h"
 #include "base/options.h"
 #include "base/live.h"
@@ -31,6 +32,11 @@ static struct {
     struct gap gaps[GAPS]; // [lock: LOCK_PAGE_HEAP] REGION-3
     struct region_stats stats;
 } g_region;
+
+TABLE(region, .id = MYALLOC_TABLE_REGION, .address = &g_region.stats, .count = 1,
+      .bytes = sizeof(struct region_stats),
+      .fields = {offsetof(struct region_stats, break_bytes),
+                 offsetof(struct region_stats, map_bytes)});
 
 // From here on addresses belong to the loader's mappings and the stack (x86-64, 47 bits): a
 // break found there, as under `ld.so ./prog`, has no room to grow.

@@ -50,6 +50,11 @@ for at in 16 18 32 40 54 56 60 62 80 96 104 600 700; do
     printf '\377\377\377\377' | dd of="$tmp/spoilt" bs=1 seek=$at conv=notrunc 2>/dev/null
     survives "elf spoilt $at" timeout 10 "$victim" check "$tmp/spoilt"
 done
+for text in 'exec $(' 'A=`' 'A="' '${' 'exec ${A' 'exec -a "' 'exec' 'exec -' 'A=$((' "A='" '='; do
+    printf '#!/bin/sh\n%s' "$text" >"$tmp/odd_script"
+    chmod +x "$tmp/odd_script"
+    survives "script $text" timeout 10 "$victim" check "$tmp/odd_script"
+done
 for file in smaps maps stat statm status; do
     cp "$tmp/tree/proc/4242/$file" "$tmp/keep"
     head -c 3000 "$tmp/dynamic" >"$tmp/tree/proc/4242/$file"

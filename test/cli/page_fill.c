@@ -50,6 +50,7 @@ static void fill_counters(struct myalloc_live_counters *c)
     put(&c->mmap_bytes, 4u << 20);
     put(&c->mmap_peak_bytes, 8u << 20);
     put(&c->footprint_peak_bytes, 10u << 20);
+    put(&c->touched_bytes, 2u << 20);
     put(&c->dirty_free_bytes, 8 * CHUNK_BYTES);
     put(&c->huge_blocks, 1);
     put(&c->huge_bytes, 4u << 20);

@@ -90,6 +90,7 @@ int main(int argc, char **argv)
                                 : strcmp(kind, "old") == 0 ? OTHER_BOOT_NS
                                                            : STARTED_NS;
     page_fill(page, (uint32_t)atoi(argv[3]), started_ns);
+    page->counters.counted_ns = strcmp(kind, "old") == 0 ? 1 : 0;
     size_t bytes = sizeof(*page);
     if (strcmp(kind, "cut") == 0) {
         bytes = number < bytes ? (size_t)number : bytes;

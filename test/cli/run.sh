@@ -67,6 +67,11 @@ build -shared -fPIC -o "$tmp/live_library.so" $here/live_library.c $here/page_fi
 printf 'int main(void) { return 0; }\n' >"$tmp/true.c"
 build -static -o "$tmp/static" "$tmp/true.c"
 build -o "$tmp/dynamic" "$tmp/true.c"
+build -fsanitize=leak -o "$tmp/leak_sanitized" "$tmp/true.c"
+build -o "$tmp/signals" $here/signals.c
+printf '#include <stdlib.h>\nvoid *malloc(size_t n) { (void)n; return NULL; }\n
+    int main(void) { return 0; }\n' >"$tmp/own.c"
+build -rdynamic -o "$tmp/own_malloc" "$tmp/own.c"
 build -fsanitize=address -o "$tmp/sanitized" "$tmp/true.c"
 
 cp -r $here/tree "$tmp/tree"
@@ -76,6 +81,7 @@ sed -i "s/@UID@/$(id -u)/g" "$tmp"/tree/proc/*/status
 fake() { MYALLOC_PROC_ROOT="$tmp/tree" "$@"; }
 
 . $here/golden.sh
+. $here/now.sh
 . $here/real.sh
 . $here/hostile.sh
 printf '%d passed, %d failed\n' $passed $failed

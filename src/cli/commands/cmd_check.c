@@ -31,14 +31,20 @@ static void json_lines(struct json *json, const char *key, const struct text *li
     json_close(json, ']');
 }
 
+static bool is_good(const struct verdict *verdict)
+{
+    return verdict->obstacles.bytes == 0 && verdict->doubts.bytes == 0;
+}
+
 static void put_json(struct text *out, const struct verdict *verdict)
 {
     struct json json = {.out = out};
     json_open(&json, NULL, '{');
     json_number(&json, "schema", 1);
     json_string(&json, "program", text_string(&verdict->program));
-    json_bool(&json, "works", verdict->obstacles.bytes == 0);
+    json_bool(&json, "works", is_good(verdict));
     json_lines(&json, "obstacles", &verdict->obstacles);
+    json_lines(&json, "doubts", &verdict->doubts);
     json_lines(&json, "remarks", &verdict->remarks);
     json_close(&json, '}');
     text_put_char(out, '\n');
@@ -46,12 +52,15 @@ static void put_json(struct text *out, const struct verdict *verdict)
 
 static void put_text(struct text *out, const struct verdict *verdict, bool coloured)
 {
-    const bool works = verdict->obstacles.bytes == 0;
+    const bool works = is_good(verdict);
     text_printf(out, "%s: ", text_string(&verdict->program));
     table_put_coloured(out, coloured, works ? COLOUR_GREEN : COLOUR_RED,
-                       works ? "the library will work" : "the library will not work");
+                       works                           ? "the library will work"
+                       : verdict->obstacles.bytes != 0 ? "the library will not work"
+                                                       : "the library will hardly work");
     text_put_char(out, '\n');
     text_put(out, text_string(&verdict->obstacles));
+    text_put(out, text_string(&verdict->doubts));
     text_put(out, text_string(&verdict->remarks));
 }
 
@@ -59,7 +68,7 @@ int cmd_check(const struct options *options, char **words)
 {
     struct verdict verdict;
     preload_judge(words[0], &verdict);
-    int code = verdict.obstacles.bytes == 0 ? TOOL_OK : TOOL_NO;
+    int code = is_good(&verdict) ? TOOL_OK : TOOL_NO;
     if (verdict.error != 0) {
         const bool is_script = verdict.interpreter.bytes != 0;
         const struct text *const missing = is_script ? &verdict.interpreter : &verdict.program;

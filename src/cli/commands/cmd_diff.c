@@ -15,8 +15,9 @@
 
 #include <string.h>
 
-#define WHOLE_MAX 9.2e18             // below 2^63
-#define EXACT_MAX 9007199254740992.0 // 2^53: whole numbers below are exact in a double
+#define JSON_BYTES_MAX 67108864u          // a snapshot has some KiB
+#define WHOLE_MAX      9.2e18             // below 2^63
+#define EXACT_MAX      9007199254740992.0 // 2^53: whole numbers below are exact in a double
 
 enum unit { UNIT_COUNT, UNIT_BYTES, UNIT_TIME };
 
@@ -214,7 +215,7 @@ static bool read_side(struct side *side, const char *path)
     struct text json = {0};
     struct text why = {0};
     *side = (struct side){.path = path};
-    const int error = text_read_path(&json, path);
+    const int error = text_read_path(&json, path, JSON_BYTES_MAX);
     if (error != 0) {
         tool_warn("%s: %s", path, strerror(error));
     } else if (!numbers_read(&side->numbers, text_string(&json), &why)) {

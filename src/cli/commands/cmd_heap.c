@@ -18,7 +18,6 @@
 #include <string.h>
 
 #define SVG_WIDTH 900u
-#define OLD_NS    1000000000u // counts of this age are told
 
 static bool find_cells(const struct target *target, struct occupancy *occupancy)
 {
@@ -35,17 +34,6 @@ static bool find_cells(const struct target *target, struct occupancy *occupancy)
     return false;
 }
 
-/* A process that sleeps counts nothing. */
-static void put_age(struct text *out, const struct target *target)
-{
-    const uint64_t counted = target->page->counters.counted_ns;
-    const uint64_t now = tool_now_ns();
-    if (!target->has_ended && counted != 0 && now > counted + OLD_NS) {
-        text_printf(out, "blocks were counted %s ago; calls of free since then are not seen\n",
-                    units_ns(now - counted).chars);
-    }
-}
-
 static void put_text(struct text *out, const struct target *target,
                      const struct occupancy *occupancy, bool coloured)
 {
@@ -53,20 +41,37 @@ static void put_text(struct text *out, const struct target *target,
                 target->has_ended ? ", killed: this is the page that it left" : "");
     if (target->page != NULL) {
         const struct myalloc_live_counters *const c = &target->page->counters;
-        text_printf(out, ": %s live in %s blocks; of that %s in %s large, %s in %s huge\n",
-                    units_bytes(c->live_bytes).chars, units_count(c->live_blocks).chars,
-                    units_bytes(c->large_bytes).chars, units_count(c->large_blocks).chars,
-                    units_bytes(c->huge_bytes).chars, units_count(c->huge_blocks).chars);
-        put_age(out, target);
+        text_printf(out, ": %s%s live in %s blocks; of that %s in %s large, %s in %s huge\n",
+                    target->look.is_still ? "" : "about ", units_bytes(c->live_bytes).chars,
+                    units_count(c->live_blocks).chars, units_bytes(c->large_bytes).chars,
+                    units_count(c->large_blocks).chars, units_bytes(c->huge_bytes).chars,
+                    units_count(c->huge_blocks).chars);
+        summary_put_age(out, target);
         text_put_char(out, '\n');
-        summary_put_classes(out, target->page, coloured);
+        summary_put_classes(out, target->page, &target->look, coloured);
         text_put_char(out, '\n');
+        summary_put_reasons(out, target);
     } else {
         text_printf(out, ": %s, so this is the kernel's view of [heap]\n\n", target->no_page);
     }
     occupancy_put_letters(out, occupancy, coloured);
     text_put_char(out, '\n');
     occupancy_put_findings(out, occupancy);
+}
+
+/* What the kernel's view cannot tell. */
+static void put_json_reasons(struct json *json, const struct target *target)
+{
+    struct reasons reasons;
+    summary_find_reasons(&reasons, target);
+    if (target->look.is_now) {
+        json_number(json, "free_in_slabs_bytes", reasons.in_slabs);
+        json_number(json, "cached_by_cpus_bytes", reasons.in_slots);
+        json_number(json, "cached_in_depots_bytes", reasons.in_depots);
+        json_number(json, "kept_mappings_bytes", target->look.kept_mapping);
+        json_number(json, "trim_bytes_min", reasons.trim_min);
+        json_number(json, "trim_bytes_max", reasons.trim_max);
+    }
 }
 
 static void put_json(struct text *out, const struct target *target,
@@ -82,7 +87,11 @@ static void put_json(struct text *out, const struct target *target,
     json_bool(&json, "has_page", target->page != NULL);
     json_bool(&json, "has_ended", target->has_ended);
     if (target->page != NULL) {
+        put_json_reasons(&json, target);
         json_number(&json, "counted_ns", target->page->counters.counted_ns);
+        json_number(&json, "live_bytes", target->page->counters.live_bytes);
+        json_number(&json, "live_blocks", target->page->counters.live_blocks);
+        json_bool(&json, "is_exact", target->look.is_now && target->look.is_still);
     }
     json_number(&json, "base", occupancy->base);
     json_number(&json, "bytes", occupancy->count * occupancy->cell_bytes);
@@ -104,6 +113,11 @@ static void put_json(struct text *out, const struct target *target,
         json_number(&json, "block_bytes", target->page->classes[i].block_bytes);
         json_number(&json, "slabs", target->page->classes[i].slabs);
         json_number(&json, "live_blocks", target->page->classes[i].live_blocks);
+        if (target->look.is_now) {
+            json_number(&json, "free_in_slabs", target->look.classes[i].at_home);
+            json_number(&json, "cached",
+                        target->look.classes[i].in_slots + target->look.classes[i].in_depots);
+        }
         json_close(&json, '}');
     }
     json_close(&json, ']');

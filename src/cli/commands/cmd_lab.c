@@ -204,6 +204,7 @@ int cmd_lab(const struct options *options, char **words)
         return lab_heap_subject();
     }
     procfs_set_root("/"); // LAB-1
+    text_set_width(0);    // pictures are drawn as they are
     struct lab lab = {
         .out = options->out,
         .is_korean = is_korean(options),

@@ -4,6 +4,7 @@
  * Threads:    one.
  * Invariants: MAPS-1  the totals are those of smaps_rollup: every mapping is counted once.
  *             MAPS-2  a process that ends meanwhile gives one sentence and TOOL_NO, no half table.
+ *             MAPS-3  --explain says each sentence once, where it first applies.
  */
 #include "cli/commands/commands.h"
 
@@ -11,11 +12,13 @@
 #include "cli/render/json.h"
 #include "cli/render/occupancy.h"
 #include "cli/procfs/regions.h"
+#include "cli/commands/summary.h"
 #include "cli/commands/target.h"
 #include "cli/tool.h"
 #include "cli/render/units.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct sums {
     uint64_t regions;
@@ -51,18 +54,39 @@ static void sum_up(const struct target *target, const struct region *regions, st
     text_free(&rollup);
 }
 
+/* The variables behind a file's data belong to it, though no file holds them. */
+static bool is_of_group(const struct region *regions, size_t i)
+{
+    return i != 0 && (strcmp(regions[i].mapping->path, regions[i - 1].mapping->path) == 0 ||
+                      regions[i].kind == REGION_BSS);
+}
+
+/* MAPS-3: a sentence that an earlier region had. */
+static bool is_told(const struct region *regions, size_t i)
+{
+    for (size_t earlier = 0; earlier < i; earlier++) {
+        if (strcmp(regions[earlier].sentence, regions[i].sentence) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_regions(struct text *out, const struct target *target, const struct region *regions,
                         const struct options *options)
 {
     struct table table;
-    table_init(&table, "llrrll");
-    static const char *const heads[] = {"KIND", "ADDRESSES", "SIZE", "RSS", "PERM", "FROM"};
-    for (size_t i = 0; i < 6; i++) {
+    table_init(&table, "llrrl");
+    static const char *const heads[] = {"  KIND", "ADDRESSES", "SIZE", "RSS", "PERM"};
+    for (size_t i = 0; i < 5; i++) {
         table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
     }
     for (size_t i = 0; i < target->mappings.count; i++) {
         const struct mapping *const m = regions[i].mapping;
-        table_cell(&table, region_kind_colour(regions[i].kind), "%s",
+        if (!is_of_group(regions, i)) {
+            table_line(&table, COLOUR_NONE, m->path[0] != 0 ? m->path : "(no file)");
+        }
+        table_cell(&table, region_kind_colour(regions[i].kind), "  %s",
                    region_kind_name(regions[i].kind));
         table_cell(&table, COLOUR_NONE, "%012llx-%012llx", (unsigned long long)m->start,
                    (unsigned long long)m->end);
@@ -70,10 +94,9 @@ static void put_regions(struct text *out, const struct target *target, const str
         table_cell(&table, m->rss_bytes != 0 ? COLOUR_NONE : COLOUR_DIM, "%s",
                    target->mappings.has_smaps ? units_bytes(m->rss_bytes).chars : "?");
         table_cell(&table, COLOUR_DIM, "%s", m->permissions);
-        table_cell(&table, COLOUR_NONE, "%s", m->path);
-        if (option_is_given(options, OPTION_EXPLAIN)) {
+        if (option_is_given(options, OPTION_EXPLAIN) && !is_told(regions, i)) {
             struct text line = {0};
-            text_printf(&line, "          %s", regions[i].sentence);
+            text_printf(&line, "      %s", regions[i].sentence);
             table_line(&table, COLOUR_DIM, text_string(&line));
             text_free(&line);
         }
@@ -148,11 +171,12 @@ static void put_json(struct text *out, const struct target *target, const struct
     text_put_char(out, '\n');
 }
 
-static void put_occupancy(struct text *out, const struct myalloc_live *page)
+static void put_occupancy(struct text *out, const struct target *target)
 {
     struct occupancy occupancy;
-    occupancy_of_page(&occupancy, page);
+    occupancy_of_page(&occupancy, target->page);
     text_put_char(out, '\n');
+    summary_put_age(out, target);
     occupancy_put_findings(out, &occupancy);
     occupancy_free(&occupancy);
 }
@@ -163,7 +187,8 @@ int cmd_maps(const struct options *options, char **words)
     if (!target_open(&target, words[0])) {
         return TOOL_NO;
     }
-    struct region *const regions = regions_classify(&target.mappings, target.page);
+    struct region *const regions =
+        regions_classify(&target.mappings, target.look.has_history ? target.page : NULL);
     struct sums sums[REGION_KINDS + 1] = {0};
     sum_up(&target, regions, sums);
     struct text out = {0};
@@ -172,11 +197,11 @@ int cmd_maps(const struct options *options, char **words)
     } else {
         text_printf(&out, "%s (pid %d), %zu mappings\n\n", target.process.name,
                     (int)target.process.pid, target.mappings.count);
-        put_regions(&out, &target, regions, options);
-        text_put_char(&out, '\n');
         put_sums(&out, sums, target.mappings.has_smaps, options->is_coloured);
+        text_put_char(&out, '\n');
+        put_regions(&out, &target, regions, options);
         if (target.page != NULL) {
-            put_occupancy(&out, target.page);
+            put_occupancy(&out, &target);
         }
     }
     text_write(&out, options->out);

@@ -11,6 +11,7 @@
 #include "cli/commands/launch.h"
 #include "cli/commands/left_pages.h"
 #include "cli/commands/summary.h"
+#include "cli/render/svg.h"
 #include "cli/tool.h"
 
 #include <stdlib.h>
@@ -50,6 +51,21 @@ static void report(const struct options *options, const char *name, const struct
     text_free(&out);
 }
 
+/* One below the other; a picture that is no page has room for the program itself only. */
+static void write_timeline(const struct series *series, const struct family *family,
+                           const char *title, const char *path)
+{
+    struct text svg = {0};
+    struct text notes = {0};
+    series_put_chart(&svg, &notes, series, title);
+    if (svg_is_page(path)) {
+        family_put_charts(&svg, &notes, family);
+    }
+    svg_write_path(&svg, &notes, title, path);
+    text_free(&svg);
+    text_free(&notes);
+}
+
 int cmd_run(const struct options *options, char **words)
 {
     struct text library = {0};
@@ -78,10 +94,12 @@ int cmd_run(const struct options *options, char **words)
     }
     report(options, words[0], &ours, compares ? &theirs : NULL);
     if (timeline != NULL) {
-        series_write_chart(&series, words[0], timeline);
+        write_timeline(&series, &ours.family, words[0], timeline);
     }
     left_pages_sweep();
     series_free(&series);
+    family_free(&ours.family);
+    family_free(&theirs.family);
     free(ours.page);
     text_free(&library);
     return launch_end_as(&ours);

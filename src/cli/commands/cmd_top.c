@@ -8,23 +8,27 @@
 
 #include "cli/render/json.h"
 #include "cli/commands/left_pages.h"
-#include "cli/procfs/live_page.h"
+#include "cli/procfs/look.h"
 #include "cli/render/table.h"
 #include "cli/tool.h"
 #include "cli/render/units.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct row {
     struct process process;
-    bool has_page;
+    bool has_page;    // some counts are there
+    bool has_history; // and also those of calls
+    bool is_now;      // they are of this moment
     uint64_t live_bytes;
     uint64_t brk_bytes;
     uint64_t mmap_bytes;
     uint64_t returned_bytes;
     uint64_t mallocs;
+    uint64_t counted_ns;       // CLOCK_BOOTTIME
     bool has_rate;             // it was there in the round before
     double mallocs_per_second; // since then
 };
@@ -51,9 +55,13 @@ static bool read_row(pid_t pid, struct row *row)
         return false;
     }
     const char *why = NULL;
-    struct myalloc_live *const page = live_page_of(&row->process, &why);
+    struct look look;
+    struct myalloc_live *const page = look_at(&row->process, &look, &why);
     row->has_page = page != NULL;
     if (page != NULL) {
+        row->has_history = look.has_history;
+        row->is_now = look.is_now;
+        row->counted_ns = page->counters.counted_ns;
         row->live_bytes = page->counters.live_bytes;
         row->brk_bytes = page->counters.brk_bytes;
         row->mmap_bytes = page->counters.mmap_bytes;
@@ -78,7 +86,7 @@ static void set_rate(struct row *row, const struct round *before, uint64_t time_
 {
     for (size_t i = 0; i < before->count; i++) {
         const struct row *const old = &before->rows[i];
-        if (old->process.pid == row->process.pid && row->has_page && old->has_page &&
+        if (old->process.pid == row->process.pid && row->has_history && old->has_history &&
             row->mallocs >= old->mallocs && time_ns > before->time_ns) {
             row->has_rate = true;
             row->mallocs_per_second =
@@ -121,8 +129,11 @@ static void put_json(struct text *out, const struct round *round)
         json_bool(&json, "has_page", row->has_page);
         if (row->has_page) {
             json_number(&json, "live_bytes", row->live_bytes);
+            json_number(&json, "counted_ns", row->counted_ns);
             json_number(&json, "brk_bytes", row->brk_bytes);
             json_number(&json, "mmap_bytes", row->mmap_bytes);
+        }
+        if (row->has_history) {
             json_number(&json, "returned_bytes", row->returned_bytes);
             json_number(&json, "mallocs", row->mallocs);
         }
@@ -132,6 +143,72 @@ static void put_json(struct text *out, const struct round *round)
         json_close(&json, '}');
         text_put_char(out, '\n');
     }
+}
+
+/* A value of a label, as the format escapes it. */
+static void put_label(struct text *out, const char *value)
+{
+    for (; *value != 0; value++) {
+        text_put(out, *value == '"' || *value == '\\' ? "\\" : "");
+        text_put_char(out, *value);
+    }
+}
+
+static const struct metric {
+    const char *name;
+    const char *help;
+    size_t field; // of struct row
+    bool is_sum;  // of calls: its name ends in _total, which both formats know without a type
+} g_metrics[] = {
+    {"myalloc_live_bytes", "In blocks that the program holds.", offsetof(struct row, live_bytes),
+     false},
+    {"myalloc_break_bytes", "Of the heap at the program break.", offsetof(struct row, brk_bytes),
+     false},
+    {"myalloc_mapped_bytes", "Of the heap in mappings.", offsetof(struct row, mmap_bytes), false},
+    {"myalloc_resident_bytes", "Of the whole process, in memory.",
+     offsetof(struct row, process) + offsetof(struct process, rss_bytes), false},
+    {"myalloc_returned_bytes_total", "Given back to the kernel so far.",
+     offsetof(struct row, returned_bytes), true},
+    {"myalloc_mallocs_total", "Allocations so far, approximate.", offsetof(struct row, mallocs),
+     true},
+};
+
+/* Text that Prometheus reads as its own format and as OpenMetrics. */
+static void put_metrics(struct text *out, const struct round *round)
+{
+    for (size_t m = 0; m < sizeof(g_metrics) / sizeof(g_metrics[0]); m++) {
+        const struct metric *const metric = &g_metrics[m];
+        text_printf(out, "# HELP %s %s\n", metric->name, metric->help);
+        if (!metric->is_sum) {
+            text_printf(out, "# TYPE %s gauge\n", metric->name);
+        }
+        for (size_t i = 0; i < round->count; i++) {
+            const struct row *const row = &round->rows[i];
+            uint64_t value = 0;
+            memcpy(&value, (const char *)row + metric->field, sizeof(value));
+            if (metric->is_sum ? row->has_history : row->has_page) {
+                text_printf(out, "%s{pid=\"%d\",name=\"", metric->name, (int)row->process.pid);
+                put_label(out, row->process.name);
+                text_printf(out, "\"} %llu\n", (unsigned long long)value);
+            }
+        }
+    }
+    text_put(out, "# EOF\n");
+}
+
+static void put_ages(struct text *out, const struct round *round)
+{
+    const char *before = "\n~ counted by the process: ";
+    for (size_t i = 0; i < round->count; i++) {
+        const struct row *const row = &round->rows[i];
+        if (row->has_page && !row->is_now && row->counted_ns != 0 &&
+            row->counted_ns < round->time_ns) {
+            text_printf(out, "%s%d %s ago", before, (int)row->process.pid,
+                        units_ns(round->time_ns - row->counted_ns).chars);
+            before = ", ";
+        }
+    }
+    text_put(out, *before == ',' ? "\n" : "");
 }
 
 static void put_table(struct text *out, const struct round *round, bool coloured)
@@ -150,8 +227,10 @@ static void put_table(struct text *out, const struct round *round, bool coloured
         const uint64_t columns[] = {row->live_bytes, row->brk_bytes, row->mmap_bytes,
                                     row->returned_bytes};
         for (size_t column = 0; column < 4; column++) {
-            table_cell(&table, COLOUR_NONE, "%s",
-                       row->has_page ? units_bytes(columns[column]).chars : "-");
+            const bool is_told = column == 3 ? row->has_history : row->has_page;
+            table_cell(&table, COLOUR_NONE, "%s%s",
+                       is_told && column == 0 && !row->is_now ? "~" : "",
+                       is_told ? units_bytes(columns[column]).chars : "-");
         }
         table_cell(&table, COLOUR_NONE, "%s",
                    row->has_rate ? units_count((uint64_t)row->mallocs_per_second).chars : "-");
@@ -159,6 +238,7 @@ static void put_table(struct text *out, const struct round *round, bool coloured
         table_cell(&table, COLOUR_CYAN, "%s", row->process.name);
     }
     table_print(&table, out, coloured);
+    put_ages(out, round);
     if (round->count == 0) {
         text_put(out, "no process runs under libmyalloc.so; start one with `myalloc run`\n");
     }
@@ -168,8 +248,9 @@ int cmd_top(const struct options *options, char **words)
 {
     (void)words;
     const bool is_json = option_is_given(options, OPTION_JSON);
-    const bool is_screen =
-        !is_json && !option_is_given(options, OPTION_BATCH) && isatty(fileno(options->out)) != 0;
+    const bool is_metrics = option_is_given(options, OPTION_OPENMETRICS);
+    const bool is_screen = !is_json && !is_metrics && !option_is_given(options, OPTION_BATCH) &&
+                           isatty(fileno(options->out)) != 0;
     struct round before = {0};
     struct text out = {0};
     left_pages_sweep();
@@ -178,13 +259,15 @@ int cmd_top(const struct options *options, char **words)
         free(before.rows);
         before = round;
         text_put(&out, is_screen ? "\033[H\033[2J" : "");
-        if (is_json) {
+        if (is_metrics) {
+            put_metrics(&out, &round);
+        } else if (is_json) {
             put_json(&out, &round);
         } else {
             put_table(&out, &round, options->is_coloured);
         }
         text_write(&out, options->out);
-        if (n == options->rounds) {
+        if (n == options->rounds || is_metrics) {
             break;
         }
         tool_sleep(options->delay_seconds);

@@ -84,7 +84,7 @@ static void put_screen(struct text *out, const struct watch *watch, const struct
     };
     text_printf(out, "\033[H\033[2J%s (pid %d), every %g s; Ctrl-C ends\n\n", watch->process.name,
                 (int)watch->process.pid, watch->options->delay_seconds);
-    for (size_t i = 0; i < (watch->series.has_page ? 4 : 3); i++) {
+    for (size_t i = 0; i < (watch->series.has_live ? 4 : 3); i++) {
         struct text spark = {0};
         put_spark(&spark, watch, rows[i].field);
         text_printf(out, "%-4s %10s  ", rows[i].name, units_bytes(rows[i].value).chars);
@@ -105,7 +105,7 @@ static void put_line(struct text *out, struct watch *watch, const struct sample 
     text_printf(out, "%10s  heap %-10s mmap %-10s rss %s", units_ns(since).chars,
                 units_bytes(sample->heap_bytes).chars, units_bytes(sample->mmap_bytes).chars,
                 units_bytes(sample->rss_bytes).chars);
-    if (watch->series.has_page) {
+    if (watch->series.has_live) {
         text_printf(out, "  live %s", units_bytes(sample->live_bytes).chars);
     }
     text_put_char(out, '\n');
@@ -124,7 +124,7 @@ static void put_json(struct text *out, const struct watch *watch, const struct s
     json_number(&json, "heap_bytes", sample->heap_bytes);
     json_number(&json, "mmap_bytes", sample->mmap_bytes);
     json_number(&json, "rss_bytes", sample->rss_bytes);
-    if (watch->series.has_page) {
+    if (watch->series.has_live) {
         json_number(&json, "live_bytes", sample->live_bytes);
     }
     json_number(&json, "events", watch->series.event_count + watch->series.events_lost);
@@ -172,6 +172,7 @@ int cmd_watch(const struct options *options, char **words)
     const struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     series_init(&watch.series);
+    watch.series.is_exact = true;
     follow(&watch);
     if (options->values[OPTION_TIMELINE] != NULL) {
         struct text title = {0};

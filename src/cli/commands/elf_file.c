@@ -102,7 +102,14 @@ static void find_sanitizer(const struct image *image, struct elf_facts *facts)
     static const struct {
         const char *symbol;
         const char *name;
-    } marks[] = {{"__asan_init", "AddressSanitizer"},
+    } marks[] = {{"__lsan_init", "LeakSanitizer"}, // others bring it, too, and say so below
+                 {"__lsan_disable", "LeakSanitizer"},
+                 {"__memprof_init", "the memory profiler of clang"},
+                 {"__dfsan_init", "DataFlowSanitizer"},
+                 {"__rtsan_init", "RealtimeSanitizer"},
+                 {"__nsan_init", "NumericalStabilitySanitizer"},
+                 {"__tysan_init", "TypeSanitizer"},
+                 {"__asan_init", "AddressSanitizer"},
                  {"__tsan_init", "ThreadSanitizer"},
                  {"__msan_init", "MemorySanitizer"},
                  {"__hwasan_init", "HWAddressSanitizer"}};

@@ -7,6 +7,8 @@
  *                       read.
  *             LAUNCH-2  a failed exec reports its errno through a pipe that a good exec closes.
  *             LAUNCH-3  the child starts with the signal mask and the handlers that we were given.
+ *             LAUNCH-4  the program gets each signal that is sent to us, and gets it once; only
+ *                       SIGKILL and SIGSTOP cannot be passed on.
  */
 #include "cli/commands/launch.h"
 
@@ -54,10 +56,13 @@ static void set_configuration(const struct launch *launch)
 {
     const char *const given = getenv("MYALLOC_CONF");
     struct text list = {0};
-    text_printf(&list, "%s%s%s%s", given != NULL ? given : "",
-                given != NULL && given[0] != 0 ? "," : "",
-                launch->record != NULL ? "record:" : "live:1",
-                launch->record != NULL ? launch->record : "");
+    text_printf(&list, "%s%s", given != NULL ? given : "",
+                given != NULL && given[0] != 0 ? "," : "");
+    if (launch->record != NULL) {
+        text_printf(&list, "record:%s", launch->record);
+    } else {
+        text_printf(&list, "live:%d", (int)getppid());
+    }
     setenv("MYALLOC_CONF", text_string(&list), 1);
     text_free(&list);
 }
@@ -135,27 +140,111 @@ static void take_page(int fd, const struct text *path, struct outcome *outcome)
     }
 }
 
+/* A job stops when the terminal or somebody else says so, and the shell that started it must see
+ * that; but we cannot tell whether the program will obey, so we stop after it has. */
+struct job {
+    pid_t pid;       // [const] the program
+    int stop_signal; // [owner] what we were told to stop by, and did not yet; else 0
+    bool is_stopped; // [owner] the program stands still
+};
+
+static bool is_stop(int number)
+{
+    return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+}
+
+/* LAUNCH-4: the kernel tells the whole foreground group of the terminal, so the program heard it;
+ * but a hang-up goes to the leader of the session alone. */
+static bool is_heard(const siginfo_t *info)
+{
+    const bool is_hang_up = info->si_signo == SIGHUP && getsid(0) == getpid();
+    return info->si_code > 0 && !is_hang_up;
+}
+
+static void pass_on(struct job *job, const siginfo_t *info)
+{
+    const int number = info->si_signo;
+    if (is_stop(number)) {
+        job->stop_signal = number;
+    } else if (number == SIGCONT) {
+        job->stop_signal = 0;
+    }
+    if (is_heard(info)) {
+        return;
+    }
+    if (info->si_code == SI_QUEUE) {
+        sigqueue(job->pid, number, info->si_value);
+    } else {
+        kill(job->pid, number);
+    }
+}
+
+/* Stop as the program did; when somebody continues us, it goes on as well. */
+static void stop_with(struct job *job)
+{
+    sigset_t set;
+    sigset_t before;
+    sigemptyset(&set);
+    sigaddset(&set, job->stop_signal);
+    void (*const handler)(int) = signal(job->stop_signal, SIG_DFL);
+    raise(job->stop_signal);
+    sigprocmask(SIG_UNBLOCK, &set, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    signal(job->stop_signal, handler);
+    job->stop_signal = 0;
+    job->is_stopped = false;
+    kill(job->pid, SIGCONT);
+}
+
+/* What wait4 tells of the program; true when it has ended. */
+static bool has_ended(struct job *job, struct outcome *outcome)
+{
+    const int flags = WNOHANG | WUNTRACED | WCONTINUED;
+    while (wait4(job->pid, &outcome->status, flags, &outcome->usage) == job->pid) {
+        if (WIFEXITED(outcome->status) || WIFSIGNALED(outcome->status)) {
+            return true;
+        }
+        job->is_stopped = WIFSTOPPED(outcome->status);
+    }
+    return false;
+}
+
 /* Wait for the end of the child, looking at it from time to time and passing signals on. */
 static void follow(const struct launch *launch, const sigset_t *signals, uint64_t begin_ns,
                    struct outcome *outcome)
 {
     uint64_t pause_ns = LOOK_FIRST_NS;
     struct process process = {.pid = outcome->pid, .uid = geteuid()};
-    while (wait4(outcome->pid, &outcome->status, WNOHANG, &outcome->usage) == 0) {
+    struct job job = {.pid = outcome->pid};
+    while (!has_ended(&job, outcome)) {
+        if (job.is_stopped && job.stop_signal != 0) {
+            stop_with(&job);
+            continue;
+        }
         const struct timespec pause = {.tv_nsec = (long)pause_ns};
         siginfo_t info;
-        const int received = launch->series != NULL ? sigtimedwait(signals, &info, &pause)
-                                                    : sigwaitinfo(signals, &info);
-        if (received == SIGTERM || received == SIGHUP) {
-            kill(outcome->pid, received);
+        const int received = launch->library != NULL ? sigtimedwait(signals, &info, &pause)
+                                                     : sigwaitinfo(signals, &info);
+        if (received > 0 && received != SIGCHLD) {
+            pass_on(&job, &info);
         }
         struct sample sample;
-        if (launch->series != NULL && series_look(launch->series, &process, &sample) == 0 &&
-            tool_now_ns() - begin_ns > 200 * pause_ns && pause_ns < LOOK_LAST_NS) {
+        family_look(&outcome->family, false);
+        if (launch->series != NULL) {
+            series_look(launch->series, &process, &sample);
+        }
+        if (tool_now_ns() - begin_ns > 200 * pause_ns && pause_ns < LOOK_LAST_NS) {
             pause_ns *= 2;
         }
     }
     outcome->elapsed_ns = tool_now_ns() - begin_ns;
+}
+
+/* Where the file's own name begins. */
+static size_t name_at(const struct text *path)
+{
+    const char *const slash = strrchr(text_string(path), '/');
+    return slash != NULL ? (size_t)(slash - text_string(path)) : 0;
 }
 
 static void supervise(const struct launch *launch, int start_fd, const sigset_t *signals,
@@ -164,8 +253,19 @@ static void supervise(const struct launch *launch, int start_fd, const sigset_t 
     struct text path = {0};
     const int page_fd = launch->library != NULL ? make_page_file(outcome->pid, &path) : -1;
     const uint64_t begin_ns = tool_now_ns();
+    struct text directory = {0};
+    text_put_bytes(&directory, text_string(&path), name_at(&path));
+    outcome->family = (struct family){
+        .id = (uint32_t)getpid(),
+        .head = outcome->pid,
+        .directory = page_fd >= 0 ? text_string(&directory) : NULL,
+        .has_series = launch->series != NULL,
+    };
     close(start_fd); // the child goes on
     follow(launch, signals, begin_ns, outcome);
+    family_look(&outcome->family, true);
+    outcome->family.directory = NULL;
+    text_free(&directory);
     if (launch->library != NULL) {
         take_page(page_fd, &path, outcome);
         unlink(text_string(&path));
@@ -179,6 +279,14 @@ static void supervise(const struct launch *launch, int start_fd, const sigset_t 
     text_free(&path);
 }
 
+/* What came after the end of the program was for the program. */
+static void drop_pending(const sigset_t *signals)
+{
+    const struct timespec now = {0};
+    while (sigtimedwait(signals, NULL, &now) > 0) {
+    }
+}
+
 void launch_run(const struct launch *launch, struct outcome *outcome)
 {
     *outcome = (struct outcome){0};
@@ -189,10 +297,7 @@ void launch_run(const struct launch *launch, struct outcome *outcome)
     }
     sigset_t signals;
     sigset_t given;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGCHLD);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
+    sigfillset(&signals); // whatever comes is for the program
     sigprocmask(SIG_BLOCK, &signals, &given);
     fflush(NULL);
     outcome->pid = fork();
@@ -213,16 +318,13 @@ void launch_run(const struct launch *launch, struct outcome *outcome)
     close(report[1]);
     signal(SIGCHLD,
            SIG_DFL); // we may have been started with it ignored, which would lose the status
-    void (*const on_interrupt)(int) = signal(SIGINT, SIG_IGN);
-    void (*const on_quit)(int) = signal(SIGQUIT, SIG_IGN);
     supervise(launch, start[1], &signals, outcome);
     if (read(report[0], &outcome->error, sizeof(outcome->error)) !=
         (ssize_t)sizeof(outcome->error)) {
         outcome->error = 0;
     }
     close(report[0]);
-    signal(SIGINT, on_interrupt);
-    signal(SIGQUIT, on_quit);
+    drop_pending(&signals);
     sigprocmask(SIG_SETMASK, &given, NULL);
 }
 
@@ -244,6 +346,10 @@ void launch_refuse_obstacles(const char *name)
     if (verdict.obstacles.bytes != 0) {
         const char *const sentences = text_string(&verdict.obstacles);
         tool_die(TOOL_FAILED, "%.*s", (int)strcspn(sentences, "\n"), sentences);
+    }
+    if (verdict.doubts.bytes != 0) {
+        const char *const sentences = text_string(&verdict.doubts);
+        tool_warn("%.*s", (int)strcspn(sentences, "\n"), sentences);
     }
     preload_verdict_free(&verdict);
 }

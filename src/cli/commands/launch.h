@@ -2,7 +2,7 @@
 #ifndef CLI_COMMANDS_LAUNCH_H
 #define CLI_COMMANDS_LAUNCH_H
 
-#include "cli/procfs/series.h"
+#include "cli/commands/family.h"
 
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -23,12 +23,13 @@ struct outcome {
     int status;                // [const] as wait4 tells
     uint64_t elapsed_ns;       // [const]
     struct rusage usage;       // [const]
+    struct family family;      // [owner] the processes that it started
     struct myalloc_live *page; // [owner] the last state of its live page, or NULL
     const char *no_page;       // [const] why page is NULL
 };
 
-/* Run to the end.  SIGINT and SIGQUIT of the terminal reach the program only; SIGTERM and SIGHUP
- * are passed on. Free outcome->page afterwards. */
+/* Run to the end.  Signals that are sent to us are passed on; those of the terminal reach the
+ * program without us. We stop and go on with it. Free outcome->page afterwards. */
 void launch_run(const struct launch *launch, struct outcome *outcome);
 
 /* Before: refuse what would silently run without the library, find the library. */

@@ -3,11 +3,12 @@
  * Owns:       the rules.
  * Threads:    one.
  * Invariants: PRELOAD-1  an obstacle is something the dynamic linker or the program's build
- *                        decides; nothing is refused on suspicion, that makes a remark.
+ *                        decides; nothing is refused on suspicion, that makes a doubt.
  */
 #include "cli/commands/preload.h"
 
 #include "cli/commands/elf_file.h"
+#include "cli/commands/script.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -75,7 +76,8 @@ static void judge_privileges(const char *path, struct verdict *verdict)
     }
 }
 
-static void remark_allocators(const struct elf_facts *facts, struct verdict *verdict)
+static void remark_allocators(const char *path, const struct elf_facts *facts,
+                              struct verdict *verdict)
 {
     static const char *const names[] = {"jemalloc", "tcmalloc", "mimalloc", "tbbmalloc",
                                         "snmalloc"};
@@ -88,9 +90,10 @@ static void remark_allocators(const struct elf_facts *facts, struct verdict *ver
         }
     }
     if (facts->defines_malloc) {
-        text_put(&verdict->remarks,
-                 "It exports a malloc of its own, which the dynamic linker finds before the "
-                 "library's: its own calls will not reach us.\n");
+        text_printf(&verdict->doubts,
+                    "%s exports a malloc of its own, which the dynamic linker finds before the "
+                    "library's: its calls will not reach us.\n",
+                    path);
     }
 }
 
@@ -126,7 +129,7 @@ static void judge_elf(const char *path, const struct elf_facts *facts, struct ve
                     "first.\n",
                     path, facts->sanitizer);
     }
-    remark_allocators(facts, verdict);
+    remark_allocators(path, facts, verdict);
 }
 
 static void judge_file(const char *path, struct verdict *verdict)
@@ -147,6 +150,39 @@ static void judge_file(const char *path, struct verdict *verdict)
     text_free(&facts.needed);
 }
 
+static bool is_shell(const char *interpreter)
+{
+    const size_t bytes = strlen(interpreter);
+    return (bytes >= 2 && strcmp(interpreter + bytes - 2, "sh") == 0) ||
+           (bytes >= 4 && strcmp(interpreter + bytes - 4, "/env") == 0);
+}
+
+/* What a script starts in the end may be another program than a reader of its text takes it for, so
+ * all that speaks against that is a doubt. */
+static void judge_started(const char *script, struct verdict *verdict)
+{
+    struct text word = {0};
+    struct text path = {0};
+    struct verdict started = {0};
+    const bool is_known = script_find_exec(script, &word);
+    if (word.bytes == 0 && is_known) {
+        text_put(&verdict->remarks, "What it starts was not examined.\n");
+    } else if (!is_known || find_program(text_string(&word), &path) != 0) {
+        text_put(&verdict->remarks, "It seems to start another program in its place, which could "
+                                    "not be found, and was not examined.\n");
+    } else {
+        text_printf(&verdict->remarks, "It seems to start %s in its place.\n", text_string(&path));
+        judge_privileges(text_string(&path), &started);
+        judge_file(text_string(&path), &started);
+        text_put(&verdict->doubts, text_string(&started.obstacles));
+        text_put(&verdict->doubts, text_string(&started.doubts));
+        text_put(&verdict->remarks, text_string(&started.remarks));
+    }
+    preload_verdict_free(&started);
+    text_free(&word);
+    text_free(&path);
+}
+
 void preload_judge(const char *name, struct verdict *verdict)
 {
     *verdict = (struct verdict){0};
@@ -162,6 +198,9 @@ void preload_judge(const char *name, struct verdict *verdict)
         verdict->error = executable_error(interpreter);
         if (verdict->error == 0) {
             judge_file(interpreter, verdict);
+            if (is_shell(interpreter)) {
+                judge_started(text_string(&verdict->program), verdict);
+            }
         }
     }
 }
@@ -170,6 +209,7 @@ void preload_verdict_free(struct verdict *verdict)
 {
     text_free(&verdict->program);
     text_free(&verdict->obstacles);
+    text_free(&verdict->doubts);
     text_free(&verdict->remarks);
     text_free(&verdict->interpreter);
 }

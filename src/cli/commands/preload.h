@@ -7,6 +7,7 @@
 struct verdict {
     struct text program;     // [owner] the file that was judged
     struct text obstacles;   // [owner] sentences why it will not work, one per line; empty: it will
+    struct text doubts;      // [owner] sentences why it will hardly work, one per line
     struct text remarks;     // [owner] sentences worth knowing, one per line
     struct text interpreter; // [owner] of a script: the program that will really run; else empty
     int error;               // [const] errno if the file was not found or is not executable, else 0

@@ -4,18 +4,20 @@
  * Threads:    one.
  * Invariants: SUMMARY-1  what the kernel counts (RSS, faults, time) is there with or without a
  *                        page.
- *             SUMMARY-2  fragmentation is 1 - peak of live bytes / peak of the bytes held.
+ *             SUMMARY-2  fragmentation is 1 - peak of live bytes / bytes written to at that time.
  */
 #include "cli/commands/summary.h"
 
 #include "cli/render/json.h"
 #include "cli/render/table.h"
+#include "cli/tool.h"
 #include "cli/render/units.h"
 
 #include <string.h>
 #include <sys/wait.h>
 
-#define TOP_SIZES 5
+#define TOP_SIZES       5
+#define SHARE_BYTES_MIN 1048576u // of less, whole pages are most
 
 static uint64_t time_ns(const struct timeval *time)
 {
@@ -27,12 +29,13 @@ static uint64_t peak_rss_bytes(const struct outcome *outcome)
     return (uint64_t)outcome->usage.ru_maxrss * 1024;
 }
 
-/* Held beyond what was live at its peak; a page may claim anything, so never below 0. */
-static uint64_t unused_at_peak(const struct myalloc_live_counters *counters)
+/* What had been written to when most was live; a page may claim anything, so never below that. A
+ * program that maps much and writes little has a large heap, and a small one in memory. */
+static uint64_t touched_at_peak(const struct myalloc_live_counters *counters)
 {
-    const uint64_t held = counters->footprint_peak_bytes;
+    const uint64_t touched = counters->touched_bytes;
     const uint64_t live = counters->live_peak_bytes;
-    return held > live ? held - live : 0;
+    return touched > live ? touched : live;
 }
 
 static void put_end(struct text *out, const char *name, const struct outcome *outcome)
@@ -101,9 +104,14 @@ static void put_heap(struct text *out, const struct myalloc_live *page)
     }
     text_printf(out, "  peak heap %s (brk %s, mmap %s)", units_bytes(c->footprint_peak_bytes).chars,
                 units_bytes(c->brk_peak_bytes).chars, units_bytes(c->mmap_peak_bytes).chars);
-    text_printf(out, "   peak live %s   fragmentation at peak %s\n",
-                units_bytes(c->live_peak_bytes).chars,
-                units_share(unused_at_peak(c), c->footprint_peak_bytes).chars);
+    text_printf(out, "   peak live %s", units_bytes(c->live_peak_bytes).chars);
+    const uint64_t touched = touched_at_peak(c);
+    text_printf(out, " in %s written to", units_bytes(touched).chars);
+    if (touched >= SHARE_BYTES_MIN) {
+        text_printf(out, ": fragmentation %s",
+                    units_share(touched - c->live_peak_bytes, touched).chars);
+    }
+    text_put_char(out, '\n');
     text_printf(out, "  end heap %s (%s of peak), of that free but resident %s",
                 units_bytes(held).chars, units_share(held, c->footprint_peak_bytes).chars,
                 units_bytes(c->dirty_free_bytes).chars);
@@ -113,13 +121,19 @@ static void put_heap(struct text *out, const struct myalloc_live *page)
     put_top_sizes(out, page);
 }
 
-void summary_put_classes(struct text *out, const struct myalloc_live *page, bool coloured)
+void summary_put_classes(struct text *out, const struct myalloc_live *page, const struct look *look,
+                         bool coloured)
 {
+    const bool has_look = look != NULL && look->is_now;
+    const bool has_calls = look == NULL || look->has_history || !look->is_now;
     struct table table;
-    table_init(&table, "rrrrl");
-    static const char *const heads[] = {"BLOCK", "SLABS", "LIVE", "MALLOCS", "LIVE BYTES"};
-    for (size_t i = 0; i < 5; i++) {
-        table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
+    table_init(&table, has_look && has_calls ? "rrrrrrl" : has_look ? "rrrrrl" : "rrrrl");
+    static const char *const heads[] = {"BLOCK",  "SLABS",   "LIVE",      "FREE",
+                                        "CACHED", "MALLOCS", "LIVE BYTES"};
+    for (size_t i = 0; i < 7; i++) {
+        if ((has_look || (i != 3 && i != 4)) && (has_calls || i != 5)) {
+            table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
+        }
     }
     uint64_t most = 1;
     for (uint32_t i = 0; i < page->header.class_count; i++) {
@@ -136,12 +150,81 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, bool
         table_cell(&table, COLOUR_NONE, "%s", units_bytes(class->block_bytes).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->slabs).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(class->live_blocks).chars);
-        table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
+        if (has_look) {
+            const struct look_class *const where = &look->classes[i];
+            table_cell(&table, COLOUR_NONE, "%s", units_count(where->at_home).chars);
+            table_cell(&table, COLOUR_NONE, "%s",
+                       units_count(where->in_slots + where->in_depots).chars);
+        }
+        if (has_calls) {
+            table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
+        }
         table_cell(&table, class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
                    bar != 0 ? "%-10s %.*s" : "%s", units_bytes(bytes).chars, bar,
                    "########################");
     }
     table_print(&table, out, coloured);
+}
+
+#define OLD_NS 1000000000u // counts of this age are told
+
+void summary_put_age(struct text *out, const struct target *target)
+{
+    const uint64_t counted = target->page->counters.counted_ns;
+    const uint64_t now = tool_now_ns();
+    if (target->look.is_now) {
+        text_put(out, target->look.is_still
+                          ? "counted just now, in its memory\n"
+                          : "counted just now, in its memory, while it allocated and freed\n");
+    } else if (counted != 0 && now > counted + OLD_NS) {
+        text_printf(out, "counted by the process %s ago%s: what it did since is not seen\n",
+                    units_ns(now - counted).chars,
+                    target->has_ended ? "" : ", and its memory may not be read");
+    }
+}
+
+void summary_find_reasons(struct reasons *reasons, const struct target *target)
+{
+    *reasons = (struct reasons){0};
+    for (uint32_t i = 0; i < target->page->header.class_count; i++) {
+        const struct look_class *const class = &target->look.classes[i];
+        const uint64_t bytes = target->page->classes[i].block_bytes;
+        reasons->in_slabs += class->at_home * bytes;
+        reasons->in_slots += class->in_slots * bytes;
+        reasons->in_depots += class->in_depots * bytes;
+    }
+    reasons->trim_min = target->page->counters.dirty_free_bytes + target->look.kept_mapping;
+    reasons->trim_max =
+        reasons->trim_min + reasons->in_slabs + reasons->in_slots + reasons->in_depots;
+}
+
+void summary_put_reasons(struct text *out, const struct target *target)
+{
+    if (!target->look.is_now) {
+        return;
+    }
+    struct reasons reasons;
+    summary_find_reasons(&reasons, target);
+    const struct {
+        uint64_t bytes;
+        const char *sentence;
+    } rows[] = {
+        {reasons.in_slabs, "between blocks in use, in their slabs: FREE above"},
+        {reasons.in_slots, "in the caches of CPUs, for their next malloc: CACHED above"},
+        {reasons.in_depots, "in depots, for any CPU: CACHED above, too"},
+        {target->page->counters.dirty_free_bytes, "in free spans, for the next slab"},
+        {target->look.kept_mapping, "in mappings kept for the next huge block"},
+    };
+    text_put(out, "free, and yet resident:\n");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        text_printf(out, "%10s  %s\n", units_bytes(rows[i].bytes).chars, rows[i].sentence);
+    }
+    text_printf(out, "malloc_trim would give back %s", units_bytes(reasons.trim_min).chars);
+    if (reasons.trim_max != reasons.trim_min) {
+        text_printf(out, ", and of the rest the whole pages, at most %s",
+                    units_bytes(reasons.trim_max - reasons.trim_min).chars);
+    }
+    text_put(out, "\n\n");
 }
 
 static void put_slots(struct text *out, const struct myalloc_live *page, bool coloured)
@@ -178,9 +261,10 @@ void summary_put(struct text *out, const char *name, const struct outcome *outco
         return;
     }
     put_heap(out, outcome->page);
+    family_put(out, &outcome->family, options->is_coloured);
     if (option_is_given(options, OPTION_STATS)) {
         text_put_char(out, '\n');
-        summary_put_classes(out, outcome->page, options->is_coloured);
+        summary_put_classes(out, outcome->page, NULL, options->is_coloured);
         text_put_char(out, '\n');
         put_slots(out, outcome->page, options->is_coloured);
     }
@@ -257,6 +341,7 @@ static void json_page(struct json *json, const struct myalloc_live *page)
     } rows[] = {
         {"live_bytes", c->live_bytes},
         {"live_peak_bytes", c->live_peak_bytes},
+        {"touched_at_peak_bytes", touched_at_peak(c)},
         {"live_blocks", c->live_blocks},
         {"heap_bytes", live_page_footprint(page)},
         {"free_resident_bytes", c->dirty_free_bytes},
@@ -303,6 +388,7 @@ void summary_put_json(struct text *out, const char *name, const struct outcome *
     if (theirs != NULL) {
         json_outcome(&json, "without", theirs);
     }
+    family_put_json(&json, &ours->family);
     if (ours->page != NULL) {
         json_page(&json, ours->page);
     } else {

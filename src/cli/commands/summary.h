@@ -3,6 +3,7 @@
 #define CLI_COMMANDS_SUMMARY_H
 
 #include "cli/commands/launch.h"
+#include "cli/commands/target.h"
 #include "cli/options.h"
 
 /* Append the summary of a run under the library; `name` is the program as typed. */
@@ -18,6 +19,23 @@ void summary_put_json(struct text *out, const char *name, const struct outcome *
                       const struct outcome *theirs);
 
 /* Append the table of size classes that were used. */
-void summary_put_classes(struct text *out, const struct myalloc_live *page, bool coloured);
+/* Bytes that are free, and yet held. */
+struct reasons {
+    uint64_t in_slabs;  // between blocks in use
+    uint64_t in_slots;  // in the magazines of CPUs or threads
+    uint64_t in_depots; // in magazines that wait for them
+    uint64_t trim_min;  // what malloc_trim gives back for certain
+    uint64_t trim_max;  // and with every page between blocks in use, too
+};
+void summary_find_reasons(struct reasons *reasons, const struct target *target);
+
+/* How old the counts of a live page are, in a line; nothing where it cannot be told. */
+void summary_put_age(struct text *out, const struct target *target);
+
+/* Where memory is that the program does not use, and what malloc_trim could give back of it. */
+void summary_put_reasons(struct text *out, const struct target *target);
+
+void summary_put_classes(struct text *out, const struct myalloc_live *page, const struct look *look,
+                         bool coloured);
 
 #endif

@@ -43,7 +43,7 @@ static bool answer(struct target *target, int error)
         tool_warn("there is no process %d%s%s", (int)pid, error == ESRCH ? "" : ": ",
                   error == ESRCH ? "" : strerror(error));
     } else {
-        target->page = live_page_of(&target->process, &target->no_page);
+        target->page = look_twice(&target->process, &target->look, &target->no_page);
     }
     return error == 0;
 }

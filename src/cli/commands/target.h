@@ -2,14 +2,15 @@
 #ifndef CLI_COMMANDS_TARGET_H
 #define CLI_COMMANDS_TARGET_H
 
-#include "cli/procfs/live_page.h"
+#include "cli/procfs/look.h"
 #include "cli/procfs/procfs.h"
 
 struct target {
     struct process process;    // [const]
     struct mappings mappings;  // [owner] empty for a process that has ended
-    struct myalloc_live *page; // [owner] NULL: not under the library, or without live:1
+    struct myalloc_live *page; // [owner] NULL: not under the library, or hidden
     const char *no_page;       // [const] why page is NULL, a sentence about "it"
+    struct look look;          // [const] how old the page's counts are, and what it does not tell
     bool has_ended;            // [const] the process is gone; its page is what it left
 };
 

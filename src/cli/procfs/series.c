@@ -7,6 +7,8 @@
  */
 #include "cli/procfs/series.h"
 
+#include "cli/procfs/look.h"
+
 #include "cli/tool.h"
 
 #include <errno.h>
@@ -130,14 +132,19 @@ int series_look(struct series *series, const struct process *process, struct sam
         return error;
     }
     const char *why = NULL;
-    struct myalloc_live *const page = live_page_of(process, &why);
+    struct look look = {.has_history = true};
+    struct myalloc_live *const page =
+        series->is_exact ? look_at(process, &look, &why) : live_page_of(process, &why);
     if (page != NULL) {
         sample->live_bytes = page->counters.live_bytes;
+        series->has_live = true;
+    }
+    if (page != NULL && look.has_history) {
         series_take_events(series, page);
-        free(page);
     } else if (!series->has_page && series->count != 0) {
         derive_event(series, sample);
     }
+    free(page);
     keep_sample(series, sample);
     return 0;
 }

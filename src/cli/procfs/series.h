@@ -24,7 +24,9 @@ struct series {
     size_t event_count;        // [owner]
     uint64_t event_last;       // [owner] number of the last event taken from the page
     uint64_t events_lost;      // [owner] overwritten in the ring, or above the maximum
-    bool has_page;             // [owner] a live page was seen
+    bool has_page;             // [owner] a live page was seen, so the marks are its events
+    bool has_live;             // [owner] blocks in use were counted
+    bool is_exact;             // [const] each look counts them anew, in the memory of the process
 };
 
 void series_init(struct series *series);
@@ -36,6 +38,10 @@ int series_look(struct series *series, const struct process *process, struct sam
 
 /* Take the new events of a page. */
 void series_take_events(struct series *series, const struct myalloc_live *page);
+
+/* Append the chart, an SVG of its own, and the sums of its events, in HTML. */
+void series_put_chart(struct text *svg, struct text *notes, const struct series *series,
+                      const char *title);
 
 /* Write the chart to a file, .svg or .html; `title` names the program. */
 void series_write_chart(const struct series *series, const char *title, const char *path);

@@ -52,7 +52,7 @@ static uint64_t value_of(const struct sample *sample, size_t line)
 /* Without a live page nothing is known about blocks: no line along the bottom. */
 static size_t line_count(const struct series *series)
 {
-    return series->has_page ? LINE_COUNT : LINE_COUNT - 1;
+    return series->has_live ? LINE_COUNT : LINE_COUNT - 1;
 }
 
 /* A power of two, so that the marks of the axis are round KiB and MiB. */
@@ -192,17 +192,23 @@ static void put_event_table(struct text *out, const struct series *series)
     text_put(out, "</table>\n");
 }
 
-void series_write_chart(const struct series *series, const char *title, const char *path)
+void series_put_chart(struct text *svg, struct text *notes, const struct series *series,
+                      const char *title)
 {
     const struct scale scale = scale_of(series);
+    svg_open(svg, WIDTH, HEIGHT, title);
+    put_axes(svg, &scale);
+    put_lines(svg, series, &scale);
+    put_marks(svg, series, &scale);
+    svg_close(svg);
+    put_event_table(notes, series);
+}
+
+void series_write_chart(const struct series *series, const char *title, const char *path)
+{
     struct text svg = {0};
     struct text notes = {0};
-    svg_open(&svg, WIDTH, HEIGHT, title);
-    put_axes(&svg, &scale);
-    put_lines(&svg, series, &scale);
-    put_marks(&svg, series, &scale);
-    svg_close(&svg);
-    put_event_table(&notes, series);
+    series_put_chart(&svg, &notes, series, title);
     svg_write_path(&svg, &notes, title, path);
     text_free(&svg);
     text_free(&notes);

@@ -47,7 +47,7 @@ void svg_close(struct text *out)
     text_put(out, "</svg>\n");
 }
 
-static bool is_html(const char *path)
+bool svg_is_page(const char *path)
 {
     const char *const dot = strrchr(path, '.');
     return dot != NULL && (strcmp(dot, ".html") == 0 || strcmp(dot, ".htm") == 0);
@@ -56,7 +56,7 @@ static bool is_html(const char *path)
 void svg_write_path(const struct text *svg, const struct text *notes, const char *title,
                     const char *path)
 {
-    if (!is_html(path)) {
+    if (!svg_is_page(path)) {
         text_write_path(svg, path);
         return;
     }

@@ -13,4 +13,7 @@ void svg_close(struct text *out);
 void svg_write_path(const struct text *svg, const struct text *notes, const char *title,
                     const char *path);
 
+/* By its name, the file is to be a page of HTML, else a bare SVG. */
+bool svg_is_page(const char *path);
+
 #endif

@@ -117,8 +117,114 @@ const char *text_string(const struct text *text)
     return text->data != NULL ? text->data : "";
 }
 
+// ---- width ----
+
+static unsigned g_columns; // [owner] of text_set_width
+
+void text_set_width(unsigned columns)
+{
+    g_columns = columns;
+}
+
+/* One character, or an escape of the terminal, which takes no column; 0 also inside a character. */
+static unsigned character_columns(const char *at, size_t *bytes)
+{
+    *bytes = 1;
+    if (at[0] == '\033' && at[1] == '[') {
+        *bytes = 2 + strcspn(at + 2, "ABCDHJKm");
+        *bytes += at[*bytes] != 0 ? 1 : 0;
+        return 0;
+    }
+    const unsigned char c = (unsigned char)*at;
+    return (c & 0xc0) == 0x80 ? 0 : c >= 0xe3 && c <= 0xed ? 2 : 1; // as text_columns
+}
+
+/* Where a line that is too long goes on: under its last column, if that begins early enough. */
+static unsigned indent_of(const char *line, size_t length, unsigned columns)
+{
+    const unsigned leading = (unsigned)strspn(line, " ");
+    unsigned indent = leading + 2;
+    unsigned column = 0;
+    size_t bytes = 1;
+    for (size_t i = 0; i < length && column <= columns / 2; i += bytes) {
+        column += character_columns(line + i, &bytes);
+        if (column > leading && i + 2 < length && line[i] != ' ' && line[i + 1] == ' ' &&
+            line[i + 2] == ' ') {
+            const unsigned gap = (unsigned)strspn(line + i + 1, " ");
+            indent = column + gap <= columns / 2 ? column + gap : indent;
+        }
+    }
+    return indent;
+}
+
+/* The bytes of the line that fit; all of a word that is longer than that. What two blanks set apart
+ * stays together, unless most of the line would be empty. */
+static size_t fitting_bytes(const char *line, size_t length, unsigned columns)
+{
+    unsigned column = 0;
+    size_t blank = 0; // the last one behind a word
+    size_t gap = 0;   // the last two
+    size_t bytes = 1;
+    for (size_t i = 0; i < length; i += bytes) {
+        if (line[i] == ' ' && i > 0 && line[i - 1] != ' ' && strspn(line, " ") < i) {
+            if (column > columns && blank == 0) {
+                return i;
+            }
+            blank = column <= columns ? i : blank;
+            gap = column <= columns && column > columns / 2 && line[i + 1] == ' ' ? i : gap;
+        }
+        column += character_columns(line + i, &bytes);
+        if (column > columns && blank != 0) {
+            return gap != 0 ? gap : blank;
+        }
+    }
+    return length;
+}
+
+static void fit_line(struct text *fitted, const char *line, size_t length, unsigned columns)
+{
+    const unsigned indent = indent_of(line, length, columns);
+    size_t part = fitting_bytes(line, length, columns);
+    text_put_bytes(fitted, line, part);
+    while (part < length) {
+        line += part;
+        length -= part;
+        const size_t blanks = strspn(line, " ");
+        if (blanks >= length) {
+            break;
+        }
+        line += blanks;
+        length -= blanks;
+        text_printf(fitted, "\n%*s", (int)indent, "");
+        part = fitting_bytes(line, length, columns - indent);
+        text_put_bytes(fitted, line, part);
+    }
+}
+
+void text_fit(struct text *text, unsigned columns)
+{
+    struct text fitted = {0};
+    const char *line = text_string(text);
+    while (*line != 0) {
+        const size_t length = strcspn(line, "\n");
+        fit_line(&fitted, line, length, columns);
+        line += length;
+        if (*line == '\n') {
+            text_put_char(&fitted, '\n');
+            line++;
+        }
+    }
+    text_free(text);
+    *text = fitted;
+}
+
+// ---- files ----
+
 void text_write(struct text *text, FILE *file)
 {
+    if (g_columns != 0) {
+        text_fit(text, g_columns);
+    }
     const bool written = fwrite(text_string(text), 1, text->bytes, file) == text->bytes;
     if (!written || fflush(file) != 0) {
         // A reader that went away (head, a closed pager) needs no message.
@@ -130,7 +236,7 @@ void text_write(struct text *text, FILE *file)
     text_clear(text);
 }
 
-int text_read_path(struct text *text, const char *path)
+int text_read_path(struct text *text, const char *path, size_t bytes_max)
 {
     FILE *const file = fopen(path, "re");
     if (file == NULL) {
@@ -138,10 +244,10 @@ int text_read_path(struct text *text, const char *path)
     }
     char buffer[16384];
     size_t count = 0;
-    while ((count = fread(buffer, 1, sizeof(buffer), file)) > 0) {
+    while (text->bytes <= bytes_max && (count = fread(buffer, 1, sizeof(buffer), file)) > 0) {
         text_put_bytes(text, buffer, count);
     }
-    const int error = ferror(file) != 0 ? errno : 0;
+    const int error = ferror(file) != 0 ? errno : text->bytes > bytes_max ? EFBIG : 0;
     fclose(file);
     return error;
 }

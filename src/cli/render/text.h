@@ -28,11 +28,18 @@ void text_put_escaped(struct text *text, const char *string);
 /* The string; "" while nothing was put. */
 const char *text_string(const struct text *text);
 
+/* From now on text_write breaks lines of more than `columns` at blanks; 0: it does not. */
+void text_set_width(unsigned columns);
+
+/* Break the lines of a text, words never; what goes on is indented. */
+void text_fit(struct text *text, unsigned columns);
+
 /* Write to `file` and empty the text; a failure to write (disk full) ends the command. */
 void text_write(struct text *text, FILE *file);
 
-/* Read the whole file `path` into an empty text. Returns 0 or the errno. */
-int text_read_path(struct text *text, const char *path);
+/* Read the whole file `path` into an empty text. Returns 0 or the errno; EFBIG: it has more than
+ * `bytes_max`, as devices do that never end. */
+int text_read_path(struct text *text, const char *path, size_t bytes_max);
 
 /* Write to the file `path`, or die with its name and the reason. */
 void text_write_path(const struct text *text, const char *path);

@@ -461,7 +461,9 @@ bool block_trim(size_t pad_bytes, const void *caller)
     purged += huge_release_cache();
     page_heap_give_waiting();
     bool released = purge_all(pad_bytes);
-    view_all();
+    if (live_is_on()) {
+        mode_show(); // who may not read our memory is to see it
+    }
     block_leave(caller);
     return released || purged != 0;
 }

@@ -274,7 +274,7 @@ void mode_peak_on(void)
     }
 }
 
-void mode_end(void)
+void mode_show(void)
 {
     ASSERT(live_is_on());
     if (CONFIG_FEATURES) {

@@ -118,7 +118,7 @@ static inline void mode_peak(void)
 }
 
 // At the end of the process: the last numbers of the live page.
-void mode_end(void);
+void mode_show(void);
 
 // ---- fork ----
 

@@ -169,7 +169,7 @@ static NOINLINE COLD void write_all(void)
     }
     if (live_is_on()) {
         bool was_inside = thread_enter_bare();
-        mode_end();
+        mode_show();
         thread_leave_bare(was_inside);
         live_close();
     }

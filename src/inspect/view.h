@@ -22,14 +22,6 @@ static inline void view_tick(void)
     }
 }
 
-// After what moves blocks in all caches: who may not read our memory is to see it.
-static inline void view_all(void)
-{
-    if (live_is_on()) {
-        view_refresh();
-    }
-}
-
 // Before memory goes back to the page heap: refreshes when much more or less is in use than was
 // seen.
 static inline void view_peak(void)

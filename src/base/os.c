@@ -281,9 +281,14 @@ uint64_t os_random(void)
     return random_number(atomic_fetch_add_explicit(&g_calls, 1, memory_order_relaxed) + 1);
 }
 
-void os_huge_pages(void *start, size_t bytes)
+void os_huge_pages(void *start, size_t bytes, bool wants)
 {
-    os_call(SYS_madvise, (long)start, (long)bytes, MADV_HUGEPAGE, 0);
+    os_call(SYS_madvise, (long)start, (long)bytes, wants ? MADV_HUGEPAGE : MADV_NOHUGEPAGE, 0);
+}
+
+bool os_populate(void *start, size_t bytes)
+{
+    return os_call(SYS_madvise, (long)start, (long)bytes, MADV_POPULATE_WRITE, 0) == 0;
 }
 
 void os_signals_block(uint64_t *old)

@@ -49,7 +49,9 @@ bool os_protect(void *start, size_t bytes, bool is_usable);
 bool os_mark_hidden(void *start, size_t bytes, bool is_hidden);
 uint64_t os_random(void); // each time another; made from the secret that a process starts with
 // Asks for huge pages where the system gives them on request; whether it does is its affair.
-void os_huge_pages(void *start, size_t bytes);
+void os_huge_pages(void *start, size_t bytes, bool wants);
+// Makes fresh pages resident, as writes to each of them would, in one call (Linux 5.14).
+bool os_populate(void *start, size_t bytes);
 
 // Holds back all signals of this thread; *old is what os_signals_restore needs.
 void os_signals_block(uint64_t *old);

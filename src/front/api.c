@@ -35,10 +35,9 @@ static NOINLINE COLD void *fail_with(int error)
     return NULL;
 }
 
-// The one way to memory: any size, any alignment.
+// The one way to memory: any size, any alignment. *clean: zeros are wanted; afterwards: it is zero.
 static void *take(size_t bytes, size_t alignment, bool *clean, const void *caller)
 {
-    *clean = false;
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
     }
@@ -75,7 +74,7 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
             return usual;
         }
     }
-    bool clean;
+    bool clean = false;
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     perturb_fill(ptr, bytes);
     if (record_is_on()) {
@@ -134,7 +133,7 @@ void api_free(void *ptr)
 
 static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 {
-    bool clean;
+    bool clean = true;
     void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (ptr != NULL && !clean) {
         memset(ptr, 0, bytes);
@@ -168,7 +167,7 @@ void *api_calloc(size_t count, size_t bytes)
 // A block to move to; NULL without memory.
 static void *take_for_move(size_t old_bytes, size_t bytes, const void *caller)
 {
-    bool clean;
+    bool clean = false;
     void *block = g_harden.is_quick ? hardened_take_usual(bytes, caller) : fast_pop(bytes);
     if (LIKELY(block != NULL)) {
         return block;
@@ -253,7 +252,7 @@ static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *
     while (rounded < alignment) {
         rounded *= 2;
     }
-    bool clean;
+    bool clean = false;
     void *ptr =
         bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, caller);
     perturb_fill(ptr, bytes);

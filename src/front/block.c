@@ -201,14 +201,16 @@ static bool is_for_region(size_t bytes)
 
 static unsigned class_for(size_t bytes, size_t alignment)
 {
-    if (alignment > BLOCK_ALIGN_BYTES) {
-        return size_class_of_aligned(bytes, alignment);
+    if (bytes > MEDIUM_BYTES_MAX && bytes > limit_slab_bytes()) {
+        return CLASSES;
     }
-    return bytes <= MEDIUM_BYTES_MAX ? size_class_of(bytes) : CLASSES;
+    return alignment > BLOCK_ALIGN_BYTES ? size_class_of_aligned(bytes, alignment)
+                                         : size_class_of(bytes);
 }
 
 static void *take_large(size_t bytes, size_t alignment, bool *clean)
 {
+    bool wants_zeros = *clean;
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_take(max_size(bytes, 1), alignment, clean);
         if (ptr != NULL) {
@@ -218,6 +220,7 @@ static void *take_large(size_t bytes, size_t alignment, bool *clean)
             return ptr;
         } // no room in the region: a mapping may still be had
     }
+    *clean = wants_zeros;
     return huge_take(max_size(bytes, 1), alignment, clean);
 }
 
@@ -228,7 +231,6 @@ static void *take_any(size_t bytes, size_t alignment, bool *clean)
         return hardened_take(bytes, bytes, alignment);
     }
     unsigned sc = class_for(bytes, alignment);
-    *clean = false;
     return sc < CLASSES ? cpu_cache_take(sc, clean) : take_large(bytes, alignment, clean);
 }
 
@@ -252,8 +254,7 @@ static NOINLINE COLD void count_handed(const void *ptr)
     size_t index = page_map_find(ptr);
     struct slot *slot = slot_is_open() ? slot_hint() : NULL;
     if (index != 0 && slot != NULL) {
-        _Atomic(uint64_t) *handed = &slot->handed[page_map_bin(index)];
-        atomic_fetch_add_explicit(handed, 1, memory_order_relaxed);
+        slot_count_handed(slot, page_map_bin(index));
     }
 }
 
@@ -263,8 +264,10 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
         *clean = true;
         return emergency_take(bytes, alignment);
     }
+    bool wants_zeros = *clean;
     void *ptr = take_any(bytes, alignment, clean);
     if (UNLIKELY(ptr == NULL)) {
+        *clean = wants_zeros;
         ptr = take_after_trim(bytes, alignment, clean);
     }
     view_tick();
@@ -277,7 +280,7 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
 
 static void *take_growing_hardened(size_t bytes, size_t room, const void *caller)
 {
-    bool clean;
+    bool clean = false;
     if (!thread_enter(caller)) {
         return block_take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     }
@@ -288,7 +291,7 @@ static void *take_growing_hardened(size_t bytes, size_t room, const void *caller
 
 void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
-    bool clean;
+    bool clean = false;
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
     size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
     size_t roomy = min_size(bytes + bytes / GROWTH_ROOM, most);

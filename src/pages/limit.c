@@ -11,18 +11,20 @@
 #include "base/bits.h"
 #include "base/config.h"
 
-#include <stdatomic.h>
-
 static struct {
     _Atomic(size_t) bytes; // [atomic] blocks from here on are huge
     bool is_fixed;         // [const] after start, but for mallopt
 } g_limit = {.bytes = HUGE_BYTES_MIN};
+
+_Atomic(size_t) g_limit_slab_bytes = SLAB_BYTES_MAX < HUGE_BYTES_MIN ? SLAB_BYTES_MAX : HUGE_BYTES_MIN - 1;
 
 void limit_set(size_t bytes)
 {
     g_limit.is_fixed = bytes != 0;
     size_t limit = bytes != 0 ? max_size(bytes, MEDIUM_BYTES_MAX + 1) : HUGE_BYTES_MIN;
     atomic_store_explicit(&g_limit.bytes, limit, memory_order_relaxed);
+    atomic_store_explicit(&g_limit_slab_bytes, min_size(limit - 1, SLAB_BYTES_MAX),
+                          memory_order_relaxed);
 }
 
 size_t limit_bytes(void)

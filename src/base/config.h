@@ -49,7 +49,10 @@
 #define SMALL_CLASSES         32      // 16-byte grid to 128, then 8 per doubling
 #define MEDIUM_CLASSES        29      // 8 per doubling to 4 KiB, then 4608, then 4
 #define PAGE_AND_HEADER_BYTES 4608U // what databases and buffers ask for: 5120 would waste a sixth
-#define CLASSES               (SMALL_CLASSES + MEDIUM_CLASSES)
+#define MEDIUM_END            (SMALL_CLASSES + MEDIUM_CLASSES)
+#define SLAB_BYTES_MAX        (256UL * 1024) // last class of all
+#define LARGE_CLASSES         16             // each 8 KiB to 64 KiB, then each 16 KiB
+#define CLASSES               (MEDIUM_END + LARGE_CLASSES)
 #define MEDIUM_BLOCKS_MAX     64
 #define SMALL_BLOCKS_MAX      (CHUNK_BYTES / BLOCK_ALIGN_BYTES)
 
@@ -67,8 +70,9 @@
 // Distance that the mmap break keeps from the program break: room for other users of sbrk.
 #define GROW_GAP_BYTES (64UL * 1024 * 1024)
 
-// From this heap on growth asks for huge pages: one half used is 2 % of it.
-#define HUGE_PAGE_HEAP_MIN (64UL * 1024 * 1024)
+// From so many bytes in use on growth asks for huge pages: one that is half used costs an eighth at
+// most.
+#define HUGE_PAGE_HEAP_MIN (8UL * 1024 * 1024)
 #define PAGE_BYTES_MIN     4096UL // of the OS: os_page_bytes() is a multiple
 #define HUGE_PAGE_BYTES    (2UL * 1024 * 1024)
 
@@ -79,10 +83,7 @@
 #define TRIM_BYTES_MIN   (CONFIG_TINY ? 2 * CHUNK_BYTES : 1024UL * 1024)
 
 // Freed huge mappings that may stay (huge.c).
-#define HUGE_CACHE_ENTRIES   (CONFIG_TINY ? 2 : 32)
 #define HUGE_CACHE_BYTES_MIN (8UL * 1024 * 1024)
-#define HUGE_CACHE_BYTES_MAX (128UL * 1024 * 1024)
-#define HUGE_BUCKETS_SHIFT   9
 
 #define CACHE_LINE_BYTES 64
 

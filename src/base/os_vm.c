@@ -290,7 +290,7 @@ bool os_mark_hidden(void *start, size_t bytes, bool is_hidden)
     return !os_fail_now() && advise(start, bytes, advice) == 0;
 }
 
-void os_huge_pages(void *start, size_t bytes)
+void os_huge_pages(void *start, size_t bytes, bool wants)
 {
-    raw_advise(start, bytes, MADV_HUGEPAGE);
+    raw_advise(start, bytes, wants ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }

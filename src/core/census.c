@@ -59,7 +59,7 @@ RACY_READER static void count_slot(struct census *census, const struct slot *slo
         size_t bin = slot_bin(i);
         move_to_cached(class, list_count(slot_look(&slot->loaded[bin])) +
                                   list_count(slot_look(&slot->spare[bin])));
-        class->handed += atomic_load_explicit(&slot->handed[bin], memory_order_relaxed);
+        class->handed += slot_handed(slot, bin);
     }
 }
 

@@ -34,6 +34,7 @@
 // Blocks of a magazine: so many bytes of them, within these bounds.
 #define MAGAZINE_BYTES        (16UL * 1024)
 #define MAGAZINE_BYTES_MEDIUM (32UL * 1024)
+#define MAGAZINE_BYTES_LARGE  (128UL * 1024) // one block at least
 #define MAGAZINE_BLOCKS_LEAST 2U
 #define MAGAZINE_BLOCKS_SMALL 8U // of small classes, while they shrink
 #define MAGAZINE_BLOCKS_MOST  (CONFIG_TINY ? 4U : 256U)
@@ -82,6 +83,9 @@ unsigned depot_magazine_blocks_max(unsigned sc)
     if (size_class_is_small(sc)) {
         return (unsigned)min_size(MAGAZINE_BYTES / bytes, MAGAZINE_BLOCKS_MOST);
     }
+    if (sc >= MEDIUM_END) {
+        return (unsigned)max_size(MAGAZINE_BYTES_LARGE / bytes, 1);
+    }
     return (unsigned)clamp_size(MAGAZINE_BYTES_MEDIUM / bytes, MAGAZINE_BLOCKS_LEAST,
                                 MAGAZINE_MEDIUM_MOST);
 }
@@ -118,7 +122,7 @@ static void adapt_locked(struct depot *depot, unsigned sc)
     if (is_large_locked(depot, sc)) {
         depot->had_many = true;
     } else if (depot->had_many) {
-        blocks = 0;
+        blocks = sc >= MEDIUM_END ? min_size(blocks, 1) : 0;
     }
     atomic_store_explicit(&depot->magazine_blocks, (uint16_t)(blocks + 1), memory_order_relaxed);
 }
@@ -173,6 +177,10 @@ static void put_home_locked(struct depot *depot, unsigned sc, void *block, struc
     }
     if (UNLIKELY(marked != 0)) {
         leave_locked(depot, slab, leaving);
+        return;
+    }
+    if (size_class_is_single(sc)) {
+        leave_locked(depot, slab, leaving); // magazines keep as many as pays
         return;
     }
     uint32_t index = page_map_index(slab);

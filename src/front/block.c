@@ -211,15 +211,17 @@ static bool is_for_region(size_t bytes)
 static unsigned class_for(size_t bytes, size_t alignment)
 {
     ASSERT(is_pow2(alignment));
-    if (alignment > BLOCK_ALIGN_BYTES) {
-        return size_class_of_aligned(bytes, alignment);
+    if (bytes > MEDIUM_BYTES_MAX && bytes > limit_slab_bytes()) {
+        return CLASSES;
     }
-    return bytes <= MEDIUM_BYTES_MAX ? size_class_of(bytes) : CLASSES;
+    return alignment > BLOCK_ALIGN_BYTES ? size_class_of_aligned(bytes, alignment)
+                                         : size_class_of(bytes);
 }
 
 static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(thread_is_interrupted());
+    bool wants_zeros = *clean;
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_take(max_size(bytes, 1), alignment, clean);
         if (ptr != NULL) {
@@ -229,6 +231,7 @@ static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
             return ptr;
         } // no room in the region: a mapping may still be had
     }
+    *clean = wants_zeros;
     return huge_take(max_size(bytes, 1), alignment, clean);
 }
 
@@ -240,7 +243,6 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
         return mode_allocate(bytes, bytes, alignment);
     }
     unsigned sc = class_for(bytes, alignment);
-    *clean = false;
     return sc < CLASSES ? cpu_cache_take(sc, clean) : allocate_large(bytes, alignment, clean);
 }
 
@@ -264,8 +266,7 @@ static NOINLINE COLD void count_handed(const void *ptr)
     size_t index = page_map_find(ptr);
     struct slot *slot = slot_is_open() ? slot_hint() : NULL;
     if (index != 0 && slot != NULL) {
-        _Atomic(uint64_t) *handed = &slot->handed[page_map_bin(index)];
-        atomic_fetch_add_explicit(handed, 1, memory_order_relaxed);
+        slot_count_handed(slot, page_map_bin(index));
     }
 }
 
@@ -276,8 +277,10 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
         *clean = true;
         return emergency_take(bytes, alignment);
     }
+    bool wants_zeros = *clean;
     void *ptr = allocate_any(bytes, alignment, clean);
     if (UNLIKELY(ptr == NULL)) {
+        *clean = wants_zeros;
         ptr = allocate_after_trim(bytes, alignment, clean);
     }
     ASSERT((uintptr_t)ptr % alignment == 0);
@@ -292,7 +295,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
 static void *allocate_growing_hardened(size_t bytes, size_t room, const void *caller)
 {
     ASSERT(bytes <= room);
-    bool clean;
+    bool clean = false;
     if (!thread_enter(caller)) {
         return block_allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     }
@@ -304,7 +307,7 @@ static void *allocate_growing_hardened(size_t bytes, size_t room, const void *ca
 void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
     ASSERT(bytes > old_bytes);
-    bool clean;
+    bool clean = false;
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
     size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
     size_t roomy = min_size(bytes + bytes / GROWTH_ROOM, most);

@@ -8,6 +8,7 @@
 #include "front/start.h"
 
 #include "pages/page_fit.h"
+#include "pages/huge_pages.h"
 #include "pages/limit.h"
 #include "pages/purge.h"
 #include "pages/span.h"
@@ -51,6 +52,7 @@ static bool is_excluded(void)
 
 void start_configure_purge(void)
 {
+    huge_pages_set((enum huge_pages_mode)g_options.huge_pages);
     purge_configure(&(struct purge_settings){
         .enabled = g_options.purge != 0 && g_options.trim_bytes != SIZE_MAX,
         .trim_bytes = g_options.trim_bytes,

@@ -40,7 +40,7 @@ void *hardened_take(size_t bytes, size_t room, size_t alignment)
 {
     bool fits = bytes < g_harden.alone_bytes &&
                 (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
-                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < CLASSES);
+                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < MEDIUM_END);
     struct harden *harden = harden_acquire();
     if (harden == NULL) {
         return NULL;
@@ -83,7 +83,7 @@ static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *cal
 {
     bool fits = bytes < g_harden.alone_bytes &&
                 (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
-                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < CLASSES);
+                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < MEDIUM_END);
     struct harden *harden = fits ? enter(caller) : NULL;
     if (harden == NULL) {
         return NULL;

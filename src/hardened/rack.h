@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RACK_EMPTY_CLASS CLASSES // of blocks of no bytes
-#define RACK_CLASSES     (CLASSES + 1)
+#define RACK_EMPTY_CLASS MEDIUM_END // of blocks of no bytes
+#define RACK_CLASSES     (MEDIUM_END + 1)
 #define RACK_SLOTS_MAX   1024
 #define RACK_SLACK_MAX   8191U // bytes of a slot behind its block, as far as a record can tell
 

@@ -131,7 +131,7 @@ RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct sl
             list_count(slot_look(&slot->loaded[bin])) + list_count(slot_look(&slot->spare[bin]));
         blocks += cached;
         bytes += cached * size_class_bytes(sc);
-        mallocs += atomic_load_explicit(&slot->handed[bin], memory_order_relaxed);
+        mallocs += slot_handed(slot, bin);
     }
     live_store(&row->cached_blocks, blocks);
     live_store(&row->cached_bytes, bytes);

@@ -13,6 +13,7 @@
 #include "inspect/walk.h"
 
 #include "pages/huge.h"
+#include "pages/map_cache.h"
 #include "pages/span.h"
 #include "base/check.h"
 #include "base/os.h"
@@ -181,7 +182,7 @@ RACY_READER static void see_magazines(struct walk *walk)
 struct walk *walk_begin(void)
 {
     size_t chunks = page_map_count();
-    size_t huge_max = huge_look(NULL, 0) + HUGE_CACHE_ENTRIES; // some may come meanwhile
+    size_t huge_max = huge_look(NULL, 0) + MAP_CACHE_ENTRIES; // some may come meanwhile
     size_t bytes = align_up(sizeof(struct walk) + chunks * sizeof(struct seen) +
                                 huge_max * sizeof(struct huge_view),
                             os_page_bytes());

@@ -20,7 +20,7 @@
 #define CHUNKS_MAX      (1UL << 31)    // indices are 32 bits wide
 #define WHOLE_CHUNKS    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
 
-enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREAS };
+enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREA_UNITS, AREAS };
 
 struct page_map g_page_map;
 
@@ -37,8 +37,10 @@ static size_t area_bytes(unsigned area, size_t chunks)
         return chunks * sizeof(struct chunk);
     case AREA_BINS:
         return align_up(chunks, 65536);
-    default:
+    case AREA_DIRTY:
         return align_up(chunks / 8, 65536);
+    default:
+        return align_up(chunks / 8 / (HUGE_PAGE_BYTES / CHUNK_BYTES) + 1, 65536);
     }
 }
 
@@ -84,6 +86,7 @@ bool page_map_start(uintptr_t base)
     map->entries = (struct chunk *)(void *)g_areas[AREA_ENTRIES].start;
     map->bins = (uint8_t *)g_areas[AREA_BINS].start;
     map->dirty = (uint64_t *)(void *)g_areas[AREA_DIRTY].start;
+    map->units = (uint64_t *)(void *)g_areas[AREA_UNITS].start;
     return true;
 }
 

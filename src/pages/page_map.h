@@ -68,6 +68,7 @@ struct page_map {
     uint8_t *bins;          // [const] size class + 1 of a slab, else 0: written by who opens it
     struct chunk *entries;  // [const]
     uint64_t *dirty;        // [lock: LOCK_PAGE_HEAP] bit set: chunk is free and may be resident
+    uint64_t *units;        // [lock: LOCK_PAGE_HEAP] bit set: the unit may be a huge page
     size_t opened;          // [lock: LOCK_PAGE_HEAP] chunks whose tables are there
 };
 extern HIDDEN struct page_map g_page_map;
@@ -132,6 +133,20 @@ static inline size_t page_map_find(const void *ptr)
 static inline bool page_map_is_dirty(size_t index)
 {
     return ((g_page_map.dirty[index / 64] >> (index % 64)) & 1) != 0;
+}
+
+// The unit of HUGE_PAGE_BYTES that holds a chunk, and the first chunk of a unit. Unit 0 may begin
+// below the map.
+static inline size_t page_map_unit(size_t index)
+{
+    size_t unit_chunks = HUGE_PAGE_BYTES / CHUNK_BYTES;
+    return ((g_page_map.base >> CHUNK_SHIFT) % unit_chunks + index) / unit_chunks;
+}
+
+static inline size_t page_map_unit_start(size_t unit)
+{
+    size_t unit_chunks = HUGE_PAGE_BYTES / CHUNK_BYTES;
+    return unit * unit_chunks - (g_page_map.base >> CHUNK_SHIFT) % unit_chunks;
 }
 
 static inline enum chunk_state chunk_state(const struct chunk *entry)

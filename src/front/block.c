@@ -120,7 +120,7 @@ struct block block_find(const void *ptr)
 
 // ---- complaints ----
 
-static void warn_foreign(void *ptr, const void *caller)
+static COLD void warn_foreign(void *ptr, const void *caller)
 {
     static _Atomic(bool) g_warned;
     if (atomic_exchange_explicit(&g_warned, true, memory_order_relaxed)) {
@@ -147,7 +147,7 @@ static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place
 
 // What frees, or moves, memory that is not ours: another allocator's, perhaps. NULL: nothing, after
 // a warning.
-static void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
+static COLD void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
 {
     void *of_libc = call == SHADOW_FREE ? (void *)__libc_free : (void *)__libc_realloc;
     if (start_once() == START_FORWARDING) { // also reads the options
@@ -253,6 +253,17 @@ static NOINLINE COLD void *take_after_trim(size_t bytes, size_t alignment, bool 
     return take_any(bytes, alignment, clean);
 }
 
+// The region has no room. Where its tables cannot grow for the mappings of others, but there is
+// memory, each block is a mapping of its own.
+static NOINLINE COLD void *take_elsewhere(size_t bytes, size_t alignment, bool *clean)
+{
+    void *ptr = NULL;
+    if (page_map_is_walled() && !g_harden.is_on && bytes <= MEDIUM_BYTES_MAX) {
+        ptr = huge_take(max_size(bytes, 1), alignment, clean);
+    }
+    return ptr != NULL ? ptr : take_after_trim(bytes, alignment, clean);
+}
+
 // Adds a block of a size class to what its slot has given out.
 static NOINLINE COLD void count_handed(const void *ptr)
 {
@@ -272,7 +283,7 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
     }
     void *ptr = take_any(bytes, alignment, clean);
     if (UNLIKELY(ptr == NULL)) {
-        ptr = take_after_trim(bytes, alignment, clean);
+        ptr = take_elsewhere(bytes, alignment, clean);
     }
     view_tick();
     if (UNLIKELY(start_counts_blocks())) {

@@ -49,7 +49,7 @@ $(B)/myalloc: $(OBJ_CLI)
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
-        $(addprefix src/core/,census.c emergency.c large.c thin.c) \
+        src/hardened/fence.c $(addprefix src/core/,census.c emergency.c large.c thin.c) \
         $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c \
         mallopt.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \

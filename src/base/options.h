@@ -59,8 +59,8 @@ enum stats_format { STATS_TEXT, STATS_JSON };
 enum deepbind_policy { DEEPBIND_STRIP, DEEPBIND_KEEP, DEEPBIND_WARN };
 
 struct options {
-#define OPTION_FIELD_NUMBER(key, value, least, most, help) uint64_t key;
-#define OPTION_FIELD_WORD(key, value, words, help)         uint64_t key;
+#define OPTION_FIELD_NUMBER(key, value, least, most, help) _Atomic(uint64_t) key;
+#define OPTION_FIELD_WORD(key, value, words, help)         _Atomic(uint64_t) key;
 #define OPTION_FIELD_TEXT(key, help)                       char key[OPTION_TEXT_BYTES];
     OPTIONS(OPTION_FIELD_NUMBER, OPTION_FIELD_WORD, OPTION_FIELD_TEXT)
 #undef OPTION_FIELD_NUMBER
@@ -68,7 +68,8 @@ struct options {
 #undef OPTION_FIELD_TEXT
 };
 
-// [const] after options_read(), but for mallopt, which writes single fields.
+// Texts: [const] after options_read(). Numbers: [atomic] for mallopt, which writes single ones
+// while others read; a plain read is one load.
 extern HIDDEN struct options g_options;
 
 // Reads MYALLOC_CONF. Each mistake gives one line on stderr and leaves the default.

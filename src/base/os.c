@@ -159,12 +159,11 @@ void os_exit(int status)
 void os_abort(void)
 {
     const uint64_t mask = 1UL << (SIGABRT - 1);
-    raw_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, sizeof mask);
-    for (int i = 0; i < 2; i++) {
+    for (;;) {
+        raw_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, sizeof mask);
         raw_call(SYS_tgkill, os_process_id(), os_thread_id(), SIGABRT, 0);
         os_signal_default(SIGABRT);
     }
-    os_exit(127);
 }
 
 uint32_t os_thread_id(void)
@@ -198,9 +197,9 @@ const char *os_executable_name(struct os_name *name)
 {
     static const char of_memory[] = "memfd:";
     static const char gone[] = " (deleted)";
-    char path[4096];
+    char *path = name->text;
     long bytes =
-        raw_call(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)sizeof path - 1, 0);
+        raw_call(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)sizeof name->text - 1, 0);
     size_t end = bytes > 0 ? (size_t)bytes : 0;
     if (end >= sizeof gone && memcmp(path + end - (sizeof gone - 1), gone, sizeof gone - 1) == 0) {
         end -= sizeof gone - 1;
@@ -208,12 +207,8 @@ const char *os_executable_name(struct os_name *name)
     path[end] = '\0';
     const char *slash = strrchr(path, '/');
     const char *start = slash != NULL ? slash + 1 : path;
-    if (strncmp(start, of_memory, sizeof of_memory - 1) == 0) {
-        start += sizeof of_memory - 1;
-    }
-    strncpy(name->text, start, sizeof name->text - 1);
-    name->text[sizeof name->text - 1] = '\0';
-    return name->text;
+    return strncmp(start, of_memory, sizeof of_memory - 1) == 0 ? start + sizeof of_memory - 1
+                                                                : start;
 }
 
 const char *os_program_name(void)

@@ -41,7 +41,7 @@ const char *os_program_name(void);
 // The name of the file that runs: of a script the interpreter, of a link what it leads to; "" when
 // /proc is not there.
 struct os_name {
-    char text[256]; // NAME_MAX and the end
+    char text[4096]; // PATH_MAX: the whole path
 };
 COLD const char *os_executable_name(struct os_name *name);
 

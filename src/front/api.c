@@ -202,7 +202,8 @@ static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes,
 }
 
 // What realloc does with a pointer that is no block in use: dies, or refuses.
-static void *realloc_bad(void *ptr, const struct block *block, size_t bytes, const void *caller)
+static NOINLINE COLD void *realloc_bad(void *ptr, const struct block *block, size_t bytes,
+                                       const void *caller)
 {
     size_t freed_bytes = block->kind == BLOCK_NONE ? huge_freed_bytes(ptr) : block->bytes;
     if (block->fault == BLOCK_FREED || (block->kind == BLOCK_NONE && freed_bytes != 0)) {

@@ -114,7 +114,7 @@ struct block block_find(const void *ptr)
 
 // ---- complaints ----
 
-static void warn_foreign(void *ptr, const void *caller)
+static COLD void warn_foreign(void *ptr, const void *caller)
 {
     static _Atomic(bool) g_warned;
     if (atomic_exchange_explicit(&g_warned, true, memory_order_relaxed)) {
@@ -141,7 +141,7 @@ static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place
 
 // What frees, or moves, memory that is not ours: another allocator's, perhaps. NULL: nothing, after
 // a warning.
-static void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
+static COLD void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
 {
     void *of_libc = call == SHADOW_FREE ? (void *)__libc_free : (void *)__libc_realloc;
     if (start_once() == START_FORWARDING) { // also reads the options
@@ -259,6 +259,17 @@ static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, b
     return allocate_any(bytes, alignment, clean);
 }
 
+// The region has no room. Where its tables cannot grow for the mappings of others, but there is
+// memory, each block is a mapping of its own.
+static NOINLINE COLD void *allocate_elsewhere(size_t bytes, size_t alignment, bool *clean)
+{
+    void *ptr = NULL;
+    if (page_map_is_walled() && !mode_is(&g_mode.is_hardened) && bytes <= SLAB_BYTES_MAX) {
+        ptr = huge_take(max_size(bytes, 1), alignment, clean);
+    }
+    return ptr != NULL ? ptr : allocate_after_trim(bytes, alignment, clean);
+}
+
 // Adds a block of a size class to what its slot has given out.
 static NOINLINE COLD void count_handed(const void *ptr)
 {
@@ -281,7 +292,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
     void *ptr = allocate_any(bytes, alignment, clean);
     if (UNLIKELY(ptr == NULL)) {
         *clean = wants_zeros;
-        ptr = allocate_after_trim(bytes, alignment, clean);
+        ptr = allocate_elsewhere(bytes, alignment, clean);
     }
     ASSERT((uintptr_t)ptr % alignment == 0);
     mode_tick();

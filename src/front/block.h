@@ -108,8 +108,8 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
 
 // Dies for what no allocator can have returned; of other foreign pointers, as the options say, the
 // function that does the call in our place; NULL: nobody does it.
-void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
-                     const void *caller);
+COLD void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
+                          const void *caller);
 
 // malloc_trim: everything free goes back; true when something did.
 bool block_trim(size_t pad_bytes, const void *caller);

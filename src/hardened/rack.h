@@ -31,11 +31,12 @@ struct rack {
     char *start;         // [const] while it is a rack; as all up to `first`
     uint64_t reciprocal; // see size_class.h
     uint32_t slot_bytes;
-    uint32_t length;                    // chunks
-    uint16_t class;                     // RACK_EMPTY_CLASS too
-    uint16_t slots;                     // those below `first` are never used
-    uint16_t first;                     // 1 where the slot before serves as a fence
-    uint16_t opened;                    // [lock: LOCK_RACK] those from here on were never used
+    uint32_t length; // chunks
+    uint16_t class;  // RACK_EMPTY_CLASS too
+    uint16_t slots;  // those below `first` are never used
+    uint16_t first;  // 1 where the slot before serves as a fence
+    _Atomic(uint16_t)
+        opened; // [atomic] under LOCK_RACK, but for looks: those from here on were never used
     uint16_t free_count;                // [lock: LOCK_RACK] bits set
     bool is_listed;                     // [lock: LOCK_RACK]
     bool is_guarded;                    // [const] while it is a rack: its guard pages are hidden

@@ -49,7 +49,8 @@ static unsigned fill_of(size_t live, size_t all)
     return (unsigned)clamp_size(fill, 1, 15) << 4;
 }
 
-// The state of the chunk at `i`; *span: for how many chunks it holds.
+// The state of the chunk at `i`; *span: for how many chunks it holds. Harmless: a wrong length is
+// cut to the map, a wrong fill to the cell.
 RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
 {
     ASSERT(i != 0);
@@ -74,6 +75,7 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
                                  : MYALLOC_LIVE_CHUNK_LARGE;
 }
 
+// Harmless: one word, one colour.
 RACY_READER static bool is_dirty(size_t i)
 {
     ASSERT(i != 0);
@@ -119,6 +121,7 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
 
 // ---- counts ----
 
+// Harmless: the words are atomic; only what two of them add up to may be wrong.
 RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct slot *slot,
                                   size_t number)
 {

@@ -65,7 +65,8 @@ static bool is_marked(const uint64_t *bits, unsigned block)
     return ((bits[block / 64] >> (block % 64)) & 1) != 0;
 }
 
-// Marks the blocks of a list, as far as it makes sense.
+// Marks the blocks of a list, as far as it makes sense. Harmless by WALK-1: whatever a link says,
+// it is looked up before it is followed, and no slab goes away under LOCK_PAGE_HEAP.
 RACY_READER static void mark_list(struct walk *walk, list_word list, bool is_cached)
 {
     while (!list_is_empty(list)) {
@@ -91,13 +92,18 @@ RACY_READER static void mark_list(struct walk *walk, list_word list, bool is_cac
     }
 }
 
+// Harmless: blocks of one class with the pages of another are marked as free, or not; no index is
+// beyond what a slab may have.
 RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, struct seen *seen)
 {
     size_t page = max_size(os_page_bytes(), CARVE_BYTES);
+    size_t block_bytes = size_class_bytes(slab->sc);
+    uint32_t purged = slab->purged;
     seen->blocks = (uint16_t)slab_reached(slab);
     ASSERT(seen->blocks <= SMALL_BLOCKS_MAX);
-    for (unsigned block = 0; slab->purged != 0 && block < seen->blocks; block++) {
-        if (((slab->purged >> block * size_class_bytes(slab->sc) / page) & 1) != 0) {
+    for (unsigned block = 0; purged != 0 && block < seen->blocks; block++) {
+        size_t place = block * block_bytes / page; // beyond 31 where the class has changed
+        if (place < 32 && ((purged >> place) & 1) != 0) {
             mark(seen->free, block);
         }
     }
@@ -122,7 +128,8 @@ static void see_rack(const struct rack *rack, struct seen *seen)
 }
 
 // Between a span's being taken and its being marked, what stood in the middle of it shows: a first
-// entry of a free span that is none any more. What is behind a true one is no head.
+// entry of a free span that is none any more. What is behind a true one is no head. Harmless: a
+// wrong length is compared with what stands at its end.
 RACY_READER static size_t length_of(const struct walk *walk, size_t index)
 {
     ASSERT(index != 0);
@@ -138,6 +145,7 @@ RACY_READER static size_t length_of(const struct walk *walk, size_t index)
     return is_true ? length : 1;
 }
 
+// Harmless: each entry is read once, and a wrong length leads to another entry of the map.
 RACY_READER static void see_chunks(struct walk *walk)
 {
     for (size_t i = 1; i < walk->chunks; i++) {
@@ -162,6 +170,7 @@ RACY_READER static void see_chunks(struct walk *walk)
     }
 }
 
+// Harmless: see mark_list.
 RACY_READER static void see_magazines(struct walk *walk)
 {
     for (const struct slot *slot = slot_next(NULL); slot != NULL; slot = slot_next(slot)) {

@@ -24,6 +24,8 @@ enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREA_UNITS, AREAS };
 
 struct page_map g_page_map;
 
+static _Atomic(bool) g_is_walled; // [atomic] the last growth that failed met a mapping of others
+
 static struct area {
     char *start;  // [const] after start
     size_t bytes; // [lock: LOCK_PAGE_HEAP]
@@ -44,11 +46,27 @@ static size_t area_bytes(unsigned area, size_t chunks)
     }
 }
 
+// Tells a mapping of others behind an area from a lack of memory.
+static NOINLINE COLD void note_wall(size_t bytes)
+{
+    void *elsewhere = os_map(NULL, bytes);
+    atomic_store_explicit(&g_is_walled, elsewhere != NULL, memory_order_relaxed);
+    if (elsewhere != NULL) {
+        os_unmap(elsewhere, bytes);
+    }
+}
+
+bool page_map_is_walled(void)
+{
+    return atomic_load_explicit(&g_is_walled, memory_order_relaxed);
+}
+
 // Extends an area at its end; false without memory, or where something else stands there.
 static bool area_grow(struct area *area, size_t bytes)
 {
     if (bytes > area->bytes) {
         if (os_map_at(area->start + area->bytes, bytes - area->bytes) == NULL) {
+            note_wall(bytes - area->bytes);
             return false;
         }
         live_add(MYALLOC_LIVE_REGION_TABLE, area->start + area->bytes, bytes - area->bytes);

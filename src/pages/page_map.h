@@ -77,6 +77,9 @@ extern HIDDEN struct page_map g_page_map;
 bool page_map_start(uintptr_t base);
 // Makes the tables of the chunks below `chunks` usable; false without memory.
 bool page_map_open(size_t chunks);
+// True when page_map_open failed because others have mapped what is behind a table, though there is
+// memory: then blocks of all sizes must be mappings.
+bool page_map_is_walled(void);
 // Tells a new live page where the tables are.
 void page_map_show(void);
 

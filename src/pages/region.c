@@ -156,6 +156,10 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
     size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
     need = align_up(need, page_chunks);
     wish = align_up(wish, page_chunks);
+    size_t chunks_min = page_map_count() + need;
+    if (UNLIKELY(page_map_is_walled()) && !page_map_open(chunks_min)) {
+        return 0; // one look, not one for each size and place
+    }
     for (enum region_kind kind = g_region.stats.kind; kind <= REGION_MAPS; kind++) {
         // Halved down to the need: limits are met exactly before anything fails.
         for (size_t chunks = wish;; chunks = max_size(need, align_down(chunks / 2, page_chunks))) {

@@ -30,7 +30,7 @@
 struct place {
     char *ptr; // of the block; NULL: never used
     size_t bytes;
-    bool is_used;
+    _Atomic(bool) is_used;
     bool is_protected; // hidden by protect.c, not by a mark
     uint32_t next;     // place freed after this one
     struct fatal_stack taken, freed;

@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/os_call.h"
 #include "base/os_file.h"
+#include "base/os_report.h"
 #include "base/os_vm.h"
 
 #include <signal.h>

@@ -25,6 +25,7 @@
 #include "front/start.h"
 #include "core/thread.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,11 +49,8 @@ static bool is_asked_for(void)
 
 static NOINLINE COLD void tell_few(void)
 {
-    struct line line = {.used = 0};
-    line_add(&line,
-             "myalloc: stats: too few descriptors for a copy of standard error: who closes it "
-             "gets none");
-    line_write(&line, STDERR_FILENO);
+    const struct line none = {.used = 0};
+    place_complain("stats: no copy of standard error", &none, EMFILE, STDERR_FILENO);
 }
 
 void statistics_start(void)

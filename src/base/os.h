@@ -22,8 +22,8 @@
 void os_signals_block(uint64_t *old);
 void os_signals_restore(const uint64_t *old);
 
-// A handler of a fault: for this signal, on the stack that *before, what the process had, asked for;
-// where that is no handler, on its own stack when there is one. No signal is held back meanwhile.
+// A handler of a fault: for this signal, on the stack that *before, what the process had, asked
+// for; where that is no handler, on its own stack when there is one. It holds no signal back.
 COLD void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *),
                          struct sigaction *before);
 COLD void os_signal_default(int signal);
@@ -31,7 +31,7 @@ COLD void os_signal_default(int signal);
 void os_signals_hold(const sigset_t *set, int signal);
 // In a handler: the signal comes again, as it came, when the handler has returned.
 void os_signal_again(int signal, const siginfo_t *info);
-// True for what the code that was interrupted did itself, and would do again; not for what was sent.
+// True for what the interrupted code did itself, and would do again; not for what was sent.
 bool os_is_fault(const siginfo_t *info, const void *context);
 const void *os_context_code(const void *context); // where the fault happened; NULL: unknown
 

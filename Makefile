@@ -54,8 +54,8 @@ SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensi
         mallopt.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
-# As small, but the unwinder of guard:N passes through it.
-$(B)/sampling/guard.o: CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz)
+# As small, but the unwinder of guard:N passes through them; fences take system calls anyway.
+$(addprefix $(B)/,sampling/guard.o hardened/fence.o core/slot.o core/inherited.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz)
 
 # Of what stands in no other place the linker drops what only the unit tests call.
 $(OBJ_LIB): CFLAGS_EXTRA += -ffunction-sections

@@ -87,11 +87,50 @@ void os_signals_restore(const uint64_t *old)
 
 void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struct sigaction *before)
 {
-    struct sigaction action = {.sa_sigaction = handler,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    const int usual = SA_ONSTACK | SA_RESTART;
     int saved = errno;
-    __sigaction(signal, &action, before);
+    __sigaction(signal, NULL, before);
+    bool is_called = before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN;
+    struct sigaction action = {.sa_sigaction = handler,
+                               .sa_flags = SA_SIGINFO | SA_NODEFER |
+                                           (is_called ? before->sa_flags & usual : usual)};
+    __sigaction(signal, &action, NULL);
     errno = saved; // OS-1
+}
+
+void os_signals_hold(const sigset_t *set, int signal)
+{
+    uint64_t mask; // the part that the kernel has
+    memcpy(&mask, set, sizeof mask);
+    mask |= signal != 0 ? 1UL << (signal - 1) : 0;
+    raw_call(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, 0, sizeof mask);
+}
+
+void os_signal_again(int signal, const siginfo_t *info)
+{
+    const sigset_t none = {{0}};
+    os_signals_hold(&none, signal);
+    raw_call(SYS_rt_tgsigqueueinfo, os_process_id(), os_thread_id(), signal, (long)info);
+}
+
+bool os_is_fault(const siginfo_t *info, const void *context)
+{
+    const ucontext_t *of_fault = context;
+    if (info->si_code <= 0) {
+        return false;
+    }
+#if defined(__x86_64__)
+    uintptr_t address = (uintptr_t)of_fault->uc_mcontext.gregs[REG_CR2];
+    if (of_fault->uc_mcontext.gregs[REG_TRAPNO] == 0) {
+        return false; // this thread has not met one
+    }
+#elif defined(__aarch64__)
+    uintptr_t address = of_fault->uc_mcontext.fault_address;
+#else
+    uintptr_t address = (uintptr_t)info->si_addr;
+    (void)of_fault;
+#endif
+    return info->si_code == SI_KERNEL || address == (uintptr_t)info->si_addr;
 }
 
 void os_signal_default(int signal_number)

@@ -15,6 +15,7 @@
 #include "base/line.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "myalloc.h"
 
 #include <string.h>
 

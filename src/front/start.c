@@ -11,6 +11,7 @@
 #include "pages/limit.h"
 #include "pages/purge.h"
 #include "pages/span.h"
+#include "base/config.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "sampling/guard.h"
@@ -59,7 +60,7 @@ void start_configure_purge(void)
 
 static enum start_mode start(void)
 {
-    if (is_excluded()) {
+    if (!CONFIG_STATIC && is_excluded()) {
         return START_FORWARDING;
     }
     options_read();

@@ -180,7 +180,7 @@ done | grep -o -e '--[a-z]*' | sort -u); do
 done
 for command in run record maps watch top heap diff lab check doctor; do
     helped=$("$myalloc" $command --help | grep -o -e ' --[a-z]\+' | sort | tr -d '\n')
-    completed=$(bash -c '. src/man/myalloc.bash
+    completed=$(bash -c '. src/man/completion/myalloc.bash
         COMP_WORDS=(myalloc '$command' --) COMP_CWORD=2; _myalloc
         printf " %s\n" "${COMPREPLY[@]}"' | sort | tr -d '\n')
     check "completion of $command" "$completed" = "$helped"

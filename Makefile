@@ -109,13 +109,16 @@ clean:
 
 help:
 	@echo 'make              libmyalloc.so and the command myalloc'
-	@echo 'make install      both, headers, manuals, completion: PREFIX, DESTDIR'
+	@echo 'make install      libraries, headers, commands, manuals, completions: PREFIX, LIBDIR, DESTDIR'
+	@echo 'make uninstall    takes away what install made; make dist: a tarball; make deb: packages'
+	@echo 'make setup        installs what the tests need, by sudo for a user'
 	@echo 'make check        all tests; make check-GROUP: those of a group,'
 	@echo '                  $(ALL_GROUPS)'
 	@echo 'make soak         ten minutes of random calls against a model: SOAK_SECONDS, SOAK_SEED'
 	@echo 'make fuzz         libFuzzer on calls, options, traces, live pages: FUZZ_SECONDS each'
 	@echo 'make faults       forks, threads, signals, refusals by the ten thousand, with their counts'
 	@echo 'make coverage     which lines of src the suites reach, which not, and why'
+	@echo 'make check-bare   once a week: README in a bare Debian; check-deb check-dist check-recipes'
 	@echo 'make stress       threads for a minute; tidy: only the static checks; format: the sources'
 	@echo 'make bench        measure; bench-real bench-memory bench-replay bench-scale'
 	@echo '                  bench-report bench-self bench-setup bench-smoke'

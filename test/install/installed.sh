@@ -33,7 +33,7 @@ nobody() {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
 }
 if [ "$(id -u)" -ne 0 ] || ! nobody test -r build/libmyalloc.a 2>/dev/null; then
-    echo "# no other user here who can read the checkout: not installed as one"
+    echo "# skipped: installation by a user: run by one, or none can read the checkout"
 else
     mkdir "$work/theirs" && chown 65534 "$work/theirs" && chmod 755 "$work"
     as_nobody() {

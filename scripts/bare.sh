@@ -18,6 +18,7 @@ command -v debootstrap >/dev/null || complain "please install: debootstrap"
 tree=${BARE:-$(TMPDIR=/var/tmp mktemp -d)}
 leave() {
     umount "$tree/proc" 2>/dev/null
+    rm -f "$tree.log"
     [ -n "${BARE-}" ] || rm -rf --one-file-system "$tree"
 }
 trap leave EXIT

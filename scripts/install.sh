@@ -10,6 +10,16 @@ stage=${DESTDIR-} build=${B:-build} version=${VERSION:?}
 major=${version%%.*} share=$prefix/share tab=$(printf '\t')
 cmake=$libdir/cmake/myalloc made=$share/doc/libmyalloc/directories
 
+for path in "$prefix" "$libdir" "${stage:-/}"; do
+    case $path in
+    /*) ;;
+    *)
+        echo "install.sh: $path does not begin with /" >&2
+        exit 2
+        ;;
+    esac
+done
+
 # One line a file: source, mode, place, with tabs between. A source `->NAME` is a link to NAME, and
 # one that ends in .in is filled in.
 table() {
@@ -60,7 +70,7 @@ fill() {
 
 # make_directory PATH - with those above it; the new ones are listed, the outermost first.
 make_directory() {
-    [ -d "$stage$1" ] && return
+    { [ -z "$1" ] || [ -d "$stage$1" ]; } && return
     make_directory "${1%/*}"
     mkdir -m 755 "$stage$1"
     new="$new$1

@@ -28,6 +28,11 @@ claim "uninstall takes away what install made" comes_and_goes "$prefix" PREFIX="
 claim "in a folder with blanks too" comes_and_goes "$blank" PREFIX="$blank"
 claim "below DESTDIR too" comes_and_goes "$work/stage 2/opt/x" DESTDIR="$work/stage 2" PREFIX=/opt/x
 claim "an installation that was never made goes away" built uninstall PREFIX="$work/none"
+refused "a folder that is not absolute is refused" built install PREFIX=relative
+of_root() {
+    mkdir "$work/root" && comes_and_goes "$work/root" DESTDIR="$work/root" PREFIX=/of-its-own
+}
+claim "a prefix right below / is made and removed" of_root
 
 nobody() {
     setpriv --reuid=65534 --regid=65534 --clear-groups "$@"

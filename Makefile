@@ -126,5 +126,7 @@ help:
 	@echo 'make misuse       which misuse every allocator catches'
 	@echo 'make clean        remove what was built'
 
-.PHONY: all install clean help
+FORCE:
+
+.PHONY: all clean help FORCE
 .DEFAULT_GOAL := all

@@ -18,5 +18,4 @@ dist:
 deb:
 	@VERSION=$(VERSION) scripts/deb.sh
 
-FORCE:
-.PHONY: install uninstall dist deb FORCE
+.PHONY: install uninstall dist deb

@@ -65,7 +65,9 @@ if command -v python3 >/dev/null; then
     }
     json run "$myalloc" run --json true
     "$myalloc" run --json -o "$tmp/run.json" true
-    json record env -u MYALLOC_LIB "$myalloc" record --json -o "$tmp/trace" true
+    # The library beside the command; a path with a blank cannot be preloaded, so not in a checkout.
+    mkdir "$tmp/beside" && cp "$myalloc" "${myalloc%/*}/libmyalloc.so" "$tmp/beside"
+    json record env -u MYALLOC_LIB "$tmp/beside/myalloc" record --json -o "$tmp/trace" true
     json top "$myalloc" top --json -n 2 -d 0.01
     json lab "$myalloc" lab layout --json --lang ko
     json diff "$myalloc" diff --json "$tmp/run.json" "$tmp/run.json"

@@ -13,6 +13,9 @@
 #ifndef CONFIG_TINY
 #define CONFIG_TINY 0 // 1: tiny limits, so that every slow path runs constantly
 #endif
+#ifndef CONFIG_STATIC
+#define CONFIG_STATIC 0 // 1: for libmyalloc.a, where no dynamic linker and no other malloc is
+#endif
 #ifndef MYALLOC_FORCE_PAGE
 #define MYALLOC_FORCE_PAGE 0 // bytes: pretend that the system has pages of this size; 0: ask it
 #endif
@@ -34,8 +37,6 @@
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 // of getauxval(); glibc 2.36 has no name for it
 #endif
-
-#define MYALLOC_VERSION "0.1.0"
 
 #define BLOCK_ALIGN_BYTES 16 // max_align_t, and what SSE code expects of malloc
 

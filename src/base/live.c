@@ -18,6 +18,7 @@
 #include "base/options.h"
 #include "base/os.h"
 #include "base/place.h"
+#include "myalloc.h"
 
 #include <errno.h>
 #include <string.h>

@@ -12,6 +12,7 @@
 #include "pages/limit.h"
 #include "pages/purge.h"
 #include "pages/span.h"
+#include "base/config.h"
 #include "base/libc_env.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -64,7 +65,7 @@ static enum start_mode start(void)
 {
     ASSERT(lock_is_mine(&g_start.lock));
     ASSERT(start_mode() == START_NOT_YET); // START-1
-    if (is_excluded()) {
+    if (!CONFIG_STATIC && is_excluded()) {
         return START_FORWARDING;
     }
     libc_env_read(&g_options);

@@ -255,7 +255,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 
 void guard_arm(void)
 {
-    void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+    void *library = CONFIG_STATIC ? NULL : dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
     void *backtrace = library != NULL ? symbol_behind(library, "_Unwind_Backtrace") : NULL;
     g_guarded.address = library != NULL ? symbol_behind(library, "_Unwind_GetIP") : NULL;
     g_guarded.backtrace = g_guarded.address != NULL ? backtrace : NULL;

@@ -223,7 +223,12 @@ bool preload_find_library(struct text *path)
         text_put(path, is_found ? resolved : named);
         return is_found;
     }
-    static const char *const places[] = {"/libmyalloc.so", "/../lib/libmyalloc.so"};
+    static const char *const places[] = {
+        "/libmyalloc.so",
+        "/../lib/libmyalloc.so",
+        "/../lib/x86_64-linux-gnu/libmyalloc.so.0",
+        "/../lib/aarch64-linux-gnu/libmyalloc.so.0",
+    };
     char own[PATH_MAX] = "";
     const ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
     own[length > 0 ? length : 0] = 0;

@@ -28,7 +28,7 @@ LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-
 FLOORS   := base pages core pool hardened sampling trace inspect front
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
-OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o) $(B)/front/vfork_x86_64.o
+OBJ_LIB  := $(patsubst src/%,$(B)/%.o,$(basename $(SRC_LIB) $(wildcard src/front/vfork_*.S)))
 SRC_CLI  := $(wildcard src/cli/*.c src/cli/*/*.c)
 OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
 

@@ -28,8 +28,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-// Of 47 bits of addresses, programs lie below 2^44 or from 0x55 2^40 on, mappings from 0x7f 2^40
-// down.
+// Programs lie below 2^44 or from two thirds of all addresses on, mappings from their end down.
 #define HOLE_ADDRESS ((uintptr_t)1 << 44)
 #define HOLE_STEP    ((uintptr_t)1 << 42)
 
@@ -344,15 +343,6 @@ void os_futex_wake(_Atomic(uint32_t) *word)
     os_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
-void os_cpu_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 uint64_t os_now_ns(void)
 {
     return read_clock(CLOCK_MONOTONIC);
@@ -406,9 +396,10 @@ void *os_map_file(int fd, size_t offset, size_t bytes)
 bool os_make_directory(const char *path)
 {
     struct stat status;
-    os_call(SYS_mkdir, (long)path, 0700, 0, 0);
-    return os_call(SYS_lstat, (long)path, (long)&status, 0, 0) == 0 && S_ISDIR(status.st_mode) &&
-           status.st_uid == os_user_id() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    os_call(SYS_mkdirat, AT_FDCWD, (long)path, 0700, 0); // newer CPUs have no mkdir
+    return os_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(status.st_mode) && status.st_uid == os_user_id() &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 int os_keep_descriptor(int fd)
@@ -430,7 +421,7 @@ void os_close(int fd)
 
 void os_unlink(const char *path)
 {
-    os_call(SYS_unlink, (long)path, 0, 0, 0);
+    os_call(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0);
 }
 
 // A name of its own, gone at once: for file systems without O_TMPFILE.

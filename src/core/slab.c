@@ -9,6 +9,7 @@
  */
 #include "core/slab.h"
 
+#include "base/cpu.h"
 #include "base/fatal.h"
 #include "base/os.h"
 
@@ -23,7 +24,7 @@ static_assert(8 * CHUNK_BYTES / CARVE_BYTES <= PAGES_MAX, "the longest slab");
 void slab_open(size_t index, unsigned sc, bool is_clean)
 {
     struct chunk *slab = page_map_entry(index);
-    ASSERT((uintptr_t)page_map_address(index) >> 47 == 0); // what a list word can hold
+    ASSERT((uintptr_t)page_map_address(index) >> CPU_ADDRESS_BITS == 0); // fits a list word
     slab->free = list_empty();
     slab->carved = 0;
     atomic_store_explicit(&slab->reached, 0, memory_order_relaxed);

@@ -8,7 +8,7 @@
 #ifndef CORE_SLOT_H
 #define CORE_SLOT_H
 
-#include "core/rseq_x86_64.h"
+#include "core/rseq.h"
 #include "core/thread.h"
 
 #include <stdbool.h>

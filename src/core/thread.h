@@ -11,7 +11,7 @@
 #define CORE_THREAD_H
 
 #include "base/compiler.h"
-#include "core/rseq_x86_64.h"
+#include "core/rseq.h"
 #include "core/thread_layout.h"
 
 #include <stdatomic.h>

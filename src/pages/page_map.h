@@ -132,12 +132,14 @@ static inline bool page_map_is_dirty(size_t index)
 
 static inline enum chunk_state chunk_state(const struct chunk *entry)
 {
-    return (enum chunk_state)atomic_load_explicit(&entry->state, memory_order_relaxed);
+    // acquire: pairs with the release in chunk_set_state
+    return (enum chunk_state)atomic_load_explicit(&entry->state, memory_order_acquire);
 }
 
 static inline void chunk_set_state(struct chunk *entry, enum chunk_state state)
 {
-    atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_relaxed);
+    // release: who sees what stands there sees the fields that tell of it
+    atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_release);
 }
 
 // The bin of the slab at this index; 0: there is none.

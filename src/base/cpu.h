@@ -10,20 +10,20 @@
 #include <stddef.h>
 
 #if defined(__x86_64__)
-#define CPU_NAME          "x86-64"
+#define CPU_NAME          "64-bit x86"
 #define CPU_ELF_MACHINE   62 // EM_X86_64
 #define CPU_RSEQ_HEADER   "core/rseq_x86_64.h"
 #define CPU_HAS_SEQUENCES 1
 #define CPU_ADDRESS_BITS  47 // of a process, unless it asks for more by a hint
 #elif defined(__aarch64__)
-#define CPU_NAME          "aarch64"
+#define CPU_NAME          "64-bit ARM"
 #define CPU_ELF_MACHINE   183 // EM_AARCH64
 #define CPU_RSEQ_HEADER   "core/rseq_aarch64.h"
 #define CPU_HAS_SEQUENCES 1
 #define CPU_ADDRESS_BITS  48 // 39, 42 and 47 in some kernels
 #else
-#define CPU_NAME          "of another kind"
-#define CPU_ELF_MACHINE   0 // EM_NONE
+#define CPU_NAME          "other"
+#define CPU_ELF_MACHINE   0 // EM_NONE: not known
 #define CPU_RSEQ_HEADER   "core/rseq_none.h"
 #define CPU_HAS_SEQUENCES 0
 #define CPU_ADDRESS_BITS  48

@@ -72,7 +72,7 @@ endef
 $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d)
--include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk bench/bench.mk
+-include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk test/aarch64/aarch64.mk bench/bench.mk
 
 install: all
 	install -D -m 755 libmyalloc.so $(DESTDIR)$(PREFIX)/lib/libmyalloc.so
@@ -102,6 +102,7 @@ help:
 	@echo 'make bench        measure; bench-real bench-memory bench-replay bench-scale'
 	@echo '                  bench-report bench-self bench-setup bench-smoke'
 	@echo 'make compat       real programs under every allocator; compat-setup installs them'
+	@echo 'make check-aarch64  the same programs for aarch64, by qemu-user; fetches what it needs'
 	@echo 'make misuse       which misuse every allocator catches'
 	@echo 'make clean        remove what was built'
 

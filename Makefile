@@ -43,7 +43,7 @@ FEATURES := pool hardened sampling trace inspect extensions
 FLOORS   := base pages core $(filter-out extensions,$(FEATURES)) front $(filter extensions,$(FEATURES))
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(sort $(wildcard src/$f/*.c)))
-OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o) $(B)/front/vfork_x86_64.o
+OBJ_LIB  := $(patsubst src/%,$(B)/%.o,$(basename $(SRC_LIB) $(sort $(wildcard src/front/vfork_*.S))))
 SRC_CLI  := $(sort $(wildcard src/cli/*.c src/cli/*/*.c))
 OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
 # The archive for static programs: modules that ask the dynamic linker are compiled anew without.
@@ -108,7 +108,7 @@ $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_A:.o=.d)
 -include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk \
-        test/install/install.mk bench/bench.mk scripts/install.mk
+        test/install/install.mk test/aarch64/aarch64.mk bench/bench.mk scripts/install.mk
 
 clean:
 	rm -rf build build-* libmyalloc.so myalloc
@@ -129,6 +129,7 @@ help:
 	@echo 'make bench        measure; bench-real bench-memory bench-replay bench-scale'
 	@echo '                  bench-report bench-self bench-setup bench-smoke'
 	@echo 'make compat       real programs under every allocator; compat-setup installs them'
+	@echo 'make check-aarch64  the same programs for aarch64, by qemu-user; fetches what it needs'
 	@echo 'make misuse       which misuse every allocator catches'
 	@echo 'make clean        remove what was built'
 

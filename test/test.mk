@@ -1,7 +1,7 @@
 # test.mk - `make check` and its parts. Each suite leaves its counts in $(RESULTS), to be added up.
 # A program of test/ is one C file. It runs under plain glibc, under the preload of any build, and
 # some also linked with the floor archives of a sanitizer build, calling api_* instead of malloc.
-T       := build/test
+T       := $(if $(findstring aarch64,$(B)),build-aarch64,build)/test
 RESULTS := build/results
 # LD_PRELOAD takes a blank for the end of a path. A checkout below such a path is tested by a link.
 LINK    := $(or $(TMPDIR),/tmp)/myalloc-checkout.$(shell id -u).$(shell pwd | cksum | cut -d' ' -f1)

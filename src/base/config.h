@@ -2,6 +2,8 @@
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
+#include "base/cpu.h"
+
 #include <assert.h>
 
 #ifndef CONFIG_DEBUG
@@ -31,7 +33,7 @@
 #endif
 #endif
 #ifndef CONFIG_RSEQ
-#define CONFIG_RSEQ 1 // 0: every thread has a slot of its own
+#define CONFIG_RSEQ CPU_HAS_SEQUENCES // 0: every thread has a slot of its own
 #endif
 
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -88,9 +90,9 @@
 
 #define CACHE_LINE_BYTES 64
 
-static_assert(sizeof(void *) == 8, "64-bit systems only");
 static_assert(CONFIG_DEBUG == 0 || CONFIG_DEBUG == 1, "a switch");
 static_assert(CONFIG_TINY == 0 || CONFIG_TINY == 1, "a switch");
+static_assert(CONFIG_RSEQ == 0 || CPU_HAS_SEQUENCES == 1, "sequences: x86-64 and aarch64");
 static_assert((MYALLOC_FORCE_PAGE & (MYALLOC_FORCE_PAGE - 1)) == 0, "a power of two");
 static_assert(MYALLOC_FORCE_PAGE <= 65536, "the largest page that Linux has");
 static_assert(MEDIUM_BYTES_MAX % CHUNK_BYTES == 0, "large blocks begin at whole chunks");

@@ -8,10 +8,11 @@
 #include "base/os.h"
 
 #include "base/compiler.h"
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 #include "base/symbol.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <signal.h>
@@ -172,15 +173,6 @@ void os_futex_wake(_Atomic(uint32_t) *word)
     raw_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
-void os_cpu_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 uint32_t os_process_id(void)
 {
     return (uint32_t)raw_call(SYS_getpid, 0, 0, 0, 0);
@@ -237,8 +229,8 @@ const char *os_executable_name(struct os_name *name)
     static const char of_memory[] = "memfd:";
     static const char gone[] = " (deleted)";
     char *path = name->text;
-    long bytes =
-        raw_call(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)sizeof name->text - 1, 0);
+    long bytes = raw_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path,
+                          (long)sizeof name->text - 1);
     size_t end = bytes > 0 ? (size_t)bytes : 0;
     if (end >= sizeof gone && memcmp(path + end - (sizeof gone - 1), gone, sizeof gone - 1) == 0) {
         end -= sizeof gone - 1;

@@ -10,7 +10,7 @@
 #include "base/line.h"
 #include "base/os_call.h"
 #include "base/os_vm.h"
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ void os_close(int fd)
 
 void os_unlink(const char *path)
 {
-    raw_call(SYS_unlink, (long)path, 0, 0, 0);
+    raw_call(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0);
 }
 
 // A name of its own, gone at once: for file systems without O_TMPFILE.

@@ -11,7 +11,7 @@
 #include "base/line.h"
 #include "base/os_call.h"
 #include "base/quiet.h"
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,7 @@ int os_report_directory(const char *path)
     if (os_fail_now()) {
         return -EACCES;
     }
-    raw_call(SYS_mkdir, (long)path, 0700, 0, 0);
+    raw_call(SYS_mkdirat, AT_FDCWD, (long)path, 0700, 0);
     int fd = open_at(OS_REPORT_HERE, path, O_RDONLY | O_DIRECTORY);
     if (fd >= 0 && (!is_ours(fd, &status) || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
         return close_with(fd, -EACCES);

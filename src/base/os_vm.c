@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/os_call.h"
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 #include "base/symbol.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
  */
 #include "base/quiet.h"
 
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 
 #include <errno.h>
 #include <stddef.h>

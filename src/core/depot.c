@@ -146,11 +146,12 @@ void depot_set_slots(size_t slots)
 // A slab without a block out leaves its list.
 static void leave_locked(struct depot *depot, struct chunk *slab, struct leaving *leaving)
 {
-    // No block is out any more: who looks at it on its way sees nothing to purge.
+    // No block is out any more: who looks without the lock sees nothing to purge.
     slab->carved = (uint16_t)(slab->carved - inherited_count(slab));
     inherited_forget(slab);
     slab_list_remove(&depot->partial, slab);
     depot->slabs--;
+    slab_close(slab); // here, so that depot_purge_slab does not take it for one of the class
     slab->next = leaving->first;
     leaving->first = page_map_index(slab);
 }
@@ -225,14 +226,13 @@ static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
     depot->low = (uint32_t)min_size(depot->low, depot->count);
 }
 
-// Outside of the lock: closes the slabs and frees their spans.
+// Outside of the lock.
 static void free_leaving(struct leaving leaving)
 {
     while (leaving.first != 0) {
         uint32_t index = leaving.first;
         struct chunk *slab = page_map_entry(index);
         leaving.first = slab->next;
-        slab_close(slab);
         page_heap_give(index, slab->length);
     }
 }

@@ -10,6 +10,7 @@
 #include "core/slab.h"
 
 #include "base/check.h"
+#include "base/cpu.h"
 #include "base/fatal.h"
 #include "base/os.h"
 #include "pages/span.h"
@@ -27,7 +28,7 @@ void slab_open(size_t index, unsigned sc, bool is_clean)
     ASSERT(index != 0);
     ASSERT(sc < CLASSES);
     struct chunk *slab = page_map_entry(index);
-    ASSERT((uintptr_t)page_map_address(index) >> 47 == 0); // what a list word can hold
+    ASSERT((uintptr_t)page_map_address(index) >> CPU_ADDRESS_BITS == 0); // fits a list word
     slab->free = list_empty();
     slab->carved = 0;
     atomic_store_explicit(&slab->reached, 0, memory_order_relaxed);

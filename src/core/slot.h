@@ -9,7 +9,7 @@
 #define CORE_SLOT_H
 
 #include "base/lock.h"
-#include "core/rseq_x86_64.h"
+#include "core/rseq.h"
 #include "core/thread.h"
 
 #include <stdbool.h>

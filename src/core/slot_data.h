@@ -46,6 +46,11 @@ static inline void slot_set(list_word *word, list_word list)
     __atomic_store_n(word, list, __ATOMIC_RELAXED);
 }
 
+#define RSEQ_CPU_ID_OFFSET 4  // in struct rseq; negative: not registered
+#define RSEQ_CS_OFFSET     8  // the descriptor of the sequence that runs
+#define RSEQ_MM_CID_OFFSET 24 // since Linux 6.3
+#define RSEQ_AREA_BYTES    32
+
 struct slots {
     char *first;         // slot 0; the empty slot stands before it
     ptrdiff_t id_offset; // [const] after the start: where in the rseq area the slot's number stands

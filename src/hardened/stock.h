@@ -7,6 +7,7 @@
 #define HARDENED_STOCK_H
 
 #include "hardened/canary.h"
+#include "base/cpu.h"
 #include "base/lock.h"
 #include "core/slot.h"
 #include "hardened/rack.h"
@@ -91,8 +92,8 @@ static inline void stock_wait(struct stock *stock, uint64_t word)
 static inline void slot_touch(char *ptr, size_t slot_bytes, unsigned record)
 {
     if (UNLIKELY(record == 0)) {
-        __asm__ volatile("orb $0, %0" : "+m"(ptr[0]));
-        __asm__ volatile("orb $0, %0" : "+m"(ptr[slot_bytes - 1]));
+        cpu_touch(&ptr[0]);
+        cpu_touch(&ptr[slot_bytes - 1]);
     }
 }
 

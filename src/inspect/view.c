@@ -94,8 +94,8 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
     if (halves) {
         while (end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << ++shift) {
         }
-        // seq_cst: readers see the odd number before any cell of the new scale
-        atomic_store_explicit(&chunks->sequence, sequence + 1, memory_order_seq_cst);
+        live_store(&chunks->sequence, sequence + 1);
+        atomic_thread_fence(memory_order_release); // the new scale and its cells come after it
         live_store(&chunks->shift, shift);
     }
     size_t span = 0;

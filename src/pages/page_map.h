@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "base/cpu.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -92,16 +93,11 @@ static inline size_t page_map_count(void)
     return atomic_load_explicit(&g_page_map.chunks, memory_order_acquire);
 }
 
-// No entry for this index may be looked up. The instruction is the relaxed load and the comparison
-// in one, which compilers do not join; free is counted in instructions. Relaxed is enough for free:
-// a block that reached its user was published before; see page_map_publish.
+// No entry for this index may be looked up. Relaxed is enough for free: a block that reached its
+// user was published before; see page_map_publish.
 static inline bool page_map_is_beyond(size_t index)
 {
-    bool is_beyond;
-    __asm__("cmpq %[chunks], %[index]"
-            : "=@ccae"(is_beyond)
-            : [index] "r"(index), [chunks] "m"(g_page_map.chunks));
-    return is_beyond;
+    return cpu_reaches(index, &g_page_map.chunks);
 }
 
 static inline void page_map_publish(size_t chunks)
@@ -154,12 +150,14 @@ static inline size_t page_map_unit_start(size_t unit)
 
 static inline enum chunk_state chunk_state(const struct chunk *entry)
 {
-    return (enum chunk_state)atomic_load_explicit(&entry->state, memory_order_relaxed);
+    // acquire: pairs with the release in chunk_set_state
+    return (enum chunk_state)atomic_load_explicit(&entry->state, memory_order_acquire);
 }
 
 static inline void chunk_set_state(struct chunk *entry, enum chunk_state state)
 {
-    atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_relaxed);
+    // release: who sees what stands there sees the fields that tell of it
+    atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_release);
 }
 
 // The bin of the slab at this index; 0: there is none.

@@ -36,9 +36,9 @@ TABLE(region, .id = MYALLOC_TABLE_REGION, .address = &g_region.stats, .count = 1
       .fields = {offsetof(struct region_stats, break_bytes),
                  offsetof(struct region_stats, map_bytes)});
 
-// From here on addresses belong to the loader's mappings and the stack (x86-64, 47 bits): a
-// break found there, as under `ld.so ./prog`, has no room to grow.
-#define BREAK_ADDRESS_MAX ((uintptr_t)0x700000000000)
+// From here on addresses belong to the loader's mappings and the stack, at the end of all: a break
+// found there, as under `ld.so ./prog`, has no room to grow.
+#define BREAK_ADDRESS_MAX ((uintptr_t)7 << (CPU_ADDRESS_BITS - 3))
 #define MAPS_PLACE        4 // of os_hole_address
 
 static uintptr_t align_for_all(uintptr_t address)

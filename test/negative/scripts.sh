@@ -174,6 +174,9 @@ refused "style: 71 lines in a function fail" styled "$long_function"
 refused "style: 601 lines in a file fail" styled "$(seq 601)"
 refused "style: #if outside src/base fails" styled '#if CONFIG'
 refused "style: #if 0 fails" styled '#if 0' src/base/styled.c
+refused "style: assembler outside of its headers fails" styled '__asm__("nop");'
+claim "style: assembler in a header of sequences passes" \
+    styled '__asm__("nop");' src/core/rseq_x86_64.h
 refused "style: work left to do fails" styled "// TO""DO: later"
 refused "style: a word that was replaced fails" styled '// the granule'
 refused "style: no files fail" scripts/check_style.sh

@@ -110,7 +110,7 @@ struct myalloc_live_counters {
     myalloc_live_u64 counted_ns;           /* [atomic] CLOCK_BOOTTIME of the last count of blocks */
     /* [atomic] what was ever written, when live_bytes was at its peak; approximate */
     myalloc_live_u64 touched_bytes;
-    myalloc_live_u64 spare_words[4];       /* [atomic] 0 */
+    myalloc_live_u64 spare_words[4]; /* [atomic] 0 */
 };
 
 enum myalloc_live_tier { MYALLOC_LIVE_SMALL = 1, MYALLOC_LIVE_MEDIUM = 2 };
@@ -224,7 +224,7 @@ struct myalloc_live {
 enum myalloc_table_id {
     MYALLOC_TABLE_CLASSES = 1, /* one for each size class */
     MYALLOC_TABLE_MAP,         /* address: the page map */
-    MYALLOC_TABLE_SLOTS,       /* address: of all slots; second: 16 bits, the count of an empty list */
+    MYALLOC_TABLE_SLOTS,       /* address: of all slots; second: 16 bits, count of an empty list */
     MYALLOC_TABLE_SLOT,        /* bytes and fields of one; count: bins, that of a class + 1 */
     MYALLOC_TABLE_DEPOTS,      /* one for each size class; second: its magazines, list words */
     MYALLOC_TABLE_MARKS,       /* of blocks that a child of a fork freed; bytes: of one chunk's */
@@ -240,10 +240,10 @@ enum myalloc_chunk_state {
     MYALLOC_CHUNK_IS_FREE, /* first or last chunk of a free span */
     MYALLOC_CHUNK_SLAB,
     MYALLOC_CHUNK_LARGE,
-    MYALLOC_CHUNK_POOL, /* of a pool */
+    MYALLOC_CHUNK_POOL,  /* of a pool */
     MYALLOC_CHUNK_RACK,  /* the structure at its pointer: hardened mode, every chunk of the span */
     MYALLOC_CHUNK_FENCE, /* a large block of hardened mode */
-    MYALLOC_CHUNK_BODY /* a further chunk */
+    MYALLOC_CHUNK_BODY   /* a further chunk */
 };
 
 enum myalloc_table_field {
@@ -296,7 +296,7 @@ enum myalloc_table_field {
     MYALLOC_RACK_CLASS,     /* 16 */
     MYALLOC_RACK_FIRST,     /* 16: slots below are not used */
     MYALLOC_RACK_OPENED,    /* 16: nor from here on */
-    MYALLOC_RACK_RECORDS    /* 16, one a slot: bit 15: in use; bits 0 to 12: bytes behind its block */
+    MYALLOC_RACK_RECORDS    /* 16, one a slot: bit 15: in use; 0 to 12: bytes behind its block */
 };
 
 struct myalloc_table {

@@ -20,13 +20,13 @@ enum lock_rank {
     LOCK_WRITER,    // one of the writers of a trace
     LOCK_SLOTS,     // which slots are open; nobody is in them while it keeps out
     LOCK_DEPOT,     // one per size class: its magazines and slabs
-    LOCK_STOCK,     // one per CPU: what it has at hand in hardened mode
+    LOCK_HCACHE,    // one per CPU: its cache of slots, in hardened mode
     LOCK_GUARD,     // the records of sampled blocks, of guard:N
-    LOCK_RACK,      // one per class: its slots, in hardened mode
+    LOCK_HSLAB,     // one per class: hardened slabs
     LOCK_BASINS,    // the list of the pools of include/myalloc.h
     LOCK_BASIN,     // one per such pool that threads share
     LOCK_FILES,     // the files of myalloc_map_file
-    LOCK_FENCE,     // freed large blocks that wait, in hardened mode
+    LOCK_GUARDED,   // the quarantine of large blocks, in hardened mode
     LOCK_HUGE,      // registry and cache of mappings
     LOCK_BACKING,   // the file of backing:DIR
     LOCK_PAGE_HEAP, // the region, its free spans and the break

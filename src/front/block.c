@@ -65,8 +65,8 @@ static struct block find_in_region(size_t index, const void *ptr)
         return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
                               head->usable_bytes};
     }
-    case CHUNK_RACK:
-    case CHUNK_FENCE:
+    case CHUNK_HSLAB:
+    case CHUNK_GUARDED:
         return hardened_find(head, ptr);
     case CHUNK_BASIN:
         if (tray_of(ptr) != NULL) {
@@ -183,7 +183,7 @@ void block_complain(void *ptr, const struct block *block, const void *caller)
     }
     size_t holder_bytes = huge_holder_bytes(ptr);
     if (holder_bytes != 0) {
-        holder_bytes = g_harden.is_on ? fence_huge_bytes_of(holder_bytes) : holder_bytes;
+        holder_bytes = g_harden.is_on ? guarded_huge_bytes_of(holder_bytes) : holder_bytes;
         fatal_interior_free(ptr, holder_bytes, caller);
     }
     if (is_on_own_stack(ptr)) {
@@ -324,7 +324,7 @@ static void give_any(const struct block *block, void *ptr, const void *caller)
         }
         break;
     case BLOCK_SLOT:
-    case BLOCK_FENCE:
+    case BLOCK_GUARDED:
         hardened_give(block, ptr, caller);
         break;
     case BLOCK_GUARD:
@@ -391,7 +391,7 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
         // Also below a limit that has risen: moving page tables is cheaper than copying.
         return bytes >= min_size(limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes) : NULL;
     case BLOCK_SLOT:
-    case BLOCK_FENCE: // see block_resize
+    case BLOCK_GUARDED: // see block_resize
     case BLOCK_GUARD:
     case BLOCK_NONE:
         break;
@@ -401,7 +401,7 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
 
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
-    bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE;
+    bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_GUARDED;
     bool fits = bytes <= block->bytes && !is_hardened;
     bool is_span = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
     if (fits && !is_span && bytes >= block->bytes / 2) {

@@ -26,10 +26,10 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "pool/basin.h"
-#include "hardened/fence.h"
+#include "hardened/guarded.h"
 #include "sampling/guard.h"
 #include "hardened/harden.h"
-#include "hardened/rack.h"
+#include "hardened/hslab.h"
 #include "inspect/view.h"
 #include "base/meta_alloc.h"
 #include "base/options.h"
@@ -55,12 +55,12 @@ static void take_locks(void)
         guard_prefork();
     }
     if (g_harden.is_on) {
-        rack_prefork();
+        hslab_prefork();
     }
     basin_prefork();
     files_prefork();
     if (g_harden.is_on) {
-        fence_prefork();
+        guarded_prefork();
     }
     huge_prefork();
     backing_prefork();
@@ -75,12 +75,12 @@ static void give_locks(void)
     backing_postfork_parent();
     huge_postfork_parent();
     if (g_harden.is_on) {
-        fence_postfork_parent();
+        guarded_postfork_parent();
     }
     files_postfork_parent();
     basin_postfork_parent();
     if (g_harden.is_on) {
-        rack_postfork_parent();
+        hslab_postfork_parent();
     }
     if (g_guard.every != 0) {
         guard_postfork_parent();
@@ -129,12 +129,12 @@ static void postfork_child(void)
     backing_postfork_child();
     huge_postfork_child();
     if (g_harden.is_on) {
-        fence_postfork_child();
+        guarded_postfork_child();
     }
     files_postfork_child();
     basin_postfork_child();
     if (g_harden.is_on) {
-        rack_postfork_child();
+        hslab_postfork_child();
     }
     if (g_guard.every != 0) {
         guard_postfork_child();

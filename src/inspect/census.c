@@ -7,7 +7,7 @@
  */
 #include "inspect/census.h"
 
-#include "hardened/rack.h"
+#include "hardened/hslab.h"
 #include "core/depot.h"
 #include "core/inherited.h"
 #include "core/slab.h"
@@ -23,14 +23,14 @@ static void count_slab(struct census *census, const struct chunk *slab)
     class->live_blocks += free < slab->carved ? slab->carved - free : 0;
 }
 
-static void count_rack(struct census *census, const struct chunk *entry)
+static void count_hslab(struct census *census, const struct chunk *entry)
 {
-    const struct rack *rack = rack_of(entry);
+    const struct hslab *slab = hslab_of(entry);
     // Once, where it begins; none of blocks of no bytes.
-    if (page_map_find(rack->start) == page_map_index(entry) && rack->class < CLASSES) {
-        struct census_class *class = &census->classes[rack->class];
+    if (page_map_find(slab->start) == page_map_index(entry) && slab->sc < CLASSES) {
+        struct census_class *class = &census->classes[slab->sc];
         class->slabs++;
-        class->live_blocks += rack_live_count(rack, &census->slack_bytes);
+        class->live_blocks += hslab_live_count(slab, &census->slack_bytes);
     }
 }
 
@@ -41,9 +41,9 @@ RACY_READER static void count_chunks(struct census *census)
         enum chunk_state state = chunk_state(entry);
         if (state == CHUNK_SLAB) {
             count_slab(census, entry);
-        } else if (state == CHUNK_RACK) {
-            count_rack(census, entry);
-        } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
+        } else if (state == CHUNK_HSLAB) {
+            count_hslab(census, entry);
+        } else if (state == CHUNK_LARGE || state == CHUNK_GUARDED) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;
         } else if (state == CHUNK_BASIN) {

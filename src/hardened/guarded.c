@@ -1,19 +1,19 @@
-/* fence.c - hardened mode: large and huge blocks between guard pages.
+/* guarded.c - hardened mode: large and huge blocks between guard pages.
  *
- * Owns:       the map entries of FENCE spans; the few freed blocks that wait.
+ * Owns:       the map entries of GUARDED spans; the freed blocks in quarantine.
  * Threads:    any; two calls for one block are its user's mistake.
- * Locks:      LOCK_FENCE for what waits; none while memory is taken or given.
- * Invariants: FENCE-1  what waits is hidden from its first to its last page, but for FENCE-3, and
- *                      the NEWEST of it are not used again.
- *             FENCE-2  memory goes back to the floor below readable, and purged.
- *             FENCE-3  a short block that waits may stay readable; it is zero then.
+ * Locks:      LOCK_GUARDED for the quarantine; none while memory is taken or given.
+ * Invariants: GUARDED-1  a block in quarantine is hidden from its first to its last page, but for
+ *                        GUARDED-3, and the NEWEST are not used again.
+ *             GUARDED-2  memory goes back to the floor below readable, and purged.
+ *             GUARDED-3  a short block in quarantine may stay readable; it is zero then.
  *
  * A large block is a span: hidden pages, the block's pages, hidden pages to the end. Behind its
  * last byte stands a canary to the end of its page. A huge block is a mapping of its own, a page
  * longer on each side; its bytes are not kept, so it has no canary. Freed blocks keep their memory
- * while they wait: to clear it costs less than to have it given anew.
+ * while in quarantine: to clear it costs less than to have it given anew.
  */
-#include "hardened/fence.h"
+#include "hardened/guarded.h"
 
 #include "pages/page_heap.h"
 #include "pages/backing.h"
@@ -25,39 +25,39 @@
 #include "pages/protect.h"
 #include "base/live.h"
 
-#define FRONT_MAX      65536UL // a block at multiples of more has no hidden page before it
-#define ROWS           2       // hidden before a span and behind it
-#define NEWEST         2       // FENCE-1
-#define WAITING_MAX    128
-#define WAIT_BYTES_MIN (4UL << 20)
-#define WAIT_BYTES_MAX (128UL << 20)
-#define RESIDENT_MAX   (32UL << 20)  // a longer block waits without memory
-#define OPEN_MAX       (128UL << 10) // bytes of a block that waits readable
-#define WAIT_SHARE     8             // of the memory in use
-#define SEEN_MAX       256           // bytes of a canary
-#define GROWTH_SHARE   8             // of a block that grew is readable behind it
+#define FRONT_MAX            65536UL // a block at multiples of more has no hidden page before it
+#define ROWS                 2       // hidden before a span and behind it
+#define NEWEST               2       // GUARDED-1
+#define QUARANTINE_MAX       128
+#define QUARANTINE_BYTES_MIN (4UL << 20)
+#define QUARANTINE_BYTES_MAX (128UL << 20)
+#define RESIDENT_MAX         (32UL << 20)  // a longer block is quarantined without memory
+#define OPEN_MAX             (128UL << 10) // bytes of a block that stays readable in quarantine
+#define QUARANTINE_SHARE     8             // of the memory in use
+#define SEEN_MAX             256           // bytes of a canary
+#define GROWTH_SHARE         8             // of a block that grew is readable behind it
 
 // A freed block. A span from `start` on, or a huge block with its front page at `start`.
-struct waiting {
+struct quarantined {
     char *start;  // NULL: none
     size_t bytes; // of the span, or of the mapping
-    size_t shown; // FENCE-3: of its block, that can be read; 0: none
+    size_t shown; // GUARDED-3: of its block, that can be read; 0: none
     bool is_purged;
     bool is_huge; // false: it has reserved ROWS rows of hidden pages
 };
 
 static struct {
     struct lock lock;
-    bool purges;                         // [const] blocks that waited leave nothing behind
-    unsigned count;                      // [lock: LOCK_FENCE] this and the rest
-    size_t bytes;                        // of all that waits
-    struct waiting waiting[WAITING_MAX]; // oldest first
-} g_fence;
+    bool purges;    // [const] blocks that leave the quarantine are purged
+    unsigned count; // [lock: LOCK_GUARDED] this and the rest
+    size_t bytes;   // of all in quarantine
+    struct quarantined quarantine[QUARANTINE_MAX]; // oldest first
+} g_guarded;
 
-void fence_start(bool purges)
+void guarded_start(bool purges)
 {
-    g_fence.purges = purges;
-    lock_init(&g_fence.lock, LOCK_FENCE);
+    g_guarded.purges = purges;
+    lock_init(&g_guarded.lock, LOCK_GUARDED);
 }
 
 // Of the block's beginning, that can be read: what it needs, or more once it grew.
@@ -66,47 +66,47 @@ static size_t shown_bytes(const struct chunk *head)
     return head->shown_pages * os_page_bytes();
 }
 
-// ---- what waits ----
+// ---- quarantine ----
 
-static size_t resident_bytes(const struct waiting *waiting)
+static size_t resident_bytes(const struct quarantined *freed)
 {
-    return waiting->is_purged ? 0 : waiting->bytes;
+    return freed->is_purged ? 0 : freed->bytes;
 }
 
-static struct waiting remove_locked(unsigned at)
+static struct quarantined remove_locked(unsigned at)
 {
-    struct waiting waiting = g_fence.waiting[at];
-    g_fence.count--;
-    g_fence.bytes -= resident_bytes(&waiting);
-    memmove(&g_fence.waiting[at], &g_fence.waiting[at + 1],
-            (g_fence.count - at) * sizeof g_fence.waiting[0]);
-    return waiting;
+    struct quarantined freed = g_guarded.quarantine[at];
+    g_guarded.count--;
+    g_guarded.bytes -= resident_bytes(&freed);
+    memmove(&g_guarded.quarantine[at], &g_guarded.quarantine[at + 1],
+            (g_guarded.count - at) * sizeof g_guarded.quarantine[0]);
+    return freed;
 }
 
-static void check_open(const struct waiting *waiting, const void *caller)
+static void check_open(const struct quarantined *freed, const void *caller)
 {
-    const char *block = waiting->start + os_page_bytes();
-    if (waiting->shown != 0 && !is_all_zero(block, waiting->shown)) { // FENCE-3
-        size_t bytes = page_map_entry(page_map_find(waiting->start))->usable_bytes;
+    const char *block = freed->start + os_page_bytes();
+    if (freed->shown != 0 && !is_all_zero(block, freed->shown)) { // GUARDED-3
+        size_t bytes = page_map_entry(page_map_find(freed->start))->usable_bytes;
         fatal_write_after_free(block, bytes, caller);
     }
 }
 
-// FENCE-2. What cannot be made readable again is lost.
-static void release(struct waiting waiting, const void *caller)
+// GUARDED-2. What cannot be made readable again is lost.
+static void release(struct quarantined freed, const void *caller)
 {
-    check_open(&waiting, caller);
-    if (!protect_show(waiting.start, waiting.bytes)) {
+    check_open(&freed, caller);
+    if (!protect_show(freed.start, freed.bytes)) {
         return;
     }
-    if (g_fence.purges && !waiting.is_purged) {
-        os_purge(waiting.start, waiting.bytes);
+    if (g_guarded.purges && !freed.is_purged) {
+        os_purge(freed.start, freed.bytes);
     }
-    if (waiting.is_huge) {
-        huge_give(waiting.start);
+    if (freed.is_huge) {
+        huge_give(freed.start);
         return;
     }
-    size_t index = page_map_find(waiting.start);
+    size_t index = page_map_find(freed.start);
     struct chunk *head = page_map_entry(index);
     if (head->is_guarded) {
         protect_unreserve(ROWS);
@@ -116,46 +116,47 @@ static void release(struct waiting waiting, const void *caller)
 
 static size_t budget(void)
 {
-    return clamp_size(span_used_bytes() / WAIT_SHARE, WAIT_BYTES_MIN, WAIT_BYTES_MAX);
+    return clamp_size(span_used_bytes() / QUARANTINE_SHARE, QUARANTINE_BYTES_MIN,
+                      QUARANTINE_BYTES_MAX);
 }
 
 // False: it cannot be hidden.
-static bool wait_with(struct waiting waiting, const void *caller)
+static bool quarantine(struct quarantined freed, const void *caller)
 {
-    struct waiting evicted[WAITING_MAX];
+    struct quarantined evicted[QUARANTINE_MAX];
     unsigned count = 0;
     size_t most = budget();
-    if (waiting.bytes > RESIDENT_MAX) { // before, since to hide what is resident takes long
-        waiting.is_purged = os_purge(waiting.start, waiting.bytes);
+    if (freed.bytes > RESIDENT_MAX) { // before, since to hide what is resident takes long
+        freed.is_purged = os_purge(freed.start, freed.bytes);
     }
-    if (waiting.shown == 0 && !protect_hide(waiting.start, waiting.bytes)) {
+    if (freed.shown == 0 && !protect_hide(freed.start, freed.bytes)) {
         return false;
     }
-    size_t bytes = resident_bytes(&waiting);
-    lock_acquire(&g_fence.lock);
-    while (g_fence.count == WAITING_MAX ||
-           (g_fence.count >= NEWEST && g_fence.bytes + bytes > most)) { // FENCE-1
+    size_t bytes = resident_bytes(&freed);
+    lock_acquire(&g_guarded.lock);
+    while (g_guarded.count == QUARANTINE_MAX ||
+           (g_guarded.count >= NEWEST && g_guarded.bytes + bytes > most)) { // GUARDED-1
         evicted[count++] = remove_locked(0);
     }
-    g_fence.waiting[g_fence.count++] = waiting;
-    g_fence.bytes += bytes;
-    lock_release(&g_fence.lock);
+    g_guarded.quarantine[g_guarded.count++] = freed;
+    g_guarded.bytes += bytes;
+    lock_release(&g_guarded.lock);
     for (unsigned i = 0; i < count; i++) {
         release(evicted[i], caller);
     }
     return true;
 }
 
-size_t fence_trim(const void *caller)
+size_t guarded_trim(const void *caller)
 {
-    struct waiting all[WAITING_MAX];
+    struct quarantined all[QUARANTINE_MAX];
     size_t bytes = 0;
-    lock_acquire(&g_fence.lock);
-    unsigned count = g_fence.count;
-    memcpy(all, g_fence.waiting, count * sizeof all[0]);
-    g_fence.count = 0;
-    g_fence.bytes = 0;
-    lock_release(&g_fence.lock);
+    lock_acquire(&g_guarded.lock);
+    unsigned count = g_guarded.count;
+    memcpy(all, g_guarded.quarantine, count * sizeof all[0]);
+    g_guarded.count = 0;
+    g_guarded.bytes = 0;
+    lock_release(&g_guarded.lock);
     for (unsigned i = 0; i < count; i++) {
         bytes += all[i].bytes;
         release(all[i], caller);
@@ -164,29 +165,29 @@ size_t fence_trim(const void *caller)
 }
 
 // The oldest that is as long, or up to a quarter longer; none of the newest. start NULL: none.
-static struct waiting take_waiting(size_t bytes, bool is_huge)
+static struct quarantined take_quarantined(size_t bytes, bool is_huge)
 {
-    struct waiting found = {NULL, 0, 0, false, false};
-    lock_acquire(&g_fence.lock);
-    for (unsigned i = 0; i + NEWEST < g_fence.count && found.start == NULL; i++) { // FENCE-1
-        const struct waiting *one = &g_fence.waiting[i];
+    struct quarantined found = {NULL, 0, 0, false, false};
+    lock_acquire(&g_guarded.lock);
+    for (unsigned i = 0; i + NEWEST < g_guarded.count && found.start == NULL; i++) { // GUARDED-1
+        const struct quarantined *one = &g_guarded.quarantine[i];
         if (one->is_huge == is_huge && one->bytes >= bytes && one->bytes - bytes <= bytes / 4) {
             found = remove_locked(i);
         }
     }
-    lock_release(&g_fence.lock);
+    lock_release(&g_guarded.lock);
     return found;
 }
 
-static bool is_waiting(const char *start)
+static bool is_quarantined(const char *start)
 {
-    bool waits = false;
-    bool was_taken = lock_acquire_to_look(&g_fence.lock);
-    for (unsigned i = 0; i < g_fence.count; i++) {
-        waits |= g_fence.waiting[i].start == start;
+    bool is_there = false;
+    bool was_taken = lock_acquire_to_look(&g_guarded.lock);
+    for (unsigned i = 0; i < g_guarded.count; i++) {
+        is_there |= g_guarded.quarantine[i].start == start;
     }
-    lock_release_after_look(&g_fence.lock, was_taken);
-    return waits;
+    lock_release_after_look(&g_guarded.lock, was_taken);
+    return is_there;
 }
 
 // ---- large ----
@@ -218,7 +219,7 @@ static size_t pages_for(size_t bytes)
 
 static void write_canary(const struct chunk *head)
 {
-    char *block = fence_block(head);
+    char *block = guarded_block(head);
     size_t slack = shown_bytes(head) - head->usable_bytes;
     if (slack != 0) {
         canary_write(canary_word(block), block + head->usable_bytes, slack, SEEN_MAX);
@@ -227,7 +228,7 @@ static void write_canary(const struct chunk *head)
 
 static void check_canary(const struct chunk *head, const void *caller)
 {
-    const char *block = fence_block(head);
+    const char *block = guarded_block(head);
     size_t bytes = head->usable_bytes;
     size_t slack = shown_bytes(head) - bytes;
     if (slack != 0 && !canary_is_whole(canary_word(block), block + bytes, slack, SEEN_MAX)) {
@@ -243,43 +244,44 @@ static void mark_span(struct chunk *head, size_t length, char *block, size_t byt
     head->shown_pages = (uint32_t)(shown / os_page_bytes());
     head->record = block;
     page_map_mark_body(head, length);
-    chunk_set_state(head, CHUNK_FENCE);
+    chunk_set_state(head, CHUNK_GUARDED);
     write_canary(head);
 }
 
-// Makes `pages` of a block that waits readable, or a quarter more. False: refused.
-static bool open_waiting(struct waiting *waiting, char *block, size_t pages, const void *caller)
+// Makes `pages` of a quarantined block readable, or a quarter more. False: refused.
+static bool open_quarantined(struct quarantined *freed, char *block, size_t pages,
+                             const void *caller)
 {
-    size_t shown = waiting->shown;
-    check_open(waiting, caller);
+    size_t shown = freed->shown;
+    check_open(freed, caller);
     if (shown < pages) {
         if (!protect_show(block + shown, pages - shown)) {
             return false;
         }
-        if (!waiting->is_purged) {
+        if (!freed->is_purged) {
             protect_clear(block + shown, pages - shown);
         }
     } else if (shown > pages + pages / 4 && protect_hide(block + pages, shown - pages)) {
         shown = pages;
     }
-    waiting->shown = max_size(shown, pages);
+    freed->shown = max_size(shown, pages);
     return true;
 }
 
-// A span that waited: only the block's pages become readable.
+// A span out of quarantine: only the block's pages become readable.
 static char *reuse_span(size_t bytes, size_t length, const void *caller)
 {
-    struct waiting waiting = take_waiting(length << CHUNK_SHIFT, false);
-    if (waiting.start == NULL) {
+    struct quarantined freed = take_quarantined(length << CHUNK_SHIFT, false);
+    if (freed.start == NULL) {
         return NULL;
     }
-    char *block = waiting.start + os_page_bytes();
-    if (!open_waiting(&waiting, block, pages_for(bytes), caller)) {
-        release(waiting, caller);
+    char *block = freed.start + os_page_bytes();
+    if (!open_quarantined(&freed, block, pages_for(bytes), caller)) {
+        release(freed, caller);
         return NULL;
     }
-    struct chunk *head = page_map_entry(page_map_find(waiting.start));
-    mark_span(head, waiting.bytes >> CHUNK_SHIFT, block, bytes, waiting.shown);
+    struct chunk *head = page_map_entry(page_map_find(freed.start));
+    mark_span(head, freed.bytes >> CHUNK_SHIFT, block, bytes, freed.shown);
     return block;
 }
 
@@ -318,8 +320,8 @@ static char *take_span(size_t bytes, size_t room, size_t alignment, const void *
 static size_t leave_open(const struct chunk *head)
 {
     size_t shown = shown_bytes(head);
-    char *block = fence_block(head);
-    if (g_fence.purges || shown > OPEN_MAX || block != span_start_of(head) + os_page_bytes() ||
+    char *block = guarded_block(head);
+    if (g_guarded.purges || shown > OPEN_MAX || block != span_start_of(head) + os_page_bytes() ||
         !protect_is_resident(block, shown)) {
         return 0;
     }
@@ -334,9 +336,9 @@ static void give_span(struct chunk *head, const void *caller)
     head->head_distance = 0;
     chunk_set_state(head, CHUNK_BODY);
     size_t shown = head->is_guarded ? leave_open(head) : 0;
-    struct waiting waiting = {span_start_of(head), span_bytes(head), shown, false, false};
-    if (!head->is_guarded || !wait_with(waiting, caller)) {
-        release(waiting, caller);
+    struct quarantined freed = {span_start_of(head), span_bytes(head), shown, false, false};
+    if (!head->is_guarded || !quarantine(freed, caller)) {
+        release(freed, caller);
     }
 }
 
@@ -363,10 +365,10 @@ static bool show_more(struct chunk *head, size_t pages, size_t room)
 {
     size_t shown = shown_bytes(head);
     size_t wanted = min_size(room, align_up(pages + pages / GROWTH_SHARE, os_page_bytes()));
-    if (head->is_guarded && !protect_show(fence_block(head) + shown, wanted - shown)) {
+    if (head->is_guarded && !protect_show(guarded_block(head) + shown, wanted - shown)) {
         return false;
     }
-    memset(fence_block(head) + shown, 0, wanted - shown);
+    memset(guarded_block(head) + shown, 0, wanted - shown);
     head->shown_pages = (uint32_t)(wanted / os_page_bytes());
     return true;
 }
@@ -374,14 +376,14 @@ static bool show_more(struct chunk *head, size_t pages, size_t room)
 static void show_less(struct chunk *head, size_t pages)
 {
     size_t shown = shown_bytes(head);
-    if (head->is_guarded && protect_hide(fence_block(head) + pages, shown - pages)) {
+    if (head->is_guarded && protect_hide(guarded_block(head) + pages, shown - pages)) {
         head->shown_pages = (uint32_t)(pages / os_page_bytes());
     }
 }
 
 static void *resize_span(struct chunk *head, size_t bytes, const void *caller)
 {
-    char *block = fence_block(head);
+    char *block = guarded_block(head);
     size_t pages = pages_for(bytes);
     size_t around = (size_t)(block - span_start_of(head)) + os_page_bytes();
     check_canary(head, caller);
@@ -434,11 +436,11 @@ static char *take_huge(size_t bytes, size_t alignment)
         }
         return block;
     }
-    struct waiting waiting = take_waiting(pages + 2 * page, true);
-    char *start = waiting.start;
-    if (start != NULL && protect_show(start + page, waiting.bytes - 2 * page)) {
-        if (!waiting.is_purged) {
-            protect_clear(start + page, waiting.bytes - 2 * page);
+    struct quarantined freed = take_quarantined(pages + 2 * page, true);
+    char *start = freed.start;
+    if (start != NULL && protect_show(start + page, freed.bytes - 2 * page)) {
+        if (!freed.is_purged) {
+            protect_clear(start + page, freed.bytes - 2 * page);
         }
         return start + page;
     }
@@ -454,14 +456,14 @@ static char *take_huge(size_t bytes, size_t alignment)
     return start + page;
 }
 
-size_t fence_huge_bytes(const void *ptr, bool *is_freed)
+size_t guarded_huge_bytes(const void *ptr, bool *is_freed)
 {
     if (!has_guards()) {
         return huge_usable_bytes(ptr);
     }
     const char *start = (const char *)ptr - os_page_bytes();
     size_t bytes = huge_usable_bytes(start);
-    *is_freed = bytes != 0 && is_waiting(start);
+    *is_freed = bytes != 0 && is_quarantined(start);
     return bytes != 0 ? bytes - 2 * os_page_bytes() : 0;
 }
 
@@ -472,12 +474,12 @@ static bool give_huge(char *ptr, const void *caller)
         return huge_give(ptr);
     }
     size_t bytes = huge_usable_bytes(ptr - page);
-    if (bytes == 0 || is_waiting(ptr - page)) {
+    if (bytes == 0 || is_quarantined(ptr - page)) {
         return false;
     }
-    struct waiting waiting = {ptr - page, bytes, 0, false, true};
-    if (!wait_with(waiting, caller)) {
-        release(waiting, caller);
+    struct quarantined freed = {ptr - page, bytes, 0, false, true};
+    if (!quarantine(freed, caller)) {
+        release(freed, caller);
     }
     return true;
 }
@@ -501,7 +503,7 @@ static void *resize_huge(char *ptr, size_t bytes)
 
 // ---- both ----
 
-void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller)
+void *guarded_take(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
     bytes = max_size(bytes, 1);
     room = max_size(room, bytes);
@@ -516,7 +518,7 @@ void *fence_take(size_t bytes, size_t room, size_t alignment, const void *caller
     return block;
 }
 
-bool fence_give(struct chunk *head, void *ptr, const void *caller)
+bool guarded_give(struct chunk *head, void *ptr, const void *caller)
 {
     if (head == NULL) {
         return give_huge(ptr, caller);
@@ -525,7 +527,7 @@ bool fence_give(struct chunk *head, void *ptr, const void *caller)
     return true;
 }
 
-void *fence_resize(struct chunk *head, void *ptr, size_t bytes, const void *caller)
+void *guarded_resize(struct chunk *head, void *ptr, size_t bytes, const void *caller)
 {
     bool is_huge = bytes >= limit_bytes();
     if (head == NULL) {
@@ -534,44 +536,44 @@ void *fence_resize(struct chunk *head, void *ptr, size_t bytes, const void *call
     return is_huge ? NULL : resize_span(head, bytes, caller);
 }
 
-void fence_see_huge(struct huge_view *view)
+void guarded_see_huge(struct huge_view *view)
 {
     size_t page = os_page_bytes();
     if (!view->is_cached && has_guards()) {
-        view->is_cached = is_waiting(view->start);
+        view->is_cached = is_quarantined(view->start);
         view->start = (const char *)view->start + page;
         view->bytes -= 2 * page;
     }
 }
 
-size_t fence_huge_bytes_of(size_t usable_bytes)
+size_t guarded_huge_bytes_of(size_t usable_bytes)
 {
     return has_guards() && usable_bytes != 0 ? usable_bytes - 2 * os_page_bytes() : usable_bytes;
 }
 
-void fence_huge_waiting(size_t *blocks, size_t *bytes)
+void guarded_huge_quarantined(size_t *blocks, size_t *bytes)
 {
-    lock_acquire(&g_fence.lock);
-    for (unsigned i = 0; i < g_fence.count; i++) {
-        *blocks += g_fence.waiting[i].is_huge;
-        *bytes += g_fence.waiting[i].is_huge ? g_fence.waiting[i].bytes : 0;
+    lock_acquire(&g_guarded.lock);
+    for (unsigned i = 0; i < g_guarded.count; i++) {
+        *blocks += g_guarded.quarantine[i].is_huge;
+        *bytes += g_guarded.quarantine[i].is_huge ? g_guarded.quarantine[i].bytes : 0;
     }
-    lock_release(&g_fence.lock);
+    lock_release(&g_guarded.lock);
 }
 
 // ---- fork ----
 
-void fence_prefork(void)
+void guarded_prefork(void)
 {
-    lock_acquire_for_fork(&g_fence.lock);
+    lock_acquire_for_fork(&g_guarded.lock);
 }
 
-void fence_postfork_parent(void)
+void guarded_postfork_parent(void)
 {
-    lock_release_after_fork(&g_fence.lock);
+    lock_release_after_fork(&g_guarded.lock);
 }
 
-void fence_postfork_child(void)
+void guarded_postfork_child(void)
 {
-    lock_init(&g_fence.lock, LOCK_FENCE);
+    lock_init(&g_guarded.lock, LOCK_GUARDED);
 }

@@ -256,13 +256,6 @@ bool os_purge(void *start, size_t bytes)
     return !fail_now() && os_call(SYS_madvise, (long)start, (long)bytes, MADV_DONTNEED, 0) == 0;
 }
 
-size_t os_residence(void *start, size_t bytes, unsigned char *pages)
-{
-    bool is_told =
-        !fail_now() && os_call(SYS_mincore, (long)start, (long)bytes, (long)pages, 0) == 0;
-    return is_told ? bytes / getauxval(AT_PAGESZ) : 0;
-}
-
 bool os_protect(void *start, size_t bytes, bool is_usable)
 {
     long protection = is_usable ? PROT_READ | PROT_WRITE : PROT_NONE;

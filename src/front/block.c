@@ -235,7 +235,7 @@ static void *take_any(size_t bytes, size_t alignment, bool *clean)
 // When memory is short: what lies in magazines may be what is needed.
 static NOINLINE COLD void *take_after_trim(size_t bytes, size_t alignment, bool *clean)
 {
-    if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes)) {
+    if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes) && !g_harden.is_on) {
         return NULL; // no slab could serve it
     }
     cpu_cache_flush(false);

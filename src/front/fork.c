@@ -26,7 +26,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "pool/basin.h"
-#include "hardened/guarded.h"
+#include "hardened/quarantine.h"
 #include "sampling/guard.h"
 #include "hardened/harden.h"
 #include "hardened/hslab.h"
@@ -60,7 +60,7 @@ static void take_locks(void)
     basin_prefork();
     files_prefork();
     if (g_harden.is_on) {
-        guarded_prefork();
+        quarantine_prefork();
     }
     huge_prefork();
     backing_prefork();
@@ -75,7 +75,7 @@ static void give_locks(void)
     backing_postfork_parent();
     huge_postfork_parent();
     if (g_harden.is_on) {
-        guarded_postfork_parent();
+        quarantine_postfork_parent();
     }
     files_postfork_parent();
     basin_postfork_parent();
@@ -129,7 +129,7 @@ static void postfork_child(void)
     backing_postfork_child();
     huge_postfork_child();
     if (g_harden.is_on) {
-        guarded_postfork_child();
+        quarantine_postfork_child();
     }
     files_postfork_child();
     basin_postfork_child();

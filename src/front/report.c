@@ -11,7 +11,7 @@
 #include "pages/span.h"
 #include "base/config.h"
 #include "inspect/census.h"
-#include "hardened/guarded.h"
+#include "hardened/quarantine.h"
 #include "hardened/harden.h"
 #include "core/size_class.h"
 #include "myalloc.h"
@@ -45,7 +45,7 @@ static void take_snapshot(struct snapshot *snapshot)
     if (g_harden.is_on) {
         size_t blocks = 0;
         size_t bytes = 0;
-        guarded_huge_quarantined(&blocks, &bytes);
+        quarantine_count_huge(&blocks, &bytes);
         snapshot->huge.live_blocks -= blocks;
         snapshot->huge.live_bytes -= bytes;
         snapshot->huge.cached_bytes += bytes;

@@ -9,10 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Once, before all else. `purges`: the memory of blocks that leave the quarantine goes back at
-// once.
-void guarded_start(bool purges);
-
 // A block of `bytes` at a multiple of `alignment`, zero throughout, with addresses for `room` bytes
 // behind its beginning; NULL without memory.
 void *guarded_take(size_t bytes, size_t room, size_t alignment, const void *caller);
@@ -34,18 +30,9 @@ bool guarded_give(struct chunk *head, void *ptr, const void *caller);
 // Resizes without copying: the block, a huge one perhaps moved; NULL when a copy is needed.
 void *guarded_resize(struct chunk *head, void *ptr, size_t bytes, const void *caller);
 
-// Empties the quarantine; bytes.
-size_t guarded_trim(const void *caller);
-
 // Converts a mapping, as huge.h sees it, to its user block, without guard pages.
 void guarded_see_huge(struct huge_view *view);
 // The same of a size.
 size_t guarded_huge_bytes_of(size_t usable_bytes);
-// Adds the huge blocks in quarantine, which huge.h takes for live ones.
-void guarded_huge_quarantined(size_t *blocks, size_t *bytes);
-
-void guarded_prefork(void);
-void guarded_postfork_parent(void);
-void guarded_postfork_child(void);
 
 #endif

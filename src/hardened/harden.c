@@ -20,7 +20,7 @@
 #include "base/os.h"
 #include "core/thread.h"
 #include "hardened/canary.h"
-#include "hardened/guarded.h"
+#include "hardened/quarantine.h"
 #include "hardened/hcache.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ void harden_start(unsigned level, bool is_quick)
     }
     g_canary_secret = os_random();
     hslab_start();
-    guarded_start(level >= 2);
+    quarantine_start(level >= 2);
     g_harden = (struct harden_policy){
         .is_on = true,
         .is_quick = is_quick,

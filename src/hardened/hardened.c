@@ -9,6 +9,7 @@
 
 #include "hardened/canary.h"
 #include "hardened/hcache.h"
+#include "hardened/quarantine.h"
 #include "core/thread.h"
 
 struct block hardened_find(struct chunk *head, const void *ptr)
@@ -246,5 +247,5 @@ void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const 
 size_t hardened_trim(const void *caller)
 {
     harden_flush();
-    return guarded_trim(caller) + hslab_trim(caller);
+    return hslab_trim(caller) + quarantine_trim(caller);
 }

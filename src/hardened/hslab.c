@@ -6,9 +6,14 @@
  * Invariants: HSLAB-1  a slot whose bit is set is zero throughout and its record says free.
  *             HSLAB-2  a listed slab has a bit set or slots that were never used.
  *             HSLAB-3  structures are type-stable: never given back, used again for their class.
+ *             HSLAB-4  an empty slab whose guard page the kernel refuses to show stays listed, or
+ *                      is hidden as a whole; it is used or given back later.
  *
  * Slots are opened some pages at a time, in address order, and chosen at random among those open:
  * what a small program does not need stays untouched.
+ *
+ * Hidden pages do not count as data (RLIMIT_DATA): to show one may be refused. When memory is short
+ * an empty slab that is hidden as a whole makes room to show the guard pages of others.
  */
 #include "hardened/hslab.h"
 
@@ -27,13 +32,18 @@
 #define OPEN_SLOTS_MIN 8U
 #define PICKED_AT_ONCE 8
 #define EMPTIES_MAX    3   // slabs of a class that are kept
+#define SPARE_CHUNKS   8U  // of structures, at most
 #define SPARE_SLOTS    16U // one of so many can do without its first one
 
 struct ALIGNED(64) hslab_list {
     struct lock lock;
     struct hslab *partial; // [lock: LOCK_HSLAB] with room
+    struct hslab *hidden;  // [lock: LOCK_HSLAB] HSLAB-4: without a page that can be read
     struct hslab *unused;  // [lock: LOCK_HSLAB] structures without a span
     uint32_t empties;      // [lock: LOCK_HSLAB] slabs without a block outside
+    uint32_t empties_max;  // [lock: LOCK_HSLAB] that are kept; more after a refusal
+    char *spare;           // [lock: LOCK_HSLAB] memory of the heap for structures
+    size_t spare_bytes;    // [lock: LOCK_HSLAB] left there
 };
 
 static struct {
@@ -106,6 +116,34 @@ static unsigned slots_for(unsigned sc, size_t bytes)
     return (unsigned)min_size(bytes / hslab_slot_bytes(sc), HSLAB_SLOTS_MAX);
 }
 
+// Where no mapping can be had: chunks of the heap, for as long as the process lives.
+static void *take_spare_locked(struct hslab_list *list, size_t bytes)
+{
+    bytes = align_up(bytes, CACHE_LINE_BYTES);
+    if (list->spare_bytes < bytes) {
+        bool clean;
+        unsigned length = SPARE_CHUNKS;
+        size_t index = page_heap_take(length, 1, &clean);
+        while (index == 0 && length > 1) {
+            length /= 2;
+            index = page_heap_take(length, 1, &clean);
+        }
+        if (index == 0) {
+            return NULL;
+        }
+        page_map_mark_body(page_map_entry(index), length);
+        page_map_entry(index)->head_distance = 0; // a body without a head: no block
+        chunk_set_state(page_map_entry(index), CHUNK_BODY);
+        list->spare = page_map_address(index);
+        list->spare_bytes = (size_t)length << CHUNK_SHIFT;
+        memset(list->spare, 0, clean ? 0 : list->spare_bytes);
+    }
+    void *taken = list->spare;
+    list->spare += bytes;
+    list->spare_bytes -= bytes;
+    return taken;
+}
+
 static struct hslab *structure_take_locked(struct hslab_list *list, unsigned slots)
 {
     struct hslab *slab = list->unused;
@@ -114,7 +152,9 @@ static struct hslab *structure_take_locked(struct hslab_list *list, unsigned slo
         memset(slab->records, 0, slots * sizeof slab->records[0]);
         return slab;
     }
-    return meta_alloc(sizeof *slab + slots * sizeof slab->records[0]);
+    size_t bytes = sizeof *slab + slots * sizeof slab->records[0];
+    slab = meta_alloc(bytes);
+    return LIKELY(slab != NULL) ? slab : take_spare_locked(list, bytes);
 }
 
 static void mark_span(struct hslab *slab, size_t index)
@@ -139,7 +179,19 @@ static void unmark_span(const struct hslab *slab, size_t index)
     }
 }
 
-static struct hslab *hslab_create_locked(struct hslab_list *list, unsigned sc)
+// A slab that was hidden as a whole begins anew. NULL: there is none, or it is refused.
+static struct hslab *reopen_locked(struct hslab_list *list)
+{
+    struct hslab *slab = list->hidden;
+    if (slab == NULL || !protect_show(slab->start, (size_t)(guard_start(slab) - slab->start))) {
+        return NULL;
+    }
+    list->hidden = slab->next;
+    memset(slab->records, 0, slab->slots * sizeof slab->records[0]);
+    return slab;
+}
+
+static struct hslab *make_locked(struct hslab_list *list, unsigned sc)
 {
     unsigned length = chunks_for(sc);
     size_t bytes = (size_t)length << CHUNK_SHIFT;
@@ -163,19 +215,27 @@ static struct hslab *hslab_create_locked(struct hslab_list *list, unsigned sc)
         sc == HSLAB_EMPTY_CLASS ? (1UL << 40) / BLOCK_ALIGN_BYTES : g_size_classes[sc].reciprocal;
     slab->slots = (uint16_t)slots;
     slab->first = slots >= SPARE_SLOTS && sc != HSLAB_EMPTY_CLASS ? 1 : 0;
-    slab->opened = slab->first;
-    slab->free_count = 0;
     if (!clean && sc != HSLAB_EMPTY_CLASS) {
         protect_clear(slab->start, bytes);
     }
-    slab->is_guarded = protect_reserve(1);
-    if (slab->is_guarded) { // refused: these pages stay readable, no more
-        protect_hide(guard_start(slab), guard_bytes(slab));
-    }
+    slab->guard = (uint8_t)protect_guard(guard_start(slab), guard_bytes(slab));
     mark_span(slab, index);
-    list_put_locked(list, slab);
-    list->empties++;
     live_count();
+    return slab;
+}
+
+static struct hslab *create_locked(struct hslab_list *list, unsigned sc)
+{
+    struct hslab *slab = reopen_locked(list);
+    if (LIKELY(slab == NULL)) {
+        slab = make_locked(list, sc);
+    }
+    if (slab != NULL) {
+        slab->opened = slab->first;
+        slab->free_count = 0;
+        list_put_locked(list, slab);
+        list->empties++;
+    }
     return slab;
 }
 
@@ -191,27 +251,86 @@ static COLD void complain(const struct hslab *slab, const void *caller)
     }
 }
 
-// A slab without a block in use, whose slots nobody may have written to.
-static void hslab_close_locked(struct hslab_list *list, struct hslab *slab, const void *caller)
+// The span of an empty slab, all of it readable, goes back.
+static void give_locked(struct hslab_list *list, struct hslab *slab)
 {
-    size_t slot_bytes = hslab_slot_bytes(slab->sc);
-    if (slab->sc != HSLAB_EMPTY_CLASS && !is_all_zero(slab->start, slab->opened * slot_bytes)) {
-        complain(slab, caller);
-    }
-    list_remove_locked(list, slab);
-    list->empties--;
-    if (slab->is_guarded) {
-        if (!protect_show(guard_start(slab), guard_bytes(slab))) {
-            return; // no mapping is left to join these pages with others: nobody gets them
-        }
-        protect_unreserve(1);
-    }
-    memset(slab->free, 0, sizeof slab->free);
     size_t index = page_map_find(slab->start);
     unmark_span(slab, index);
     page_heap_give(index, slab->length);
     slab->next = list->unused;
     list->unused = slab;
+}
+
+// For a slab without a block in use, whose slots nobody may have written to. False: refused, it
+// stays as it is (HSLAB-4).
+static bool close_locked(struct hslab_list *list, struct hslab *slab, const void *caller)
+{
+    ASSERT(slab->is_listed);
+    size_t slot_bytes = hslab_slot_bytes(slab->sc);
+    if (slab->sc != HSLAB_EMPTY_CLASS && !is_all_zero(slab->start, slab->opened * slot_bytes)) {
+        complain(slab, caller);
+    }
+    if (!protect_unguard(guard_start(slab), guard_bytes(slab), slab->guard)) {
+        return false;
+    }
+    list_remove_locked(list, slab);
+    list->empties--;
+    memset(slab->free, 0, sizeof slab->free);
+    give_locked(list, slab);
+    return true;
+}
+
+// Hides an empty slab as a whole, so that as many pages of others may be shown. False: refused.
+static bool hide_locked(struct hslab_list *list, struct hslab *slab)
+{
+    ASSERT(is_empty(slab));
+    size_t bytes = (size_t)slab->length << CHUNK_SHIFT;
+    if (slab->sc == HSLAB_EMPTY_CLASS || slab->guard != PROTECT_HIDDEN ||
+        !os_purge(slab->start, bytes) || !protect_hide(slab->start, bytes)) {
+        return false;
+    }
+    list_remove_locked(list, slab);
+    list->empties--;
+    memset(slab->free, 0, sizeof slab->free);
+    slab->next = list->hidden;
+    list->hidden = slab;
+    return true;
+}
+
+// Gives back what is hidden as a whole, as far as the kernel lets it be shown; bytes.
+static size_t show_hidden_locked(struct hslab_list *list)
+{
+    size_t bytes = 0;
+    for (struct hslab *slab = list->hidden; slab != NULL; slab = list->hidden) {
+        size_t span_bytes = (size_t)slab->length << CHUNK_SHIFT;
+        if (!protect_unguard(slab->start, span_bytes, PROTECT_HIDDEN)) {
+            break;
+        }
+        bytes += span_bytes;
+        list->hidden = slab->next;
+        give_locked(list, slab);
+    }
+    return bytes;
+}
+
+// Closes or hides every empty slab; bytes given back.
+static size_t trim_locked(struct hslab_list *list, const void *caller)
+{
+    size_t bytes = 0;
+    struct hslab *next = NULL;
+    for (struct hslab *slab = list->partial; slab != NULL; slab = next) {
+        next = slab->next;
+        if (is_empty(slab)) {
+            size_t span_bytes = (size_t)slab->length << CHUNK_SHIFT;
+            bool is_closed = close_locked(list, slab, caller);
+            bytes += is_closed ? span_bytes : 0;
+            if (!is_closed && !hide_locked(list, slab)) {
+                break;
+            }
+        }
+    }
+    list->empties_max = EMPTIES_MAX;
+    return bytes + show_hidden_locked(list);
 }
 
 // ---- slots ----
@@ -265,7 +384,7 @@ unsigned hslab_take(unsigned sc, uint64_t *random, uint64_t *words, unsigned wan
     while (count < wanted) {
         struct hslab *slab = list->partial;
         if (slab == NULL) {
-            slab = count == 0 ? hslab_create_locked(list, sc) : NULL;
+            slab = count == 0 ? create_locked(list, sc) : NULL;
             if (slab == NULL) {
                 break;
             }
@@ -297,8 +416,9 @@ static bool put_back_locked(struct hslab_list *list, uint64_t word, const void *
     if (UNLIKELY(!slab->is_listed)) {
         list_put_locked(list, slab);
     }
-    if (UNLIKELY(is_empty(slab)) && ++list->empties > EMPTIES_MAX) {
-        hslab_close_locked(list, slab, caller);
+    if (UNLIKELY(is_empty(slab)) && ++list->empties > list->empties_max) {
+        list->empties_max =
+            close_locked(list, slab, caller) ? EMPTIES_MAX : 2 * list->empties; // HSLAB-4
     }
     return true;
 }
@@ -324,14 +444,7 @@ size_t hslab_trim(const void *caller)
     for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
         struct hslab_list *list = &g_hslab.lists[sc];
         lock_acquire(&list->lock);
-        struct hslab *next = NULL;
-        for (struct hslab *slab = list->partial; slab != NULL; slab = next) {
-            next = slab->next;
-            if (is_empty(slab)) {
-                bytes += (size_t)slab->length << CHUNK_SHIFT;
-                hslab_close_locked(list, slab, caller);
-            }
-        }
+        bytes += trim_locked(list, caller);
         lock_release(&list->lock);
     }
     return bytes;
@@ -356,6 +469,7 @@ void hslab_start(void)
 {
     for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
         lock_init(&g_hslab.lists[sc].lock, LOCK_HSLAB);
+        g_hslab.lists[sc].empties_max = EMPTIES_MAX;
     }
 }
 

@@ -37,7 +37,7 @@ struct hslab {
     uint16_t opened;                     // [lock: LOCK_HSLAB] those from here on were never used
     uint16_t free_count;                 // [lock: LOCK_HSLAB] bits set
     bool is_listed;                      // [lock: LOCK_HSLAB]
-    bool is_guarded;                     // [const] while it is a slab: its guard pages are hidden
+    uint8_t guard;                       // [const] while it is a slab: enum protect_guard
     struct hslab *prev, *next;           // [lock: LOCK_HSLAB] slabs of the class with room
     uint64_t free[HSLAB_SLOTS_MAX / 64]; // [lock: LOCK_HSLAB] bit set: not in use, in no cache
     _Atomic(uint16_t) records[];         // [atomic] one a slot: written by who takes or frees it

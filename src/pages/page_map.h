@@ -55,8 +55,8 @@ struct ALIGNED(64) chunk {
     uint8_t sc;             // [owner] size class of a slab
     uint8_t looked_at;      // [lock: LOCK_DEPOT] slab: blocks out when thin.c last looked; 0 never
     union {
-        bool is_clean;   // [lock: LOCK_DEPOT] slab: what was never carved is zero
-        bool is_guarded; // [owner] GUARDED: its guard pages are hidden
+        bool is_clean; // [lock: LOCK_DEPOT] slab: what was never carved is zero
+        uint8_t guard; // [owner] GUARDED: enum protect_guard of its guard pages
     };
 };
 static_assert(sizeof(struct chunk) == CACHE_LINE_BYTES, "one line an entry");

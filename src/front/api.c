@@ -319,7 +319,20 @@ size_t api_usable_size(void *ptr)
         return 0;
     }
     struct block block = block_find(ptr);
+    bool is_known = block.fault == BLOCK_OK || block.fault == BLOCK_OF_POOL;
+    if (UNLIKELY(!is_known) && g_harden.is_on) {
+        fatal_wrong_look(ptr, block.bytes, CALLER());
+    }
     return block.fault == BLOCK_OK ? block.bytes : 0;
+}
+
+void api_check_sized(void *ptr, size_t alignment, size_t bytes, const void *caller)
+{
+    struct block block = block_find(ptr);
+    if (block.fault == BLOCK_OK && block.kind != BLOCK_EMERGENCY && // else free says what is wrong
+        !hardened_is_like(&block, ptr, bytes, alignment)) {
+        fatal_wrong_size(ptr, block.bytes, caller);
+    }
 }
 
 int api_malloc_trim(size_t pad_bytes)

@@ -145,7 +145,8 @@ static void give_foreign(void *ptr, const void *caller)
         place.kind == PROC_MAPS_STACK) {
         fatal_invalid_free(ptr, caller);
     }
-    if (g_options.foreign == FOREIGN_ABORT) {
+    if (g_options.foreign == FOREIGN_ABORT ||
+        (g_harden.is_on && g_options.foreign == FOREIGN_IGNORE)) {
         fatal_foreign_free(ptr, caller);
     }
     if (g_options.foreign == FOREIGN_FORWARD) {

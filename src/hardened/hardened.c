@@ -10,6 +10,7 @@
 #include "hardened/canary.h"
 #include "hardened/hcache.h"
 #include "hardened/quarantine.h"
+#include "base/os.h"
 #include "core/thread.h"
 
 struct block hardened_find(struct chunk *head, const void *ptr)
@@ -35,6 +36,22 @@ struct block hardened_find_huge(const void *ptr)
         return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
     }
     return (struct block){BLOCK_GUARDED, is_freed ? BLOCK_FREED : BLOCK_OK, NULL, bytes};
+}
+
+// Whole pages are all that is known of the bytes of a huge block, and what a record cannot hold
+// of those in a slot.
+bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment)
+{
+    size_t unknown = block->bytes == 1 ? 2 : 1; // a block of no bytes may have one
+    if (block->head == NULL) {
+        unknown = 2 * os_page_bytes();
+    } else if (block->kind == BLOCK_SLOT) {
+        const struct hslab *slab = hslab_of(block->head);
+        unsigned record = hslab_record(slab, hslab_slot_of(slab, ptr));
+        unknown = (record & HSLAB_SLACK_MAX) == HSLAB_SLACK_MAX ? SIZE_MAX : 1;
+    }
+    return bytes <= block->bytes && block->bytes - bytes < unknown && is_pow2(alignment) &&
+           (uintptr_t)ptr % alignment == 0;
 }
 
 void *hardened_take(size_t bytes, size_t room, size_t alignment)

@@ -15,6 +15,10 @@ struct block hardened_find(struct chunk *head, const void *ptr);
 // As huge_usable_bytes, for a block of this mode.
 struct block hardened_find_huge(const void *ptr);
 
+// False: the block in use did not get `bytes`, or does not lie at a multiple of `alignment`, which
+// is to be a power of two.
+bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment);
+
 // Zero throughout; NULL without memory. `room`: see guarded_take.
 void *hardened_take(size_t bytes, size_t room, size_t alignment);
 void hardened_give(const struct block *block, void *ptr, const void *caller);

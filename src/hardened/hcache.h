@@ -108,7 +108,7 @@ static inline canary_pair slot_end_pairs(const char *at)
     return (slot_pair(at) | slot_pair(at + 16)) | (slot_pair(at + 32) | slot_pair(at + 48));
 }
 
-// No loop: where it ends would be guessed wrong as often as sizes differ.
+// Of a small slot all, of a longer one ENDS_BYTES on both ends.
 static inline bool slot_is_zero_at_ends(const char *ptr, size_t slot_bytes)
 {
     const char *last = ptr + slot_bytes - 16;
@@ -119,6 +119,10 @@ static inline bool slot_is_zero_at_ends(const char *ptr, size_t slot_bytes)
               (slot_pair(last) | slot_pair(last - second));
     } else {
         any = slot_end_pairs(ptr) | slot_end_pairs(ptr + slot_bytes - ENDS_BYTES);
+        size_t end = slot_bytes <= SMALL_BYTES_MAX ? slot_bytes - ENDS_BYTES : 0;
+        for (size_t at = ENDS_BYTES; at < end; at += ENDS_BYTES) {
+            any |= slot_end_pairs(ptr + at);
+        }
     }
     return (any[0] | any[1]) == 0;
 }

@@ -219,8 +219,8 @@ enum myalloc_table_id {
     MYALLOC_TABLE_MARKS,       // of blocks that a child of a fork freed; bytes: of one chunk's
     MYALLOC_TABLE_HUGE,        // address: the sums of huge blocks
     MYALLOC_TABLE_REGION,      // address: the sums of the region
-    MYALLOC_TABLE_RACK,        // fields of one, see hardened/rack.h
-    MYALLOC_TABLE_WAITING,     // freed blocks of hardened mode; second: 32 bits, how many
+    MYALLOC_TABLE_HSLAB,       // fields of one, see hardened/hslab.h
+    MYALLOC_TABLE_QUARANTINE,  // freed large blocks of hardened mode; second: 32 bits, how many
     MYALLOC_TABLES,
 };
 
@@ -229,10 +229,10 @@ enum myalloc_chunk_state {
     MYALLOC_CHUNK_IS_FREE, // first or last chunk of a free span
     MYALLOC_CHUNK_SLAB,
     MYALLOC_CHUNK_LARGE,
-    MYALLOC_CHUNK_POOL, // of a pool
-    MYALLOC_CHUNK_RACK,  // the structure at its pointer: hardened mode, every chunk of the span
-    MYALLOC_CHUNK_FENCE, // a large block of hardened mode
-    MYALLOC_CHUNK_BODY,  // a further chunk
+    MYALLOC_CHUNK_POOL,    // of a pool
+    MYALLOC_CHUNK_HSLAB,   // the structure at its pointer: hardened mode, every chunk of the span
+    MYALLOC_CHUNK_GUARDED, // a large block of hardened mode
+    MYALLOC_CHUNK_BODY,    // a further chunk
 };
 
 enum myalloc_table_field {
@@ -278,14 +278,14 @@ enum myalloc_table_field {
     MYALLOC_REGION_BREAK = 0, // 64: bytes below the break
     MYALLOC_REGION_MAPS,      // 64: bytes of mappings in its place
 
-    MYALLOC_WAITING_BYTES = 0, // 64
-    MYALLOC_WAITING_IS_HUGE,   // 8: it counts as a huge block
+    MYALLOC_QUARANTINE_BYTES = 0, // 64
+    MYALLOC_QUARANTINE_IS_HUGE,   // 8: it counts as a huge block
 
-    MYALLOC_RACK_START = 0, // 64
-    MYALLOC_RACK_CLASS,     // 16
-    MYALLOC_RACK_FIRST,     // 16: slots below are not used
-    MYALLOC_RACK_OPENED,    // 16: nor from here on
-    MYALLOC_RACK_RECORDS,   // 16, one a slot: bit 15: in use; bits 0 to 12: bytes behind its block
+    MYALLOC_HSLAB_START = 0, // 64
+    MYALLOC_HSLAB_CLASS,     // 16
+    MYALLOC_HSLAB_FIRST,     // 16: slots below are not used
+    MYALLOC_HSLAB_OPENED,    // 16: nor from here on
+    MYALLOC_HSLAB_RECORDS,   // 16, one a slot: bit 15: in use; bits 0 to 12: bytes behind its block
 };
 
 struct myalloc_table {

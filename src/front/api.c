@@ -331,13 +331,26 @@ size_t api_usable_size(void *ptr)
         return 0;
     }
     struct block block = block_find(ptr);
+    bool is_known = block.fault == BLOCK_OK || block.fault == BLOCK_OF_POOL;
     void *owner = NULL;
     if (UNLIKELY(block.fault == BLOCK_UNKNOWN) && g_options.foreign == FOREIGN_IGNORE) {
         owner = shadow_owner(SHADOW_USABLE_SIZE);
     }
+    if (UNLIKELY(!is_known) && owner == NULL && mode_is(&g_mode.is_hardened)) {
+        fatal_wrong_look(ptr, block.bytes, CALLER());
+    }
     return block.fault == BLOCK_OK ? block.bytes
            : owner != NULL         ? ((size_t(*)(void *))owner)(ptr)
                                    : 0;
+}
+
+void api_check_sized(void *ptr, size_t alignment, size_t bytes, const void *caller)
+{
+    struct block block = block_find(ptr);
+    if (block.fault == BLOCK_OK && block.kind != BLOCK_EMERGENCY && // else free says what is wrong
+        !mode_is_like(&block, ptr, bytes, alignment)) {
+        fatal_wrong_size(ptr, block.bytes, caller);
+    }
 }
 
 int api_malloc_trim(size_t pad_bytes)

@@ -47,7 +47,7 @@ $(B)/myalloc: $(OBJ_CLI)
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect)) \
-        $(addprefix src/core/,emergency.c large.c thin.c) \
+        $(addprefix src/core/,emergency.c large.c thin.c) src/hardened/quarantine.c src/hardened/guarded.c \
         $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c pools.c files.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables

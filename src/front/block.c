@@ -133,7 +133,7 @@ static void warn_foreign(void *ptr, const void *caller)
 }
 
 // Mapped anonymous memory that is not ours: another allocator's, perhaps.
-static void give_foreign(void *ptr, const void *caller)
+static NOINLINE COLD void give_foreign(void *ptr, const void *caller)
 {
     if (start_once() == START_FORWARDING) { // also reads the options
         __libc_free(ptr);

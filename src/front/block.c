@@ -141,7 +141,7 @@ static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place
 
 // What frees, or moves, memory that is not ours: another allocator's, perhaps. NULL: nothing, after
 // a warning.
-static void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
+static NOINLINE COLD void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
 {
     void *of_libc = call == SHADOW_FREE ? (void *)__libc_free : (void *)__libc_realloc;
     if (start_once() == START_FORWARDING) { // also reads the options

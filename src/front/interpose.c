@@ -163,7 +163,7 @@ EXPORT size_t malloc_usable_size(void *ptr)
 // The sizes are hints that we need not trust: the map knows the block. Hardened mode compares.
 EXPORT void free_sized(void *ptr, size_t bytes)
 {
-    if (mode_is(&g_mode.is_hardened) && ptr != NULL) {
+    if (mode_is(&g_mode.is_hardened)) {
         api_check_sized(ptr, BLOCK_ALIGN_BYTES, bytes, CALLER());
     }
     free(ptr);
@@ -171,7 +171,7 @@ EXPORT void free_sized(void *ptr, size_t bytes)
 
 EXPORT void free_aligned_sized(void *ptr, size_t alignment, size_t bytes)
 {
-    if (mode_is(&g_mode.is_hardened) && ptr != NULL) {
+    if (mode_is(&g_mode.is_hardened)) {
         api_check_sized(ptr, alignment, bytes, CALLER());
     }
     free(ptr);

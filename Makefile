@@ -50,7 +50,7 @@ $(B)/myalloc: $(OBJ_CLI)
 # the library stays small in memory.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
         $(addprefix src/core/,census.c emergency.c large.c thin.c) \
-        $(addprefix src/hardened/,quarantine.c guarded.c) \
+        $(addprefix src/hardened/,quarantine.c guarded.c hslab.c) \
         $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c \
         mallopt.c)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \

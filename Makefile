@@ -4,9 +4,15 @@ CC := gcc
 endif
 B       ?= build
 VARIANT ?= -O2
-PREFIX  ?= /usr/local
+# Packagers set CPPFLAGS, CFLAGS, LDFLAGS and CFLAGS_EXTRA, and WERROR= for compilers not known here.
+WERROR  ?= -Werror
+# The version stands in include/myalloc.h and nowhere else; its first number is that of the soname.
+VERSION := $(shell sed -n 's/^\#define MYALLOC_VERSION "\(.*\)"$$/\1/p' include/myalloc.h)
+SONAME  := libmyalloc.so.$(firstword $(subst ., ,$(VERSION)))
+OBJCOPY ?= objcopy
+quote    = '$(subst ','\'',$(1))'
 
-WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wconversion -Wcast-qual -Wwrite-strings \
+WARN := -Wall -Wextra $(WERROR) -Wshadow -Wundef -Wconversion -Wcast-qual -Wwrite-strings \
         -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wswitch-enum \
         -Wimplicit-fallthrough -Wnull-dereference
 ifneq ($(findstring clang,$(CC)),)
@@ -14,13 +20,20 @@ WARN += -Wthread-safety
 else
 DENSE := -fno-align-loops -fno-align-jumps
 endif
-# Without -fno-builtin-*, gcc turns malloc + memset inside calloc into a call of calloc.
-CFLAGS_LIB = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fsemantic-interposition \
-        -ftls-model=initial-exec \
+# Paths in debug information begin at the top of the checkout, wherever that is.
+MAP_PATHS ?= -ffile-prefix-map="$$PWD"=.
+OPTIMIZED  = $(VARIANT) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_EXTRA)
+# What may not be lost stands last. Without -fno-builtin-*, gcc turns malloc + memset inside calloc
+# into a call of calloc; sections of their own are what libmyalloc.ld sorts.
+NEEDED := -std=c11 -fPIC -fvisibility=hidden -fsemantic-interposition -ftls-model=initial-exec \
         -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free \
-        -gdwarf-4 $(DENSE) -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA)
+        -ffunction-sections -fno-lto
+CFLAGS_LIB = -D_GNU_SOURCE -gdwarf-4 $(DENSE) -Isrc -Iinclude $(WARN) $(OPTIMIZED) $(NEEDED) \
+        $(OWN_FLAGS)
+CFLAGS_CLI = -D_GNU_SOURCE -g -Isrc -Iinclude $(WARN) $(OPTIMIZED) -std=c11
 # One code and one data segment, and no relro: each would cost every process a system call.
-LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
+LDFLAGS_LIB := $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
+        -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
         -Wl,--hash-style=gnu,--as-needed,--gc-sections -Wl,--version-script=src/front/libmyalloc.map \
         -Wl,-T,src/front/libmyalloc.ld $(LDFLAGS_EXTRA)
 
@@ -29,12 +42,16 @@ LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-
 FEATURES := pool hardened sampling trace inspect extensions
 FLOORS   := base pages core $(filter-out extensions,$(FEATURES)) front $(filter extensions,$(FEATURES))
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
-SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
-OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o) $(B)/front/vfork_x86_64.o
-SRC_CLI  := $(wildcard src/cli/*.c src/cli/*/*.c)
+SRC_LIB  := $(foreach f,$(FLOORS),$(sort $(wildcard src/$f/*.c)))
+OBJ_LIB  := $(patsubst src/%,$(B)/%.o,$(basename $(SRC_LIB) $(sort $(wildcard src/front/vfork_*.S))))
+SRC_CLI  := $(sort $(wildcard src/cli/*.c src/cli/*/*.c))
 OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
+# The archive for static programs: modules that ask the dynamic linker are compiled anew without.
+ALONE    := front/start front/interpose sampling/guard
+OBJ_A    := $(filter-out $(ALONE:%=$(B)/%.o) $(B)/front/shadow.o,$(OBJ_LIB)) $(ALONE:%=$(B)/static/%.o) \
+        $(B)/front/static/libc.o
 
-all: libmyalloc.so $(if $(SRC_CLI),myalloc)
+all: libmyalloc.so myalloc $(B)/libmyalloc.a $(B)/bench/replay $(B)/bench/trace_tool
 
 libmyalloc.so: $(B)/libmyalloc.so
 	@cp -f $< $@.tmp && mv -f $@.tmp $@
@@ -42,74 +59,82 @@ myalloc: $(B)/myalloc
 	@cp -f $< $@.tmp && mv -f $@.tmp $@
 
 $(B)/libmyalloc.so: $(OBJ_LIB) src/front/libmyalloc.map src/front/libmyalloc.ld
-	$(CC) $(VARIANT) $(CFLAGS_EXTRA) $(LDFLAGS_LIB) -o $@ $(OBJ_LIB)
+	$(CC) $(OPTIMIZED) $(LDFLAGS_LIB) -o $@ $(OBJ_LIB)
 $(B)/myalloc: $(OBJ_CLI)
-	$(CC) $(VARIANT) -o $@ $(OBJ_CLI) $(LDFLAGS_EXTRA)
+	$(CC) $(OPTIMIZED) $(LDFLAGS) -o $@ $(OBJ_CLI) $(LDFLAGS_EXTRA)
+# One object: whoever takes malloc takes all of it, and only the public names are global.
+$(B)/libmyalloc.a: $(OBJ_A)
+	$(CC) -r -nostdlib -o $(B)/libmyalloc.o $(OBJ_A)
+	$(OBJCOPY) --localize-hidden --localize-symbol=dlopen $(B)/libmyalloc.o
+	@rm -f $@ && ar rcsD $@ $(B)/libmyalloc.o
 
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
-# the library stays small in memory.
+# the library stays small in memory. A level of optimization that somebody asked for stands.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
         $(addprefix src/core/,census.c emergency.c large.c thin.c) \
         $(addprefix src/hardened/,quarantine.c guarded.c hslab.c) \
         $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c \
         mallopt.c)
-$(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
-        -fno-asynchronous-unwind-tables
-# As small, but the unwinder of guard:N passes through it.
-$(B)/sampling/guard.o: CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz)
+OZ     = $(if $(filter-out -O2,$(filter -O%,$(OPTIMIZED))),,-Oz)
+$(SMALL:src/%.c=$(B)/%.o) $(SMALL:src/%.c=$(B)/static/%.o): \
+        OWN_FLAGS += $(OZ) -fno-asynchronous-unwind-tables
+# As small, but the unwinder of guard:N passes through them.
+$(addprefix $(B)/,sampling/guard.o static/sampling/guard.o core/slot.o core/inherited.o): \
+        OWN_FLAGS += $(OZ)
 
-# Of what stands in no other place the linker drops what only the unit tests call.
-$(OBJ_LIB): CFLAGS_EXTRA += -ffunction-sections
+# Objects follow the flags that they are made with: the file changes when those do.
+FLAGS = $(call quote,$(CC): $(CFLAGS_LIB): $(CFLAGS_CLI): $(LDFLAGS_LIB))
+$(B)/flags: FORCE
+	@mkdir -p $(@D) && echo $(FLAGS) | cmp -s - $@ || echo $(FLAGS) >$@
+$(OBJ_LIB) $(OBJ_CLI) $(OBJ_A): $(B)/flags Makefile
 
 $(B)/cli/%.o: src/cli/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -g -Isrc -Iinclude $(WARN) $(VARIANT) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS_CLI) $(MAP_PATHS) -MMD -MP -c -o $@ $<
+$(B)/static/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_LIB) $(MAP_PATHS) -DCONFIG_STATIC=1 -MMD -MP -c -o $@ $<
 $(B)/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_LIB) -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS_LIB) $(MAP_PATHS) -MMD -MP -c -o $@ $<
 $(B)/%.o: src/%.S
 	@mkdir -p $(@D)
-	$(CC) -fPIC -Isrc $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+	$(CC) -Isrc $(OPTIMIZED) -fPIC $(MAP_PATHS) -MMD -MP -c -o $@ $<
 
 define floor_archive
-$(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/front/interpose.c,$(wildcard src/$(1)/*.c)))
-	@rm -f $$@ && ar rcs $$@ $$^
+$(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out %/interpose.c,$(filter src/$(1)/%,$(SRC_LIB))))
+	@rm -f $$@ && ar rcsD $$@ $$^
 endef
 $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
 
--include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d)
--include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk bench/bench.mk
-
-install: all
-	install -D -m 755 libmyalloc.so $(DESTDIR)$(PREFIX)/lib/libmyalloc.so
-	install -D -m 644 include/myalloc.h $(DESTDIR)$(PREFIX)/include/myalloc.h
-	install -D -m 644 include/myalloc_live.h $(DESTDIR)$(PREFIX)/include/myalloc_live.h
-	install -D -m 755 myalloc $(DESTDIR)$(PREFIX)/bin/myalloc
-	install -D -m 644 src/man/myalloc.bash \
-	        $(DESTDIR)$(PREFIX)/share/bash-completion/completions/myalloc
-	for section in 1 3 7; do \
-	    install -d $(DESTDIR)$(PREFIX)/share/man/man$$section && \
-	    install -m 644 src/man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section || exit 1; \
-	done
+-include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_A:.o=.d)
+-include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk \
+        test/install/install.mk test/aarch64/aarch64.mk bench/bench.mk scripts/install.mk
 
 clean:
 	rm -rf build build-* libmyalloc.so myalloc
 
 help:
 	@echo 'make              libmyalloc.so and the command myalloc'
-	@echo 'make install      both, headers, manuals, completion: PREFIX, DESTDIR'
+	@echo 'make install      libraries, headers, commands, manuals, completions: PREFIX, LIBDIR, DESTDIR'
+	@echo 'make uninstall    takes away what install made; make dist: a tarball; make deb: packages'
+	@echo 'make setup        installs what the tests need, by sudo for a user'
 	@echo 'make check        all tests; make check-GROUP: those of a group,'
 	@echo '                  $(ALL_GROUPS)'
 	@echo 'make soak         ten minutes of random calls against a model: SOAK_SECONDS, SOAK_SEED'
 	@echo 'make fuzz         libFuzzer on calls, options, traces, live pages: FUZZ_SECONDS each'
 	@echo 'make faults       forks, threads, signals, refusals by the ten thousand, with their counts'
 	@echo 'make coverage     which lines of src the suites reach, which not, and why'
+	@echo 'make check-bare   once a week: README in a bare Debian; check-deb check-dist check-recipes'
 	@echo 'make stress       threads for a minute; tidy: only the static checks; format: the sources'
 	@echo 'make bench        measure; bench-real bench-memory bench-replay bench-scale'
 	@echo '                  bench-report bench-self bench-setup bench-smoke'
 	@echo 'make compat       real programs under every allocator; compat-setup installs them'
+	@echo 'make check-aarch64  the same programs for aarch64, by qemu-user; fetches what it needs'
 	@echo 'make misuse       which misuse every allocator catches'
 	@echo 'make clean        remove what was built'
 
-.PHONY: all install clean help
+FORCE:
+
+.PHONY: all clean help FORCE
 .DEFAULT_GOAL := all

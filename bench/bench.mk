@@ -3,8 +3,8 @@
 PYTHON       ?= $(firstword $(wildcard /usr/bin/python3) python3)
 BENCH_B      := $(B)/bench
 BENCH_CFLAGS := -std=c11 -D_GNU_SOURCE -g -O2 -pthread -fno-builtin-malloc -fno-builtin-calloc \
-        -fno-builtin-realloc -fno-builtin-free -Ibench -Isrc $(WARN)
-BENCH_CC     = @mkdir -p $(@D) && $(CC) $(BENCH_CFLAGS) -MMD -MP
+        -fno-builtin-realloc -fno-builtin-free -Ibench -Isrc $(WARN) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_EXTRA)
+BENCH_CC     = @mkdir -p $(@D) && $(CC) $(BENCH_CFLAGS) $(MAP_PATHS) $(LDFLAGS) -MMD -MP
 BENCH_RUN    = $(PYTHON) bench/run.py --build $(BENCH_B) $(if $(BENCH),--bench "$(BENCH)") \
         $(if $(ALLOC),--alloc "$(ALLOC)") $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE))
 

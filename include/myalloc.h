@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/* The version of this header; all else that names a version takes it from this line. */
+#define MYALLOC_VERSION "0.2.0"
+
 /* The version of the library that runs, "MAJOR.MINOR.PATCH". Never NULL. */
 const char *myalloc_version(void);
 

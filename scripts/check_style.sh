@@ -1,7 +1,7 @@
 #!/bin/bash
 # check_style.sh FILE... - the rules of style that no formatter knows: lines of 100 columns,
-# functions of 70 lines, files of 600 lines, `#if` only in src/base, no word that has been replaced,
-# nothing left to do.
+# functions of 70 lines, files of 600 lines, `#if` only in src/base, assembler only in the
+# headers of a kind of CPU, no word that has been replaced, nothing left to do.
 set -u
 [ $# -gt 0 ] || { echo "check_style.sh: no files" && exit 1; }
 
@@ -19,6 +19,10 @@ LC_ALL=C awk '
         fail("#if outside src/base")
     }
     /^ *# *if 0/ { fail("#if 0") }
+    /__asm__|__x86_64__|__aarch64__/ && in_src() &&
+        FILENAME !~ /base\/(cpu[.]h|os[.]c)$|core\/rseq_[a-z0-9_]+[.]h$/ {
+        fail("a kind of CPU outside of its headers")
+    }
     in_src() && tolower($0) ~ /(^|[^a-z])granules?([^a-z]|$)/ {
         fail("an old word for a chunk")
     }

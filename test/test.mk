@@ -1,8 +1,11 @@
 # test.mk - `make check` and its parts. Each suite leaves its counts in $(RESULTS), to be added up.
 # A program of test/ is one C file. It runs under plain glibc, under the preload of any build, and
 # some also linked with the floor archives of a sanitizer build, calling api_* instead of malloc.
-T       := build/test
+T       := $(if $(findstring aarch64,$(B)),build-aarch64,build)/test
 RESULTS := build/results
+# LD_PRELOAD takes a blank for the end of a path. A checkout below such a path is tested by a link.
+LINK    := $(or $(TMPDIR),/tmp)/myalloc-checkout.$(shell id -u).$(shell pwd | cksum | cut -d' ' -f1)
+HERE    := $(if $(or $(word 2,$(CURDIR)),$(findstring :,$(CURDIR))),$(LINK),$(CURDIR))
 
 # -fno-builtin: the compiler must not reason about the functions that are under test.
 CFLAGS_TEST := -D_GNU_SOURCE -O1 -g -fno-builtin -fno-optimize-sibling-calls -Itest -Isrc \
@@ -66,8 +69,8 @@ $(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
 	        $(patsubst %,$(B)/lib%.a,$(call unit_floor,$*)) -Wl,--no-whole-archive -lcriterion -pthread
 
 # The suites; they run inside a group, which is one build with one setting.
-LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(CURDIR)/$(B)/libmyalloc.so)
-SUITE = @RESULTS=$(RESULTS) TEST_PROGRAMS=$(CURDIR)/$(T) CC=$(CC) LIB=$(LIBRARY) $(1) \
+LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(HERE)/$(B)/libmyalloc.so)
+SUITE = @RESULTS=$(RESULTS) TEST_PROGRAMS=$(HERE)/$(T) CC=$(call quote,$(CC)) LIB=$(LIBRARY) $(1) \
         test/support/suite.sh $(GROUP)$(@:suite%=%)
 suite-negative suite-preload suite-injection suite-report suite-misuse:
 	$(SUITE) $(call scripts,$(@:suite-%=%))
@@ -94,7 +97,7 @@ suite-valgrind:
 	$(call SUITE,LIB= UNDER='valgrind -q --error-exitcode=9 --undef-value-errors=no' LIMIT=600 \
 	        TEST_SECONDS=300 STRESS_SLOTS=500) $(ARCHIVED)
 
-prepare-preload: $(LIBRARY:$(CURDIR)/%=%) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
+prepare-preload: $(if $(LIBRARY),$(B)/libmyalloc.so) $(PROGRAMS) $(VICTIMS) $(PLUGINS) \
         $(T)/hazards/programs/operator_delete
 prepare-soak: prepare-preload $(SOAK)
 prepare-cli: $(B)/myalloc $(B)/libmyalloc.so
@@ -106,7 +109,8 @@ prepare-unit: $(UNITS)
 # The groups: what is made before, and which suites then run, one after the other. The glibc group
 # checks the checks: what they demand of the library, glibc does.
 PRELOADED   := api corruption hazards stress
-SUITES_main     := static negative $(PRELOADED) sequences soak preload report cli misuse compat bench
+SUITES_main     := static negative $(PRELOADED) sequences soak preload report cli misuse compat \
+        bench install
 SUITES_debug    := unit injection
 SUITES_brk-off  := $(PRELOADED)
 SUITES_no-rseq  := $(PRELOADED) soak
@@ -147,13 +151,14 @@ CONF_harden  := MYALLOC_CONF=harden:1 TEST_EXCEPT=test/support/harden.except
 CONF_page16k := TEST_PAGE_BYTES=16384
 CONF_page64k := TEST_PAGE_BYTES=65536
 prepared = $(if $(filter $(PRELOADED) injection sequences,$(1)),preload) \
-        $(filter unit archive fuzz model soak cli misuse compat bench,$(1:valgrind=archive))
+        $(filter unit archive fuzz model soak cli misuse compat bench install,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))
 
 variant  = $(VARIANT_$(patsubst build-%,%,$(call build_of,$(1))))
 SUB = env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -s -k GROUP=$* B=$(call build_of,$*) \
-        CC=$(or $(CC_$*),$(CC)) $(FLOORS_$*) $(if $(call variant,$*),VARIANT='$(call variant,$*)')
-group-%: setup
+        CC=$(call quote,$(or $(CC_$*),$(CC))) $(FLOORS_$*) \
+        $(if $(call variant,$*),VARIANT=$(call quote,$(call variant,$*)))
+group-%: ready
 	@rm -rf $(RESULTS)/$*-*
 	@if $(SUB) -j2 $(patsubst %,prepare-%,$(call prepared,$(SUITES_$*))); \
 	then $(CONF_$*) $(SUB) $(SUITES_$*:%=suite-%) 2>/dev/null || true; \
@@ -168,30 +173,33 @@ check-%: group-%
 stress: export STRESS_SECONDS = 60
 stress: export LIMIT = 300
 stress: export TEST_SECONDS = 200
-stress: setup
+stress: ready
 	@$(MAKE) --no-print-directory -s prepare-preload
 	@$(MAKE) --no-print-directory -s GROUP=long suite-stress
 
 # SOAK_SECONDS, SOAK_THREADS, SOAK_SEED, and MYALLOC_CONF for the library's options.
 soak: export SOAK_SECONDS ?= 600
-soak: setup
+soak: ready
 	@$(MAKE) --no-print-directory -s prepare-soak
-	@LIB=$(CURDIR)/$(B)/libmyalloc.so LD_PRELOAD=$(CURDIR)/$(B)/libmyalloc.so \
+	@LIB=$(HERE)/$(B)/libmyalloc.so LD_PRELOAD=$(HERE)/$(B)/libmyalloc.so \
 	        TEST_SECONDS=$$(($(SOAK_SECONDS) + 60)) $(SOAK)
 
 # The faults of the suites for long, with their counts: some ten minutes.
-faults: setup
+faults: ready
 	@$(MAKE) --no-print-directory -s prepare-soak
-	@LIB=$(CURDIR)/$(B)/libmyalloc.so TEST_PROGRAMS=$(CURDIR)/$(T) test/faults.sh
+	@LIB=$(HERE)/$(B)/libmyalloc.so TEST_PROGRAMS=$(HERE)/$(T) test/faults.sh
 
 setup:
 	@scripts/setup.sh
+ready:
+	@scripts/setup.sh --check
+	@$(if $(filter $(LINK),$(HERE)),ln -sfn $(call quote,$(CURDIR)) $(LINK))
 	@mkdir -p $(RESULTS)
 
 FORMATTED = $(shell find src include test bench -name '*.[ch]')
 format:
 	clang-format -i $(FORMATTED)
-tidy: setup
+tidy: ready
 	@$(MAKE) --no-print-directory GROUP=alone suite-static
 
-.PHONY: check stress soak faults setup format tidy
+.PHONY: check stress soak faults setup ready format tidy

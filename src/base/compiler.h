@@ -39,7 +39,9 @@ static inline const void *opaque_address(const void *address)
 #define UNCHECKED_LOCKS
 #endif
 
-// For readers of counters that only their owner writes: a torn or late value is as good.
+// For readers of words that others write meanwhile, each of which fits into one store: a late value
+// is as good, and two words may not belong together. Beside each stands why that is harmless, and
+// the header of its module says what it may get wrong.
 #if defined(__SANITIZE_THREAD__)
 #define RACY_READER __attribute__((no_sanitize_thread))
 #else

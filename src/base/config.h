@@ -2,6 +2,8 @@
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
+#include "base/cpu.h"
+
 #include <assert.h>
 
 #ifndef CONFIG_DEBUG
@@ -12,6 +14,9 @@
 #endif
 #ifndef CONFIG_TINY
 #define CONFIG_TINY 0 // 1: tiny limits, so that every slow path runs constantly
+#endif
+#ifndef CONFIG_STATIC
+#define CONFIG_STATIC 0 // 1: for libmyalloc.a, where no dynamic linker and no other malloc is
 #endif
 #ifndef MYALLOC_FORCE_PAGE
 #define MYALLOC_FORCE_PAGE 0 // bytes: pretend that the system has pages of this size; 0: ask it
@@ -28,14 +33,12 @@
 #endif
 #endif
 #ifndef CONFIG_RSEQ
-#define CONFIG_RSEQ 1 // 0: every thread has a slot of its own
+#define CONFIG_RSEQ CPU_HAS_SEQUENCES // 0: every thread has a slot of its own
 #endif
 
 #ifndef AT_RSEQ_FEATURE_SIZE
 #define AT_RSEQ_FEATURE_SIZE 27 // of getauxval(); glibc 2.36 has no name for it
 #endif
-
-#define MYALLOC_VERSION "0.1.0"
 
 #define BLOCK_ALIGN_BYTES 16 // max_align_t, and what SSE code expects of malloc
 
@@ -49,7 +52,10 @@
 #define SMALL_CLASSES         32      // 16-byte grid to 128, then 8 per doubling
 #define MEDIUM_CLASSES        29      // 8 per doubling to 4 KiB, then 4608, then 4
 #define PAGE_AND_HEADER_BYTES 4608U // what databases and buffers ask for: 5120 would waste a sixth
-#define CLASSES               (SMALL_CLASSES + MEDIUM_CLASSES)
+#define MEDIUM_END            (SMALL_CLASSES + MEDIUM_CLASSES)
+#define SLAB_BYTES_MAX        (256UL * 1024) // last class of all
+#define LARGE_CLASSES         16             // each 8 KiB to 64 KiB, then each 16 KiB
+#define CLASSES               (MEDIUM_END + LARGE_CLASSES)
 #define MEDIUM_BLOCKS_MAX     64
 #define SMALL_BLOCKS_MAX      (CHUNK_BYTES / BLOCK_ALIGN_BYTES)
 
@@ -67,8 +73,9 @@
 // Distance that the mmap break keeps from the program break: room for other users of sbrk.
 #define GROW_GAP_BYTES (64UL * 1024 * 1024)
 
-// From this heap on growth asks for huge pages: one half used is 2 % of it.
-#define HUGE_PAGE_HEAP_MIN (64UL * 1024 * 1024)
+// From so many bytes in use on growth asks for huge pages: one that is half used costs an eighth at
+// most.
+#define HUGE_PAGE_HEAP_MIN (8UL * 1024 * 1024)
 #define PAGE_BYTES_MIN     4096UL // of the OS: os_page_bytes() is a multiple
 #define HUGE_PAGE_BYTES    (2UL * 1024 * 1024)
 
@@ -79,16 +86,13 @@
 #define TRIM_BYTES_MIN   (CONFIG_TINY ? 2 * CHUNK_BYTES : 1024UL * 1024)
 
 // Freed huge mappings that may stay (huge.c).
-#define HUGE_CACHE_ENTRIES   (CONFIG_TINY ? 2 : 32)
 #define HUGE_CACHE_BYTES_MIN (8UL * 1024 * 1024)
-#define HUGE_CACHE_BYTES_MAX (128UL * 1024 * 1024)
-#define HUGE_BUCKETS_SHIFT   9
 
 #define CACHE_LINE_BYTES 64
 
-static_assert(sizeof(void *) == 8, "64-bit systems only");
 static_assert(CONFIG_DEBUG == 0 || CONFIG_DEBUG == 1, "a switch");
 static_assert(CONFIG_TINY == 0 || CONFIG_TINY == 1, "a switch");
+static_assert(CONFIG_RSEQ == 0 || CPU_HAS_SEQUENCES == 1, "sequences: x86-64 and aarch64");
 static_assert((MYALLOC_FORCE_PAGE & (MYALLOC_FORCE_PAGE - 1)) == 0, "a power of two");
 static_assert(MYALLOC_FORCE_PAGE <= 65536, "the largest page that Linux has");
 static_assert(MEDIUM_BYTES_MAX % CHUNK_BYTES == 0, "large blocks begin at whole chunks");

@@ -7,8 +7,9 @@
  */
 #include "base/line.h"
 
-#include "base/raw_call_x86_64.h"
+#include "base/quiet.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -49,9 +50,20 @@ void line_add_hex(struct line *line, uintptr_t number)
     line_add_base(line, number, 16);
 }
 
-void line_write(struct line *line, int fd)
+int line_write(struct line *line, int fd)
 {
     line->text[line->used++] = '\n';
-    raw_call(SYS_write, fd, (long)line->text, (long)line->used, 0);
+    size_t written = 0;
+    while (written < line->used) {
+        long result = quiet_call(
+            QUIET_WRITE, SYS_write,
+            (long[6]){fd, (long)line->text + (long)written, (long)(line->used - written)});
+        if (result <= 0 && result != -EINTR) {
+            line->used = 0;
+            return (int)-result;
+        }
+        written += result > 0 ? (size_t)result : 0;
+    }
     line->used = 0;
+    return 0;
 }

@@ -3,7 +3,7 @@
  * Owns:       the file and its mapping; header, events, regions and the exact counters in it.
  * Threads:    any.
  * Locks:      LOCK_LIVE, a leaf, for the table of regions.
- * Invariants: LIVE-1  a step that fails leaves the process without a page, and nothing else.
+ * Invariants: LIVE-1  a step that fails leaves the process without a page, and one line.
  *             LIVE-2  a child writes into a page of its own or into none.
  *
  * The counts of blocks are not ours: view.c, which knows heaps, stores them now and then.
@@ -17,8 +17,14 @@
 #include "base/lock.h"
 #include "base/options.h"
 #include "base/os.h"
+#include "base/place.h"
+#include "myalloc.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+#define NAMES_MAX 99 // tried, as the command does
 
 struct myalloc_live *g_live_page;
 
@@ -55,30 +61,45 @@ static void add(_Atomic uint64_t *word, uint64_t more)
 
 // ---- the file ----
 
-static bool try_directory(const char *parent, const char *name)
+// The directory of our user's pages, open; its name goes to *path. Negative: none to be had here.
+static int open_directory(const char *parent, const char *name, struct line *path)
 {
     ASSERT(name[0] == '/');
-    struct line line = {.used = 0};
+    path->used = 0;
     if (parent == NULL || parent[0] != '/') {
-        return false;
+        return -ENOENT;
     }
-    line_add(&line, parent);
-    line_add(&line, name);
+    line_add(path, parent);
+    line_add(path, name);
     if (name[strlen(name) - 1] == '.') {
-        line_add_number(&line, os_user_id());
+        line_add_number(path, os_user_id());
     }
-    line.text[line.used] = '\0';
-    if (!os_make_directory(line.text)) {
-        return false;
+    path->text[path->used] = '\0';
+    return os_report_directory(path->text);
+}
+
+// A page of this process: PID, or PID.2 and so on where a process of another container has our
+// number. Negative: the errno; *path is its whole name.
+static int open_page(struct line *path)
+{
+    int directory = open_directory(os_env("XDG_RUNTIME_DIR"), "/myalloc", path);
+    if (directory < 0) {
+        directory = open_directory("/dev/shm", "/myalloc.", path);
     }
-    line_add(&line, "/");
-    line_add_number(&line, os_process_id());
-    if (line.used >= sizeof g_live.path) {
-        return false;
+    if (directory < 0) {
+        return directory;
     }
-    memcpy(g_live.path, line.text, line.used);
-    g_live.path[line.used] = '\0';
-    return true;
+    line_add(path, "/");
+    size_t name = path->used;
+    line_add_number(path, os_process_id());
+    size_t plain = path->used;
+    int fd = -EEXIST;
+    for (unsigned number = 1; number <= NAMES_MAX && fd == -EEXIST; number++) {
+        place_number(path, plain, number);
+        fd = os_report_hold(directory, path->text + name);
+    }
+    os_close(directory);
+    return fd;
 }
 
 static void fill_header(struct myalloc_live *page)
@@ -97,24 +118,38 @@ static void fill_header(struct myalloc_live *page)
     live_store(&header->state, MYALLOC_LIVE_RUNNING);
 }
 
+// LIVE-1; the mapping holds the file: see os_report_hold.
+static struct myalloc_live *map_page(struct line *path, int *error)
+{
+    struct myalloc_live *page = NULL;
+    int fd = open_page(path);
+    if (fd < 0) {
+        *error = -fd;
+        return NULL;
+    }
+    *error = path->used < sizeof g_live.path ? os_report_extend(fd, 0, sizeof *page) : ENAMETOOLONG;
+    if (*error == 0) {
+        page = os_map_file(fd, 0, sizeof *page);
+        *error = ENOMEM;
+    }
+    if (page == NULL) {
+        os_unlink(path->text);
+    }
+    os_close(fd);
+    return page;
+}
+
 bool live_open(void)
 {
     ASSERT(g_live_page == NULL);
-    if (!try_directory(os_env("XDG_RUNTIME_DIR"), "/myalloc") &&
-        !try_directory("/dev/shm", "/myalloc.")) {
+    struct line path;
+    int error;
+    struct myalloc_live *page = map_page(&path, &error);
+    if (page == NULL) {
+        place_complain("no live page in ", &path, error, STDERR_FILENO);
         return false;
     }
-    int fd = os_create(g_live.path);
-    struct myalloc_live *page = NULL;
-    if (fd >= 0 && os_truncate(fd, 0) && os_extend(fd, 0, sizeof *page)) {
-        page = os_map_file(fd, 0, sizeof *page);
-    }
-    if (fd >= 0) {
-        os_close(fd);
-    }
-    if (page == NULL) { // LIVE-1
-        return false;
-    }
+    memcpy(g_live.path, path.text, path.used + 1);
     fill_header(page);
     g_live_page = page;
     return true;

@@ -8,6 +8,7 @@
  */
 #include "base/lock.h"
 
+#include "base/cpu.h"
 #include "base/os.h"
 
 // Some 200 ns: longer than our critical sections, shorter than a futex sleep.
@@ -84,7 +85,7 @@ static NOINLINE void wait_for(struct lock *lock)
         if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 && take_free(lock)) {
             return;
         }
-        os_cpu_relax();
+        cpu_relax();
     }
     // Who has slept takes the lock with the mark: others may sleep still.
     for (;;) {

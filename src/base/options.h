@@ -18,7 +18,9 @@
     NUMBER(brk, 1, 0, 1, "1: grow the heap by the program break; 0: by mmap only")                 \
     WORD(fit, 1, "first|best|segregated", "which free span serves a large request or a slab")      \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
-    NUMBER(huge_pages, 0, 0, 1, "1: heaps beyond 64 MiB ask for huge pages as they grow")          \
+    WORD(huge_pages, 1, "never|auto|always",                                                       \
+         "huge pages where memory is written to all over; auto: in heaps beyond 8 MiB, as long as " \
+         "they come quickly")                                                                      \
     NUMBER(huge_bytes, 0, 0, LIMIT_BYTES_MAX,                                                      \
            "requests from this size on get a mapping of their own (M_MMAP_THRESHOLD); 0: above "   \
            "1 MiB, later above the largest that was freed")                                        \
@@ -57,8 +59,8 @@ enum stats_format { STATS_TEXT, STATS_JSON };
 enum deepbind_policy { DEEPBIND_STRIP, DEEPBIND_KEEP, DEEPBIND_WARN };
 
 struct options {
-#define OPTION_FIELD_NUMBER(key, value, least, most, help) uint64_t key;
-#define OPTION_FIELD_WORD(key, value, words, help)         uint64_t key;
+#define OPTION_FIELD_NUMBER(key, value, least, most, help) _Atomic(uint64_t) key;
+#define OPTION_FIELD_WORD(key, value, words, help)         _Atomic(uint64_t) key;
 #define OPTION_FIELD_TEXT(key, help)                       char key[OPTION_TEXT_BYTES];
     OPTIONS(OPTION_FIELD_NUMBER, OPTION_FIELD_WORD, OPTION_FIELD_TEXT)
 #undef OPTION_FIELD_NUMBER
@@ -66,7 +68,8 @@ struct options {
 #undef OPTION_FIELD_TEXT
 };
 
-// [const] after options_read(), but for mallopt, which writes single fields.
+// Texts: [const] after options_read(). Numbers: [atomic] for mallopt, which writes single ones
+// while others read; a plain read is one load.
 extern HIDDEN struct options g_options;
 
 // Reads MYALLOC_CONF. Each mistake gives one line on stderr and leaves the default.

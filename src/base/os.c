@@ -8,10 +8,11 @@
 #include "base/os.h"
 
 #include "base/compiler.h"
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 #include "base/symbol.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <signal.h>
@@ -87,11 +88,50 @@ void os_signals_restore(const uint64_t *old)
 
 void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struct sigaction *before)
 {
-    struct sigaction action = {.sa_sigaction = handler,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    const int usual = SA_ONSTACK | SA_RESTART;
     int saved = errno;
-    __sigaction(signal, &action, before);
+    __sigaction(signal, NULL, before);
+    bool is_called = before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN;
+    struct sigaction action = {.sa_sigaction = handler,
+                               .sa_flags = SA_SIGINFO | SA_NODEFER |
+                                           (is_called ? before->sa_flags & usual : usual)};
+    __sigaction(signal, &action, NULL);
     errno = saved; // OS-1
+}
+
+void os_signals_hold(const sigset_t *set, int signal)
+{
+    uint64_t mask; // the part that the kernel has
+    memcpy(&mask, set, sizeof mask);
+    mask |= signal != 0 ? 1UL << (signal - 1) : 0;
+    raw_call(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, 0, sizeof mask);
+}
+
+void os_signal_again(int signal, const siginfo_t *info)
+{
+    const sigset_t none = {{0}};
+    os_signals_hold(&none, signal);
+    raw_call(SYS_rt_tgsigqueueinfo, os_process_id(), os_thread_id(), signal, (long)info);
+}
+
+bool os_is_fault(const siginfo_t *info, const void *context)
+{
+    const ucontext_t *of_fault = context;
+    if (info->si_code <= 0) {
+        return false;
+    }
+#if defined(__x86_64__)
+    uintptr_t address = (uintptr_t)of_fault->uc_mcontext.gregs[REG_CR2];
+    if (of_fault->uc_mcontext.gregs[REG_TRAPNO] == 0) {
+        return false; // this thread has not met one
+    }
+#elif defined(__aarch64__)
+    uintptr_t address = of_fault->uc_mcontext.fault_address;
+#else
+    uintptr_t address = (uintptr_t)info->si_addr;
+    (void)of_fault;
+#endif
+    return info->si_code == SI_KERNEL || address == (uintptr_t)info->si_addr;
 }
 
 void os_signal_default(int signal_number)
@@ -133,15 +173,6 @@ void os_futex_wake(_Atomic(uint32_t) *word)
     raw_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
-void os_cpu_relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 uint32_t os_process_id(void)
 {
     return (uint32_t)raw_call(SYS_getpid, 0, 0, 0, 0);
@@ -159,12 +190,11 @@ void os_exit(int status)
 void os_abort(void)
 {
     const uint64_t mask = 1UL << (SIGABRT - 1);
-    raw_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, sizeof mask);
-    for (int i = 0; i < 2; i++) {
+    for (;;) {
+        raw_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, sizeof mask);
         raw_call(SYS_tgkill, os_process_id(), os_thread_id(), SIGABRT, 0);
         os_signal_default(SIGABRT);
     }
-    os_exit(127);
 }
 
 uint32_t os_thread_id(void)
@@ -198,9 +228,9 @@ const char *os_executable_name(struct os_name *name)
 {
     static const char of_memory[] = "memfd:";
     static const char gone[] = " (deleted)";
-    char path[4096];
-    long bytes =
-        raw_call(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)sizeof path - 1, 0);
+    char *path = name->text;
+    long bytes = raw_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path,
+                          (long)sizeof name->text - 1);
     size_t end = bytes > 0 ? (size_t)bytes : 0;
     if (end >= sizeof gone && memcmp(path + end - (sizeof gone - 1), gone, sizeof gone - 1) == 0) {
         end -= sizeof gone - 1;
@@ -208,12 +238,8 @@ const char *os_executable_name(struct os_name *name)
     path[end] = '\0';
     const char *slash = strrchr(path, '/');
     const char *start = slash != NULL ? slash + 1 : path;
-    if (strncmp(start, of_memory, sizeof of_memory - 1) == 0) {
-        start += sizeof of_memory - 1;
-    }
-    strncpy(name->text, start, sizeof name->text - 1);
-    name->text[sizeof name->text - 1] = '\0';
-    return name->text;
+    return strncmp(start, of_memory, sizeof of_memory - 1) == 0 ? start + sizeof of_memory - 1
+                                                                : start;
 }
 
 const char *os_program_name(void)

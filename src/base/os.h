@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/os_call.h"
 #include "base/os_file.h"
+#include "base/os_report.h"
 #include "base/os_vm.h"
 
 #include <signal.h>
@@ -21,16 +22,22 @@
 void os_signals_block(uint64_t *old);
 void os_signals_restore(const uint64_t *old);
 
-// A handler of a fault: for this signal, on its own stack when there is one; *before: the last one.
+// A handler of a fault: for this signal, on the stack that *before, what the process had, asked
+// for; where that is no handler, on its own stack when there is one. It holds no signal back.
 COLD void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *),
                          struct sigaction *before);
 COLD void os_signal_default(int signal);
+// In a handler, until it returns: holds back a set of signals, and one, unless 0.
+void os_signals_hold(const sigset_t *set, int signal);
+// In a handler: the signal comes again, as it came, when the handler has returned.
+void os_signal_again(int signal, const siginfo_t *info);
+// True for what the interrupted code did itself, and would do again; not for what was sent.
+bool os_is_fault(const siginfo_t *info, const void *context);
 const void *os_context_code(const void *context); // where the fault happened; NULL: unknown
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
 void os_futex_wake(_Atomic(uint32_t) *word);
 void os_sleep_ms(void); // for one
-void os_cpu_relax(void);
 
 // Monotonic, in steps of some milliseconds; works where the exact clocks are forbidden.
 uint64_t os_now_ns(void);
@@ -41,7 +48,7 @@ const char *os_program_name(void);
 // The name of the file that runs: of a script the interpreter, of a link what it leads to; "" when
 // /proc is not there.
 struct os_name {
-    char text[256]; // NAME_MAX and the end
+    char text[4096]; // PATH_MAX: the whole path
 };
 COLD const char *os_executable_name(struct os_name *name);
 

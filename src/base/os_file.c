@@ -10,37 +10,17 @@
 #include "base/line.h"
 #include "base/os_call.h"
 #include "base/os_vm.h"
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DESCRIPTOR_MIN 200 // programs that close or reuse descriptors begin with the low ones
-
-int os_create(const char *path)
-{
-    const long flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-    return os_fail_now() ? -1 : (int)raw_call(SYS_openat, AT_FDCWD, (long)path, flags, 0600);
-}
-
-bool os_truncate(int fd, size_t bytes)
-{
-    return !os_fail_now() && raw_call(SYS_ftruncate, fd, (long)bytes, 0, 0) == 0;
-}
-
-bool os_extend(int fd, size_t offset, size_t bytes)
-{
-    if (os_fail_now()) {
-        return false;
-    }
-    long result = raw_call_long(SYS_fallocate, (long[6]){fd, 0, (long)offset, (long)bytes});
-    return result == 0 || (result == -EOPNOTSUPP && os_truncate(fd, offset + bytes));
-}
+#define DESCRIPTOR_MIN   200 // programs that close or reuse descriptors begin with the low ones
+#define DESCRIPTOR_LEAST 6   // where there are few; below, the program needs them all
 
 void *os_map_file(int fd, size_t offset, size_t bytes)
 {
@@ -53,18 +33,13 @@ void *os_map_file(int fd, size_t offset, size_t bytes)
     return at < 0 ? NULL : (void *)at;
 }
 
-bool os_make_directory(const char *path)
-{
-    struct stat status;
-    raw_call(SYS_mkdir, (long)path, 0700, 0, 0);
-    return raw_call(SYS_lstat, (long)path, (long)&status, 0, 0) == 0 && S_ISDIR(status.st_mode) &&
-           status.st_uid == (uid_t)raw_call(SYS_geteuid, 0, 0, 0, 0) &&
-           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
 int os_keep_descriptor(int fd)
 {
-    return (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN, 0);
+    long kept = -1;
+    for (long least = DESCRIPTOR_MIN; kept < 0 && least >= DESCRIPTOR_LEAST; least /= 2) {
+        kept = raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least, 0);
+    }
+    return (int)kept;
 }
 
 uint64_t os_file_id(int fd)
@@ -81,7 +56,7 @@ void os_close(int fd)
 
 void os_unlink(const char *path)
 {
-    raw_call(SYS_unlink, (long)path, 0, 0, 0);
+    raw_call(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0);
 }
 
 // A name of its own, gone at once: for file systems without O_TMPFILE.
@@ -113,27 +88,13 @@ int os_open_unnamed(const char *directory)
         fd = open_and_unlink(directory);
     }
     int kept = fd < 0 ? fd : os_keep_descriptor(fd);
-    if (fd >= 0 && kept < 0) { // few descriptors: then this one
+    if (fd > STDERR_FILENO && kept < 0) { // few descriptors: then this one
         return fd;
     }
     if (fd >= 0) {
         os_close(fd);
     }
     return kept;
-}
-
-int os_allocate(int fd, size_t offset, size_t bytes)
-{
-    uint64_t limits[2] = {0, 0};
-    if (os_fail_now()) {
-        return ENOSPC;
-    }
-    // Beyond the limit the call would bring a signal.
-    if (raw_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)limits) == 0 &&
-        limits[0] < offset + bytes) {
-        return EFBIG;
-    }
-    return -(int)raw_call_long(SYS_fallocate, (long[6]){fd, 0, (long)offset, (long)bytes});
 }
 
 bool os_map_file_at(void *start, size_t bytes, int fd, size_t offset, bool is_shared)

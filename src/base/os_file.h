@@ -9,18 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int os_create(const char *path);        // mode 0600, follows no link
-bool os_truncate(int fd, size_t bytes); // also makes it longer
-bool os_extend(int fd, size_t offset,
-               size_t bytes); // with room on the disk, so that stores succeed
 void *os_map_file(int fd, size_t offset, size_t bytes); // shared: the kernel keeps what is stored
-bool os_make_directory(const char *path);               // true: it is there and only ours
-int os_keep_descriptor(int fd);                         // a duplicate out of everybody's way
+int os_keep_descriptor(int fd);                         // a copy, out of everybody's way
 uint64_t os_file_id(int fd);                            // tells files from each other
 void os_close(int fd);
 int os_open_unnamed(const char *directory); // a file that nobody else can open; negative: the errno
-// Room on the disk for this part of a file, so that no store fails later; the errno, 0 for done.
-int os_allocate(int fd, size_t offset, size_t bytes);
 // Maps a part of a file in place of what is at `start`; private: without a reserve of memory.
 bool os_map_file_at(void *start, size_t bytes, int fd, size_t offset, bool is_shared);
 int os_open_file(const char *path, bool writes); // makes it when it writes; negative: the errno

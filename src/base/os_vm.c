@@ -12,7 +12,7 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "base/os_call.h"
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 #include "base/symbol.h"
 
 #include <errno.h>
@@ -283,7 +283,7 @@ bool os_mark_hidden(void *start, size_t bytes, bool is_hidden)
     return !os_fail_now() && advise(start, bytes, advice) == 0;
 }
 
-void os_huge_pages(void *start, size_t bytes)
+void os_huge_pages(void *start, size_t bytes, bool wants)
 {
-    raw_advise(start, bytes, MADV_HUGEPAGE);
+    raw_advise(start, bytes, wants ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }

@@ -43,6 +43,6 @@ bool os_protect(void *start, size_t bytes, bool is_usable);
 bool os_mark_hidden(void *start, size_t bytes, bool is_hidden);
 uint64_t os_random(void); // each time another; made from the secret that a process starts with
 // Asks for huge pages where the system gives them on request; whether it does is its affair.
-void os_huge_pages(void *start, size_t bytes);
+void os_huge_pages(void *start, size_t bytes, bool wants); // or takes that back
 
 #endif

@@ -4,11 +4,14 @@
  * Threads:    any.
  * Locks:      none.
  * Invariants: PLACE-1  the name holds the process: parent and child never share a file.
+ *             PLACE-2  what stands there is left alone: it may be another user's, or of a process
+ *                      with the same number, in another container or before a reboot.
  */
 #include "base/place.h"
 
 #include "base/os.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 void place_add_program(struct line *line)
@@ -44,23 +47,41 @@ static void expand(struct line *line, const char *pattern)
         line_add(line, ".");
         line_add_number(line, os_process_id());
     }
-    line->text[line->used] = '\0';
 }
 
-int place_create(const char *pattern, int talk_fd)
+void place_complain(const char *what, const struct line *name, int error, int fd)
 {
-    struct line name = {.used = 0};
-    expand(&name, pattern);
-    int fd = os_create(name.text);
-    if (fd >= 0 && os_truncate(fd, 0)) {
-        return fd;
-    }
     struct line line = {.used = 0};
-    line_add(&line, "myalloc: cannot create ");
-    line_add_bytes(&line, name.text, name.used);
-    line_write(&line, talk_fd);
-    if (fd >= 0) {
-        os_close(fd);
+    line_add(&line, "myalloc: ");
+    line_add(&line, what);
+    line_add_bytes(&line, name->text, name->used);
+    line_add(&line, ": ");
+    os_report_add_reason(&line, error);
+    line_write(&line, fd);
+}
+
+void place_number(struct line *name, size_t plain, unsigned number)
+{
+    name->used = plain;
+    if (number > 1) {
+        line_add(name, ".");
+        line_add_number(name, number);
     }
-    return -1;
+    name->text[name->used] = '\0';
+}
+
+int place_create(const char *pattern, struct line *name, int talk_fd)
+{
+    name->used = 0;
+    expand(name, pattern);
+    size_t plain = name->used;
+    int fd = -EEXIST;
+    for (unsigned number = 1; number <= PLACE_NAMES_MAX && fd == -EEXIST; number++) {
+        place_number(name, plain, number); // PLACE-2
+        fd = os_report_create(OS_REPORT_HERE, name->text);
+    }
+    if (fd < 0) {
+        place_complain("cannot create ", name, -fd, talk_fd);
+    }
+    return fd;
 }

@@ -7,7 +7,7 @@
  */
 #include "base/proc_maps.h"
 
-#include "base/raw_call_x86_64.h"
+#include "base/raw_call.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

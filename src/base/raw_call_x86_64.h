@@ -1,6 +1,4 @@
-/* raw_call_x86_64.h - system calls without a name: `syscall` is one that a program may have for a
- * function of its own. errno stays as it is; a failure is the negative errno.
- */
+/* raw_call_x86_64.h - raw_call.h for x86-64. */
 #ifndef BASE_RAW_CALL_X86_64_H
 #define BASE_RAW_CALL_X86_64_H
 

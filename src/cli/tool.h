@@ -2,6 +2,8 @@
 #ifndef CLI_TOOL_H
 #define CLI_TOOL_H
 
+#include "myalloc.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,7 +18,7 @@ enum tool_exit {
     TOOL_SIGNAL = 128, // plus the number of the signal
 };
 
-#define TOOL_VERSION "0.1.0"
+#define TOOL_VERSION MYALLOC_VERSION
 
 /* Write "myalloc: MESSAGE" and a line end to stderr. */
 void tool_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

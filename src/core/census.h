@@ -21,7 +21,8 @@ struct census {
     size_t touched_bytes; // of slabs and large blocks: pages that were carved, and not purged
 };
 
-// Any thread. Exact while no other thread allocates or frees.
+// Any thread. Exact while no other thread allocates or frees; else a slab that changes is counted
+// as it was before, or after, or by the class of one and the blocks of the other.
 void census_take(struct census *census);
 
 // Bytes in the user's hands, but for huge blocks and pools.

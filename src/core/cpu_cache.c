@@ -38,7 +38,6 @@
 _Atomic(size_t) g_fast_bytes;
 
 static struct {
-    _Atomic(size_t) fast_bytes;   // [atomic] what g_fast_bytes usually is
     _Atomic(unsigned) slabs_made; // [atomic] up to CHECKED_SLABS, about
 } g_cpu_cache;
 
@@ -79,25 +78,15 @@ static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
     return next <= limit;
 }
 
-// Lets every request miss while the page heap keeps much for a rise that may not come: a program
-// that is served by its slot alone would never let us look at the clock.
-static void watch(void)
-{
-    size_t usual = atomic_load_explicit(&g_cpu_cache.fast_bytes, memory_order_relaxed);
-    size_t bytes = page_heap_keeps_much() ? 0 : usual;
-    if (bytes != atomic_load_explicit(&g_fast_bytes, memory_order_relaxed)) {
-        atomic_store_explicit(&g_fast_bytes, bytes, memory_order_relaxed);
-    }
-}
-
 // Puts a list into the slot as its loaded magazine, or its spare one; what stood there, or the list
 // itself where there is no slot, goes to the depot.
 static void put_into(size_t at, unsigned sc, list_word list)
 {
     list_word old = list;
     slot_exchange(at, list, &old); // CACHE-2
-    if (depot_give(sc, old)) {
-        watch();
+    if (depot_give(sc, old) && UNLIKELY(page_heap_has_ended())) {
+        cpu_cache_flush(false);
+        depot_trim(false);
     }
 }
 
@@ -112,7 +101,7 @@ static bool is_early(const struct slot *slot, unsigned sc)
 // Blocks that were looked at and wait in the spare magazine; see give_early.
 static unsigned waiting_max(unsigned sc)
 {
-    return (unsigned)min_size(EARLY_WAITING, depot_magazine_blocks_max(sc) - 1);
+    return (unsigned)clamp_size(depot_magazine_blocks_max(sc) - 1, 1, EARLY_WAITING);
 }
 
 // Dies when one of the first links of a list is not sound.
@@ -179,8 +168,7 @@ static void check_young(void)
 
 void cpu_cache_set_fast(size_t bytes)
 {
-    atomic_store_explicit(&g_cpu_cache.fast_bytes, bytes, memory_order_relaxed);
-    watch();
+    atomic_store_explicit(&g_fast_bytes, bytes, memory_order_relaxed);
 }
 
 void cpu_cache_tick(void)
@@ -191,7 +179,6 @@ void cpu_cache_tick(void)
                 depot_sweep(sc);
             }
         }
-        watch();
     }
 }
 
@@ -307,6 +294,10 @@ static void give_early(unsigned sc, list_word list, void *block)
         check_list(spare);
         bool is_alone = list_is_empty(spare);
         spare = is_alone ? list_push(spare, block) : list_push_second(spare, block);
+        if (list_count(spare) > depot_magazine_blocks_max(sc)) { // one at a time
+            put_into(slot_spare_at(sc), sc, list_link(list_first(spare)));
+            spare = list_push(list_empty(), list_first(spare));
+        }
         put_into(list_count(spare) <= waiting_max(sc) ? slot_spare_at(sc) : slot_loaded_at(sc), sc,
                  spare);
         return;

@@ -34,6 +34,7 @@
 // Blocks of a magazine: so many bytes of them, within these bounds.
 #define MAGAZINE_BYTES        (16UL * 1024)
 #define MAGAZINE_BYTES_MEDIUM (32UL * 1024)
+#define MAGAZINE_BYTES_LARGE  (128UL * 1024) // one block at least
 #define MAGAZINE_BLOCKS_LEAST 2U
 #define MAGAZINE_BLOCKS_SMALL 8U // of small classes, while they shrink
 #define MAGAZINE_BLOCKS_MOST  (CONFIG_TINY ? 4U : 256U)
@@ -82,6 +83,9 @@ unsigned depot_magazine_blocks_max(unsigned sc)
     if (size_class_is_small(sc)) {
         return (unsigned)min_size(MAGAZINE_BYTES / bytes, MAGAZINE_BLOCKS_MOST);
     }
+    if (sc >= MEDIUM_END) {
+        return (unsigned)max_size(MAGAZINE_BYTES_LARGE / bytes, 1);
+    }
     return (unsigned)clamp_size(MAGAZINE_BYTES_MEDIUM / bytes, MAGAZINE_BLOCKS_LEAST,
                                 MAGAZINE_MEDIUM_MOST);
 }
@@ -118,7 +122,7 @@ static void adapt_locked(struct depot *depot, unsigned sc)
     if (is_large_locked(depot, sc)) {
         depot->had_many = true;
     } else if (depot->had_many) {
-        blocks = 0;
+        blocks = sc >= MEDIUM_END ? min_size(blocks, 1) : 0;
     }
     atomic_store_explicit(&depot->magazine_blocks, (uint16_t)(blocks + 1), memory_order_relaxed);
 }
@@ -142,11 +146,12 @@ void depot_set_slots(size_t slots)
 // A slab without a block out leaves its list.
 static void leave_locked(struct depot *depot, struct chunk *slab, struct leaving *leaving)
 {
-    // No block is out any more: who looks at it on its way sees nothing to purge.
+    // No block is out any more: who looks without the lock sees nothing to purge.
     slab->carved = (uint16_t)(slab->carved - inherited_count(slab));
     inherited_forget(slab);
     slab_list_remove(&depot->partial, slab);
     depot->slabs--;
+    slab_close(slab); // here, so that depot_purge_slab does not take it for one of the class
     slab->next = leaving->first;
     leaving->first = page_map_index(slab);
 }
@@ -173,6 +178,10 @@ static void put_home_locked(struct depot *depot, unsigned sc, void *block, struc
     }
     if (UNLIKELY(marked != 0)) {
         leave_locked(depot, slab, leaving);
+        return;
+    }
+    if (size_class_is_single(sc)) {
+        leave_locked(depot, slab, leaving); // magazines keep as many as pays
         return;
     }
     uint32_t index = page_map_index(slab);
@@ -217,14 +226,13 @@ static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
     depot->low = (uint32_t)min_size(depot->low, depot->count);
 }
 
-// Outside of the lock: closes the slabs and frees their spans.
+// Outside of the lock.
 static void free_leaving(struct leaving leaving)
 {
     while (leaving.first != 0) {
         uint32_t index = leaving.first;
         struct chunk *slab = page_map_entry(index);
         leaving.first = slab->next;
-        slab_close(slab);
         page_heap_give(index, slab->length);
     }
 }

@@ -124,12 +124,14 @@ bool inherited_mark(struct chunk *slab, unsigned block)
     return true;
 }
 
+// Harmless: who frees asks under the lock again; who looks gets a count that was true once.
 RACY_READER unsigned inherited_count(const struct chunk *slab)
 {
     const struct marks *marks = LIKELY(!g_inherited_any) ? NULL : marks_of(slab);
     return marks != NULL ? marks->count : 0;
 }
 
+// Harmless: the bit of a block in use is changed by nobody but who frees it.
 RACY_READER bool inherited_is_marked(const struct chunk *slab, unsigned block)
 {
     ASSERT(block < SMALL_BLOCKS_MAX);

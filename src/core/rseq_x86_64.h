@@ -1,26 +1,11 @@
-/* rseq_x86_64.h - what touches the slot of the CPU that runs us: restartable sequences.
+/* rseq_x86_64.h - the sequences of x86-64; rseq.h says what they are.
  *
- * The kernel sends a thread that was preempted, moved or signalled inside of a sequence to its
- * abort address before it runs on [Linux: rseq(2)]. Each sequence ends in one store, the commit,
- * or has none. Nothing is locked. An abort is told as a miss, so that a thread that is stepped, or
- * signalled all the time, goes on by the slow path and does not turn round for ever.
- *
- * `area` is the rseq area of this thread, or a dummy whose id is -1 and so selects the empty slot,
- * which stands before all others: no list, no room. `g_slots.id_offset` tells where in the area
- * the number stands that selects the slot.
- *
- * Threads: any, also signal handlers. Another kind of CPU has another such header; the twins of
- * these functions in plain C, for threads without an area, are in slot.h.
+ * Threads: any, also signal handlers.
  */
 #ifndef CORE_RSEQ_X86_64_H
 #define CORE_RSEQ_X86_64_H
 
 #include "core/slot_data.h"
-
-#define RSEQ_CPU_ID_OFFSET 4  // in struct rseq; negative: not registered
-#define RSEQ_CS_OFFSET     8  // the descriptor of the sequence that runs
-#define RSEQ_MM_CID_OFFSET 24 // since Linux 6.3
-#define RSEQ_AREA_BYTES    32
 
 // Labels: 1 start, 2 behind the commit, 3 descriptor, 4 abort, 5 miss, 6 the end of the statement.
 // The word before the abort address is the signature that glibc registers; with the bytes before it
@@ -147,13 +132,6 @@ static inline bool rseq_exchange(char *area, size_t at, list_word list, list_wor
         *old = found;
     }
     return is_done != 0;
-}
-
-// The slot that this thread would use now: a hint, it may move at any time.
-static inline struct slot *rseq_slot(const char *area)
-{
-    int32_t id = *(const volatile int32_t *)(const void *)(area + g_slots.id_offset);
-    return (struct slot *)(void *)(g_slots.first + ((ptrdiff_t)id << SLOT_SHIFT)); // NOLINT
 }
 
 #endif

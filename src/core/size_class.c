@@ -4,7 +4,7 @@
  * Threads:    any.
  * Locks:      none.
  * Invariants: CLASS-1  block bytes rise with the class and are multiples of 16.
- *             CLASS-2  a slab has at most SMALL_BLOCKS_MAX or MEDIUM_BLOCKS_MAX blocks.
+ *             CLASS-2  a slab has at most SMALL_BLOCKS_MAX or MEDIUM_BLOCKS_MAX blocks, or one.
  *             CLASS-3  the small class of a multiple of a power of two has blocks of such a
  *                      multiple, too.
  */
@@ -32,6 +32,9 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
 #define RECIPROCAL(bytes) (((1ULL << 40) + (bytes) - 1) / (bytes))
 #define SIZE_CLASS(bytes, chunks)                                                                \
     {(bytes), (chunks), (uint16_t)((chunks) * CHUNK_BYTES / (bytes)), RECIPROCAL(bytes)}
+// Large classes: one block a slab, or two where a block ends in the middle of a chunk.
+#define SINGLE_CLASS(chunks)             SIZE_CLASS((chunks) * CHUNK_BYTES, chunks)
+#define PAIR_CLASS(chunks)               SIZE_CLASS((chunks) * CHUNK_BYTES / 2, chunks)
 #define SMALL_CLASS(class, below, bytes) [class] = SIZE_CLASS(bytes, 1),
 
 // Medium classes between 2^shift and twice that: eight, or four where a block is pages.
@@ -51,6 +54,10 @@ const struct size_class g_size_classes[CLASSES] = {
     SIZE_CLASS(PAGE_AND_HEADER_BYTES, 4),            // 14
     MEDIUM_QUARTERS(12, 4), MEDIUM_QUARTERS(13, 4),  // 12 to 4
     MEDIUM_QUARTERS(14, 8),                          // 6 to 4
+    PAIR_CLASS(5),    SINGLE_CLASS(3),  PAIR_CLASS(7),    SINGLE_CLASS(4),  SINGLE_CLASS(5),
+    SINGLE_CLASS(6),  SINGLE_CLASS(7),  SINGLE_CLASS(8),  SINGLE_CLASS(9),  SINGLE_CLASS(10),
+    SINGLE_CLASS(11), SINGLE_CLASS(12), SINGLE_CLASS(13), SINGLE_CLASS(14), SINGLE_CLASS(15),
+    SINGLE_CLASS(16),
 };
 // clang-format on
 
@@ -59,15 +66,14 @@ static_assert(4 * CHUNK_BYTES / (9U << 7) <= MEDIUM_BLOCKS_MAX, "CLASS-2");
 unsigned size_class_of_aligned(size_t bytes, size_t alignment)
 {
     ASSERT(is_pow2(alignment));
-    if (alignment > CHUNK_BYTES || bytes > MEDIUM_BYTES_MAX) {
+    if (alignment > CHUNK_BYTES || bytes > SLAB_BYTES_MAX) {
         return CLASSES;
     }
     size_t rounded = align_up(max_size(bytes, 1), alignment);
-    if (rounded > MEDIUM_BYTES_MAX) {
+    if (rounded > SLAB_BYTES_MAX) {
         return CLASSES;
     }
-    unsigned sc =
-        rounded <= SMALL_BYTES_MAX ? size_class_of_small(rounded) : size_class_of_medium(rounded);
+    unsigned sc = size_class_of(rounded);
     while (sc < CLASSES && size_class_bytes(sc) % alignment != 0) {
         sc++;
     }

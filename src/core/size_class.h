@@ -1,8 +1,9 @@
 /* size_class.h - request bytes <-> class <-> block bytes: pure functions and constant tables.
  *
- * Classes 0 to 31 are small (to 1 KiB), 32 to 59 medium (to 32 KiB). The spacing is an eighth of
- * a doubling to 4 KiB: average waste 4 %, against 8 % for quarters. Above that quarters: pages
- * behind a request stay untouched, and fewer classes hold fewer slabs that are hardly used.
+ * Classes 0 to 31 are small (to 1 KiB), 32 to 60 medium (to 32 KiB), 61 to 76 large (to 256 KiB).
+ * The spacing is an eighth of a doubling to 4 KiB: average waste 4 %, against 8 % for quarters.
+ * Above that quarters, and less from 128 KiB on: pages behind a request stay untouched, and fewer
+ * classes hold fewer slabs that are hardly used.
  */
 #ifndef CORE_SIZE_CLASS_H
 #define CORE_SIZE_CLASS_H
@@ -48,11 +49,23 @@ static inline unsigned size_class_of_medium(size_t bytes)
     return SMALL_CLASSES + 17 + (shift - 12) * 4 + quarter - (bytes <= PAGE_AND_HEADER_BYTES);
 }
 
-// bytes <= MEDIUM_BYTES_MAX.
+// MEDIUM_BYTES_MAX < bytes <= SLAB_BYTES_MAX.
+static inline unsigned size_class_of_large(size_t bytes)
+{
+    ASSERT(bytes > MEDIUM_BYTES_MAX);
+    ASSERT(bytes <= SLAB_BYTES_MAX);
+    size_t unit = (bytes - 1) >> (CHUNK_SHIFT - 1); // 4 to 7: a class each; behind that one in two
+    return MEDIUM_END + (unsigned)(unit < 8 ? unit - 4 : unit / 2);
+}
+
+// bytes <= SLAB_BYTES_MAX.
 static inline unsigned size_class_of(size_t bytes)
 {
-    ASSERT(bytes <= MEDIUM_BYTES_MAX);
-    return bytes <= SMALL_BYTES_MAX ? size_class_of_small(bytes) : size_class_of_medium(bytes);
+    ASSERT(bytes <= SLAB_BYTES_MAX);
+    if (bytes <= SMALL_BYTES_MAX) {
+        return size_class_of_small(bytes);
+    }
+    return bytes <= MEDIUM_BYTES_MAX ? size_class_of_medium(bytes) : size_class_of_large(bytes);
 }
 
 // The smallest class whose blocks all lie at multiples of `alignment` (a power of two up to a
@@ -71,10 +84,16 @@ static inline bool size_class_is_small(unsigned sc)
     return sc < SMALL_CLASSES;
 }
 
+// A slab of the class is one block.
+static inline bool size_class_is_single(unsigned sc)
+{
+    return g_size_classes[sc].blocks == 1;
+}
+
 // The index of the block that holds byte `offset` of a slab.
 static inline unsigned size_class_block_index(unsigned sc, size_t offset)
 {
-    // Exact for offset < 2^18 and blocks to 2^15: offset * error < 2^33 < 2^40.
+    // Exact for offset < 2^18 and blocks to 2^18: offset * error < 2^18, less than a 2^18th of 2^40.
     return (unsigned)((offset * g_size_classes[sc].reciprocal) >> 40);
 }
 

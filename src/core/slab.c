@@ -10,8 +10,10 @@
 #include "core/slab.h"
 
 #include "base/check.h"
+#include "base/cpu.h"
 #include "base/fatal.h"
 #include "base/os.h"
+#include "pages/span.h"
 
 #include <string.h>
 
@@ -19,14 +21,14 @@
     2048U             // bytes: longer blocks are carved singly, the rest of the page is theirs
 #define PAGES_MAX 32U // one bit each
 
-static_assert(8 * CHUNK_BYTES / CARVE_BYTES <= PAGES_MAX, "the longest slab");
+static_assert(8 * CHUNK_BYTES / CARVE_BYTES <= PAGES_MAX, "the longest slab of several blocks");
 
 void slab_open(size_t index, unsigned sc, bool is_clean)
 {
     ASSERT(index != 0);
     ASSERT(sc < CLASSES);
     struct chunk *slab = page_map_entry(index);
-    ASSERT((uintptr_t)page_map_address(index) >> 47 == 0); // what a list word can hold
+    ASSERT((uintptr_t)page_map_address(index) >> CPU_ADDRESS_BITS == 0); // fits a list word
     slab->free = list_empty();
     slab->carved = 0;
     atomic_store_explicit(&slab->reached, 0, memory_order_relaxed);
@@ -243,7 +245,7 @@ size_t slab_purge_pages(struct chunk *slab)
     ASSERT(slab_free_count(slab) <= slab->carved); // SLAB-1
     struct page_counts counts;
     unsigned pages = 0;
-    if (list_is_empty(slab->free) || page_bytes() > CHUNK_BYTES) {
+    if (list_is_empty(slab->free) || size_class_is_single(slab->sc) || page_bytes() > CHUNK_BYTES) {
         return 0;
     }
     count_free(slab, &counts);
@@ -256,6 +258,7 @@ size_t slab_purge_pages(struct chunk *slab)
         return 0;
     }
     unlist(slab, pages);
+    span_refuse_huge(page_map_index(slab), slab->length);
     purge_rows(slab, pages);
     return (size_t)__builtin_popcount(pages) * page_bytes();
 }

@@ -278,6 +278,24 @@ struct slot *slot_next(const struct slot *slot)
     return found != NULL ? found : atomic_load_explicit(&g_slot.owned, memory_order_acquire);
 }
 
+void slot_count_handed(struct slot *slot, size_t bin)
+{
+    slot_count *handed = atomic_load_explicit(&slot->handed, memory_order_acquire);
+    if (UNLIKELY(handed == NULL)) {
+        lock_acquire(&g_slot.lock);
+        handed = atomic_load_explicit(&slot->handed, memory_order_relaxed);
+        if (handed == NULL) {
+            handed = meta_alloc(SLOT_BINS * sizeof *handed);
+            // release: pairs with the acquire in slot_handed
+            atomic_store_explicit(&slot->handed, handed, memory_order_release);
+        }
+        lock_release(&g_slot.lock);
+    }
+    if (LIKELY(handed != NULL)) {
+        atomic_fetch_add_explicit(&handed[bin], 1, memory_order_relaxed);
+    }
+}
+
 static char *make_closed(void)
 {
     size_t bytes = align_up((g_slot.count + 1) * SLOT_BYTES, os_page_bytes());

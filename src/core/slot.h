@@ -9,7 +9,7 @@
 #define CORE_SLOT_H
 
 #include "base/lock.h"
-#include "core/rseq_x86_64.h"
+#include "core/rseq.h"
 #include "core/thread.h"
 
 #include <stdbool.h>
@@ -150,6 +150,16 @@ struct slot *slot_next_of_cpu(const struct slot *slot);
 // plain loads and stores until slot_let_in(). False: refused by the kernel, nothing changed.
 bool slot_keep_out(void);
 void slot_let_in(void);
+
+// Adds to the blocks of a bin that the slot gave out, for those who count them.
+void slot_count_handed(struct slot *slot, size_t bin);
+
+static inline uint64_t slot_handed(const struct slot *slot, size_t bin)
+{
+    // acquire: pairs with the release in slot_count_handed
+    const slot_count *handed = atomic_load_explicit(&slot->handed, memory_order_acquire);
+    return handed != NULL ? atomic_load_explicit(&handed[bin], memory_order_relaxed) : 0;
+}
 
 // Asks to be told of the exit of this thread, which owns a slot. Outside of slow paths: it may
 // allocate.

@@ -29,7 +29,7 @@ static struct {
 } g_thin;
 
 // As far as can be seen without the lock; the fields are read here and in no function that is
-// called, since they may change.
+// called, since they may change. Harmless: what looks thin is asked again under the lock.
 RACY_READER static bool is_thin(const struct chunk *slab, unsigned *sc)
 {
     if (chunk_state(slab) != CHUNK_SLAB) {

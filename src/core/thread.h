@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/compiler.h"
-#include "core/rseq_x86_64.h"
+#include "core/rseq.h"
 #include "core/thread_layout.h"
 
 #include <stdatomic.h>

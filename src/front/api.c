@@ -32,10 +32,9 @@ static NOINLINE COLD void *fail_with(int error)
     return NULL;
 }
 
-// The one way to memory: any size, any alignment.
+// The one way to memory: any size, any alignment. *clean: zeros are wanted; afterwards: it is zero.
 static void *allocate(size_t bytes, size_t alignment, bool *clean, const void *caller)
 {
-    *clean = false;
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
     }
@@ -72,7 +71,7 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
             return usual;
         }
     }
-    bool clean;
+    bool clean = false;
     void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     perturb_fill(ptr, bytes);
     if (mode_is(&g_mode.is_recorded)) {
@@ -142,7 +141,7 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
     if (UNLIKELY(start_mode() == START_FORWARDING)) {
         return __libc_calloc(1, bytes);
     }
-    bool clean;
+    bool clean = true;
     void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     if (ptr != NULL && !clean) {
         memset(ptr, 0, usable_bytes(ptr));
@@ -178,7 +177,7 @@ void *api_calloc(size_t count, size_t bytes)
 // A block to move to; NULL without memory.
 static void *allocate_for_move(size_t old_bytes, size_t bytes, const void *caller)
 {
-    bool clean;
+    bool clean = false;
     void *block = mode_is(&g_mode.is_quick) ? mode_allocate_quick(bytes, caller) : fast_pop(bytes);
     if (LIKELY(block != NULL)) {
         return block;
@@ -203,7 +202,8 @@ static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes,
 }
 
 // What realloc does with a pointer that is no block in use: dies, or refuses.
-static void *realloc_bad(void *ptr, const struct block *block, size_t bytes, const void *caller)
+static NOINLINE COLD void *realloc_bad(void *ptr, const struct block *block, size_t bytes,
+                                       const void *caller)
 {
     size_t freed_bytes = block->kind == BLOCK_NONE ? huge_freed_bytes(ptr) : block->bytes;
     if (block->fault == BLOCK_FREED || (block->kind == BLOCK_NONE && freed_bytes != 0)) {
@@ -266,7 +266,7 @@ static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *
     while (rounded < alignment) {
         rounded *= 2;
     }
-    bool clean;
+    bool clean = false;
     void *ptr = bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM)
                                               : allocate(bytes, rounded, &clean, caller);
     perturb_fill(ptr, bytes);

@@ -114,7 +114,7 @@ struct block block_find(const void *ptr)
 
 // ---- complaints ----
 
-static void warn_foreign(void *ptr, const void *caller)
+static COLD void warn_foreign(void *ptr, const void *caller)
 {
     static _Atomic(bool) g_warned;
     if (atomic_exchange_explicit(&g_warned, true, memory_order_relaxed)) {
@@ -212,15 +212,17 @@ static bool is_for_region(size_t bytes)
 static unsigned class_for(size_t bytes, size_t alignment)
 {
     ASSERT(is_pow2(alignment));
-    if (alignment > BLOCK_ALIGN_BYTES) {
-        return size_class_of_aligned(bytes, alignment);
+    if (bytes > MEDIUM_BYTES_MAX && bytes > limit_slab_bytes()) {
+        return CLASSES;
     }
-    return bytes <= MEDIUM_BYTES_MAX ? size_class_of(bytes) : CLASSES;
+    return alignment > BLOCK_ALIGN_BYTES ? size_class_of_aligned(bytes, alignment)
+                                         : size_class_of(bytes);
 }
 
 static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(thread_is_interrupted());
+    bool wants_zeros = *clean;
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_take(max_size(bytes, 1), alignment, clean);
         if (ptr != NULL) {
@@ -230,6 +232,7 @@ static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
             return ptr;
         } // no room in the region: a mapping may still be had
     }
+    *clean = wants_zeros;
     return huge_take(max_size(bytes, 1), alignment, clean);
 }
 
@@ -241,7 +244,6 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
         return mode_allocate(bytes, bytes, alignment);
     }
     unsigned sc = class_for(bytes, alignment);
-    *clean = false;
     return sc < CLASSES ? cpu_cache_take(sc, clean) : allocate_large(bytes, alignment, clean);
 }
 
@@ -259,6 +261,17 @@ static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, b
     return allocate_any(bytes, alignment, clean);
 }
 
+// The region has no room. Where its tables cannot grow for the mappings of others, but there is
+// memory, each block is a mapping of its own.
+static NOINLINE COLD void *allocate_elsewhere(size_t bytes, size_t alignment, bool *clean)
+{
+    void *ptr = NULL;
+    if (page_map_is_walled() && !mode_is(&g_mode.is_hardened) && bytes <= SLAB_BYTES_MAX) {
+        ptr = huge_take(max_size(bytes, 1), alignment, clean);
+    }
+    return ptr != NULL ? ptr : allocate_after_trim(bytes, alignment, clean);
+}
+
 // Adds a block of a size class to what its slot has given out.
 static NOINLINE COLD void count_handed(const void *ptr)
 {
@@ -266,8 +279,7 @@ static NOINLINE COLD void count_handed(const void *ptr)
     size_t index = page_map_find(ptr);
     struct slot *slot = slot_is_open() ? slot_hint() : NULL;
     if (index != 0 && slot != NULL) {
-        _Atomic(uint64_t) *handed = &slot->handed[page_map_bin(index)];
-        atomic_fetch_add_explicit(handed, 1, memory_order_relaxed);
+        slot_count_handed(slot, page_map_bin(index));
     }
 }
 
@@ -278,9 +290,11 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
         *clean = true;
         return emergency_take(bytes, alignment);
     }
+    bool wants_zeros = *clean;
     void *ptr = allocate_any(bytes, alignment, clean);
     if (UNLIKELY(ptr == NULL)) {
-        ptr = allocate_after_trim(bytes, alignment, clean);
+        *clean = wants_zeros;
+        ptr = allocate_elsewhere(bytes, alignment, clean);
     }
     ASSERT((uintptr_t)ptr % alignment == 0);
     mode_tick();
@@ -294,7 +308,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
 static void *allocate_growing_hardened(size_t bytes, size_t room, const void *caller)
 {
     ASSERT(bytes <= room);
-    bool clean;
+    bool clean = false;
     if (!thread_enter(caller)) {
         return block_allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
     }
@@ -306,7 +320,7 @@ static void *allocate_growing_hardened(size_t bytes, size_t room, const void *ca
 void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
 {
     ASSERT(bytes > old_bytes);
-    bool clean;
+    bool clean = false;
     bool is_step = bytes > SMALL_BYTES_MAX && bytes - old_bytes <= old_bytes / GROWTH_STEP;
     size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
     size_t roomy = min_size(bytes + bytes / GROWTH_ROOM, most);

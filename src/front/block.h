@@ -10,6 +10,7 @@
 #include "core/slot.h"
 #include "core/thread.h"
 #include "front/shadow.h"
+#include "pages/limit.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,7 @@
 struct block block_find(const void *ptr);
 
 // A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
-// *clean: all bytes are zero.
+// *clean: zeros are wanted; afterwards: all bytes are zero.
 void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *caller);
 
 // Frees what handlers freed in the middle of the slow path that has ended.
@@ -40,7 +41,7 @@ static inline void block_leave(const void *caller)
 // The usual case of malloc behind a miss: a block of a size class; NULL: take the long way.
 static inline void *block_allocate_usual(size_t bytes, const void *caller)
 {
-    if (UNLIKELY(bytes > MEDIUM_BYTES_MAX)) {
+    if (UNLIKELY(bytes > MEDIUM_BYTES_MAX) && bytes > limit_slab_bytes()) {
         return NULL;
     }
     unsigned sc = size_class_of(bytes);
@@ -107,8 +108,8 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
 
 // Dies for what no allocator can have returned; of other foreign pointers, as the options say, the
 // function that does the call in our place; NULL: nobody does it.
-void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
-                     const void *caller);
+COLD void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
+                          const void *caller);
 
 // malloc_trim: everything free goes back; true when something did.
 bool block_trim(size_t pad_bytes, const void *caller);

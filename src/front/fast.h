@@ -15,15 +15,10 @@
 NOINLINE void *api_malloc_slow(size_t bytes);
 NOINLINE void api_free_slow(void *ptr);
 
-// Not for the fast path. The instruction is the relaxed load and the comparison in one, which
-// compilers do not join; malloc is counted in instructions.
+// Not for the fast path.
 static inline bool fast_is_beyond(size_t bytes)
 {
-    bool is_beyond;
-    __asm__("cmpq %[limit], %[bytes]"
-            : "=@ccae"(is_beyond)
-            : [bytes] "r"(bytes), [limit] "m"(g_fast_bytes));
-    return is_beyond;
+    return cpu_reaches(bytes, &g_fast_bytes);
 }
 
 // The block at hand for `bytes`; NULL when there is none, or it is not for the fast path.

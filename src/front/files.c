@@ -75,8 +75,7 @@ static struct file_map *take_locked(void)
 // Makes the file `bytes` long; the errno, 0 for done.
 static int extend(int fd, size_t old_bytes, size_t bytes)
 {
-    int error = os_allocate(fd, old_bytes, bytes - old_bytes);
-    return error == EOPNOTSUPP && os_truncate(fd, bytes) ? 0 : error;
+    return os_report_extend(fd, old_bytes, bytes - old_bytes);
 }
 
 // Maps the open file whole; the errno, 0 for done.

@@ -14,6 +14,7 @@
 #include "front/report.h"
 #include "front/shadow.h"
 #include "front/statistics.h"
+#include "base/config.h"
 #include "base/line.h"
 #include "base/fatal.h"
 #include "base/os.h"
@@ -60,7 +61,7 @@ extern HIDDEN void *own_malloc(size_t bytes)
 static inline bool is_shadowed(void)
 {
     const void *own = opaque_address((const void *)&own_malloc);
-    return UNLIKELY((const void *)&malloc != own) && // INTERPOSE-1
+    return !CONFIG_STATIC && UNLIKELY((const void *)&malloc != own) && // INTERPOSE-1
            shadow_is_active((const void *)&malloc);
 }
 
@@ -142,13 +143,13 @@ EXPORT void *pvalloc(size_t bytes)
 // The next definition behind ours in lookup order; libc has all that we ask for.
 static void *next_symbol(const char *name)
 {
-    return symbol_behind(RTLD_NEXT, name);
+    return CONFIG_STATIC ? NULL : symbol_behind(RTLD_NEXT, name);
 }
 
 // True when the questions below are about somebody else's heap: shadowed, or an excluded program.
 static inline bool is_bystander(void)
 {
-    return is_shadowed() || UNLIKELY(start_once() == START_FORWARDING);
+    return !CONFIG_STATIC && (is_shadowed() || UNLIKELY(start_once() == START_FORWARDING));
 }
 
 EXPORT size_t malloc_usable_size(void *ptr)

@@ -15,12 +15,13 @@
 #include "pages/limit.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
 
 #define FAST_BYTES_MAX 160 // glibc refuses more for M_MXFAST
 
-static void store(uint64_t *option, uint64_t value)
+static void store(_Atomic(uint64_t) *option, uint64_t value)
 {
-    __atomic_store_n(option, value, __ATOMIC_RELAXED);
+    atomic_store_explicit(option, value, memory_order_relaxed);
 }
 
 static int set_threshold(size_t bytes)

@@ -8,9 +8,11 @@
 #include "front/start.h"
 
 #include "pages/page_fit.h"
+#include "pages/huge_pages.h"
 #include "pages/limit.h"
 #include "pages/purge.h"
 #include "pages/span.h"
+#include "base/config.h"
 #include "base/libc_env.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -51,6 +53,7 @@ static bool is_excluded(void)
 
 void start_configure_purge(void)
 {
+    huge_pages_set((enum huge_pages_mode)g_options.huge_pages);
     purge_configure(&(struct purge_settings){
         .enabled = g_options.purge != 0 && g_options.trim_bytes != SIZE_MAX,
         .trim_bytes = g_options.trim_bytes,
@@ -62,7 +65,7 @@ static enum start_mode start(void)
 {
     ASSERT(lock_is_mine(&g_start.lock));
     ASSERT(start_mode() == START_NOT_YET); // START-1
-    if (is_excluded()) {
+    if (!CONFIG_STATIC && is_excluded()) {
         return START_FORWARDING;
     }
     libc_env_read(&g_options);

@@ -25,6 +25,7 @@
 #include "front/start.h"
 #include "core/thread.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ static struct {
     int fd; // [const] 0: none
     uint64_t file_id;
     uint32_t process;       // [const] whose numbers these are
+    int error;              // of a line that could not be written; 0: none
     _Atomic(bool) is_ended; // [atomic] STATISTICS-3
 } g_statistics;
 
@@ -45,6 +47,12 @@ static bool is_asked_for(void)
     return start_mode() == START_SERVING && (g_options.stats[0] != '\0' || live_is_on());
 }
 
+static NOINLINE COLD void tell_few(void)
+{
+    const struct line none = {.used = 0};
+    place_complain("stats: no copy of standard error", &none, EMFILE, STDERR_FILENO);
+}
+
 void statistics_start(void)
 {
     if (start_once() != START_SERVING || !is_asked_for()) {
@@ -52,18 +60,33 @@ void statistics_start(void)
     }
     g_statistics.process = os_process_id();
     if (g_options.stats[0] != '\0') {
-        g_statistics.fd = os_keep_descriptor(STDERR_FILENO);
+        int kept = os_keep_descriptor(STDERR_FILENO);
+        if (kept < 0) {
+            tell_few();
+        }
+        g_statistics.fd =
+            kept >= 0 ? kept : STDERR_FILENO; // few descriptors: as long as it is open
         g_statistics.file_id = os_file_id(g_statistics.fd);
     }
 }
 
-static int choose_output(void)
+// The copy of stderr; -1: it is another file by now.
+static int talk_fd(void)
 {
-    int fd = g_statistics.fd;
-    if (os_file_id(fd) != g_statistics.file_id || g_statistics.file_id == 0) {
-        fd = -1; // STATISTICS-1
-    }
-    return goes_to_stderr() ? fd : place_create(g_options.stats, fd); // STATISTICS-2
+    bool is_ours = os_file_id(g_statistics.fd) == g_statistics.file_id;
+    return is_ours && g_statistics.file_id != 0 ? g_statistics.fd : -1; // STATISTICS-1
+}
+
+static int choose_output(struct line *name)
+{
+    return goes_to_stderr() ? talk_fd()
+                            : place_create(g_options.stats, name, talk_fd()); // STATISTICS-2
+}
+
+static void write_line(struct line *line, int fd)
+{
+    int error = line_write(line, fd);
+    g_statistics.error = error != 0 ? error : g_statistics.error;
 }
 
 static const struct {
@@ -96,7 +119,7 @@ static void write_head(struct line *line, int fd, bool is_json)
     place_add_program(line);
     line_add(line, is_json ? "\"" : " at exit, in bytes:");
     add_number(line, " ", "process", os_process_id());
-    line_write(line, fd);
+    write_line(line, fd);
 }
 
 static void write_sums(struct line *line, int fd, const struct census *census)
@@ -108,13 +131,13 @@ static void write_sums(struct line *line, int fd, const struct census *census)
         size_t value;
         memcpy(&value, (const char *)&stats + g_rows[i].offset, sizeof value);
         add_number(line, "myalloc:   ", g_rows[i].name, value);
-        line_write(line, fd);
+        write_line(line, fd);
     }
     for (unsigned i = 0; i < CLASSES; i++) {
         mallocs += census->classes[i].handed;
     }
     add_number(line, "myalloc:   ", "mallocs", mallocs); // to 32 KiB, with what lies in bins
-    line_write(line, fd);
+    write_line(line, fd);
 }
 
 static void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
@@ -133,11 +156,11 @@ static void write_classes(struct line *line, int fd, const struct census *census
         add_number(line, ", ", "cached", class->cached_blocks);
         add_number(line, ", ", "slabs", class->slabs);
         line_add(line, is_json ? "}" : "");
-        line_write(line, fd);
+        write_line(line, fd);
     }
     if (is_json) {
         line_add(line, between[0] == ',' && between[1] == '{' ? "]}" : "}");
-        line_write(line, fd);
+        write_line(line, fd);
     }
 }
 
@@ -145,15 +168,20 @@ static void write_statistics(const struct census *census)
 {
     struct line line = {.used = 0};
     bool is_json = g_options.stats_format == STATS_JSON;
-    int fd = choose_output();
+    struct line name = {.used = 0};
+    int fd = choose_output(&name);
     if (fd < 0) {
         return;
     }
     write_head(&line, fd, is_json);
     write_sums(&line, fd, census);
     write_classes(&line, fd, census, is_json);
-    if (!goes_to_stderr()) {
-        os_close(fd);
+    if (goes_to_stderr()) {
+        return;
+    }
+    os_close(fd);
+    if (g_statistics.error != 0) {
+        place_complain("not all numbers are in ", &name, g_statistics.error, talk_fd());
     }
 }
 

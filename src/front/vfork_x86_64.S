@@ -10,6 +10,7 @@
  */
 #include "core/thread_layout.h"
 
+#if defined(__x86_64__)
     .text
     .globl vfork
     .type vfork, @function
@@ -47,4 +48,5 @@ vfork:
     ret
     .cfi_endproc
     .size vfork, . - vfork
-    .section .note.GNU-stack, "", @progbits
+#endif
+    .section .note.GNU-stack, "", %progbits

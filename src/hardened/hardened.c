@@ -58,7 +58,7 @@ void *hardened_take(size_t bytes, size_t room, size_t alignment)
 {
     bool fits = bytes < g_harden.alone_bytes &&
                 (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
-                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < CLASSES);
+                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < MEDIUM_END);
     struct hcache *cache = harden_acquire();
     if (cache == NULL) {
         return NULL;
@@ -101,7 +101,7 @@ static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *cal
 {
     bool fits = bytes < g_harden.alone_bytes &&
                 (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
-                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < CLASSES);
+                 size_class_of_aligned(bytes + CANARY_BYTES, alignment) < MEDIUM_END);
     struct hcache *cache = fits ? enter(caller) : NULL;
     if (cache == NULL) {
         return NULL;

@@ -7,6 +7,7 @@
 #define HARDENED_HCACHE_H
 
 #include "hardened/canary.h"
+#include "base/cpu.h"
 #include "base/lock.h"
 #include "core/slot.h"
 #include "hardened/hslab.h"
@@ -92,8 +93,8 @@ static inline void hcache_quarantine(struct hcache_bin *bin, uint64_t word)
 static inline void slot_touch(char *ptr, size_t slot_bytes, unsigned record)
 {
     if (UNLIKELY(record == 0)) {
-        __asm__ volatile("orb $0, %0" : "+m"(ptr[0]));
-        __asm__ volatile("orb $0, %0" : "+m"(ptr[slot_bytes - 1]));
+        cpu_touch(&ptr[0]);
+        cpu_touch(&ptr[slot_bytes - 1]);
     }
 }
 

@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HSLAB_EMPTY_CLASS CLASSES // of blocks of no bytes
-#define HSLAB_CLASSES     (CLASSES + 1)
+#define HSLAB_EMPTY_CLASS MEDIUM_END // of blocks of no bytes
+#define HSLAB_CLASSES     (MEDIUM_END + 1)
 #define HSLAB_SLOTS_MAX   1024
 #define HSLAB_SLACK_MAX   8191U // bytes of a slot behind its block, as far as a record can tell
 
@@ -31,11 +31,12 @@ struct hslab {
     char *start;         // [const] while it is a slab; as all up to `first`
     uint64_t reciprocal; // see size_class.h
     uint32_t slot_bytes;
-    uint32_t length;                     // chunks
-    uint16_t sc;                         // HSLAB_EMPTY_CLASS too
-    uint16_t slots;                      // those below `first` are never used
-    uint16_t first;                      // 1 where the slot before serves as a guard
-    uint16_t opened;                     // [lock: LOCK_HSLAB] those from here on were never used
+    uint32_t length; // chunks
+    uint16_t sc;     // HSLAB_EMPTY_CLASS too
+    uint16_t slots;  // those below `first` are never used
+    uint16_t first;  // 1 where the slot before serves as a guard
+    // [atomic] written under LOCK_HSLAB: those from here on were never used
+    _Atomic(uint16_t) opened;
     uint16_t free_count;                 // [lock: LOCK_HSLAB] bits set
     bool is_listed;                      // [lock: LOCK_HSLAB]
     uint8_t guard;                       // [const] while it is a slab: enum protect_guard

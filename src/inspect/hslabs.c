@@ -13,7 +13,7 @@ static void count_hslab(struct census *census, const struct chunk *entry)
 {
     const struct hslab *slab = hslab_of(entry);
     // Once, where it begins; none of blocks of no bytes.
-    if (page_map_find(slab->start) == page_map_index(entry) && slab->sc < CLASSES) {
+    if (page_map_find(slab->start) == page_map_index(entry) && slab->sc != HSLAB_EMPTY_CLASS) {
         struct census_class *class = &census->classes[slab->sc];
         class->slabs++;
         class->live_blocks += hslab_live_count(slab, &census->slack_bytes);

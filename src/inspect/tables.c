@@ -55,7 +55,7 @@ TABLE(slot, .id = MYALLOC_TABLE_SLOT, .address = &g_slots, .bytes = SLOT_BYTES, 
                  offsetof(struct slot, next)});
 
 TABLE(hslab, .id = MYALLOC_TABLE_HSLAB, .address = &g_harden, .bytes = sizeof(struct hslab),
-      .count = 1,
+      .count = HSLAB_EMPTY_CLASS,
       .fields = {offsetof(struct hslab, start), offsetof(struct hslab, sc),
                  offsetof(struct hslab, first), offsetof(struct hslab, opened),
                  offsetof(struct hslab, records)});

@@ -49,7 +49,8 @@ static unsigned fill_of(size_t live, size_t all)
     return (unsigned)clamp_size(fill, 1, 15) << 4;
 }
 
-// The state of the chunk at `i`; *span: for how many chunks it holds.
+// The state of the chunk at `i`; *span: for how many chunks it holds. Harmless: a wrong length is
+// cut to the map, a wrong fill to the cell.
 RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
 {
     ASSERT(i != 0);
@@ -74,6 +75,7 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
                                  : MYALLOC_LIVE_CHUNK_LARGE;
 }
 
+// Harmless: one word, one colour.
 RACY_READER static bool is_dirty(size_t i)
 {
     ASSERT(i != 0);
@@ -92,8 +94,8 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
     if (halves) {
         while (end - 1 > (size_t)MYALLOC_LIVE_CHUNKS_MAX << ++shift) {
         }
-        // seq_cst: readers see the odd number before any cell of the new scale
-        atomic_store_explicit(&chunks->sequence, sequence + 1, memory_order_seq_cst);
+        live_store(&chunks->sequence, sequence + 1);
+        atomic_thread_fence(memory_order_release); // the new scale and its cells come after it
         live_store(&chunks->shift, shift);
     }
     size_t span = 0;
@@ -119,6 +121,7 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
 
 // ---- counts ----
 
+// Harmless: the words are atomic; only what two of them add up to may be wrong.
 RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct slot *slot,
                                   size_t number)
 {
@@ -131,7 +134,7 @@ RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct sl
             list_count(slot_look(&slot->loaded[bin])) + list_count(slot_look(&slot->spare[bin]));
         blocks += cached;
         bytes += cached * size_class_bytes(sc);
-        mallocs += atomic_load_explicit(&slot->handed[bin], memory_order_relaxed);
+        mallocs += slot_handed(slot, bin);
     }
     live_store(&row->cached_blocks, blocks);
     live_store(&row->cached_bytes, bytes);

@@ -6,7 +6,7 @@
 
 // Opens the page and fills what is constant in it; in a child also what was inherited.
 void view_start(void);
-// Stores all counts now.
+// Stores all counts now. What changes meanwhile may be shown as half of it was before.
 void view_refresh(void);
 // Forgets a refresh that another thread of the parent was about.
 void view_postfork_child(void);

@@ -13,6 +13,7 @@
 #include "inspect/walk.h"
 
 #include "pages/huge.h"
+#include "pages/map_cache.h"
 #include "pages/span.h"
 #include "base/check.h"
 #include "base/os.h"
@@ -64,7 +65,8 @@ static bool is_marked(const uint64_t *bits, unsigned block)
     return ((bits[block / 64] >> (block % 64)) & 1) != 0;
 }
 
-// Marks the blocks of a list, as far as it makes sense.
+// Marks the blocks of a list, as far as it makes sense. Harmless by WALK-1: whatever a link says,
+// it is looked up before it is followed, and no slab goes away under LOCK_PAGE_HEAP.
 RACY_READER static void mark_list(struct walk *walk, list_word list, bool is_cached)
 {
     while (!list_is_empty(list)) {
@@ -90,13 +92,18 @@ RACY_READER static void mark_list(struct walk *walk, list_word list, bool is_cac
     }
 }
 
+// Harmless: blocks of one class with the pages of another are marked as free, or not; no index is
+// beyond what a slab may have.
 RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, struct seen *seen)
 {
     size_t page = max_size(os_page_bytes(), CARVE_BYTES);
+    size_t block_bytes = size_class_bytes(slab->sc);
+    uint32_t purged = slab->purged;
     seen->blocks = (uint16_t)slab_reached(slab);
     ASSERT(seen->blocks <= SMALL_BLOCKS_MAX);
-    for (unsigned block = 0; slab->purged != 0 && block < seen->blocks; block++) {
-        if (((slab->purged >> block * size_class_bytes(slab->sc) / page) & 1) != 0) {
+    for (unsigned block = 0; purged != 0 && block < seen->blocks; block++) {
+        size_t place = block * block_bytes / page; // beyond 31 where the class has changed
+        if (place < 32 && ((purged >> place) & 1) != 0) {
             mark(seen->free, block);
         }
     }
@@ -121,7 +128,8 @@ static void see_hslab(const struct hslab *slab, struct seen *seen)
 }
 
 // Between a span's being taken and its being marked, what stood in the middle of it shows: a first
-// entry of a free span that is none any more. What is behind a true one is no head.
+// entry of a free span that is none any more. What is behind a true one is no head. Harmless: a
+// wrong length is compared with what stands at its end.
 RACY_READER static size_t length_of(const struct walk *walk, size_t index)
 {
     ASSERT(index != 0);
@@ -137,6 +145,7 @@ RACY_READER static size_t length_of(const struct walk *walk, size_t index)
     return is_true ? length : 1;
 }
 
+// Harmless: each entry is read once, and a wrong length leads to another entry of the map.
 RACY_READER static void see_chunks(struct walk *walk)
 {
     for (size_t i = 1; i < walk->chunks; i++) {
@@ -161,6 +170,7 @@ RACY_READER static void see_chunks(struct walk *walk)
     }
 }
 
+// Harmless: see mark_list.
 RACY_READER static void see_magazines(struct walk *walk)
 {
     for (const struct slot *slot = slot_next(NULL); slot != NULL; slot = slot_next(slot)) {
@@ -181,7 +191,7 @@ RACY_READER static void see_magazines(struct walk *walk)
 struct walk *walk_begin(void)
 {
     size_t chunks = page_map_count();
-    size_t huge_max = huge_look(NULL, 0) + HUGE_CACHE_ENTRIES; // some may come meanwhile
+    size_t huge_max = huge_look(NULL, 0) + MAP_CACHE_ENTRIES; // some may come meanwhile
     size_t bytes = align_up(sizeof(struct walk) + chunks * sizeof(struct seen) +
                                 huge_max * sizeof(struct huge_view),
                             os_page_bytes());
@@ -214,12 +224,13 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
         walk->block = 0;
         return false;
     }
-    size_t bytes = hslab_slot_bytes(seen->class);
+    bool is_plain = seen->slab == NULL; // among hardened slabs MEDIUM_END is another class
+    bool is_empty = !is_plain && seen->class == HSLAB_EMPTY_CLASS;
+    size_t bytes = is_plain ? size_class_bytes(seen->class) : hslab_slot_bytes(seen->class);
     ASSERT(bytes != 0);
     block->address = (char *)page_map_address(walk->at) + i * bytes;
-    block->bytes =
-        seen->slab == NULL ? bytes : hslab_bytes_in(seen->slab, hslab_record(seen->slab, i));
-    bool is_medium = seen->class < CLASSES && !size_class_is_small(seen->class);
+    block->bytes = is_plain ? bytes : hslab_bytes_in(seen->slab, hslab_record(seen->slab, i));
+    bool is_medium = !is_empty && !size_class_is_small(seen->class);
     block->tier = is_medium ? MYALLOC_MEDIUM : MYALLOC_SMALL;
     block->state = is_marked(seen->cached, i) ? MYALLOC_CACHED
                    : is_marked(seen->free, i) ? MYALLOC_FREE

@@ -53,14 +53,8 @@ static void warn_locked(int error)
     g_backing.has_warned = true;
     line_add(&line, "myalloc: backing:");
     line_add(&line, g_options.backing);
-    line_add(&line, error == ENOSPC || error == EDQUOT    ? ": disk full"
-                    : error == EACCES || error == EPERM   ? ": no permission"
-                    : error == ENOENT || error == ENOTDIR ? ": no such directory"
-                    : error == EFBIG                      ? ": file size limit"
-                                                          : ": refused, errno ");
-    if (line.text[line.used - 1] == ' ') {
-        line_add_number(&line, (uint64_t)error);
-    }
+    line_add(&line, ": ");
+    os_report_add_reason(&line, error);
     line_add(&line, "; using anonymous memory");
     line_write(&line, STDERR_FILENO);
 }

@@ -20,7 +20,7 @@ struct huge_stats {
                offsetof(struct huge_stats, cached_bytes)}
 
 // A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
-// *clean: all bytes are zero.
+// *clean: zeros are wanted; afterwards: all bytes are zero.
 void *huge_take(size_t bytes, size_t alignment, bool *clean);
 
 // Usable bytes of the block that begins at `ptr`, 0 when there is none. Lock-free on a hit.
@@ -37,8 +37,11 @@ void *huge_resize(void *ptr, size_t bytes);
 size_t huge_freed_bytes(const void *ptr);
 size_t huge_holder_bytes(const void *ptr);
 
-// Called about once a second: the cache forgets the load that it was sized for.
+// Called each few seconds: the cache goes when no block was freed since the last time.
 void huge_age(void);
+
+// Freed mappings are kept.
+bool huge_caches(void);
 
 // Unmaps what is cached; bytes given back.
 size_t huge_release_cache(void);

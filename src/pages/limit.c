@@ -11,13 +11,13 @@
 #include "base/bits.h"
 #include "base/config.h"
 
-#include <stdatomic.h>
-
 static struct {
     _Atomic(size_t) bytes; // [atomic] blocks from here on are huge
     _Atomic(size_t) maps;  // [atomic] of these at most so many at a time
     bool is_fixed;         // [const] after start, but for mallopt
 } g_limit = {.bytes = HUGE_BYTES_MIN, .maps = MAPS_USUAL};
+
+_Atomic(size_t) g_limit_slab_bytes = SLAB_BYTES_MAX < HUGE_BYTES_MIN ? SLAB_BYTES_MAX : HUGE_BYTES_MIN - 1;
 
 void limit_set(size_t bytes)
 {
@@ -25,6 +25,8 @@ void limit_set(size_t bytes)
     size_t limit =
         bytes != 0 ? clamp_size(bytes, MEDIUM_BYTES_MAX + 1, LIMIT_BYTES_MAX) : HUGE_BYTES_MIN;
     atomic_store_explicit(&g_limit.bytes, limit, memory_order_relaxed);
+    atomic_store_explicit(&g_limit_slab_bytes, min_size(limit - 1, SLAB_BYTES_MAX),
+                          memory_order_relaxed);
 }
 
 size_t limit_bytes(void)

@@ -8,6 +8,9 @@
 #ifndef PAGES_LIMIT_H
 #define PAGES_LIMIT_H
 
+#include "base/compiler.h"
+
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,6 +23,12 @@ size_t limit_bytes(void);
 #define MAPS_USUAL 65536 // glibc's default
 void limit_set_maps(size_t count);
 size_t limit_maps(void);
+extern HIDDEN _Atomic(size_t) g_limit_slab_bytes;
+// Blocks to this size may lie in slabs: SLAB_BYTES_MAX, or less where larger ones are huge.
+static inline size_t limit_slab_bytes(void)
+{
+    return atomic_load_explicit(&g_limit_slab_bytes, memory_order_relaxed);
+}
 
 // A huge block of so many bytes was freed; true when its like are not huge any more.
 bool limit_raise(size_t bytes);

@@ -11,9 +11,11 @@
 
 #include "pages/page_map.h"
 
+#include <limits.h>
+
 #define EXACT_BINS 32
 #define BINS       128
-#define BEST_LOOKS 16 // spans of one bin that best fit compares
+#define BEST_LOOKS 16U // spans of one bin that best fit compares
 
 static struct {
     uint64_t filled[BINS / 64]; // [lock: LOCK_PAGE_HEAP] FIT-1
@@ -113,25 +115,35 @@ static bool is_better(size_t candidate, size_t best)
     return is_dirty != best_is_dirty ? is_dirty : candidate < best;
 }
 
+// The best of the first `looks` spans of a bin; 0 when none of them fits.
+static size_t best_in(unsigned bin, size_t length, unsigned looks)
+{
+    size_t best = 0;
+    for (size_t i = g_page_fit.heads[bin]; i != 0 && looks-- > 0; i = page_map_entry(i)->next) {
+        if (page_map_entry(i)->length >= length && is_better(i, best)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+// Bins above the first hold only spans that fit. In the first one, or the last, all may be too
+// short but one far back: that is looked for when nothing else is left.
 static size_t find_best(size_t length)
 {
-    for (unsigned bin = next_filled(page_fit_bin(length)); bin < BINS; bin = next_filled(bin + 1)) {
-        size_t best = 0;
-        unsigned looks = 0;
-        for (size_t i = g_page_fit.heads[bin]; i != 0; i = page_map_entry(i)->next) {
-            if (page_map_entry(i)->length >= length && is_better(i, best)) {
-                best = i;
-            }
-            // The last bins hold any length: there we must look until one fits.
-            if (++looks >= BEST_LOOKS && best != 0) {
-                break;
-            }
-        }
+    unsigned first = page_fit_bin(length);
+    for (unsigned bin = next_filled(first); bin < BINS; bin = next_filled(bin + 1)) {
+        size_t best = best_in(bin, length, BEST_LOOKS);
         if (best != 0) {
             return best;
         }
     }
     return 0;
+}
+
+size_t page_fit_find_hidden(size_t length)
+{
+    return best_in(page_fit_bin(length), length, UINT_MAX);
 }
 
 static size_t find_segregated(size_t length)

@@ -19,7 +19,10 @@ void page_fit_set_policy(enum page_fit_policy policy);
 void page_fit_insert(size_t index);
 void page_fit_remove(size_t index);
 
-// A free span of at least `length` chunks, 0 when there is none. It stays in its bin.
+// A free span of at least `length` chunks, which stays in its bin. Best fit looks at a few spans of
+// a bin only: 0 when there is none, or it hides behind shorter ones.
 size_t page_fit_find(size_t length);
+// Looks at all of the bin where it may hide: takes a time for each. When memory is short.
+size_t page_fit_find_hidden(size_t length);
 
 #endif

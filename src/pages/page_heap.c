@@ -53,6 +53,9 @@ void page_heap_give(size_t index, size_t length)
     ASSERT(index != 0);
     span_give(index, length);
     purge_consider(length << CHUNK_SHIFT);
+    if (UNLIKELY(purge_is_low()) && huge_caches()) {
+        huge_release_cache();
+    }
 }
 
 // Puts a span, or 0, in the place of what waits there, and gives that back.
@@ -99,7 +102,11 @@ bool page_heap_tick(void)
     return is_over;
 }
 
-bool page_heap_keeps_much(void)
+bool page_heap_has_ended(void)
 {
-    return purge_keeps_much();
+    bool has_ended = purge_has_ended();
+    if (UNLIKELY(has_ended)) {
+        page_heap_give_waiting();
+    }
+    return has_ended;
 }

@@ -12,8 +12,8 @@ size_t page_heap_take(size_t length, size_t alignment, bool *clean);
 size_t page_heap_take_without_growth(size_t length, bool *clean);
 // Looks at the clock: gives back what nobody used for a second. For slow paths, now and then.
 bool page_heap_tick(void);
-// Much more free memory is kept than a program that only sleeps would need.
-bool page_heap_keeps_much(void);
+// True once after most of the memory in use was freed: what lies in caches should follow.
+bool page_heap_has_ended(void);
 // span_give, then a purge when too much is free.
 void page_heap_give(size_t index, size_t length);
 // As page_heap_give, for a large block, but not at once: in its place the one before the last goes.

@@ -20,9 +20,11 @@
 #define CHUNKS_MAX      (1UL << 31)    // indices are 32 bits wide
 #define WHOLE_CHUNKS    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
 
-enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREAS };
+enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREA_UNITS, AREAS };
 
 struct page_map g_page_map;
+
+static _Atomic(bool) g_is_walled; // [atomic] the last growth that failed met a mapping of others
 
 static struct area {
     char *start;  // [const] after start
@@ -37,9 +39,26 @@ static size_t area_bytes(unsigned area, size_t chunks)
         return chunks * sizeof(struct chunk);
     case AREA_BINS:
         return align_up(chunks, 65536);
-    default:
+    case AREA_DIRTY:
         return align_up(chunks / 8, 65536);
+    default:
+        return align_up(chunks / 8 / (HUGE_PAGE_BYTES / CHUNK_BYTES) + 1, 65536);
     }
+}
+
+// Tells a mapping of others behind an area from a lack of memory.
+static NOINLINE COLD void note_wall(size_t bytes)
+{
+    void *elsewhere = os_map(NULL, bytes);
+    atomic_store_explicit(&g_is_walled, elsewhere != NULL, memory_order_relaxed);
+    if (elsewhere != NULL) {
+        os_unmap(elsewhere, bytes);
+    }
+}
+
+bool page_map_is_walled(void)
+{
+    return atomic_load_explicit(&g_is_walled, memory_order_relaxed);
 }
 
 // Extends an area at its end; false without memory, or where something else stands there.
@@ -47,6 +66,7 @@ static bool area_grow(struct area *area, size_t bytes)
 {
     if (bytes > area->bytes) {
         if (os_map_at(area->start + area->bytes, bytes - area->bytes) == NULL) {
+            note_wall(bytes - area->bytes);
             return false;
         }
         live_add(MYALLOC_LIVE_REGION_TABLE, area->start + area->bytes, bytes - area->bytes);
@@ -84,6 +104,7 @@ bool page_map_start(uintptr_t base)
     map->entries = (struct chunk *)(void *)g_areas[AREA_ENTRIES].start;
     map->bins = (uint8_t *)g_areas[AREA_BINS].start;
     map->dirty = (uint64_t *)(void *)g_areas[AREA_DIRTY].start;
+    map->units = (uint64_t *)(void *)g_areas[AREA_UNITS].start;
     return true;
 }
 

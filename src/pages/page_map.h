@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/compiler.h"
 #include "base/config.h"
+#include "base/cpu.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -68,6 +69,7 @@ struct page_map {
     uint8_t *bins;          // [const] size class + 1 of a slab, else 0: written by who opens it
     struct chunk *entries;  // [const]
     uint64_t *dirty;        // [lock: LOCK_PAGE_HEAP] bit set: chunk is free and may be resident
+    uint64_t *units;        // [lock: LOCK_PAGE_HEAP] bit set: the unit may be a huge page
     size_t opened;          // [lock: LOCK_PAGE_HEAP] chunks whose tables are there
 };
 extern HIDDEN struct page_map g_page_map;
@@ -76,6 +78,9 @@ extern HIDDEN struct page_map g_page_map;
 bool page_map_start(uintptr_t base);
 // Makes the tables of the chunks below `chunks` usable; false without memory.
 bool page_map_open(size_t chunks);
+// True when page_map_open failed because others have mapped what is behind a table, though there is
+// memory: then blocks of all sizes must be mappings.
+bool page_map_is_walled(void);
 // Tells a new live page where the tables are.
 void page_map_show(void);
 
@@ -88,16 +93,11 @@ static inline size_t page_map_count(void)
     return atomic_load_explicit(&g_page_map.chunks, memory_order_acquire);
 }
 
-// No entry for this index may be looked up. The instruction is the relaxed load and the comparison
-// in one, which compilers do not join; free is counted in instructions. Relaxed is enough for free:
-// a block that reached its user was published before; see page_map_publish.
+// No entry for this index may be looked up. Relaxed is enough for free: a block that reached its
+// user was published before; see page_map_publish.
 static inline bool page_map_is_beyond(size_t index)
 {
-    bool is_beyond;
-    __asm__("cmpq %[chunks], %[index]"
-            : "=@ccae"(is_beyond)
-            : [index] "r"(index), [chunks] "m"(g_page_map.chunks));
-    return is_beyond;
+    return cpu_reaches(index, &g_page_map.chunks);
 }
 
 static inline void page_map_publish(size_t chunks)
@@ -134,14 +134,30 @@ static inline bool page_map_is_dirty(size_t index)
     return ((g_page_map.dirty[index / 64] >> (index % 64)) & 1) != 0;
 }
 
+// The unit of HUGE_PAGE_BYTES that holds a chunk, and the first chunk of a unit. Unit 0 may begin
+// below the map.
+static inline size_t page_map_unit(size_t index)
+{
+    size_t unit_chunks = HUGE_PAGE_BYTES / CHUNK_BYTES;
+    return ((g_page_map.base >> CHUNK_SHIFT) % unit_chunks + index) / unit_chunks;
+}
+
+static inline size_t page_map_unit_start(size_t unit)
+{
+    size_t unit_chunks = HUGE_PAGE_BYTES / CHUNK_BYTES;
+    return unit * unit_chunks - (g_page_map.base >> CHUNK_SHIFT) % unit_chunks;
+}
+
 static inline enum chunk_state chunk_state(const struct chunk *entry)
 {
-    return (enum chunk_state)atomic_load_explicit(&entry->state, memory_order_relaxed);
+    // acquire: pairs with the release in chunk_set_state
+    return (enum chunk_state)atomic_load_explicit(&entry->state, memory_order_acquire);
 }
 
 static inline void chunk_set_state(struct chunk *entry, enum chunk_state state)
 {
-    atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_relaxed);
+    // release: who sees what stands there sees the fields that tell of it
+    atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_release);
 }
 
 // The bin of the slab at this index; 0: there is none.

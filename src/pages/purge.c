@@ -1,24 +1,20 @@
-/* purge.c - how much dirty free memory may stay, tuned by refaults and by what nobody needs.
+/* purge.c - how much free memory stays resident: the rules, and the work.
  *
- * Owns:       the recent peak of memory in use, and the budget that follows from it.
+ * Owns:       the swing of the memory in use: its last top, and which way it goes.
  * Threads:    any; the numbers are hints, a lost update costs a purge too many or too few.
  * Locks:      takes none; span_purge_step() and span_trim() take LOCK_PAGE_HEAP for one step each.
- * Invariants: PURGE-1  one call purges at most STEPS_MAX steps, so that no free waits long.
- * States:     CAUTIOUS -> BREATHING (what was purged is taken again at once);
- *             BREATHING -> CAUTIOUS (much of the memory was not needed for a whole window).
+ * Invariants: PURGE-1  one call purges at most STEPS_MAX steps, but at the end of a fall or window.
  *
- * A purge pays when the memory stays unused; when it is taken again at once, it cost a system
- * call and a page fault, as much as 200 pairs of malloc and free, for nothing. Two rules:
+ * A purge pays when the memory stays unused; when it is taken again at once, it cost a system call
+ * and a page fault, as much as 200 pairs of malloc and free, for nothing. "In use" are spans and
+ * huge blocks; "kept" are dirty free spans and cached mappings. Four rules, none needs a clock:
  *
- * By volume. CAUTIOUS: a small share of the recent peak may be dirty; a program that frees all it
- * has and then sleeps keeps no more. Once a quarter of what was purged comes back into use within
- * a window, the heap is BREATHING: all may stay that was in use at the recent peak, so that
- * memory in use and dirty memory together never exceed that peak by more than a share.
+ *   careful   kept <= 1/32 of the top and 1/8 of what is in use (512 KiB at least, 64 MiB at most)
+ *   breathing a quarter of what went back was taken again: kept and in use <= top of the last swing
+ *   swing     each fall by an eighth sets the top anew: what a whole swing did not use goes
+ *   low       in use < 1/8 of the top: careful at once, and what lies in caches goes
  *
- * By need. The least dirty memory of a window of time is what nobody needed for so long: it goes
- * back, however much the budget allows. When it is taken again in the next window, windows double.
- *
- * No clock ticks, no thread: time is looked at when somebody frees or refills.
+ * The clock only refines: what nobody needed for WINDOW_NS goes, as far as somebody calls us then.
  */
 #include "pages/purge.h"
 
@@ -31,35 +27,36 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define CAUTIOUS_SHIFT  5 // 1/32 of the peak,
-#define USED_SHIFT      3 // and an eighth of what is in use
-#define SLACK_SHIFT     5 // as much again above the peak: what is too scattered to be taken,
-#define SLACK_SHIFT_MIN 1 // and up to half of it where what is purged is taken again all the same
-#define STEPS_MAX       4 // of PURGE_STEP_BYTES each in one call: a third of a millisecond
-#define WINDOW_NS       1000000000ULL
-#define WINDOW_SHIFTS   3                    // windows are 1, 2, 4 or 8 seconds long
-#define GIVES_PER_CLOCK 16                   // looks at the clock: one in so many frees
-#define BESIDE_BYTES    (32UL * 1024 * 1024) // or a third, above the peak of all: see room_beside
+#define CAREFUL_TOP_SHIFT  5 // 1/32 of the top: phases that shift by a little cost nothing
+#define CAREFUL_USED_SHIFT 3 // an eighth of what is in use: a small rest keeps little
+#define SWING_SHIFT        3 // a turn is a move of an eighth of what is in use,
+#define SWING_BYTES_MIN    (1024UL * 1024) // and of so much: single slabs are no swing
+#define LOW_SHIFT          3               // of the top: lower is an end, not a bottom,
+#define LOW_TOP_MIN        (4UL * 1024 * 1024) // unless the top was not worth it
+#define SPLIT_SHIFT        2               // of what is in use: more dirty memory splits huge pages
+#define RETAKEN_SHARE      4               // of what was purged
+#define STEPS_MAX          4               // of PURGE_STEP_BYTES: a third of a millisecond
+#define WINDOW_NS          1000000000ULL
+#define FREES_PER_CLOCK    16 // looks at the clock: one in so many frees
 
 static struct {
     struct purge_settings settings; // [const] after start, but for mallopt
-    _Atomic(size_t) peak_bytes;     // most memory in use, in this window
-    _Atomic(size_t) peak_before;    // and in the one before
-    _Atomic(size_t) all_peak;       // the same with huge blocks, in this window
-    _Atomic(size_t) all_before;     // in the window before
-    _Atomic(size_t) huge_bytes;     // of these in use
-    _Atomic(size_t) cached_bytes;   // of these freed and kept
-    _Atomic(bool) is_breathing;     // state
-    _Atomic(size_t) slack_shift;    // while breathing: share of the peak that is allowed above it
-    _Atomic(size_t) purged_mark;    // chunks, since when refaults are counted
-    _Atomic(size_t) retaken_mark;
-    _Atomic(size_t) gives;        // frees seen
-    _Atomic(uint64_t) window_ns;  // when this window began
-    _Atomic(size_t) window_shift; // its length is WINDOW_NS << window_shift
+    _Atomic(size_t) huge_bytes;     // [atomic] of huge blocks in use
+    _Atomic(size_t) cached_bytes;   // [atomic] of huge blocks, freed and kept
+    _Atomic(size_t) top;            // [atomic] most in use, of the last swing or of this one
+    _Atomic(size_t) turn;           // [atomic] most of this rise, or least of this fall
+    _Atomic(bool) is_falling;       // [atomic] this and the rest
+    _Atomic(bool) is_breathing;
+    _Atomic(bool) was_low;
+    _Atomic(bool) has_ended;      // it became low, and nobody was told
+    _Atomic(size_t) purged_mark;  // bytes, since when refaults are counted
+    _Atomic(size_t) retaken_mark; // bytes
+    _Atomic(size_t) unmapped;     // bytes of huge blocks that went back
+    _Atomic(size_t) remapped;     // of these taken again
+    _Atomic(size_t) frees;        // seen
+    _Atomic(uint64_t) window_ns;  // when this window began; 0: not yet
     _Atomic(size_t) least_dirty;  // bytes, in this window
-    _Atomic(size_t) surplus;      // bytes that nobody needed in the last one, still to be purged
-    _Atomic(size_t) was_surplus;  // the same as it was at the start of this window
-} g_purge = {.settings = {.enabled = true}, .slack_shift = SLACK_SHIFT, .least_dirty = SIZE_MAX};
+} g_purge = {.settings = {.enabled = true}, .least_dirty = SIZE_MAX};
 
 static size_t load(_Atomic(size_t) *value)
 {
@@ -71,14 +68,14 @@ static void store(_Atomic(size_t) *value, size_t to)
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
-static bool is_breathing(void)
+static bool is_set(_Atomic(bool) *flag)
 {
-    return atomic_load_explicit(&g_purge.is_breathing, memory_order_relaxed);
+    return atomic_load_explicit(flag, memory_order_relaxed);
 }
 
-static void set_breathing(bool to)
+static void set(_Atomic(bool) *flag, bool to)
 {
-    atomic_store_explicit(&g_purge.is_breathing, to, memory_order_relaxed);
+    atomic_store_explicit(flag, to, memory_order_relaxed);
 }
 
 void purge_configure(const struct purge_settings *settings)
@@ -86,256 +83,239 @@ void purge_configure(const struct purge_settings *settings)
     g_purge.settings = *settings;
 }
 
-size_t purge_peak_bytes(void)
-{
-    return max_size(load(&g_purge.peak_bytes), load(&g_purge.peak_before));
-}
-
-static size_t cautious_bytes(void)
-{
-    size_t share = min_size(purge_peak_bytes() >> CAUTIOUS_SHIFT, span_used_bytes() >> USED_SHIFT);
-    return clamp_size(share, RETAIN_BYTES_MIN, RETAIN_BYTES_MAX);
-}
-
-static size_t all_used_bytes(void)
-{
-    return span_used_bytes() + load(&g_purge.huge_bytes);
-}
-
-static void note_all_used(void)
-{
-    if (all_used_bytes() > load(&g_purge.all_peak)) {
-        store(&g_purge.all_peak, all_used_bytes());
-    }
-}
-
-// What may be kept beside `kept` bytes, so that all that is in use or kept, here and in the cache
-// of huge.c, exceeds what was in use at the recent peak by a part at most: a program whose blocks
-// change from small to huge and back needs a third more, not twice as much.
-static size_t room_beside(size_t kept)
-{
-    size_t peak = max_size(load(&g_purge.all_peak), load(&g_purge.all_before));
-    size_t most = peak + max_size(BESIDE_BYTES, peak / 3);
-    return most - min_size(most, all_used_bytes() + kept);
-}
-
-size_t purge_room_for_huge(size_t used_bytes, size_t cached_bytes)
-{
-    store(&g_purge.huge_bytes, used_bytes);
-    store(&g_purge.cached_bytes, cached_bytes);
-    note_all_used();
-    return room_beside(span_dirty_bytes() + cached_bytes);
-}
-
-size_t purge_budget_bytes(void)
-{
-    size_t cautious = cautious_bytes();
-    if (!is_breathing()) {
-        return cautious;
-    }
-    size_t peak = purge_peak_bytes();
-    size_t used = min_size(span_used_bytes(), peak);
-    size_t budget = cautious + peak - used + (peak >> load(&g_purge.slack_shift));
-    return clamp_size(room_beside(load(&g_purge.cached_bytes)), cautious, budget);
-}
-
-// ---- by volume ----
-
-// Counts anew what is purged, and what of it is taken again.
-static void mark_refaults(size_t purged, size_t retaken)
-{
-    store(&g_purge.purged_mark, purged);
-    store(&g_purge.retaken_mark, retaken);
-}
-
-// Looked at when there is again something to purge: was the last purge for nothing?
-static void learn_from_refaults(void)
-{
-    size_t purged = 0;
-    size_t retaken = 0;
-    span_refaults(&purged, &retaken);
-    size_t purged_now = purged - load(&g_purge.purged_mark);
-    size_t retaken_now = retaken - load(&g_purge.retaken_mark);
-    if (purged_now << CHUNK_SHIFT <= cautious_bytes() || retaken_now <= purged_now / 4) {
-        return;
-    }
-    if (is_breathing()) {
-        size_t shift = load(&g_purge.slack_shift);
-        store(&g_purge.slack_shift, shift - (shift > SLACK_SHIFT_MIN));
-    }
-    set_breathing(true);
-    mark_refaults(purged, retaken);
-}
-
-// Lowers the break when enough at its end is free; not where it will go up again at once.
-static void trim_end(void)
-{
-    const struct purge_settings *settings = &g_purge.settings;
-    if (settings->trim_bytes == 0 && is_breathing()) {
-        return;
-    }
-    size_t share = max_size(TRIM_BYTES_MIN, purge_peak_bytes() >> CAUTIOUS_SHIFT);
-    size_t least = settings->trim_bytes != 0 ? settings->trim_bytes : share;
-    size_t end = span_end_free_bytes();
-    if (end > least) {
-        // PURGE-1: what is dirty there takes as long as a purge
-        size_t most = STEPS_MAX * PURGE_STEP_BYTES;
-        size_t kept = end > most && span_dirty_bytes() > most ? end - most : 0;
-        span_trim(max_size(max_size(settings->top_pad_bytes, least / 2), kept));
-    }
-}
-
-static void purge_down_to(size_t bytes)
-{
-    const struct purge_settings *settings = &g_purge.settings;
-    // What M_TRIM_THRESHOLD and M_TOP_PAD let stay is not to be faulted in again.
-    bytes = max_size(bytes, max_size(settings->trim_bytes, settings->top_pad_bytes));
-    for (int i = 0; i < STEPS_MAX && span_dirty_bytes() > bytes; i++) { // PURGE-1
-        if (span_purge_step() == 0) {
-            return;
-        }
-    }
-}
-
-static void keep_budget(size_t dirty)
-{
-    size_t budget = purge_budget_bytes();
-    if (dirty > budget) {
-        learn_from_refaults();
-        budget = purge_budget_bytes();
-    }
-    if (dirty > budget) {
-        purge_down_to(is_breathing() ? budget - budget / 8 : budget / 2);
-    }
-    trim_end(); // what is dirty there is little now: lowering the break takes no time
-}
-
-// ---- by need ----
-
-static uint64_t window_length_ns(void)
-{
-    return WINDOW_NS << load(&g_purge.window_shift);
-}
-
-// Purges a part of what nobody needed in the last window.
-static void purge_surplus(void)
-{
-    size_t surplus = load(&g_purge.surplus);
-    if (surplus == 0) {
-        return;
-    }
-    size_t dirty = span_dirty_bytes();
-    size_t goal = dirty - min_size(dirty, surplus);
-    purge_down_to(goal);
-    size_t left = span_dirty_bytes();
-    store(&g_purge.surplus, left > goal && left < dirty ? left - goal : 0);
-}
-
-static void set_window(size_t shift, uint64_t now)
-{
-    store(&g_purge.window_shift, shift);
-    store(&g_purge.least_dirty, span_dirty_bytes());
-    store(&g_purge.peak_before, load(&g_purge.peak_bytes));
-    store(&g_purge.peak_bytes, span_used_bytes());
-    store(&g_purge.all_before, load(&g_purge.all_peak));
-    store(&g_purge.all_peak, all_used_bytes());
-    atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
-}
-
-static void end_window(uint64_t now)
-{
-    size_t purged = 0;
-    size_t retaken = 0;
-    span_refaults(&purged, &retaken);
-    size_t shift = load(&g_purge.window_shift);
-    size_t retaken_bytes = (retaken - load(&g_purge.retaken_mark)) << CHUNK_SHIFT;
-    size_t was_surplus = load(&g_purge.was_surplus);
-    if (was_surplus != 0 && retaken_bytes > was_surplus / 2) {
-        shift += shift < WINDOW_SHIFTS;
-    } else {
-        shift -= shift > 0;
-    }
-    mark_refaults(purged, retaken);
-    // Scattered memory may not fit what is asked for: then it is purged here and faults there.
-    size_t unneeded = min_size(load(&g_purge.least_dirty), span_dirty_bytes());
-    if (is_breathing() && retaken_bytes > unneeded / 4) {
-        unneeded = 0;
-    }
-    if (unneeded > purge_peak_bytes() / 4) {
-        set_breathing(false); // it has shrunk for good, as far as we know
-        store(&g_purge.slack_shift, SLACK_SHIFT);
-    }
-    store(&g_purge.surplus, unneeded);
-    store(&g_purge.was_surplus, unneeded);
-    set_window(shift, now);
-}
-
-static bool look_at_clock(void)
-{
-    uint64_t now = os_now_ns();
-    uint64_t began = atomic_load_explicit(&g_purge.window_ns, memory_order_relaxed);
-    if (began == 0) {
-        set_window(0, now);
-    }
-    if (began == 0 || now - began < window_length_ns()) {
-        return false;
-    }
-    end_window(now);
-    return true;
-}
-
 bool purge_is_on(void)
 {
     return g_purge.settings.enabled;
 }
 
+size_t purge_peak_bytes(void)
+{
+    return load(&g_purge.top);
+}
+
+static size_t used_bytes(void)
+{
+    return span_used_bytes() + load(&g_purge.huge_bytes);
+}
+
+// ---- the rules ----
+
+static bool is_low(void)
+{
+    size_t top = load(&g_purge.top);
+    return top >= LOW_TOP_MIN && used_bytes() < top >> LOW_SHIFT;
+}
+
+bool purge_is_low(void)
+{
+    return g_purge.settings.enabled && is_low();
+}
+
+static size_t careful_bytes(void)
+{
+    size_t share =
+        min_size(load(&g_purge.top) >> CAREFUL_TOP_SHIFT, used_bytes() >> CAREFUL_USED_SHIFT);
+    return clamp_size(share, RETAIN_BYTES_MIN, RETAIN_BYTES_MAX);
+}
+
+// Bytes that may be kept, in spans and in the cache of huge.c together.
+static size_t kept_max(void)
+{
+    size_t careful = careful_bytes();
+    if (!is_set(&g_purge.is_breathing) || is_low()) {
+        return careful;
+    }
+    size_t top = load(&g_purge.top);
+    return careful + top - min_size(used_bytes(), top);
+}
+
+size_t purge_budget_bytes(void)
+{
+    size_t kept = kept_max();
+    return max_size(kept - min_size(load(&g_purge.cached_bytes), kept), careful_bytes());
+}
+
+// Follows the memory in use; rule "swing".
+static void follow(size_t used)
+{
+    size_t turn = load(&g_purge.turn);
+    size_t step = max_size(turn >> SWING_SHIFT, SWING_BYTES_MIN);
+    if (used > load(&g_purge.top)) {
+        store(&g_purge.top, used);
+    }
+    if (is_set(&g_purge.is_falling)) {
+        if (used > turn + step) {
+            set(&g_purge.is_falling, false);
+        }
+        if (used < turn || used > turn + step) {
+            store(&g_purge.turn, used);
+        }
+    } else if (used > turn) {
+        store(&g_purge.turn, used);
+    } else if (used + step < turn) {
+        set(&g_purge.is_falling, true);
+        store(&g_purge.top, turn);
+        store(&g_purge.turn, used);
+    }
+}
+
+// Rule "breathing", looked at when there is again something to purge.
+static void learn_from_refaults(void)
+{
+    size_t purged_chunks = 0;
+    size_t retaken_chunks = 0;
+    span_refaults(&purged_chunks, &retaken_chunks);
+    size_t purged = (purged_chunks << CHUNK_SHIFT) + load(&g_purge.unmapped);
+    size_t retaken = (retaken_chunks << CHUNK_SHIFT) + load(&g_purge.remapped);
+    size_t purged_now = purged - load(&g_purge.purged_mark);
+    size_t retaken_now = retaken - load(&g_purge.retaken_mark);
+    if (purged_now > careful_bytes() && retaken_now > purged_now / RETAKEN_SHARE) {
+        set(&g_purge.is_breathing, true);
+        store(&g_purge.purged_mark, purged);
+        store(&g_purge.retaken_mark, retaken);
+    }
+}
+
+// ---- the work ----
+
+// Lowers the break when enough at its end is free; not where it will go up again at once.
+static void trim_end(bool is_over)
+{
+    const struct purge_settings *settings = &g_purge.settings;
+    if (settings->trim_bytes == 0 && is_set(&g_purge.is_breathing) && !is_over) {
+        return;
+    }
+    size_t share = max_size(TRIM_BYTES_MIN, load(&g_purge.top) >> CAREFUL_TOP_SHIFT);
+    size_t least = settings->trim_bytes != 0 ? settings->trim_bytes
+                   : is_over                 ? TRIM_BYTES_MIN
+                                             : share;
+    size_t end = span_end_free_bytes();
+    if (end > least) {
+        // PURGE-1: what is dirty there takes as long as a purge
+        size_t most = STEPS_MAX * PURGE_STEP_BYTES;
+        size_t kept = !is_over && end > most && span_dirty_bytes() > most ? end - most : 0;
+        span_trim(max_size(max_size(settings->top_pad_bytes, least / 2), kept));
+    }
+}
+
+static void purge_down_to(size_t bytes, bool is_over)
+{
+    const struct purge_settings *settings = &g_purge.settings;
+    // What M_TRIM_THRESHOLD and M_TOP_PAD let stay is not to be faulted in again.
+    bytes = max_size(bytes, max_size(settings->trim_bytes, settings->top_pad_bytes));
+    bool splits = is_over || span_dirty_bytes() > span_used_bytes() >> SPLIT_SHIFT;
+    for (int i = 0; (i < STEPS_MAX || is_over) && span_dirty_bytes() > bytes; i++) { // PURGE-1
+        if (span_purge_step(splits) == 0) {
+            return;
+        }
+    }
+}
+
+static void keep_budget(bool is_over)
+{
+    if (is_over) {
+        trim_end(true); // what lies there goes with one call
+    }
+    size_t budget = purge_budget_bytes();
+    if (span_dirty_bytes() > budget) {
+        learn_from_refaults();
+        budget = purge_budget_bytes();
+    }
+    if (span_dirty_bytes() > budget) {
+        bool breathes = is_set(&g_purge.is_breathing) && !is_over;
+        purge_down_to(breathes ? budget - budget / 8 : budget / 2, is_over);
+    }
+    trim_end(is_over); // what is dirty there is little now: lowering the break takes no time
+}
+
+// Sees when the memory in use becomes low; rule "low".
+static void note_end(void)
+{
+    bool is = is_low();
+    if (is != is_set(&g_purge.was_low)) {
+        set(&g_purge.was_low, is);
+        set(&g_purge.has_ended, is);
+        set(&g_purge.is_breathing, is_set(&g_purge.is_breathing) && !is);
+    }
+}
+
+bool purge_has_ended(void)
+{
+    return is_set(&g_purge.has_ended) &&
+           atomic_exchange_explicit(&g_purge.has_ended, false, memory_order_relaxed);
+}
+
 void purge_consider(size_t given_bytes)
 {
-    size_t used = span_used_bytes() + given_bytes;
     size_t dirty = span_dirty_bytes();
-    if (used > load(&g_purge.peak_bytes)) {
-        store(&g_purge.peak_bytes, used);
-    }
-    note_all_used();
+    follow(used_bytes() + given_bytes);
+    follow(used_bytes());
     // Before the free it was the least since the last one: in between, memory was only taken.
     size_t before = dirty - min_size(dirty, given_bytes);
     if (before < load(&g_purge.least_dirty)) {
         store(&g_purge.least_dirty, before);
     }
-    if (!g_purge.settings.enabled) {
-        return;
-    }
-    keep_budget(dirty);
-    size_t gives = load(&g_purge.gives) + 1;
-    store(&g_purge.gives, gives);
-    if (gives % GIVES_PER_CLOCK == 0) {
-        look_at_clock();
-        purge_surplus();
+    note_end();
+    if (g_purge.settings.enabled) {
+        keep_budget(is_low());
+        size_t frees = load(&g_purge.frees) + 1;
+        store(&g_purge.frees, frees);
+        if (frees % FREES_PER_CLOCK == 0) {
+            purge_tick();
+        }
     }
 }
 
 bool purge_tick(void)
 {
-    bool ended = look_at_clock();
-    if (g_purge.settings.enabled) {
-        if (ended) {
-            keep_budget(span_dirty_bytes());
-        }
-        purge_surplus();
+    uint64_t now = os_now_ns();
+    uint64_t began = atomic_load_explicit(&g_purge.window_ns, memory_order_relaxed);
+    if (began != 0 && now - began < WINDOW_NS) {
+        return false;
     }
-    return ended;
+    size_t unneeded = began != 0 ? load(&g_purge.least_dirty) : 0;
+    atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
+    store(&g_purge.least_dirty, span_dirty_bytes());
+    if (g_purge.settings.enabled) {
+        size_t dirty = span_dirty_bytes();
+        purge_down_to(dirty - min_size(dirty, unneeded), true);
+    }
+    return began != 0;
 }
 
 bool purge_all(size_t pad_bytes)
 {
     bool released = span_trim(pad_bytes) != 0;
-    while (span_purge_step() != 0) {
+    while (span_purge_step(true) != 0) {
         released = true;
     }
     return released;
 }
 
-bool purge_keeps_much(void)
+// ---- huge blocks ----
+
+void purge_follow_huge(size_t used, size_t cached)
 {
-    return g_purge.settings.enabled && span_dirty_bytes() > 2 * cautious_bytes();
+    store(&g_purge.huge_bytes, used);
+    store(&g_purge.cached_bytes, cached);
+    follow(used_bytes());
+}
+
+size_t purge_room_for_huge(void)
+{
+    size_t kept = kept_max();
+    size_t room = kept - min_size(span_dirty_bytes(), kept);
+    return is_low() ? room : max_size(room, HUGE_CACHE_BYTES_MIN);
+}
+
+void purge_note_unmapped(size_t bytes)
+{
+    store(&g_purge.unmapped, load(&g_purge.unmapped) + bytes);
+    learn_from_refaults();
+}
+
+void purge_note_mapped(size_t bytes)
+{
+    size_t most = load(&g_purge.unmapped);
+    store(&g_purge.remapped, min_size(load(&g_purge.remapped) + bytes, most));
 }

@@ -14,24 +14,31 @@ void purge_configure(const struct purge_settings *settings);
 // Memory goes back to the kernel.
 bool purge_is_on(void);
 
-// After `given_bytes` were given back: purges when more than the budget is dirty. Bounded work.
+// After spans of `given_bytes` were freed, or a huge block: purges what the rules do not let stay.
 void purge_consider(size_t given_bytes);
 
-// Now and then, from slow paths of programs that do not free much: what was kept for a load that is
-// over goes back. True when a window of a second or more has ended.
-bool purge_tick(void);
+// Much less is in use than at the last top: nothing is to be kept.
+bool purge_is_low(void);
+// True once for each time that it became so: what lies in caches above should go, too.
+bool purge_has_ended(void);
 
-// What is kept for another rise is more than twice what is kept anyway.
-bool purge_keeps_much(void);
+// Now and then, from slow paths of programs that do not free much: looks at the clock. True when a
+// window of a second has ended.
+bool purge_tick(void);
 
 // malloc_trim: everything free goes back but `pad_bytes` at the end; true when something did.
 bool purge_all(size_t pad_bytes);
 
 // Bytes of dirty free memory that may stay now.
 size_t purge_budget_bytes(void);
-// From huge.c: bytes of huge blocks in use and in its cache; how much that cache may be.
-size_t purge_room_for_huge(size_t used_bytes, size_t cached_bytes);
-// The recent peak of memory in use, as far as frees noticed it.
+// From huge.c: bytes of huge blocks in use, and in its cache; of those that went back to the kernel
+// and that were taken from it.
+void purge_follow_huge(size_t used_bytes, size_t cached_bytes);
+void purge_note_unmapped(size_t bytes);
+void purge_note_mapped(size_t bytes);
+// How many bytes its cache may be.
+size_t purge_room_for_huge(void);
+// The top of the memory in use, of its last swing, as far as frees noticed it.
 size_t purge_peak_bytes(void);
 
 #endif

@@ -15,7 +15,6 @@
 #include "base/os.h"
 #include "base/tables.h"
 #include "pages/page_map.h"
-#include "base/options.h"
 #include "base/live.h"
 
 #define MAP_TRIES 16  // places to look for room before we give up
@@ -28,7 +27,6 @@ struct gap {
 
 static struct {
     uintptr_t end;         // [lock: LOCK_PAGE_HEAP] address behind our last chunk
-    uintptr_t highest_end; // [lock: LOCK_PAGE_HEAP] that it ever was
     struct gap gaps[GAPS]; // [lock: LOCK_PAGE_HEAP] REGION-3
     struct region_stats stats;
 } g_region;
@@ -38,9 +36,9 @@ TABLE(region, .id = MYALLOC_TABLE_REGION, .address = &g_region.stats, .count = 1
       .fields = {offsetof(struct region_stats, break_bytes),
                  offsetof(struct region_stats, map_bytes)});
 
-// From here on addresses belong to the loader's mappings and the stack (x86-64, 47 bits): a
-// break found there, as under `ld.so ./prog`, has no room to grow.
-#define BREAK_ADDRESS_MAX ((uintptr_t)0x700000000000)
+// From here on addresses belong to the loader's mappings and the stack, at the end of all: a break
+// found there, as under `ld.so ./prog`, has no room to grow.
+#define BREAK_ADDRESS_MAX ((uintptr_t)7 << (CPU_ADDRESS_BITS - 3))
 #define MAPS_PLACE        4 // of os_hole_address
 
 static uintptr_t align_for_all(uintptr_t address)
@@ -134,24 +132,6 @@ static size_t grow_exactly(size_t chunks, enum region_kind kind)
     return first;
 }
 
-// Large heaps ask for huge pages as they grow to a new peak: a page fault costs as much as 200
-// pairs of malloc and free. Not when they breathe: clearing 2 MiB again and again costs more than
-// it saves. Only whole ones inside what is new, so that little is resident before its use.
-static void ask_huge_pages(uintptr_t start, size_t bytes)
-{
-    uintptr_t end = start + bytes;
-    bool is_peak = end > g_region.highest_end;
-    g_region.highest_end = max_size(g_region.highest_end, end);
-    if (!is_peak || end - g_page_map.base < HUGE_PAGE_HEAP_MIN || g_options.huge_pages == 0) {
-        return;
-    }
-    uintptr_t from = align_up(start, HUGE_PAGE_BYTES);
-    uintptr_t to = align_down(start + bytes, HUGE_PAGE_BYTES);
-    if (from < to) {
-        os_huge_pages((void *)from, to - from); // NOLINT: our own memory
-    }
-}
-
 static void count_growth(const void *start, size_t bytes, enum region_kind kind)
 {
     struct region_stats *stats = &g_region.stats;
@@ -176,6 +156,10 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
     size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
     need = align_up(need, page_chunks);
     wish = align_up(wish, page_chunks);
+    size_t chunks_min = page_map_count() + need;
+    if (UNLIKELY(page_map_is_walled()) && !page_map_open(chunks_min)) {
+        return 0; // one look, not one for each size and place
+    }
     for (enum region_kind kind = g_region.stats.kind; kind <= REGION_MAPS; kind++) {
         // Halved down to the need: limits are met exactly before anything fails.
         for (size_t chunks = wish;; chunks = max_size(need, align_down(chunks / 2, page_chunks))) {
@@ -183,7 +167,6 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
             if (first != 0) {
                 *got = chunks;
                 count_growth(page_map_address(first), chunks << CHUNK_SHIFT, kind);
-                ask_huge_pages(g_region.end - (chunks << CHUNK_SHIFT), chunks << CHUNK_SHIFT);
                 return first;
             }
             if (chunks == need) {

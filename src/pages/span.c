@@ -1,6 +1,6 @@
 /* span.c - spans: boundary tags in the map, coalescing in O(1), dirty and clean memory.
  *
- * Owns:       every chunk that is free, the dirty bits, LOCK_PAGE_HEAP.
+ * Owns:       every chunk that is free, LOCK_PAGE_HEAP.
  * Threads:    any.
  * Locks:      LOCK_PAGE_HEAP around everything, also around brk, mmap and one bounded madvise.
  * Invariants: SPAN-1  first and last entry of a free span are CHUNK_FREE and hold its length.
@@ -12,7 +12,10 @@
  */
 #include "pages/span.h"
 
+#include "pages/dirty.h"
+#include "pages/huge_pages.h"
 #include "pages/page_fit.h"
+#include "pages/units.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "pages/page_map.h"
@@ -35,38 +38,7 @@ static struct {
     bool has_stuck; // a purge was refused: clean memory may hold old contents
 } g_span = {.lock = LOCK_INIT(LOCK_PAGE_HEAP)};
 
-// ---- dirty bits ----
-
-static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
-{
-    size_t bit = index % 64;
-    size_t bits = min_size(length, 64 - bit);
-    *mask = (bits == 64 ? ~0UL : (1UL << bits) - 1) << bit;
-    return bits;
-}
-
-// Counts the dirty chunks of a range and marks it all dirty or all clean.
-static size_t dirty_exchange(size_t index, size_t length, bool dirty)
-{
-    size_t count = 0;
-    if (length == 1) { // a small slab
-        uint64_t bit = 1UL << (index % 64);
-        uint64_t *word = &g_page_map.dirty[index / 64];
-        count = (*word & bit) != 0;
-        *word = dirty ? *word | bit : *word & ~bit;
-        return count;
-    }
-    while (length != 0) {
-        uint64_t mask;
-        size_t bits = dirty_mask(index, length, &mask);
-        uint64_t *word = &g_page_map.dirty[index / 64];
-        count += (size_t)__builtin_popcountll(*word & mask);
-        *word = dirty ? *word | mask : *word & ~mask;
-        index += bits;
-        length -= bits;
-    }
-    return count;
-}
+// ---- counts ----
 
 static void add_atomic(_Atomic(size_t) *counter, size_t more)
 {
@@ -161,12 +133,17 @@ static size_t coalesce(size_t index, size_t length)
     return index;
 }
 
+// ---- taking ----
+
 // Turns [index, index + length) of a free span into memory in use; the rest stays free.
 static bool cut(size_t span, size_t index, size_t length)
 {
     size_t end = span + page_map_entry(span)->length;
     ASSERT(index >= span);
     ASSERT(index + length <= end);
+    if (huge_pages_are_for(span_used_bytes() + (length << CHUNK_SHIFT))) {
+        units_ask(span, end, index, length);
+    }
     free_span_remove(span);
     if (index > span) {
         free_span_insert(span, index - span);
@@ -197,7 +174,14 @@ static size_t grow_wish(size_t need)
 {
     size_t heap_bytes = page_map_count() << CHUNK_SHIFT;
     size_t step = clamp_size(heap_bytes / 8, GROW_BYTES_MIN, GROW_BYTES_MAX);
-    return max_size(need + (g_options.top_pad_bytes >> CHUNK_SHIFT), step >> CHUNK_SHIFT);
+    size_t wish = max_size(need + (g_options.top_pad_bytes >> CHUNK_SHIFT), step >> CHUNK_SHIFT);
+    size_t used = atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed);
+    if (!huge_pages_are_for(used << CHUNK_SHIFT)) {
+        return wish;
+    }
+    // To the end of a unit: the next growth begins with a whole one.
+    size_t end = page_map_count() + wish;
+    return page_map_unit_start(page_map_unit(end + UNIT_CHUNKS - 1)) - page_map_count();
 }
 
 // Grows by at least `need` chunks beyond the free span at the end; false when refused.
@@ -259,6 +243,7 @@ size_t span_take(size_t length, size_t alignment, bool may_grow, bool *clean)
             span = page_fit_find(room);
         }
     }
+    span = span != 0 ? span : page_fit_find_hidden(room);
     if (span != 0) {
         index = align_index(span, alignment);
         *clean = cut(span, index, length);
@@ -299,25 +284,6 @@ bool span_extend(size_t index, size_t length, size_t more, bool *clean)
 
 // ---- giving back ----
 
-// The highest dirty chunks in a row, at most one step of them: first index and count.
-static size_t highest_dirty(size_t *count)
-{
-    for (size_t word = (page_map_count() + 63) / 64; word-- != 0;) {
-        uint64_t bits = g_page_map.dirty[word];
-        if (bits == 0) {
-            continue;
-        }
-        size_t top = 63U - (size_t)__builtin_clzll(bits);
-        uint64_t below = ~(bits << (63 - top)); // zeros lead for as long as bits are set
-        size_t row = below == 0 ? 64 : (size_t)__builtin_clzll(below);
-        row = min_size(row, top + 1);
-        *count = min_size(row, PURGE_STEP_BYTES >> CHUNK_SHIFT);
-        return word * 64 + top + 1 - *count;
-    }
-    *count = 0;
-    return 0;
-}
-
 // Purges the whole pages of a dirty range, with what is free around it where a page is larger than
 // a chunk; false when the kernel refuses (locked memory).
 static bool purge_range(size_t index, size_t count)
@@ -346,11 +312,53 @@ static void purge_singly(size_t index, size_t count)
     }
 }
 
-size_t span_purge_step(void)
+// The highest dirty chunks that lie in no huge unit, or fill one.
+static size_t highest_whole(size_t *count)
+{
+    size_t end = page_map_count();
+    for (;;) {
+        size_t index = dirty_highest_below(end, count);
+        if (*count == 0) {
+            return 0;
+        }
+        size_t unit = page_map_unit(index + *count - 1);
+        size_t start = page_map_unit_start(unit);
+        if (!units_is_huge(unit)) {
+            if (page_map_unit(index) != unit) { // the rest of the row lies in another one
+                *count -= start - index;
+                index = start;
+            }
+            return index;
+        }
+        if (dirty_is_all(start, UNIT_CHUNKS)) {
+            *count = UNIT_CHUNKS;
+            return start;
+        }
+        end = start;
+    }
+}
+
+// What a step purges: chunks in a row, or none.
+static size_t choose_purge(bool splits, size_t *count)
+{
+    if (!units_any()) {
+        return dirty_highest_below(page_map_count(), count);
+    }
+    size_t index = highest_whole(count);
+    if (*count == 0 && splits) {
+        index = dirty_highest_below(page_map_count(), count);
+        if (*count != 0) {
+            units_refuse(index, *count);
+        }
+    }
+    return index;
+}
+
+size_t span_purge_step(bool splits)
 {
     size_t count = 0;
     lock_acquire(&g_span.lock);
-    size_t index = highest_dirty(&count);
+    size_t index = choose_purge(splits, &count);
     if (count != 0) {
         if (!purge_range(index, count)) {
             purge_singly(index, count);
@@ -374,6 +382,7 @@ static void forget_end(size_t first, size_t end)
     add_atomic(&g_span.dirty_chunks, -dirty);
     g_span.purged_chunks += dirty; // given back too: high_index stays, to see it come again
     mark(first, end - first, CHUNK_NONE);
+    units_forget(first, end - first);
     if (first > span) {
         free_span_insert(span, first - span);
     }
@@ -413,6 +422,7 @@ static size_t punch(size_t span)
     }
     add_atomic(&g_span.dirty_chunks, -dirty_exchange(first, end - first, false));
     mark(first, end - first, CHUNK_NONE);
+    units_forget(first, end - first);
     page_map_forget(first, end - first);
     region_punch(first, end - first);
     return (end - first) << CHUNK_SHIFT;
@@ -430,6 +440,13 @@ size_t span_release_space(void)
     return released;
 }
 
+void span_refuse_huge(size_t index, size_t length)
+{
+    lock_acquire(&g_span.lock);
+    units_refuse(index, length);
+    lock_release(&g_span.lock);
+}
+
 // ---- looks ----
 
 size_t span_end_free_bytes(void)
@@ -445,6 +462,14 @@ size_t span_dirty_bytes(void)
 size_t span_used_bytes(void)
 {
     return atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed) << CHUNK_SHIFT;
+}
+
+size_t span_free_bytes(void)
+{
+    lock_acquire(&g_span.lock);
+    size_t bytes = g_span.free_chunks << CHUNK_SHIFT;
+    lock_release(&g_span.lock);
+    return bytes;
 }
 
 void span_refaults(size_t *purged, size_t *retaken)

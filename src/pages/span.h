@@ -34,8 +34,12 @@ void span_give(size_t index, size_t length);
 // Adds `more` chunks behind a span in use: from the free neighbour, or over the break.
 bool span_extend(size_t index, size_t length, size_t more, bool *clean);
 
-// Purges the highest dirty free chunks, at most PURGE_STEP_BYTES of them; bytes given back.
-size_t span_purge_step(void);
+// Purges the highest dirty free chunks, at most PURGE_STEP_BYTES of them, or a whole huge page; bytes
+// given back. Parts of huge pages only when it `splits`: they come back as small pages.
+size_t span_purge_step(bool splits);
+
+// Single pages in these chunks are about to be purged: huge pages there become small ones.
+void span_refuse_huge(size_t index, size_t length);
 
 // Lowers the break over a free span at its end of more than `keep_bytes`; bytes given back.
 size_t span_trim(size_t keep_bytes);
@@ -49,6 +53,7 @@ size_t span_end_free_bytes(void);
 // Cheap looks without the lock, for the decision whether to purge.
 size_t span_dirty_bytes(void);
 size_t span_used_bytes(void);
+size_t span_free_bytes(void);
 // Chunks purged, and chunks purged and then taken again, since the start.
 void span_refaults(size_t *purged, size_t *retaken);
 

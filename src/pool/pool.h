@@ -12,12 +12,12 @@
 
 struct pool {
     struct lock lock;
-    bool is_shared;      // [const] while it lives; false: nobody takes the lock
-    bool is_alive;       // not destroyed
-    size_t cell_bytes;   // [const] while it lives: of each block; 0: any size
-    struct links chunks; // [lock: LOCK_POOL] this and the rest: all, those with room first
-    size_t empties;      // chunks without a block in use
-    size_t held_bytes;   // of all chunks
+    bool is_shared;         // [const] while it lives; false: nobody takes the lock
+    _Atomic(bool) is_alive; // [atomic] not destroyed
+    size_t cell_bytes;      // [const] while it lives: of each block; 0: any size
+    struct links chunks;    // [lock: LOCK_POOL] this and the rest: all, those with room first
+    size_t empties;         // chunks without a block in use
+    size_t held_bytes;      // of all chunks
     size_t used_bytes, used_bytes_max;
     struct piece_bins bins;
     struct pool *next;        // [const] all pools ever made

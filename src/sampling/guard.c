@@ -5,6 +5,7 @@
  * Locks:      LOCK_GUARD for the records; the handlers take none.
  * Invariants: GUARD-1  a page of the pool can be read exactly while a block in use lies in it.
  *             GUARD-2  the page freed first is used again first.
+ *             GUARD-3  a signal that is not about the pool does what it would have done without us.
  *
  * A block lies at the end of its page, so that the byte behind it is hidden, but for up to 15 that
  * its alignment costs: these hold a pattern. One in four lies at the beginning, for writes before
@@ -22,6 +23,7 @@
 
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define PLACES     64    // pages for blocks; with as many hidden ones, half a MiB of addresses
@@ -30,7 +32,7 @@
 struct place {
     char *ptr; // of the block; NULL: never used
     size_t bytes;
-    bool is_used;
+    _Atomic(bool) is_used;
     bool is_protected; // hidden by protect.c, not by a mark
     uint32_t next;     // place freed after this one
     struct fatal_stack taken, freed;
@@ -44,6 +46,7 @@ static struct {
     uint32_t first, last;       // [lock: LOCK_GUARD] of the free ones, longest first; PLACES: none
     void *backtrace, *address;  // [const] of the unwinder; NULL: there is none
     struct sigaction before[2]; // [const] once armed
+    _Atomic(bool) is_reset[2];  // [atomic] a handler that was for one time had it
 } g_guarded = {.lock = LOCK_INIT(LOCK_GUARD)};
 
 static const int g_signals[2] = {SIGSEGV, SIGBUS};
@@ -219,24 +222,40 @@ static void on_own_fault(uintptr_t address, const void *code)
     }
 }
 
+// As the kernel does where no handler is: a fault happens again, and what was sent comes again.
+static void end_by(int signal, const siginfo_t *info, const void *context)
+{
+    os_signal_default(signal);
+    if (!os_is_fault(info, context)) {
+        os_signal_again(signal, info);
+    }
+}
+
+// What there was before us gets the signal as if the kernel had brought it: GUARD-3. Who sent it
+// stands where the address of a fault would, so that only faults are looked at.
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
-    if (guard_is_inside(info->si_addr)) {
+    unsigned at = signal == SIGBUS;
+    const struct sigaction *before = &g_guarded.before[at];
+    if (info->si_code > 0 && guard_is_inside(info->si_addr)) {
         on_own_fault((uintptr_t)info->si_addr, os_context_code(context));
     }
-    const struct sigaction *before = &g_guarded.before[signal == SIGBUS];
-    if ((before->sa_flags & SA_SIGINFO) != 0) {
-        before->sa_sigaction(signal, info, context);
-    } else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) {
-        before->sa_handler(signal);
-    } else { // the access happens again, and ends the program as it would have
-        os_signal_default(signal);
+    bool is_gone = ((unsigned)before->sa_flags & SA_RESETHAND) != 0 &&
+                   atomic_exchange_explicit(&g_guarded.is_reset[at], true, memory_order_relaxed);
+    if (before->sa_handler == SIG_IGN && !os_is_fault(info, context)) {
+        return;
     }
+    if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN || is_gone) {
+        end_by(signal, info, context);
+        return;
+    }
+    os_signals_hold(&before->sa_mask, (before->sa_flags & SA_NODEFER) != 0 ? 0 : signal);
+    before->sa_sigaction(signal, info, context); // a jump: who unwinds the stack does not see us
 }
 
 void guard_arm(void)
 {
-    void *library = dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+    void *library = CONFIG_STATIC ? NULL : dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
     void *backtrace = library != NULL ? symbol_behind(library, "_Unwind_Backtrace") : NULL;
     g_guarded.address = library != NULL ? symbol_behind(library, "_Unwind_GetIP") : NULL;
     g_guarded.backtrace = g_guarded.address != NULL ? backtrace : NULL;

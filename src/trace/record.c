@@ -15,6 +15,7 @@
 #include "base/place.h"
 #include "trace/trace.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +41,8 @@ static struct {
     size_t slots;     // taken so far
     uint32_t file;    // number of the file, from 1
     uint32_t process; // whose file it is
+    struct line name; // [const] of the file, once it is open
+    uint64_t talk_id; // [const] what standard error was at the start; 0: the program's own by now
     struct trace_file_header *header;
     _Atomic(uint32_t) threads;
     struct writer writers[WRITERS];
@@ -53,25 +56,39 @@ static void stop(void)
     atomic_store_explicit(&g_record_is_on, false, memory_order_relaxed);
 }
 
-// The next slot, mapped; NULL: the disk is full, or the program closed our descriptor.
-static void *slot_take_locked(void)
+// One line, unless the program has put another file in the place of standard error.
+static void tell(const char *what, int error)
+{
+    if (g_record.talk_id != 0 && os_file_id(STDERR_FILENO) == g_record.talk_id) {
+        place_complain(what, &g_record.name, error, STDERR_FILENO);
+    }
+}
+
+// The next slot, mapped; the errno, 0 for done.
+static int slot_take_locked(void **slot)
 {
     ASSERT(g_record.slots == 0 || lock_is_mine(&g_record.lock));
     size_t at = g_record.slots * TRACE_SEGMENT_BYTES;
-    if (os_file_id(g_record.fd) != g_record.file_id || // RECORD-1
-        !os_extend(g_record.fd, at, TRACE_SEGMENT_BYTES)) {
-        return NULL;
+    if (os_file_id(g_record.fd) != g_record.file_id) { // RECORD-1
+        return EBADF;
+    }
+    int error = os_report_extend(g_record.fd, at, TRACE_SEGMENT_BYTES);
+    if (error != 0) {
+        return error;
     }
     g_record.slots++;
-    return os_map_file(g_record.fd, at, TRACE_SEGMENT_BYTES);
+    *slot = os_map_file(g_record.fd, at, TRACE_SEGMENT_BYTES);
+    return *slot != NULL ? 0 : ENOMEM;
 }
 
-static bool write_file_header(uint32_t parent)
+static int write_file_header(uint32_t parent)
 {
     ASSERT(g_record.slots == 0);
-    struct trace_file_header *header = slot_take_locked();
-    if (header == NULL) {
-        return false;
+    void *slot = NULL;
+    int error = slot_take_locked(&slot);
+    struct trace_file_header *header = slot;
+    if (error != 0) {
+        return error;
     }
     header->version = TRACE_VERSION;
     header->segment_bytes = TRACE_SEGMENT_BYTES;
@@ -83,28 +100,43 @@ static bool write_file_header(uint32_t parent)
     atomic_signal_fence(memory_order_seq_cst); // stored last, as a process may be killed
     header->magic = TRACE_FILE_MAGIC;
     g_record.header = header;
-    return true;
+    return 0;
+}
+
+// Closes the descriptor, unless it is the program's by now.
+static void close_file(void)
+{
+    if (os_file_id(g_record.fd) == g_record.file_id) {
+        os_close(g_record.fd);
+    }
 }
 
 static void open_file(const char *pattern, uint32_t parent)
 {
     ASSERT(!record_is_on());
-    int fd = place_create(pattern, STDERR_FILENO);
+    g_record.process = os_process_id();
+    int fd = place_create(pattern, &g_record.name, g_record.talk_id != 0 ? STDERR_FILENO : -1);
     if (fd < 0) {
         return;
     }
     g_record.fd = os_keep_descriptor(fd);
+    g_record.file_id = os_file_id(fd);
     os_close(fd);
-    g_record.file_id = os_file_id(g_record.fd);
     g_record.slots = 0;
     g_record.file++;
-    g_record.process = os_process_id();
-    atomic_store_explicit(&g_record_is_on, write_file_header(parent), memory_order_relaxed);
+    int error = g_record.fd < 0 ? EMFILE : write_file_header(parent);
+    if (error != 0) {
+        tell("no trace in ", error);
+        os_unlink(g_record.name.text);
+        close_file();
+    }
+    atomic_store_explicit(&g_record_is_on, error == 0, memory_order_relaxed);
 }
 
 void record_start(const char *pattern)
 {
     ASSERT(g_record.file == 0);
+    g_record.talk_id = os_file_id(STDERR_FILENO);
     open_file(pattern, 0);
 }
 
@@ -117,8 +149,9 @@ void record_postfork_child(void)
     stop();
     ASSERT(g_record.header != NULL);
     os_unmap(g_record.header, TRACE_SEGMENT_BYTES);
-    if (os_file_id(g_record.fd) == g_record.file_id) {
-        os_close(g_record.fd);
+    close_file();
+    if (os_file_id(STDERR_FILENO) != g_record.talk_id) {
+        g_record.talk_id = 0; // the program's own file by now
     }
     atomic_store_explicit(&g_record.threads, 0, memory_order_relaxed);
     open_file(g_options.record, g_record.process);
@@ -162,12 +195,17 @@ static bool open_segment(struct writer *writer, const struct record *record)
 {
     ASSERT(lock_is_mine(&writer->lock));
     ASSERT(writer->segment == NULL);
+    void *slot = NULL;
     lock_acquire(&g_record.lock);
-    writer->segment = slot_take_locked();
+    int error = slot_take_locked(&slot);
+    writer->segment = slot;
     writer->file = g_record.file;
     lock_release(&g_record.lock);
-    if (writer->segment == NULL) {
-        stop();
+    if (error != 0) {
+        // One of the threads that meet it says so.
+        if (atomic_exchange_explicit(&g_record_is_on, false, memory_order_relaxed)) {
+            tell("the trace ends early, ", error);
+        }
         return false;
     }
     struct trace_segment_header *header = (struct trace_segment_header *)(void *)writer->segment;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/config.h"
+#include "myalloc.h"
 #include "support/extensions.h"
 #include "support/harness.h"
 

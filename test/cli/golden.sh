@@ -3,7 +3,8 @@ golden help "$myalloc" --help
 for command in run record maps watch top heap diff lab check doctor; do
     golden "help-$command" "$myalloc" "$command" --help
 done
-golden version "$myalloc" --version
+check version "$("$myalloc" --version)" = \
+    "myalloc $(sed -n 's/^#define MYALLOC_VERSION "\(.*\)"/\1/p' include/myalloc.h)"
 golden maps fake "$myalloc" maps 4242
 golden maps-explain fake "$myalloc" maps --explain 4242
 golden maps-json fake "$myalloc" maps --json 4242

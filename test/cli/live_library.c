@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static struct {
-    struct myalloc_live *page; // NULL: live:1 was not asked for, or a step failed
+    struct myalloc_live *page; // NULL: live:N was not asked for, or a step failed
     char path[512];
 } g_live;
 
@@ -23,7 +23,7 @@ __attribute__((constructor)) static void begin(void)
 {
     const char *const conf = getenv("MYALLOC_CONF");
     const char *const runtime = getenv("XDG_RUNTIME_DIR");
-    if (conf == NULL || strstr(conf, "live:1") == NULL || runtime == NULL) {
+    if (conf == NULL || strstr(conf, "live:") == NULL || runtime == NULL) {
         return;
     }
     snprintf(g_live.path, sizeof(g_live.path), "%s/myalloc", runtime);

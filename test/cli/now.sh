@@ -75,7 +75,8 @@ MYALLOC_LIB=$library "$myalloc" run sh -c 'for i in 1 2 3 4 5; do awk "BEGIN {}"
 says run-children 'and 6 processes that it started'
 says run-children-killed '~.* sh, killed'
 check run-children-left "$(ls "$tmp/run/myalloc" | wc -l)" -eq 0
-MYALLOC_LIB=$library "$myalloc" run -t "$tmp/t.html" sh -c 'sleep 0.3; sleep 0.3; true' 2>"$tmp/err"
+MYALLOC_LIB=$library "$myalloc" run -t "$tmp/t.html" sh -c 'sleep 0.3; sleep 0.3; true' \
+    2>"$tmp/err"
 check run-children-charts "$(grep -c '</svg>' "$tmp/t.html")" -eq 3
 
 # A snapshot for Prometheus.
@@ -85,7 +86,8 @@ sleep 0.5
 "$myalloc" top --openmetrics >"$tmp/metrics"
 # Lines are as wide as the terminal, 80 columns when that is not known; of words none is broken.
 for columns in '' 60 120; do
-    for command in "heap $rester" "maps --explain $rester" 'top -b -n 1' doctor 'check sh' --help; do
+    for command in "heap $rester" "maps --explain $rester" 'top -b -n 1' doctor 'check sh' \
+        --help; do
         COLUMNS=$columns "$myalloc" $command >"$tmp/out" 2>&1
         check "columns of $command, ${columns:-unknown}" -s "$tmp/out" -a -z "$(awk \
             -v most="${columns:-80}" 'length > most && $0 ~ /[^ ] +[^ ]/' "$tmp/out")"
@@ -105,4 +107,4 @@ check metrics-end "$(tail -n 1 "$tmp/metrics")" = '# EOF'
 "$myalloc" heap 99 >"$tmp/out"
 check old-figures "$(grep -c 'about .* live' "$tmp/out")" -eq 1
 check old-figures-age "$(grep -c 'counted by the process .* ago' "$tmp/out")" -eq 1
-rm -f "$tmp/run/myalloc/99"
+rm -f "$tmp/run/myalloc"/*

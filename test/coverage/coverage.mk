@@ -17,7 +17,8 @@ DIR_coverage-guard     := $(COVERAGE)
 # The library of this build holds flush_library.o, whose names it exports beside its own, and the
 # command flush.o.
 ifeq ($(B),$(COVERAGE))
-LDFLAGS_LIB   := $(subst src/api/libmyalloc.map,$(B)/libmyalloc.map,$(LDFLAGS_LIB)) \
+MAP_PATHS     :=
+LDFLAGS_LIB   := $(subst src/front/libmyalloc.map,$(B)/libmyalloc.map,$(LDFLAGS_LIB)) \
         $(B)/flush_library.o -Wl,--wrap=os_exit
 LDFLAGS_EXTRA += $(B)/flush.o
 $(B)/libmyalloc.so: $(B)/flush_library.o $(B)/libmyalloc.map
@@ -26,12 +27,12 @@ $(B)/flush.o: test/coverage/flush.c
 	$(CC_TEST) -fPIC -c -o $@ $<
 $(B)/flush_library.o: test/coverage/flush.c
 	$(CC_TEST) -DOF_LIBRARY -fPIC -c -o $@ $<
-$(B)/libmyalloc.map: src/api/libmyalloc.map
+$(B)/libmyalloc.map: src/front/libmyalloc.map
 	@mkdir -p $(@D) && sed 's/^  global:/&\n    abort;/' $< >$@
 endif
 
 # Counts of earlier runs must not speak for this one.
-coverage: setup
+coverage: ready
 	@find $(COVERAGE) -name '*.gcda' -delete 2>/dev/null || true
 	@for group in coverage coverage-harden coverage-guard; do \
 	        $(MAKE) --no-print-directory group-$$group; done

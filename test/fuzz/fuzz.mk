@@ -20,10 +20,10 @@ endif
 
 prepare-fuzz: $(FUZZERS)
 suite-fuzz:
-	$(call SUITE,LIB= FUZZERS=$(CURDIR)/build-fuzz/fuzz LIMIT=600) test/fuzz/replay.sh
+	$(call SUITE,LIB= FUZZERS=$(HERE)/build-fuzz/fuzz LIMIT=600) test/fuzz/replay.sh
 
 # What is new and worth keeping is left in build-fuzz/found, to be merged by hand.
-fuzz: setup
+fuzz: ready
 	@$(MAKE) --no-print-directory -s -j2 B=build-fuzz CC=clang VARIANT='$(VARIANT_fuzz)' prepare-fuzz
 	@for fuzzer in $(FUZZERS); do FUZZ_SECONDS=$(FUZZ_SECONDS) \
 	        test/fuzz/run.sh $$fuzzer $(FUZZ_DATA) build-fuzz/found || exit 1; done

@@ -1,5 +1,5 @@
-/* h31_clock.c - sandboxes forbid the time stamp counter, which the exact clocks read, and nearly all
- * system calls. */
+/* h31_clock.c - sandboxes forbid the time stamp counter, which the exact clocks read, and nearly
+ * all system calls. */
 #include <dlfcn.h>
 #include <linux/seccomp.h>
 #include <stdio.h>

@@ -17,7 +17,7 @@ MODEL_LINK     = $(CC) -std=c11 $(CFLAGS_TEST) $(MODEL_MACHINE) -no-pie \
 ifeq ($(B),build-model)
 VARIANT := $(VARIANT_model)
 MODEL_SPINS := -DCONFIG_TINY=1
-$(B)/base/lock.o: CFLAGS_EXTRA += $(MODEL_SPINS)
+$(B)/base/lock.o: OWN_FLAGS += $(MODEL_SPINS)
 $(MODEL): $(wildcard test/model/*.[ch] test/model/machine/*.h test/model/machine/core/*.h) \
         $(MODEL_FLOORS)
 	$(call MODEL_LINK,$@)

@@ -303,7 +303,7 @@ bool page_heap_tick(void)
     return true;
 }
 
-bool page_heap_keeps_much(void)
+bool page_heap_has_ended(void)
 {
     return false;
 }

@@ -132,6 +132,30 @@ refused "options: a page with another list fails" scripts/options_man.sh --check
 grep -v 'options: made' src/man/myalloc.7 >"$broken/page.7"
 refused "options: a page without the list fails" scripts/options_man.sh --check "$broken/page.7"
 
+# A user whose system has none of what the tests need; root would have it installed.
+mkdir "$broken/bin" && chmod 755 "$broken" "$broken/bin"
+for tool in id sort tr; do
+    ln -s "$(command -v $tool)" "$broken/bin"
+done
+as_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+    else
+        "$@"
+    fi
+}
+setup_check() {
+    as_user env PATH="$broken/bin" "$BASH" scripts/setup.sh "$@" 2>&1
+}
+if as_user test -r scripts/setup.sh; then
+    claim "setup: --check tells a user what is missing, and make setup" \
+        grep -q 'the tests need .*clang.*valgrind.*`make setup`' <(setup_check --check)
+    refused "setup: --check fails then" setup_check --check
+    refused "setup: without apt-get nothing is installed" setup_check
+else
+    echo "# skipped: setup as a user: none can read the checkout"
+fi
+
 # styled TEXT [NAME] - the style check of one file.
 styled() {
     local file=$broken/${2:-src/heap/styled.c}
@@ -150,6 +174,9 @@ refused "style: 71 lines in a function fail" styled "$long_function"
 refused "style: 601 lines in a file fail" styled "$(seq 601)"
 refused "style: #if outside src/base fails" styled '#if CONFIG'
 refused "style: #if 0 fails" styled '#if 0' src/base/styled.c
+refused "style: assembler outside of its headers fails" styled '__asm__("nop");'
+claim "style: assembler in a header of sequences passes" \
+    styled '__asm__("nop");' src/core/rseq_x86_64.h
 refused "style: work left to do fails" styled "// TO""DO: later"
 refused "style: a word that was replaced fails" styled '// the granule'
 refused "style: no files fail" scripts/check_style.sh

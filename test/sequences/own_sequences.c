@@ -28,6 +28,34 @@ static bool add_one(struct rseq_area *area)
     uint64_t at;
     uint64_t value;
     uint64_t turns;
+#if defined(__aarch64__)
+    __asm__ volatile goto(".pushsection __rseq_cs, \"aw\", %%progbits\n"
+                          ".balign 32\n"
+                          "3: .long 0, 0\n"
+                          ".quad 1f, 2f - 1f, 4f\n"
+                          ".popsection\n"
+                          ".pushsection .text.rseq_abort, \"ax\", %%progbits\n"
+                          ".inst 0xd428bc00\n"
+                          "4: b %l[aborted]\n"
+                          ".popsection\n"
+                          "adrp %[at], 3b\n"
+                          "add %[at], %[at], :lo12:3b\n"
+                          "str %[at], [%[area], #8]\n"
+                          "1:\n"
+                          "ldr %w[at], [%[area], #4]\n"
+                          "add %[at], %[counters], %[at], lsl #6\n"
+                          "ldr %[value], [%[at]]\n"
+                          "mov %[turns], #100\n"
+                          "5: subs %[turns], %[turns], #1\n"
+                          "b.ne 5b\n"
+                          "add %[value], %[value], #1\n"
+                          "str %[value], [%[at]]\n"
+                          "2:\n"
+                          : [at] "=&r"(at), [value] "=&r"(value), [turns] "=&r"(turns)
+                          : [area] "r"(area), [counters] "r"(g_counters)
+                          : "cc", "memory"
+                          : aborted);
+#else
     __asm__ volatile goto(".pushsection __rseq_cs, \"aw\", @progbits\n"
                           ".balign 32\n"
                           "3: .long 0, 0\n"
@@ -55,6 +83,7 @@ static bool add_one(struct rseq_area *area)
                           : [area] "r"(area), [counters] "r"(g_counters)
                           : "cc", "memory"
                           : aborted);
+#endif
     return true;
 aborted:
     return false;

@@ -281,7 +281,7 @@ static void tell(enum operation operation)
 
 static uintptr_t area_of(pid_t thread)
 {
-    return (uintptr_t)rseq_area_of(tracer_regs(thread).fs_base);
+    return (uintptr_t)rseq_area_of(tracer_thread_pointer(thread));
 }
 
 static bool is_on_way(uintptr_t address)
@@ -306,12 +306,12 @@ static void read_descriptor(uint64_t address)
 static void step_through_call(struct user_regs_struct regs)
 {
     uintptr_t area = area_of(g.subject);
-    uintptr_t stack = regs.rsp;
-    uintptr_t back = tracer_peek(g.subject, stack);
-    while (regs.rip != back || regs.rsp != stack + 8) {
-        if (!is_on_way(regs.rip)) {
+    uintptr_t stack = tracer_stack_behind(&regs);
+    uintptr_t back = tracer_return_address(g.subject, &regs);
+    while (tracer_code(&regs) != back || !tracer_has_stack(&regs, stack)) {
+        if (!is_on_way(tracer_code(&regs))) {
             REQUIRE(g.steps < WAY_MAX);
-            g.way[g.steps++] = regs.rip;
+            g.way[g.steps++] = tracer_code(&regs);
         }
         tracer_step(g.subject);
         regs = tracer_wait(g.subject);
@@ -385,7 +385,7 @@ static void look_whether_aborted(size_t step)
     g.in_sequence++;
     tracer_step(g.subject);
     struct user_regs_struct regs = tracer_wait(g.subject);
-    g.aborted += regs.rip != g.way[step + 1];
+    g.aborted += tracer_code(&regs) != g.way[step + 1];
 }
 
 /* True when the operation came to this instruction. */

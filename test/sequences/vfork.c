@@ -18,6 +18,10 @@
 #include "support/rseq_area.h"
 #include "support/stamp.h"
 
+#ifndef SYS_vfork
+#define SYS_vfork SYS_clone // of which it is a kind on newer CPUs
+#endif
+
 enum { THREADS = 4, LIVE = 200, CHILDREN = 20, BLOCKS_OF_CHILD = 10000 };
 
 static atomic_bool g_stop;

@@ -11,7 +11,11 @@
 
 #include "support/harness.h"
 
+#if defined(__aarch64__)
+#define RSEQ_SIGNATURE 0xd428bc00U
+#else
 #define RSEQ_SIGNATURE 0x53053053U
+#endif
 
 /* As the kernel has it. */
 struct rseq_area {

@@ -1,26 +1,34 @@
 /* tracer.c - ptrace, for a claim that stops threads where it wants. */
 #include "support/tracer.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "support/harness.h"
 
-enum { BYTE_INT3 = 0xcc };
+#if defined(__aarch64__)
+#define TRAP       "brk #0\n" // the thread stops in front of it
+#define TRAP_TEXT  0xd4200000U
+#define TRAP_BYTES 4
+#else
+#define TRAP       "int3\n" // the thread stops behind it
+#define TRAP_TEXT  0xccU
+#define TRAP_BYTES 1
+#endif
 
-extern const char tracer_marker_end[]; // the address behind the int3
+extern const char tracer_marker_end[]; // the address behind the trap
 
 __asm__(".text\n"
         ".globl tracer_marker\n"
-        ".type tracer_marker, @function\n"
-        "tracer_marker:\n"
-        "int3\n"
-        ".globl tracer_marker_end\n"
+        ".type tracer_marker, %function\n"
+        "tracer_marker:\n" TRAP ".globl tracer_marker_end\n"
         "tracer_marker_end:\n"
         "ret\n"
         ".size tracer_marker, . - tracer_marker\n");
@@ -104,12 +112,30 @@ static int wait_for_stop(pid_t thread)
     return status;
 }
 
-struct user_regs_struct tracer_wait(pid_t thread)
+static void set_regs(pid_t thread, struct user_regs_struct *regs)
 {
-    int status = wait_for_stop(thread);
+    struct iovec all = {regs, sizeof *regs};
+    REQUIRE_EQUAL(ptrace(PTRACE_SETREGSET, thread, (void *)NT_PRSTATUS, &all), 0);
+}
+
+/* Has stopped by a trap; a marker is behind it then. */
+static void see_trap(pid_t thread, int status)
+{
     if (WSTOPSIG(status) != SIGTRAP) {
         fail_ended(thread, status);
     }
+#if defined(__aarch64__)
+    struct user_regs_struct regs = tracer_regs(thread);
+    if (regs.pc == (uintptr_t)tracer_marker) {
+        regs.pc += TRAP_BYTES;
+        set_regs(thread, &regs);
+    }
+#endif
+}
+
+struct user_regs_struct tracer_wait(pid_t thread)
+{
+    see_trap(thread, wait_for_stop(thread));
     return tracer_regs(thread);
 }
 
@@ -122,9 +148,7 @@ bool tracer_wait_for(pid_t thread, unsigned milliseconds)
     for (;;) {
         int status;
         if (wait_once(thread, &status, WNOHANG)) {
-            if (WSTOPSIG(status) != SIGTRAP) {
-                fail_ended(thread, status);
-            }
+            see_trap(thread, status);
             return true;
         }
         clock_gettime(CLOCK_MONOTONIC, &now);
@@ -138,7 +162,7 @@ bool tracer_wait_for(pid_t thread, unsigned milliseconds)
 
 bool tracer_is_at_marker(const struct user_regs_struct *regs)
 {
-    return regs->rip == (uintptr_t)tracer_marker_end;
+    return tracer_code(regs) == (uintptr_t)tracer_marker_end;
 }
 
 void tracer_go_to_marker(pid_t thread)
@@ -195,8 +219,31 @@ pid_t tracer_new_thread(pid_t maker)
 struct user_regs_struct tracer_regs(pid_t thread)
 {
     struct user_regs_struct regs;
-    REQUIRE_EQUAL(ptrace(PTRACE_GETREGS, thread, NULL, &regs), 0);
+    struct iovec all = {&regs, sizeof regs};
+    REQUIRE_EQUAL(ptrace(PTRACE_GETREGSET, thread, (void *)NT_PRSTATUS, &all), 0);
     return regs;
+}
+
+uintptr_t tracer_thread_pointer(pid_t thread)
+{
+#if defined(__aarch64__)
+    uintptr_t pointer;
+    struct iovec all = {&pointer, sizeof pointer};
+    REQUIRE_EQUAL(ptrace(PTRACE_GETREGSET, thread, (void *)NT_ARM_TLS, &all), 0);
+    return pointer;
+#else
+    return tracer_regs(thread).fs_base;
+#endif
+}
+
+uintptr_t tracer_return_address(pid_t thread, const struct user_regs_struct *regs)
+{
+#if defined(__aarch64__)
+    (void)thread;
+    return regs->regs[30];
+#else
+    return tracer_peek(thread, regs->rsp);
+#endif
 }
 
 uint64_t tracer_peek(pid_t thread, uintptr_t address)
@@ -215,7 +262,8 @@ void tracer_poke(pid_t thread, uintptr_t address, uint64_t value)
 struct tracer_breakpoint tracer_plant(pid_t thread, uintptr_t address)
 {
     struct tracer_breakpoint breakpoint = {address, tracer_peek(thread, address)};
-    tracer_poke(thread, address, (breakpoint.text & ~(uint64_t)0xff) | BYTE_INT3);
+    uint64_t kept = ~(uint64_t)0 << 8 * TRAP_BYTES;
+    tracer_poke(thread, address, (breakpoint.text & kept) | TRAP_TEXT);
     return breakpoint;
 }
 
@@ -227,10 +275,15 @@ void tracer_remove(pid_t thread, struct tracer_breakpoint breakpoint)
 bool tracer_has_hit(pid_t thread, struct user_regs_struct *regs,
                     struct tracer_breakpoint breakpoint)
 {
+#if defined(__aarch64__)
+    (void)thread;
+    return regs->pc == breakpoint.address;
+#else
     if (regs->rip != breakpoint.address + 1) {
         return false;
     }
     regs->rip--;
-    REQUIRE_EQUAL(ptrace(PTRACE_SETREGS, thread, NULL, regs), 0);
+    set_regs(thread, regs);
     return true;
+#endif
 }

@@ -1,4 +1,4 @@
-/* tracer.h - a process that another one stops and steps by ptrace, x86-64. A program for the tracee
+/* tracer.h - a process that another one stops and steps by ptrace. A program for the tracee
  * calls tracer_marker(), where it waits to be sent on. Whatever is refused or unexpected fails the
  * running claim; so does the end of the tracee. */
 #ifndef TEST_SUPPORT_TRACER_H
@@ -35,6 +35,39 @@ void tracer_go_to_marker(pid_t thread);
 bool tracer_is_at_marker(const struct user_regs_struct *regs);
 
 struct user_regs_struct tracer_regs(pid_t thread);
+uintptr_t tracer_thread_pointer(pid_t thread);
+
+/* What of the registers each kind of CPU names by itself. */
+static inline uintptr_t tracer_code(const struct user_regs_struct *regs)
+{
+#if defined(__aarch64__)
+    return regs->pc;
+#else
+    return regs->rip;
+#endif
+}
+
+/* Where the stack ends once a call has returned that is at its first instruction. */
+static inline uintptr_t tracer_stack_behind(const struct user_regs_struct *regs)
+{
+#if defined(__aarch64__)
+    return regs->sp;
+#else
+    return regs->rsp + 8;
+#endif
+}
+
+static inline bool tracer_has_stack(const struct user_regs_struct *regs, uintptr_t stack)
+{
+#if defined(__aarch64__)
+    return regs->sp == stack;
+#else
+    return regs->rsp == stack;
+#endif
+}
+
+/* The return address of a call that is at its first instruction. */
+uintptr_t tracer_return_address(pid_t thread, const struct user_regs_struct *regs);
 uint64_t tracer_peek(pid_t thread, uintptr_t address);
 void tracer_poke(pid_t thread, uintptr_t address, uint64_t value);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { BYTES = 1 << 20 };
@@ -61,6 +62,9 @@ Test(os, marked_pages_are_hidden_and_come_back_zero)
     char *start = os_map(NULL, BYTES);
     cr_assert_not_null(start);
     memset(start, 1, BYTES);
+    if (madvise(start, BYTES, 12345) == 0) {
+        cr_skip_test("qemu-user takes every advice, and does nothing");
+    }
     bool is_hidden = os_mark_hidden(start, BYTES, true);
     int ends[2];
     cr_assert_eq(pipe(ends), 0);

@@ -5,13 +5,13 @@
 
 static unsigned class_of(size_t bytes)
 {
-    return bytes <= SMALL_BYTES_MAX ? size_class_of_small(bytes) : size_class_of_medium(bytes);
+    return size_class_of(bytes);
 }
 
 /* A class too small overlaps blocks, a class too large wastes memory. */
 Test(size_class, every_request_gets_the_smallest_class_that_holds_it)
 {
-    for (size_t bytes = 0; bytes <= MEDIUM_BYTES_MAX; bytes++) {
+    for (size_t bytes = 0; bytes <= SLAB_BYTES_MAX; bytes++) {
         unsigned sc = class_of(bytes);
         cr_assert_lt(sc, CLASSES);
         cr_assert_geq(size_class_bytes(sc), bytes);
@@ -38,7 +38,8 @@ Test(size_class, all_blocks_are_multiples_of_16_bytes)
         cr_assert_eq(size_class_bytes(sc) % BLOCK_ALIGN_BYTES, 0);
     }
     cr_assert_eq(size_class_bytes(SMALL_CLASSES - 1), SMALL_BYTES_MAX);
-    cr_assert_eq(size_class_bytes(CLASSES - 1), MEDIUM_BYTES_MAX);
+    cr_assert_eq(size_class_bytes(MEDIUM_END - 1), MEDIUM_BYTES_MAX);
+    cr_assert_eq(size_class_bytes(CLASSES - 1), SLAB_BYTES_MAX);
 }
 
 Test(size_class, blocks_fit_into_their_slab)
@@ -66,7 +67,7 @@ Test(size_class, the_block_index_is_exact)
 Test(size_class, aligned_classes_have_aligned_blocks)
 {
     for (size_t alignment = 16; alignment <= CHUNK_BYTES; alignment *= 2) {
-        for (size_t bytes = 0; bytes <= MEDIUM_BYTES_MAX; bytes += 13) {
+        for (size_t bytes = 0; bytes <= SLAB_BYTES_MAX; bytes += 13) {
             unsigned sc = size_class_of_aligned(bytes, alignment);
             cr_assert_leq(sc, CLASSES);
             if (sc < CLASSES) {

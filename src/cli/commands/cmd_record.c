@@ -3,7 +3,7 @@
  * Owns:       nothing.
  * Threads:    one.
  * Invariants: RECORD-1  FILE is the trace of CMD itself; processes that it forked leave theirs in
- *                       FILE.PID.
+ *                       FILE.PID, and so does what it was before an exec, as nice(1) is.
  */
 #include "cli/commands/commands.h"
 
@@ -54,12 +54,27 @@ static void tell(const char *name, uint64_t bytes, bool is_json)
     text_free(&out);
 }
 
+/* The last trace that the process made: the library never writes to a file that was there. */
+static void name_last(struct text *own, const char *name, pid_t pid)
+{
+    struct text next = {0};
+    text_printf(own, "%s.%d", name, (int)pid);
+    text_printf(&next, "%s.%d.2", name, (int)pid);
+    for (unsigned number = 3; access(text_string(&next), F_OK) == 0; number++) {
+        text_clear(own);
+        text_put(own, text_string(&next));
+        text_clear(&next);
+        text_printf(&next, "%s.%d.%u", name, (int)pid, number);
+    }
+    text_free(&next);
+}
+
 /* RECORD-1 */
 static void take_trace(const char *name, pid_t pid, bool is_json)
 {
     struct text own = {0};
     struct stat status;
-    text_printf(&own, "%s.%d", name, (int)pid);
+    name_last(&own, name, pid);
     if (rename(text_string(&own), name) != 0 || stat(name, &status) != 0) {
         tool_warn("no trace was written: %s", strerror(errno));
         unlink(name);

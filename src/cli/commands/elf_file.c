@@ -7,6 +7,8 @@
  */
 #include "cli/commands/elf_file.h"
 
+#include "base/cpu.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -150,9 +152,9 @@ static void find_own_malloc(const struct image *image, struct elf_facts *facts)
 static void read_image(struct image *image, struct elf_facts *facts)
 {
     memcpy(&image->header, image->bytes, sizeof(image->header));
-    facts->is_x86_64 =
-        image->header.e_ident[EI_CLASS] == ELFCLASS64 && image->header.e_machine == EM_X86_64;
-    if (!facts->is_x86_64) {
+    const bool is_of_this_cpu = CPU_ELF_MACHINE == 0 || image->header.e_machine == CPU_ELF_MACHINE;
+    facts->is_of_this_cpu = image->header.e_ident[EI_CLASS] == ELFCLASS64 && is_of_this_cpu;
+    if (!facts->is_of_this_cpu) {
         return;
     }
     facts->is_damaged = image->header.e_phentsize != sizeof(Elf64_Phdr);

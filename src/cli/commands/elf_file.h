@@ -7,7 +7,7 @@
 struct elf_facts {
     bool is_elf;           // [const] starts with the ELF magic; else nothing below is set
     bool is_damaged;       // [const] lengths or offsets lead outside the file
-    bool is_x86_64;        // [const] 64-bit x86, as the library is
+    bool is_of_this_cpu;   // [const] the kind that the command and the library are for
     bool is_dynamic;       // [const] names a dynamic linker, which reads LD_PRELOAD
     bool defines_malloc;   // [const] exports a malloc of its own
     const char *sanitizer; // [const] "AddressSanitizer", ...; NULL: none

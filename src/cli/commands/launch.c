@@ -97,6 +97,18 @@ static bool is_own_directory(const char *path)
            (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
+/* True when a living process, of another container perhaps, has mapped the page: see
+ * base/os_report.h. */
+static bool is_held(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const bool held = fd >= 0 && live_page_is_held(fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return held;
+}
+
 /* LAUNCH-1; -1 if it cannot be made, which is no error. */
 static int make_page_file(pid_t pid, struct text *path)
 {
@@ -109,6 +121,10 @@ static int make_page_file(pid_t pid, struct text *path)
     }
     text_clear(path);
     text_printf(path, "%s/%d", text_string(&directory), (int)pid);
+    for (unsigned number = 2; is_held(text_string(path)) && number < LIVE_PAGE_NAMES; number++) {
+        text_clear(path);
+        text_printf(path, "%s/%d.%u", text_string(&directory), (int)pid, number);
+    }
     const bool is_safe = is_own_directory(text_string(&directory));
     text_free(&directory);
     if (!is_safe) {

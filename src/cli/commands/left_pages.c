@@ -60,7 +60,7 @@ static bool is_fresh_file(const struct stat *status)
 static bool is_left(int fd, pid_t pid, const struct stat *status)
 {
     const char *why = NULL;
-    if (kill(pid, 0) == 0 || errno != ESRCH || is_fresh_file(status)) {
+    if (kill(pid, 0) == 0 || errno != ESRCH || is_fresh_file(status) || live_page_is_held(fd)) {
         return false;
     }
     struct myalloc_live *const page = live_page_read(fd, &why);

@@ -7,6 +7,7 @@
  */
 #include "cli/commands/preload.h"
 
+#include "base/cpu.h"
 #include "cli/commands/elf_file.h"
 #include "cli/commands/script.h"
 
@@ -113,11 +114,11 @@ static void judge_elf(const char *path, const struct elf_facts *facts, struct ve
 {
     if (facts->is_damaged) {
         text_printf(&verdict->obstacles, "%s is a damaged ELF file.\n", path);
-    } else if (!facts->is_x86_64) {
+    } else if (!facts->is_of_this_cpu) {
         text_printf(&verdict->obstacles,
-                    "%s is not a 64-bit x86 program, but the library is: they cannot be loaded "
+                    "%s is not a %s program, but the library is: they cannot be loaded "
                     "together.\n",
-                    path);
+                    path, CPU_NAME);
     } else if (!facts->is_dynamic) {
         text_printf(
             &verdict->obstacles,
@@ -223,7 +224,12 @@ bool preload_find_library(struct text *path)
         text_put(path, is_found ? resolved : named);
         return is_found;
     }
-    static const char *const places[] = {"/libmyalloc.so", "/../lib/libmyalloc.so"};
+    static const char *const places[] = {
+        "/libmyalloc.so",
+        "/../lib/libmyalloc.so",
+        "/../lib/x86_64-linux-gnu/libmyalloc.so.0",
+        "/../lib/aarch64-linux-gnu/libmyalloc.so.0",
+    };
     char own[PATH_MAX] = "";
     const ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
     own[length > 0 ? length : 0] = 0;

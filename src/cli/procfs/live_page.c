@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,6 +153,15 @@ struct myalloc_live *live_page_read(int fd, const char **why)
     }
     bound_fields(page);
     return page;
+}
+
+bool live_page_is_held(int fd)
+{
+    const bool is_free = flock(fd, LOCK_SH | LOCK_NB) == 0;
+    if (is_free) {
+        flock(fd, LOCK_UN);
+    }
+    return !is_free;
 }
 
 void live_page_directory(struct text *path, uid_t uid, unsigned place)

@@ -19,9 +19,13 @@ struct live_event {
  * copy for free(), in which every count, shift and name is within its bounds. */
 struct myalloc_live *live_page_read(int fd, const char **why);
 
+/* True while a process lives that has this page. */
+bool live_page_is_held(int fd);
+
 /* The directories in which the library of user `uid` may have made its pages: the first is that of
  * our environment, which may differ from the process's. */
 #define LIVE_PAGE_PLACES 3u
+#define LIVE_PAGE_NAMES  99u // PID, PID.2 and so on, where processes of containers have one number
 void live_page_directory(struct text *path, uid_t uid, unsigned place);
 
 /* Find and read the page of a process.  NULL and a sentence if there is none that is its own. */

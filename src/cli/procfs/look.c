@@ -295,7 +295,7 @@ static void count_hslab(struct job *job, const unsigned char *entry, uint64_t ch
     const uint64_t sc = member(table, slab, MYALLOC_HSLAB_CLASS, 2);
     const uint64_t opened = member(table, slab, MYALLOC_HSLAB_OPENED, 2);
     const bool is_first = is_read && start == job->base + chunk * job->page->header.chunk_bytes;
-    if (is_first && sc < job->page->header.class_count && opened <= RECORDS_MAX &&
+    if (is_first && sc < table->count && opened <= RECORDS_MAX &&
         memory_read(job->fd, at + table->fields[MYALLOC_HSLAB_RECORDS], records, opened * 2)) {
         job->page->classes[sc].slabs++;
         for (uint64_t i = member(table, slab, MYALLOC_HSLAB_FIRST, 2); i < opened; i++) {

@@ -1,18 +1,13 @@
-/* rseq_x86_64.h - in place of the header of that name: restartable sequences as the explorer sees
+/* rseq.h - in place of the header of that name: restartable sequences as the explorer sees
  * them. Each is one step, since the kernel lets a sequence commit only when nobody came between;
  * ahead of it any other thread may go on, and this one may have been moved.
  */
-#ifndef CORE_RSEQ_X86_64_H
-#define CORE_RSEQ_X86_64_H
+#ifndef CORE_RSEQ_H
+#define CORE_RSEQ_H
 
 #include "core/slot_data.h"
 
 #include <string.h>
-
-#define RSEQ_CPU_ID_OFFSET 4
-#define RSEQ_CS_OFFSET     8
-#define RSEQ_MM_CID_OFFSET 24
-#define RSEQ_AREA_BYTES    32
 
 void explore_step(const volatile void *touched);
 

@@ -1,0 +1,73 @@
+/* cpu.h - what differs between kinds of CPU, named. x86-64 and aarch64 have sequences of their own;
+ * every other 64-bit CPU is served by the plain C: slots of threads, no fast path, no vfork.
+ */
+#ifndef BASE_CPU_H
+#define BASE_CPU_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#if defined(__x86_64__)
+#define CPU_NAME          "64-bit x86"
+#define CPU_ELF_MACHINE   62 // EM_X86_64
+#define CPU_RSEQ_HEADER   "core/rseq_x86_64.h"
+#define CPU_HAS_SEQUENCES 1
+#define CPU_ADDRESS_BITS  47 // of a process, unless it asks for more by a hint
+#elif defined(__aarch64__)
+#define CPU_NAME          "64-bit ARM"
+#define CPU_ELF_MACHINE   183 // EM_AARCH64
+#define CPU_RSEQ_HEADER   "core/rseq_aarch64.h"
+#define CPU_HAS_SEQUENCES 1
+#define CPU_ADDRESS_BITS  48 // 39, 42 and 47 in some kernels
+#else
+#define CPU_NAME          "other"
+#define CPU_ELF_MACHINE   0 // EM_NONE: not known
+#define CPU_RSEQ_HEADER   "core/rseq_none.h"
+#define CPU_HAS_SEQUENCES 0
+#define CPU_ADDRESS_BITS  48
+#endif
+
+static_assert(sizeof(void *) == 8, "x86-64, aarch64; without sequences: other 64-bit CPUs");
+static_assert(CPU_ADDRESS_BITS <= 48, "a list word has 16 bits beside the address");
+
+// number >= *limit, relaxed. On x86-64 the load and the comparison are one instruction, which
+// compilers do not join; the fast paths are counted in instructions.
+static inline bool cpu_reaches(size_t number, const _Atomic(size_t) *limit)
+{
+#if defined(__x86_64__)
+    bool reaches;
+    __asm__("cmpq %[limit], %[number]"
+            : "=@ccae"(reaches)
+            : [number] "r"(number), [limit] "m"(*limit));
+    return reaches;
+#else
+    return number >= atomic_load_explicit(limit, memory_order_relaxed);
+#endif
+}
+
+// Makes a page of memory there is, without a change of the byte. It is written to at once, where
+// one instruction reads and writes: a page fault, where to read and then write would be two.
+static inline void cpu_touch(char *byte)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("orb $0, %0" : "+m"(*byte));
+#else
+    (void)byte;                           // no such instruction, so nothing gained
+#endif
+}
+
+// While a thread waits for another one.
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory"); // `yield` does nothing on most; this waits some 10 ns
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+#endif

@@ -1,0 +1,92 @@
+/* dirty.c - the dirty bits.
+ *
+ * Owns:       g_page_map.dirty.
+ * Threads:    the holder of LOCK_PAGE_HEAP.
+ * Locks:      takes none.
+ * Invariants: see SPAN-3.
+ */
+#include "pages/dirty.h"
+
+#include "base/bits.h"
+#include "base/config.h"
+#include "pages/page_map.h"
+
+// The bits of a range in its first word: how many, and the mask.
+static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
+{
+    size_t bit = index % 64;
+    size_t bits = min_size(length, 64 - bit);
+    *mask = (bits == 64 ? ~0UL : (1UL << bits) - 1) << bit;
+    return bits;
+}
+
+size_t dirty_exchange(size_t index, size_t length, bool dirty)
+{
+    size_t count = 0;
+    if (length == 1) { // a small slab
+        uint64_t bit = 1UL << (index % 64);
+        uint64_t *word = &g_page_map.dirty[index / 64];
+        count = (*word & bit) != 0;
+        *word = dirty ? *word | bit : *word & ~bit;
+        return count;
+    }
+    while (length != 0) {
+        uint64_t mask;
+        size_t bits = dirty_mask(index, length, &mask);
+        uint64_t *word = &g_page_map.dirty[index / 64];
+        count += (size_t)__builtin_popcountll(*word & mask);
+        *word = dirty ? *word | mask : *word & ~mask;
+        index += bits;
+        length -= bits;
+    }
+    return count;
+}
+
+bool dirty_is_all(size_t index, size_t length)
+{
+    while (length != 0) {
+        uint64_t mask;
+        size_t bits = dirty_mask(index, length, &mask);
+        if ((g_page_map.dirty[index / 64] & mask) != mask) {
+            return false;
+        }
+        index += bits;
+        length -= bits;
+    }
+    return true;
+}
+
+bool dirty_is_none(size_t index, size_t length)
+{
+    while (length != 0) {
+        uint64_t mask;
+        size_t bits = dirty_mask(index, length, &mask);
+        if ((g_page_map.dirty[index / 64] & mask) != 0) {
+            return false;
+        }
+        index += bits;
+        length -= bits;
+    }
+    return true;
+}
+
+size_t dirty_highest_below(size_t end, size_t *count)
+{
+    for (size_t word = (end + 63) / 64; word-- != 0;) {
+        uint64_t bits = g_page_map.dirty[word];
+        if (end % 64 != 0 && word == end / 64) {
+            bits &= (1UL << (end % 64)) - 1;
+        }
+        if (bits == 0) {
+            continue;
+        }
+        size_t top = 63U - (size_t)__builtin_clzll(bits);
+        uint64_t below = ~(bits << (63 - top)); // zeros lead for as long as bits are set
+        size_t row = below == 0 ? 64 : (size_t)__builtin_clzll(below);
+        row = min_size(row, top + 1);
+        *count = min_size(row, PURGE_STEP_BYTES >> CHUNK_SHIFT);
+        return word * 64 + top + 1 - *count;
+    }
+    *count = 0;
+    return 0;
+}

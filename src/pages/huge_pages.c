@@ -1,0 +1,117 @@
+/* huge_pages.c - asks the kernel for huge pages, as long as they come quickly.
+ *
+ * Owns:       what the first ones took.
+ * Threads:    any.
+ * Locks:      none.
+ * Invariants: UNIT-1  without a clock nothing is asked for, but by huge_pages:always.
+ *
+ * The only clock that no sandbox forbids is that of the ticks. Its differences are right on average:
+ * so several trials are summed up, and compared with as many units of small pages.
+ */
+#include "pages/huge_pages.h"
+
+#include "base/bits.h"
+#include "base/compiler.h"
+#include "base/config.h"
+#include "base/os.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define TRIALS       4U   // units that are timed
+#define TICKS_NS     8000000U // that the clock may be wrong by: it counts in ticks of up to 4 ms
+#define SAMPLE_PAGES 512U // small ones, for comparison: as much
+
+static struct {
+    _Atomic(unsigned) mode;     // [atomic] enum huge_pages_mode; NEVER also once they came slowly
+    _Atomic(unsigned) trials;   // [atomic] so far
+    _Atomic(uint64_t) small_ns; // [atomic] that a unit of small pages took; 0: not sampled yet
+    _Atomic(uint64_t) huge_ns;  // [atomic] that all trials took
+} g_huge_pages = {.mode = HUGE_PAGES_NEVER};
+
+static unsigned mode(void)
+{
+    return atomic_load_explicit(&g_huge_pages.mode, memory_order_relaxed);
+}
+
+void huge_pages_set(enum huge_pages_mode to)
+{
+    bool fits = os_page_bytes() == PAGE_BYTES_MIN; // else a huge page is not HUGE_PAGE_BYTES
+    atomic_store_explicit(&g_huge_pages.mode, fits ? to : HUGE_PAGES_NEVER, memory_order_relaxed);
+}
+
+bool huge_pages_are_for(size_t used_bytes)
+{
+    unsigned now = mode();
+    return now == HUGE_PAGES_ALWAYS || (now == HUGE_PAGES_AUTO && used_bytes >= HUGE_PAGE_HEAP_MIN);
+}
+
+// Nanoseconds, and 1, that the first write to each page took, as far as the clock of the kernel's
+// ticks can tell; 0: there is none.
+static uint64_t touch(char *start, size_t pages)
+{
+    uint64_t began = os_now_ns();
+    for (size_t i = 0; i < pages; i++) {
+        *(volatile char *)(start + i * PAGE_BYTES_MIN) = 0;
+    }
+    return began != 0 ? os_now_ns() - began + 1 : 0;
+}
+
+// Writes to the small pages of a unit, which will be needed next; true: that was done before.
+static bool is_sampled(char *unit)
+{
+    uint64_t unknown = 0;
+    if (atomic_load_explicit(&g_huge_pages.small_ns, memory_order_relaxed) != 0) {
+        return true;
+    }
+    uint64_t took = touch(unit, SAMPLE_PAGES);
+    atomic_compare_exchange_strong_explicit(&g_huge_pages.small_ns, &unknown, took,
+                                            memory_order_relaxed, memory_order_relaxed);
+    return false;
+}
+
+// Times the first write to the first units; false: they take longer than their small pages would.
+static bool is_quick(char *unit)
+{
+    if (atomic_load_explicit(&g_huge_pages.trials, memory_order_relaxed) >= TRIALS) {
+        return true;
+    }
+    uint64_t small = atomic_load_explicit(&g_huge_pages.small_ns, memory_order_relaxed);
+    uint64_t took = touch(unit, 1);
+    uint64_t all = atomic_fetch_add_explicit(&g_huge_pages.huge_ns, took, memory_order_relaxed);
+    atomic_fetch_add_explicit(&g_huge_pages.trials, 1, memory_order_relaxed);
+    return took != 0 && all + took <= TRIALS * small + TICKS_NS; // UNIT-1
+}
+
+static void ask(char *from, char *to)
+{
+    // Where small pages were purged before, their empty table would keep a huge one away: since
+    // Linux 6.14 it goes when the whole unit is purged.
+    os_purge(from, (size_t)(to - from));
+    os_huge_pages(from, (size_t)(to - from), true);
+    if (mode() == HUGE_PAGES_AUTO && !is_quick(from)) {
+        os_huge_pages(from, (size_t)(to - from), false);
+        atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);
+    }
+}
+
+void huge_pages_ask(void *start, size_t bytes)
+{
+    size_t before = align_up((uintptr_t)start, HUGE_PAGE_BYTES) - (uintptr_t)start;
+    if (before > bytes || mode() == HUGE_PAGES_NEVER) {
+        return;
+    }
+    char *from = (char *)start + before;
+    char *to = from + align_down(bytes - before, HUGE_PAGE_BYTES);
+    if (from < to && mode() == HUGE_PAGES_AUTO && !is_sampled(from)) {
+        from += HUGE_PAGE_BYTES;
+    }
+    if (from < to) {
+        ask(from, to);
+    }
+}
+
+void huge_pages_refuse(void *start, size_t bytes)
+{
+    os_huge_pages(start, bytes, false);
+}

@@ -1,0 +1,67 @@
+/* units.c - the bits of the units, and what is asked of the kernel for them.
+ *
+ * Owns:       g_page_map.units.
+ * Threads:    the holder of LOCK_PAGE_HEAP.
+ * Locks:      takes none.
+ * Invariants: UNITS-1  a unit whose bit is not set was not asked for, or refused since.
+ */
+#include "pages/units.h"
+
+#include "base/bits.h"
+#include "pages/dirty.h"
+#include "pages/huge_pages.h"
+#include "pages/page_map.h"
+
+static struct {
+    bool has_any; // [lock: LOCK_PAGE_HEAP] some unit was asked for
+} g_units;
+
+bool units_any(void)
+{
+    return g_units.has_any;
+}
+
+bool units_is_huge(size_t unit)
+{
+    return ((g_page_map.units[unit / 64] >> (unit % 64)) & 1) != 0;
+}
+
+void units_ask(size_t span, size_t end, size_t index, size_t length)
+{
+    size_t unit = max_size(page_map_unit(index), page_map_unit(span + UNIT_CHUNKS - 1));
+    size_t last = page_map_unit(index + length - 1);
+    while (unit <= last) {
+        size_t run = 0; // units in a row: one call
+        size_t start = page_map_unit_start(unit);
+        for (; unit <= last && page_map_unit_start(unit + 1) <= end && !units_is_huge(unit) &&
+               dirty_is_none(page_map_unit_start(unit), UNIT_CHUNKS);
+             unit++, run++) {
+            g_page_map.units[unit / 64] |= 1UL << (unit % 64); // UNITS-1
+        }
+        if (run != 0) {
+            g_units.has_any = true;
+            huge_pages_ask(page_map_address(start), run * HUGE_PAGE_BYTES);
+        }
+        unit += run == 0;
+    }
+}
+
+void units_refuse(size_t first, size_t chunks)
+{
+    if (!g_units.has_any) {
+        return;
+    }
+    for (size_t unit = page_map_unit(first); unit <= page_map_unit(first + chunks - 1); unit++) {
+        if (units_is_huge(unit)) {
+            g_page_map.units[unit / 64] &= ~(1UL << (unit % 64));
+            huge_pages_refuse(page_map_address(page_map_unit_start(unit)), HUGE_PAGE_BYTES);
+        }
+    }
+}
+
+void units_forget(size_t first, size_t chunks)
+{
+    for (size_t unit = page_map_unit(first); unit <= page_map_unit(first + chunks - 1); unit++) {
+        g_page_map.units[unit / 64] &= ~(1UL << (unit % 64)); // UNITS-1
+    }
+}

@@ -1,0 +1,22 @@
+# install.mk - what is installed, and how it is built: suite-install, a part of `make check`. Long
+# ones for once a week: `make check-bare`, `make check-dist`, `make check-deb`.
+suite-install:
+	$(call SUITE,LIMIT=900) $(call scripts,install)
+prepare-install: all
+
+# In a bare Debian, made by debootstrap; root only. BARE_TARGETS chooses what make is asked there.
+check-bare:
+	@scripts/bare.sh $(BARE_TARGETS)
+
+check-deb:
+	@scripts/bare.sh 'apt-get update -qq && apt-get install -y -qq make >/dev/null 2>&1 && \
+	        bash scripts/deb_bare.sh'
+# The tarball of `make dist`: builds and passes where nothing of the checkout is, git neither.
+check-dist: dist
+	@rm -rf build/dist && mkdir -p build/dist && tar -xzf build/$(DIST).tar.gz -C build/dist
+	@env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -C build/dist/$(DIST) check-main
+	@rm -rf build/dist
+# The recipes of src/doc/recipes.md, with the programs that are installed.
+check-recipes: all
+	@scripts/recipes.sh
+.PHONY: check-bare check-deb check-dist check-recipes

@@ -71,14 +71,15 @@ $(B)/libmyalloc.a: $(OBJ_A)
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory. A level of optimization that somebody asked for stands.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
-        src/hardened/fence.c $(addprefix src/core/,census.c emergency.c large.c thin.c) \
+        $(addprefix src/core/,census.c emergency.c large.c thin.c) \
+        $(addprefix src/hardened/,quarantine.c guarded.c hslab.c) \
         $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c \
         mallopt.c)
 OZ     = $(if $(filter-out -O2,$(filter -O%,$(OPTIMIZED))),,-Oz)
 $(SMALL:src/%.c=$(B)/%.o) $(SMALL:src/%.c=$(B)/static/%.o): \
         OWN_FLAGS += $(OZ) -fno-asynchronous-unwind-tables
-# As small, but the unwinder of guard:N passes through them; fences take system calls anyway.
-$(addprefix $(B)/,sampling/guard.o static/sampling/guard.o hardened/fence.o core/slot.o core/inherited.o): \
+# As small, but the unwinder of guard:N passes through them.
+$(addprefix $(B)/,sampling/guard.o static/sampling/guard.o core/slot.o core/inherited.o): \
         OWN_FLAGS += $(OZ)
 
 # Objects follow the flags that they are made with: the file changes when those do.

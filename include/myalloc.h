@@ -92,7 +92,7 @@ enum myalloc_tier {
 
 enum myalloc_block_state {
     MYALLOC_IN_USE = 1, /* in the program's hands */
-    MYALLOC_CACHED = 2, /* free, in the stock of some thread or in the cache of mappings */
+    MYALLOC_CACHED = 2, /* free, in the cache of a CPU or in that of mappings */
     MYALLOC_FREE = 3    /* free, on its slab, or a free span */
 };
 
@@ -110,8 +110,8 @@ struct myalloc_block {
  *
  * No lock is held while the callback runs: it may allocate, free, and walk; that changes nothing of
  * this walk. What it is told may be free by then where other threads work: it must not read such
- * a block. Exact while no other thread allocates or frees, small blocks in the stocks of
- * threads included. Other threads that allocate meanwhile are never held up for longer than the
+ * a block. Exact while no other thread allocates or frees, small blocks in the caches of
+ * CPUs included. Other threads that allocate meanwhile are never held up for longer than the
  * list takes, and one of their blocks may be told as it was a moment before or after. */
 int myalloc_walk(int (*callback)(const struct myalloc_block *block, void *argument),
                  void *argument);

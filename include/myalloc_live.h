@@ -224,14 +224,14 @@ struct myalloc_live {
 enum myalloc_table_id {
     MYALLOC_TABLE_CLASSES = 1, /* one for each size class */
     MYALLOC_TABLE_MAP,         /* address: the page map */
-    MYALLOC_TABLE_SLOTS,       /* address: of all slots; second: 16 bits, count of an empty list */
-    MYALLOC_TABLE_SLOT,        /* bytes and fields of one; count: bins, that of a class + 1 */
-    MYALLOC_TABLE_DEPOTS,      /* one for each size class; second: its magazines, list words */
-    MYALLOC_TABLE_MARKS,       /* of blocks that a child of a fork freed; bytes: of one chunk's */
-    MYALLOC_TABLE_HUGE,        /* address: the sums of huge blocks */
-    MYALLOC_TABLE_REGION,      /* address: the sums of the region */
-    MYALLOC_TABLE_RACK,        /* fields of one, see hardened/rack.h */
-    MYALLOC_TABLE_WAITING,     /* freed blocks of hardened mode; second: 32 bits, how many */
+    MYALLOC_TABLE_SLOTS,  /* address: of all slots; second: 16 bits, the count of an empty list */
+    MYALLOC_TABLE_SLOT,   /* bytes and fields of one; count: bins, that of a class + 1 */
+    MYALLOC_TABLE_DEPOTS, /* one for each size class; second: its magazines, list words */
+    MYALLOC_TABLE_MARKS,  /* of blocks that a child of a fork freed; bytes: of one chunk's */
+    MYALLOC_TABLE_HUGE,   /* address: the sums of huge blocks */
+    MYALLOC_TABLE_REGION, /* address: the sums of the region */
+    MYALLOC_TABLE_HSLAB,  /* fields of one; count: classes, those from there on: of no bytes */
+    MYALLOC_TABLE_QUARANTINE, /* freed large blocks of hardened mode; second: 32 bits, how many */
     MYALLOC_TABLES
 };
 
@@ -241,9 +241,9 @@ enum myalloc_chunk_state {
     MYALLOC_CHUNK_SLAB,
     MYALLOC_CHUNK_LARGE,
     MYALLOC_CHUNK_POOL,  /* of a pool */
-    MYALLOC_CHUNK_RACK,  /* the structure at its pointer: hardened mode, every chunk of the span */
-    MYALLOC_CHUNK_FENCE, /* a large block of hardened mode */
-    MYALLOC_CHUNK_BODY   /* a further chunk */
+    MYALLOC_CHUNK_HSLAB, /* the structure at its pointer: hardened mode, every chunk of the span */
+    MYALLOC_CHUNK_GUARDED, /* a large block of hardened mode */
+    MYALLOC_CHUNK_BODY     /* a further chunk */
 };
 
 enum myalloc_table_field {
@@ -289,14 +289,14 @@ enum myalloc_table_field {
     MYALLOC_REGION_BREAK = 0, /* 64: bytes below the break */
     MYALLOC_REGION_MAPS,      /* 64: bytes of mappings in its place */
 
-    MYALLOC_WAITING_BYTES = 0, /* 64 */
-    MYALLOC_WAITING_IS_HUGE,   /* 8: it counts as a huge block */
+    MYALLOC_QUARANTINE_BYTES = 0, /* 64 */
+    MYALLOC_QUARANTINE_IS_HUGE,   /* 8: it counts as a huge block */
 
-    MYALLOC_RACK_START = 0, /* 64 */
-    MYALLOC_RACK_CLASS,     /* 16 */
-    MYALLOC_RACK_FIRST,     /* 16: slots below are not used */
-    MYALLOC_RACK_OPENED,    /* 16: nor from here on */
-    MYALLOC_RACK_RECORDS    /* 16, one a slot: bit 15: in use; 0 to 12: bytes behind its block */
+    MYALLOC_HSLAB_START = 0, /* 64 */
+    MYALLOC_HSLAB_CLASS,     /* 16 */
+    MYALLOC_HSLAB_FIRST,     /* 16: slots below are not used */
+    MYALLOC_HSLAB_OPENED,    /* 16: nor from here on */
+    MYALLOC_HSLAB_RECORDS /* 16, one a slot: bit 15: in use; bits 0 to 12: bytes behind its block */
 };
 
 struct myalloc_table {

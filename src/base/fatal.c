@@ -106,6 +106,18 @@ void fatal_underflow(const void *ptr, size_t block_bytes, const void *caller)
     die("write before the beginning of", ptr, block_bytes, caller);
 }
 
+// Hardened mode: free_sized and its kin.
+void fatal_wrong_size(const void *ptr, size_t block_bytes, const void *caller)
+{
+    die("free with a wrong size or alignment of", ptr, block_bytes, caller);
+}
+
+// Hardened mode: malloc_usable_size of what is no block in use; 0 bytes: of nothing of ours.
+void fatal_wrong_look(const void *ptr, size_t block_bytes, const void *caller)
+{
+    die("malloc_usable_size of no block in use:", ptr, block_bytes, caller);
+}
+
 void fatal_excess_free(const void *ptr, size_t block_bytes, const void *caller)
 {
     die("more frees than blocks beside", ptr, block_bytes, caller);

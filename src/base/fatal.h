@@ -21,6 +21,8 @@ NORETURN COLD void fatal_foreign_free(const void *ptr, const void *caller);
 NORETURN COLD void fatal_realloc_freed(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void fatal_overwritten_block(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void fatal_write_after_free(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void fatal_wrong_size(const void *ptr, size_t block_bytes, const void *caller);
+NORETURN COLD void fatal_wrong_look(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void fatal_overflow(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void fatal_underflow(const void *ptr, size_t block_bytes, const void *caller);
 NORETURN COLD void fatal_excess_free(const void *ptr, size_t block_bytes, const void *caller);

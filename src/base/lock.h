@@ -16,23 +16,23 @@
 
 enum lock_rank {
     LOCK_NONE,
-    LOCK_START,     // first use: start_once()
-    LOCK_WRITER,    // one of the writers of a trace
-    LOCK_SLOTS,     // which slots are open; nobody is in them while it keeps out
-    LOCK_DEPOT,     // one per size class: its magazines and slabs
-    LOCK_STOCK,     // one per CPU: what it has at hand in hardened mode
-    LOCK_GUARD,     // the records of sampled blocks, of guard:N
-    LOCK_RACK,      // one per class: its slots, in hardened mode
-    LOCK_POOLS,     // the list of the pools of include/myalloc.h
-    LOCK_POOL,      // one per such pool that threads share
-    LOCK_FILES,     // the files of myalloc_map_file
-    LOCK_FENCE,     // freed large blocks that wait, in hardened mode
-    LOCK_HUGE,      // registry and cache of mappings
-    LOCK_BACKING,   // the file of backing:DIR
-    LOCK_PAGE_HEAP, // the region, its free spans and the break
-    LOCK_META,      // memory for our own structures
-    LOCK_LIVE,      // the table of regions in the live page; a leaf
-    LOCK_RECORD,    // the next slot of the trace; a leaf
+    LOCK_START,      // first use: start_once()
+    LOCK_WRITER,     // one of the writers of a trace
+    LOCK_SLOTS,      // which slots are open; nobody is in them while it keeps out
+    LOCK_DEPOT,      // one per size class: its magazines and slabs
+    LOCK_HCACHE,     // one per CPU: its cache of slots, in hardened mode
+    LOCK_GUARD,      // the records of sampled blocks, of guard:N
+    LOCK_HSLAB,      // one per class: hardened slabs
+    LOCK_POOLS,      // the list of the pools of include/myalloc.h
+    LOCK_POOL,       // one per such pool that threads share
+    LOCK_FILES,      // the files of myalloc_map_file
+    LOCK_QUARANTINE, // the quarantine of large blocks, in hardened mode
+    LOCK_HUGE,       // registry and cache of mappings
+    LOCK_BACKING,    // the file of backing:DIR
+    LOCK_PAGE_HEAP,  // the region, its free spans and the break
+    LOCK_META,       // memory for our own structures
+    LOCK_LIVE,       // the table of regions in the live page; a leaf
+    LOCK_RECORD,     // the next slot of the trace; a leaf
     LOCK_RANKS,
 };
 

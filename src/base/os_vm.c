@@ -272,13 +272,6 @@ bool os_purge(void *start, size_t bytes)
     return !os_fail_now() && advise(start, bytes, MADV_DONTNEED) == 0;
 }
 
-size_t os_residence(void *start, size_t bytes, unsigned char *pages)
-{
-    bool is_told =
-        !os_fail_now() && raw_call(SYS_mincore, (long)start, (long)bytes, (long)pages, 0) == 0;
-    return is_told ? bytes / os_auxval(AT_PAGESZ) : 0;
-}
-
 bool os_protect(void *start, size_t bytes, bool is_usable)
 {
     long protection = is_usable ? PROT_READ | PROT_WRITE : PROT_NONE;

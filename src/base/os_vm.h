@@ -36,9 +36,6 @@ void *os_remap(void *start, size_t old_bytes, size_t new_bytes);
 
 // Gives the pages back, keeps the addresses; they read as zero afterwards. False: still there.
 bool os_purge(void *start, size_t bytes);
-// Tells of each page whether it is in memory, in the lowest bit of a byte each; how many pages
-// these are, 0: unknown.
-size_t os_residence(void *start, size_t bytes, unsigned char *pages);
 // Makes pages unreadable, or usable again; what they hold stays. False: refused.
 bool os_protect(void *start, size_t bytes, bool is_usable);
 // Hides pages by marks in the page table, which costs a mapping nothing, and empties them; or takes

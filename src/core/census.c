@@ -1,4 +1,4 @@
-/* census.c - counts what is in use; racks are counted by inspect/racks.c.
+/* census.c - counts what is in use; hardened slabs are counted by inspect/hslabs.c.
  *
  * Owns:       nothing.
  * Threads:    any; reads what others write, so a count may be a moment old.
@@ -35,7 +35,7 @@ RACY_READER static void count_chunks(struct census *census)
         enum chunk_state state = chunk_state(entry);
         if (state == CHUNK_SLAB) {
             count_slab(census, entry);
-        } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
+        } else if (state == CHUNK_LARGE || state == CHUNK_GUARDED) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;
             census->touched_bytes += entry->usable_bytes;

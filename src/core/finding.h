@@ -12,9 +12,9 @@ enum block_kind {
     BLOCK_LARGE,
     BLOCK_HUGE,
     BLOCK_EMERGENCY,
-    BLOCK_SLOT,  // of a rack, in hardened mode
-    BLOCK_GUARD, // of the pool of guard:N
-    BLOCK_FENCE, // between guard pages, in hardened mode
+    BLOCK_SLOT,    // of a hardened slab
+    BLOCK_GUARD,   // of the pool of guard:N
+    BLOCK_GUARDED, // between guard pages, in hardened mode
 };
 
 enum block_fault {

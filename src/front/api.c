@@ -325,19 +325,38 @@ void *api_pvalloc(size_t bytes)
     return api_memalign(page, align_up(max_size(bytes, 1), page));
 }
 
+static NOINLINE COLD size_t usable_of_bad(void *ptr, const struct block *block, const void *caller)
+{
+    bool is_foreign = block->fault == BLOCK_UNKNOWN && g_options.foreign == FOREIGN_IGNORE;
+    void *owner = is_foreign ? shadow_owner(SHADOW_USABLE_SIZE) : NULL;
+    if (owner != NULL) {
+        return ((size_t(*)(void *))owner)(ptr);
+    }
+    if (mode_is(&g_mode.is_hardened) && block->fault != BLOCK_OF_POOL) {
+        fatal_wrong_look(ptr, block->bytes, caller);
+    }
+    return 0;
+}
+
 size_t api_usable_size(void *ptr)
 {
     if (ptr == NULL) {
         return 0;
     }
     struct block block = block_find(ptr);
-    void *owner = NULL;
-    if (UNLIKELY(block.fault == BLOCK_UNKNOWN) && g_options.foreign == FOREIGN_IGNORE) {
-        owner = shadow_owner(SHADOW_USABLE_SIZE);
+    return LIKELY(block.fault == BLOCK_OK) ? block.bytes : usable_of_bad(ptr, &block, CALLER());
+}
+
+COLD void api_check_sized(void *ptr, size_t alignment, size_t bytes, const void *caller)
+{
+    if (ptr == NULL) {
+        return;
     }
-    return block.fault == BLOCK_OK ? block.bytes
-           : owner != NULL         ? ((size_t(*)(void *))owner)(ptr)
-                                   : 0;
+    struct block block = block_find(ptr);
+    if (block.fault == BLOCK_OK && block.kind != BLOCK_EMERGENCY && // else free says what is wrong
+        !mode_is_like(&block, ptr, bytes, alignment)) {
+        fatal_wrong_size(ptr, block.bytes, caller);
+    }
 }
 
 int api_malloc_trim(size_t pad_bytes)

@@ -18,6 +18,9 @@ int api_posix_memalign(void **result, size_t alignment, size_t bytes);
 void *api_valloc(size_t bytes);
 void *api_pvalloc(size_t bytes);
 size_t api_usable_size(void *ptr);
+// Hardened mode, before free_sized and its kin: dies when the block is another one. `caller`: whose
+// call it is.
+void api_check_sized(void *ptr, size_t alignment, size_t bytes, const void *caller);
 int api_malloc_trim(size_t pad_bytes);
 int api_mallopt(int parameter, int value);
 

@@ -67,8 +67,8 @@ static struct block find_in_region(size_t index, const void *ptr)
         return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
                               head->usable_bytes};
     }
-    case CHUNK_RACK:
-    case CHUNK_FENCE:
+    case CHUNK_HSLAB:
+    case CHUNK_GUARDED:
     case CHUNK_POOL:
         return mode_find_in_chunk(head, ptr);
     case CHUNK_FREE:
@@ -141,7 +141,7 @@ static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place
 
 // What frees, or moves, memory that is not ours: another allocator's, perhaps. NULL: nothing, after
 // a warning.
-static COLD void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
+static NOINLINE COLD void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
 {
     void *of_libc = call == SHADOW_FREE ? (void *)__libc_free : (void *)__libc_realloc;
     if (start_once() == START_FORWARDING) { // also reads the options
@@ -157,7 +157,8 @@ static COLD void *owner_of_foreign(void *ptr, enum shadow_call call, const void 
         place.kind == PROC_MAPS_STACK || is_on_own_stack(ptr, &place)) {
         fatal_invalid_free(ptr, caller);
     }
-    if (g_options.foreign == FOREIGN_ABORT) {
+    if (g_options.foreign == FOREIGN_ABORT ||
+        (mode_is(&g_mode.is_hardened) && g_options.foreign == FOREIGN_IGNORE)) {
         fatal_foreign_free(ptr, caller);
     }
     if (g_options.foreign == FOREIGN_FORWARD) {
@@ -250,7 +251,8 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
 static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(thread_is_interrupted());
-    if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes)) {
+    bool is_hardened = mode_is(&g_mode.is_hardened); // whose quarantine may have it
+    if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes) && !is_hardened) {
         return NULL; // no slab could serve it
     }
     cpu_cache_flush(false);
@@ -357,7 +359,7 @@ static void free_any(const struct block *block, void *ptr, const void *caller)
         }
         break;
     case BLOCK_SLOT:
-    case BLOCK_FENCE:
+    case BLOCK_GUARDED:
     case BLOCK_GUARD:
         mode_free(block, ptr, caller);
         break;
@@ -436,7 +438,7 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
         // Also below a limit that has risen: moving page tables is cheaper than copying.
         return bytes >= min_size(limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes) : NULL;
     case BLOCK_SLOT:
-    case BLOCK_FENCE: // see block_resize
+    case BLOCK_GUARDED: // see block_resize
     case BLOCK_GUARD:
     case BLOCK_NONE:
         break;
@@ -447,7 +449,7 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
     ASSERT(block->fault == BLOCK_OK);
-    bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE;
+    bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_GUARDED;
     bool fits = bytes <= block->bytes && !is_hardened;
     bool is_span = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
     if (fits && !is_span && bytes >= block->bytes / 2) {

@@ -161,17 +161,20 @@ EXPORT size_t malloc_usable_size(void *ptr)
     return api_usable_size(ptr);
 }
 
-// The sizes are hints that we need not trust: the map knows the block.
+// The sizes are hints that we need not trust: the map knows the block. Hardened mode compares.
 EXPORT void free_sized(void *ptr, size_t bytes)
 {
-    (void)bytes;
+    if (mode_is(&g_mode.is_hardened)) {
+        api_check_sized(ptr, BLOCK_ALIGN_BYTES, bytes, CALLER());
+    }
     free(ptr);
 }
 
 EXPORT void free_aligned_sized(void *ptr, size_t alignment, size_t bytes)
 {
-    (void)alignment;
-    (void)bytes;
+    if (mode_is(&g_mode.is_hardened)) {
+        api_check_sized(ptr, alignment, bytes, CALLER());
+    }
     free(ptr);
 }
 

@@ -18,11 +18,12 @@
 #include "core/cpu_cache.h"
 #include "core/size_class.h"
 #include "core/slot.h"
-#include "hardened/fence.h"
+#include "hardened/guarded.h"
 #include "hardened/harden.h"
 #include "hardened/hardened.h"
-#include "hardened/rack.h"
-#include "inspect/racks.h"
+#include "hardened/hslab.h"
+#include "hardened/quarantine.h"
+#include "inspect/hslabs.h"
 #include "inspect/view.h"
 #include "pool/pool.h"
 #include "sampling/guard.h"
@@ -153,10 +154,11 @@ bool mode_free_sampled(void *ptr, const void *caller)
 
 struct block mode_find_in_chunk(struct chunk *head, const void *ptr)
 {
-    if (CONFIG_FEATURES && (chunk_state(head) == CHUNK_RACK || chunk_state(head) == CHUNK_FENCE)) {
+    enum chunk_state state = chunk_state(head);
+    if (CONFIG_FEATURES && (state == CHUNK_HSLAB || state == CHUNK_GUARDED)) {
         return hardened_find(head, ptr);
     }
-    if (CONFIG_FEATURES && chunk_state(head) == CHUNK_POOL && pool_chunk_of(ptr) != NULL) {
+    if (CONFIG_FEATURES && state == CHUNK_POOL && pool_chunk_of(ptr) != NULL) {
         return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
     }
     return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // the body of what is gone
@@ -184,7 +186,14 @@ struct block mode_find_huge(const void *ptr)
 size_t mode_huge_bytes(size_t mapped_bytes)
 {
     ASSERT(mapped_bytes != 0);
-    return is_hardened() ? fence_huge_bytes_of(mapped_bytes) : mapped_bytes;
+    return is_hardened() ? guarded_huge_bytes_of(mapped_bytes) : mapped_bytes;
+}
+
+bool mode_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment)
+{
+    ASSERT(mode_is(&g_mode.is_hardened));
+    ASSERT(block->fault == BLOCK_OK);
+    return !CONFIG_FEATURES || hardened_is_like(block, ptr, bytes, alignment);
 }
 
 void mode_free(const struct block *block, void *ptr, const void *caller)
@@ -201,7 +210,7 @@ void mode_free(const struct block *block, void *ptr, const void *caller)
 void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void *caller)
 {
     ASSERT(thread_is_interrupted());
-    ASSERT(block->kind == BLOCK_SLOT || block->kind == BLOCK_FENCE);
+    ASSERT(block->kind == BLOCK_SLOT || block->kind == BLOCK_GUARDED);
     return CONFIG_FEATURES ? hardened_resize(block, ptr, bytes, caller) : NULL;
 }
 
@@ -245,16 +254,16 @@ void mode_count(struct census *census)
 {
     ASSERT(thread_is_interrupted());
     if (CONFIG_FEATURES) {
-        racks_count(census);
+        hslabs_count(census);
     }
 }
 
-void mode_count_waiting(size_t *blocks, size_t *bytes)
+void mode_count_quarantined(size_t *blocks, size_t *bytes)
 {
     *blocks = 0;
     *bytes = 0;
     if (is_hardened()) {
-        fence_huge_waiting(blocks, bytes);
+        quarantine_count_huge(blocks, bytes);
     }
 }
 
@@ -286,24 +295,24 @@ void mode_show(void)
 
 // What is off has no locks yet, or they lie in memory that was never touched.
 
-static void stocks_each_lock(lock_visitor *visit)
+static void hcaches_each_lock(lock_visitor *visit)
 {
     if (is_hardened()) {
         harden_each_lock(visit);
     }
 }
 
-static void racks_each_lock(lock_visitor *visit)
+static void hslabs_each_lock(lock_visitor *visit)
 {
     if (is_hardened()) {
-        rack_each_lock(visit);
+        hslab_each_lock(visit);
     }
 }
 
-static void fences_each_lock(lock_visitor *visit)
+static void quarantines_each_lock(lock_visitor *visit)
 {
     if (is_hardened()) {
-        fence_each_lock(visit);
+        quarantine_each_lock(visit);
     }
 }
 
@@ -317,9 +326,9 @@ static void samples_each_lock(lock_visitor *visit)
 #define FEATURE(walker) (CONFIG_FEATURES ? (walker) : NULL)
 
 lock_walker *const g_mode_locks[LOCK_RANKS] = {
-    [LOCK_WRITER] = FEATURE(record_each_lock), [LOCK_STOCK] = FEATURE(stocks_each_lock),
-    [LOCK_GUARD] = FEATURE(samples_each_lock), [LOCK_RACK] = FEATURE(racks_each_lock),
-    [LOCK_POOLS] = FEATURE(pool_each_lock),    [LOCK_FENCE] = FEATURE(fences_each_lock),
+    [LOCK_WRITER] = FEATURE(record_each_lock), [LOCK_HCACHE] = FEATURE(hcaches_each_lock),
+    [LOCK_GUARD] = FEATURE(samples_each_lock), [LOCK_HSLAB] = FEATURE(hslabs_each_lock),
+    [LOCK_POOLS] = FEATURE(pool_each_lock),    [LOCK_QUARANTINE] = FEATURE(quarantines_each_lock),
 };
 
 void mode_postfork_child(void)

@@ -77,6 +77,8 @@ bool mode_find(const void *ptr, struct block *block);
 // Where is_hardened: of a huge mapping what the program sees, without guard pages.
 struct block mode_find_huge(const void *ptr);
 size_t mode_huge_bytes(size_t mapped_bytes);
+// The same: false: the block in use did not get `bytes`, or does not lie at such a multiple.
+bool mode_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment);
 
 // A block of the hardened or sampled kinds, inside of a slow path.
 void mode_free(const struct block *block, void *ptr, const void *caller);
@@ -96,8 +98,8 @@ void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const voi
 
 // Adds to a census what blocks of features there are.
 void mode_count(struct census *census);
-// Huge mappings that are free, but wait, and their bytes.
-void mode_count_waiting(size_t *blocks, size_t *bytes);
+// Huge mappings that are free, but in quarantine, and their bytes.
+void mode_count_quarantined(size_t *blocks, size_t *bytes);
 
 NOINLINE COLD void mode_tick_on(void);
 NOINLINE COLD void mode_peak_on(void);

@@ -44,12 +44,12 @@ static void take_snapshot(struct snapshot *snapshot)
     thread_leave_bare(was_inside);
     snapshot->span = span_stats();
     snapshot->huge = huge_stats();
-    size_t waiting;
-    size_t waiting_bytes;
-    mode_count_waiting(&waiting, &waiting_bytes);
-    snapshot->huge.live_blocks -= waiting;
-    snapshot->huge.live_bytes -= waiting_bytes;
-    snapshot->huge.cached_bytes += waiting_bytes;
+    size_t quarantined;
+    size_t quarantined_bytes;
+    mode_count_quarantined(&quarantined, &quarantined_bytes);
+    snapshot->huge.live_blocks -= quarantined;
+    snapshot->huge.live_bytes -= quarantined_bytes;
+    snapshot->huge.cached_bytes += quarantined_bytes;
     snapshot->system_bytes = snapshot->span.region.break_bytes + snapshot->span.region.map_bytes;
     snapshot->live_bytes = census_live_bytes(&snapshot->census) + snapshot->census.pool_chunk_bytes;
     snapshot->end_bytes = span_end_free_bytes();

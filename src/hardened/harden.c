@@ -1,15 +1,15 @@
-/* harden.c - hardened mode: what a CPU has at hand of the slots of racks.
+/* harden.c - hardened mode: caches of CPUs, of slots of hardened slabs.
  *
- * Owns:       the stocks; the content of slots: canary, zero, and what users write.
- * Threads:    who holds the stocks, but for what says otherwise.
- * Locks:      LOCK_STOCK, one for each CPU's stocks; rack.c below takes LOCK_RACK.
- * Invariants: HARDEN-1  a slot in a stock is zero throughout, and its record says free.
+ * Owns:       the caches; the content of slots: canary, zero, and what users write.
+ * Threads:    who holds the cache, but for what says otherwise.
+ * Locks:      LOCK_HCACHE, one a cache; hslab.c below takes LOCK_HSLAB.
+ * Invariants: HARDEN-1  a slot in a cache is zero throughout, and its record says free.
  *             HARDEN-2  each byte of the last word of a slot is of its canary, or zero, at every
  *                       moment.
- *             HARDEN-3  `last` is the slot freed last; it waits, so nobody has it.
+ *             HARDEN-3  `last` is the slot freed last; it is in quarantine, so nobody has it.
  *
- * A freed slot first waits in a ring of its class. What it displaces there may be used again: a
- * request takes one of those at random. A stock that is full gives half to the racks.
+ * A freed slot enters the quarantine of its class, a ring. What it displaces there is ready: a
+ * request takes one of those at random. A bin that is full gives half to the slabs.
  *
  * Neighbours are looked at without a lock while others use them. The last word of a slot has but
  * these values, so it may be read at any time. The rest of a neighbour counts only while it is
@@ -20,19 +20,19 @@
 #include "base/os.h"
 #include "core/thread.h"
 #include "hardened/canary.h"
-#include "hardened/fence.h"
-#include "hardened/stock.h"
+#include "hardened/quarantine.h"
+#include "hardened/hcache.h"
 
 #include <string.h>
 
-#define STOCK_BYTES     (8UL * 1024) // of a class in a stock, but for two slots
-#define DELAY_MIN       4            // slots wait in any class
+#define READY_BYTES     (8UL * 1024) // of a class that are ready, but for two slots
+#define QUARANTINE_MIN  4            // slots in quarantine in any class
 #define NEIGHBOUR_BYTES 32U          // looked at on either side of a block that is freed
 #define LOOKS           3
 
 uint64_t g_canary_secret;
 struct harden_policy g_harden;
-_Atomic(struct harden *) g_harden_stocks[HARDEN_STOCKS];
+_Atomic(struct hcache *) g_hcaches[HCACHES];
 
 static const ALIGNED(16) char g_zero[LAST_BYTES];
 
@@ -42,8 +42,8 @@ void harden_start(unsigned level, bool is_quick)
         return;
     }
     g_canary_secret = os_random();
-    rack_start();
-    fence_start(level >= 2);
+    hslab_start();
+    quarantine_start(level >= 2);
     g_harden = (struct harden_policy){
         .is_on = true,
         .is_quick = is_quick,
@@ -51,109 +51,109 @@ void harden_start(unsigned level, bool is_quick)
         .quick_bytes = level >= 2 ? 0 : SMALL_BYTES_MAX - CANARY_BYTES,
         .quick_classes = level >= 2 ? 0 : SMALL_CLASSES,
         .moves_always = level >= 3,
-        .delay_max = level >= 2 ? 256 : 16,
-        .delay_bytes = level >= 2 ? 256UL * 1024 : 8UL * 1024,
+        .quarantine_max = level >= 2 ? 256 : 16,
+        .quarantine_bytes = level >= 2 ? 256UL * 1024 : 8UL * 1024,
         .canary_bytes = level >= 2 ? MEDIUM_BYTES_MAX : 8,
         .canary_bytes_medium = level >= 2 ? MEDIUM_BYTES_MAX : 64,
         .alone_bytes = level >= 3 ? 2048 : MEDIUM_BYTES_MAX - CANARY_BYTES + 1,
     };
 }
 
-// ---- stocks ----
+// ---- caches ----
 
-static unsigned room_for(unsigned class)
+static unsigned ready_max_for(unsigned sc)
 {
-    return (unsigned)clamp_size(STOCK_BYTES / rack_slot_bytes(class), 2, STOCK_MAX);
+    return (unsigned)clamp_size(READY_BYTES / hslab_slot_bytes(sc), 2, HCACHE_READY_MAX);
 }
 
-static unsigned delay_for(unsigned class)
+static unsigned quarantine_max_for(unsigned sc)
 {
-    return (unsigned)clamp_size(g_harden.delay_bytes / rack_slot_bytes(class), DELAY_MIN,
-                                g_harden.delay_max);
+    return (unsigned)clamp_size(g_harden.quarantine_bytes / hslab_slot_bytes(sc), QUARANTINE_MIN,
+                                g_harden.quarantine_max);
 }
 
-static struct harden *create(void)
+static struct hcache *create(void)
 {
     size_t words = 0;
-    for (unsigned class = 0; class < RACK_CLASSES; class ++) {
-        words += room_for(class) + delay_for(class);
+    for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
+        words += ready_max_for(sc) + quarantine_max_for(sc);
     }
-    size_t bytes = sizeof(struct harden) + words * sizeof(uint64_t);
-    struct harden *harden = os_map(NULL, align_up(bytes, os_page_bytes()));
-    if (harden == NULL) {
+    size_t bytes = sizeof(struct hcache) + words * sizeof(uint64_t);
+    struct hcache *cache = os_map(NULL, align_up(bytes, os_page_bytes()));
+    if (cache == NULL) {
         return NULL;
     }
-    lock_init(&harden->lock, LOCK_STOCK);
-    harden->mapped_bytes = align_up(bytes, os_page_bytes());
-    harden->random = os_random() | 1;
-    harden->last = g_zero;
-    uint64_t *at = harden->words;
-    for (unsigned class = 0; class < RACK_CLASSES; class ++) {
-        struct stock *stock = &harden->stocks[class];
-        stock->room = (uint16_t)room_for(class);
-        stock->delay = (uint16_t)delay_for(class);
-        stock->slot_bytes = (uint32_t)rack_slot_bytes(class);
-        stock->words = at;
-        stock->ring = at + stock->room;
-        at += stock->room + stock->delay;
+    lock_init(&cache->lock, LOCK_HCACHE);
+    cache->mapped_bytes = align_up(bytes, os_page_bytes());
+    cache->random = os_random() | 1;
+    cache->last = g_zero;
+    uint64_t *at = cache->words;
+    for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
+        struct hcache_bin *bin = &cache->bins[sc];
+        bin->ready_max = (uint16_t)ready_max_for(sc);
+        bin->quarantine_max = (uint16_t)quarantine_max_for(sc);
+        bin->slot_bytes = (uint32_t)hslab_slot_bytes(sc);
+        bin->ready = at;
+        bin->quarantine = at + bin->ready_max;
+        at += bin->ready_max + bin->quarantine_max;
     }
-    return harden;
+    return cache;
 }
 
-// Takes the place of what waited in the ring longest, and gives that.
-static uint64_t wait_in(struct stock *stock, uint64_t word)
+// Puts the slot into quarantine, and returns the one that was there longest.
+static uint64_t quarantine(struct hcache_bin *bin, uint64_t word)
 {
-    uint64_t displaced = stock->ring[stock->at];
-    stock_wait(stock, word);
+    uint64_t displaced = bin->quarantine[bin->quarantine_at];
+    hcache_quarantine(bin, word);
     return displaced;
 }
 
-static NOINLINE void make_room(struct stock *stock, unsigned class, const void *caller)
+static NOINLINE void make_room(struct hcache_bin *bin, unsigned sc, const void *caller)
 {
-    unsigned half = (stock->room + 1U) / 2;
-    rack_give(class, stock->words, half, caller);
-    stock->count = (uint16_t)(stock->count - half);
-    memmove(stock->words, stock->words + half, stock->count * sizeof stock->words[0]);
+    unsigned half = (bin->ready_max + 1U) / 2;
+    hslab_give(sc, bin->ready, half, caller);
+    bin->ready_count = (uint16_t)(bin->ready_count - half);
+    memmove(bin->ready, bin->ready + half, bin->ready_count * sizeof bin->ready[0]);
 }
 
-static inline void put(struct stock *stock, unsigned class, uint64_t word, const void *caller)
+static inline void put(struct hcache_bin *bin, unsigned sc, uint64_t word, const void *caller)
 {
-    if (UNLIKELY(stock->count == stock->room)) {
-        make_room(stock, class, caller);
+    if (UNLIKELY(bin->ready_count == bin->ready_max)) {
+        make_room(bin, sc, caller);
     }
-    stock->words[stock->count++] = word;
+    bin->ready[bin->ready_count++] = word;
 }
 
-static NOINLINE bool refill(struct harden *harden, struct stock *stock, unsigned class)
+static NOINLINE bool refill(struct hcache *cache, struct hcache_bin *bin, unsigned sc)
 {
-    unsigned wanted = (stock->room + 1U) / 2;
-    stock->count = (uint16_t)rack_take(class, &harden->random, stock->words, wanted);
-    return stock->count != 0;
+    unsigned wanted = (bin->ready_max + 1U) / 2;
+    bin->ready_count = (uint16_t)hslab_take(sc, &cache->random, bin->ready, wanted);
+    return bin->ready_count != 0;
 }
 
-void harden_put(struct harden *harden, unsigned class, uint64_t word)
+void harden_put(struct hcache *cache, unsigned sc, uint64_t word)
 {
-    put(&harden->stocks[class], class, word, t_thread.caller);
+    put(&cache->bins[sc], sc, word, t_thread.caller);
 }
 
-static void flush(struct harden *harden)
+static void flush(struct hcache *cache)
 {
-    harden->last = g_zero; // HARDEN-3
-    for (unsigned class = 0; class < RACK_CLASSES; class ++) {
-        struct stock *stock = &harden->stocks[class];
-        for (unsigned i = 0; i < stock->delay; i++) {
-            uint64_t displaced = wait_in(stock, 0);
+    cache->last = g_zero; // HARDEN-3
+    for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
+        struct hcache_bin *bin = &cache->bins[sc];
+        for (unsigned i = 0; i < bin->quarantine_max; i++) {
+            uint64_t displaced = quarantine(bin, 0);
             if (displaced != 0) {
-                put(stock, class, displaced, t_thread.caller);
+                put(bin, sc, displaced, t_thread.caller);
             }
         }
-        if (stock->chosen != 0) {
-            put(stock, class, stock->chosen, t_thread.caller);
-            stock->chosen = 0;
+        if (bin->chosen != 0) {
+            put(bin, sc, bin->chosen, t_thread.caller);
+            bin->chosen = 0;
         }
-        if (stock->count != 0) {
-            rack_give(class, stock->words, stock->count, t_thread.caller);
-            stock->count = 0;
+        if (bin->ready_count != 0) {
+            hslab_give(sc, bin->ready, bin->ready_count, t_thread.caller);
+            bin->ready_count = 0;
         }
     }
 }
@@ -162,9 +162,9 @@ static void flush(struct harden *harden)
 
 static NOINLINE COLD NORETURN void complain_of_freed(const char *ptr, const void *caller)
 {
-    const struct rack *rack = rack_of(page_map_entry(page_map_find(ptr)));
-    unsigned record = rack_record(rack, rack_slot_of(rack, ptr));
-    fatal_write_after_free(ptr, rack_bytes_in(rack, record), caller);
+    const struct hslab *slab = hslab_of(page_map_entry(page_map_find(ptr)));
+    unsigned record = hslab_record(slab, hslab_slot_of(slab, ptr));
+    fatal_write_after_free(ptr, hslab_bytes_in(slab, record), caller);
 }
 
 // HARDEN-1: else somebody wrote to it after its free.
@@ -177,28 +177,28 @@ static void check_free(const char *ptr, size_t slot_bytes, const void *caller)
     }
 }
 
-static inline void check_last(const struct harden *harden, const void *caller)
+static inline void check_last(const struct hcache *cache, const void *caller)
 {
-    if (UNLIKELY(!is_all_zero(harden->last, LAST_BYTES))) {
-        complain_of_freed(harden->last, caller);
+    if (UNLIKELY(!is_all_zero(cache->last, LAST_BYTES))) {
+        complain_of_freed(cache->last, caller);
     }
 }
 
-void harden_check_last(const struct harden *harden)
+void harden_check_last(const struct hcache *cache)
 {
-    check_last(harden, t_thread.caller);
+    check_last(cache, t_thread.caller);
 }
 
 // True when the neighbour is free, and yet what lies at `at` in it is not zero.
-static bool is_written(const struct rack *rack, unsigned slot, const char *at, size_t bytes)
+static bool is_written(const struct hslab *slab, unsigned slot, const char *at, size_t bytes)
 {
     for (unsigned look = 0; look < LOOKS; look++) {
-        unsigned record = rack_record(rack, slot);
+        unsigned record = hslab_record(slab, slot);
         if ((record & RECORD_USED) != 0 || is_all_zero(at, bytes)) {
             return false;
         }
         atomic_thread_fence(memory_order_acquire); // the bytes before the record
-        if (rack_record(rack, slot) != record) {
+        if (hslab_record(slab, slot) != record) {
             return false;
         }
     }
@@ -206,15 +206,15 @@ static bool is_written(const struct rack *rack, unsigned slot, const char *at, s
 }
 
 // What a write before or far behind the block at `slot` would have met.
-RACY_READER static NOINLINE void check_neighbours(const struct rack *rack, unsigned slot,
+RACY_READER static NOINLINE void check_neighbours(const struct hslab *slab, unsigned slot,
                                                   size_t bytes, const void *caller)
 {
-    char *ptr = rack_slot(rack, slot);
-    size_t near = min_size(rack->slot_bytes, NEIGHBOUR_BYTES);
-    if (slot != 0 && is_written(rack, slot - 1, ptr - near, near)) {
+    char *ptr = hslab_slot(slab, slot);
+    size_t near = min_size(slab->slot_bytes, NEIGHBOUR_BYTES);
+    if (slot != 0 && is_written(slab, slot - 1, ptr - near, near)) {
         fatal_underflow(ptr, bytes, caller);
     }
-    if (slot + 1 < rack->slots && is_written(rack, slot + 1, ptr + rack->slot_bytes, near)) {
+    if (slot + 1 < slab->slots && is_written(slab, slot + 1, ptr + slab->slot_bytes, near)) {
         fatal_overflow(ptr, bytes, caller);
     }
 }
@@ -231,16 +231,16 @@ static NOINLINE bool is_last_word(uint64_t word, uint64_t canary)
     return true;
 }
 
-RACY_READER static void check_before(const struct rack *rack, unsigned slot, const char *ptr,
+RACY_READER static void check_before(const struct hslab *slab, unsigned slot, const char *ptr,
                                      size_t bytes, const void *caller)
 {
     if (UNLIKELY(slot == 0)) {
-        return; // of another rack, or hidden
+        return; // of another slab, or hidden
     }
-    if (LIKELY(slot_is_whole_before(ptr, rack->slot_bytes))) {
+    if (LIKELY(slot_is_whole_before(ptr, slab->slot_bytes))) {
         return;
     }
-    if (!is_last_word(canary_load(ptr - 8), canary_word(ptr - rack->slot_bytes))) {
+    if (!is_last_word(canary_load(ptr - 8), canary_word(ptr - slab->slot_bytes))) {
         fatal_underflow(ptr, bytes, caller);
     }
 }
@@ -251,13 +251,13 @@ static inline size_t canary_most(size_t slot_bytes)
                                                  : g_harden.canary_bytes_medium;
 }
 
-static inline void check_canary(const struct rack *rack, const char *ptr, unsigned record,
+static inline void check_canary(const struct hslab *slab, const char *ptr, unsigned record,
                                 const void *caller)
 {
-    size_t slack = record & RACK_SLACK_MAX;
-    size_t bytes = rack->slot_bytes - slack;
+    size_t slack = record & HSLAB_SLACK_MAX;
+    size_t bytes = slab->slot_bytes - slack;
     if (UNLIKELY(!canary_is_whole(canary_word(ptr), ptr + bytes, slack,
-                                  canary_most(rack->slot_bytes)))) {
+                                  canary_most(slab->slot_bytes)))) {
         fatal_overflow(ptr, bytes, caller);
     }
 }
@@ -271,61 +271,61 @@ static inline unsigned class_for(size_t bytes, size_t alignment)
         return size_class_of_aligned(whole, alignment);
     }
     if (UNLIKELY(bytes == 0)) {
-        return RACK_EMPTY_CLASS;
+        return HSLAB_EMPTY_CLASS;
     }
     return LIKELY(whole <= SMALL_BYTES_MAX) ? size_class_of_small(whole)
                                             : size_class_of_medium(whole);
 }
 
 // Writes the record and the canary of a block of `bytes`.
-static inline void begin_block(struct rack *rack, uint64_t word, size_t slot_bytes, size_t bytes)
+static inline void begin_block(struct hslab *slab, uint64_t word, size_t slot_bytes, size_t bytes)
 {
-    char *ptr = rack_ptr_of_word(word);
-    unsigned slot = rack_slot_of_word(word);
-    size_t slack = min_size(slot_bytes - bytes, RACK_SLACK_MAX);
-    rack_set_used(&rack->records[slot], slack);
+    char *ptr = hslab_ptr_of_word(word);
+    unsigned slot = hslab_slot_of_word(word);
+    size_t slack = min_size(slot_bytes - bytes, HSLAB_SLACK_MAX);
+    hslab_set_used(&slab->records[slot], slack);
     canary_write(canary_word(ptr), ptr + slot_bytes - slack, slack, canary_most(slot_bytes));
 }
 
-void *harden_take(struct harden *harden, size_t bytes, size_t alignment)
+void *harden_take(struct hcache *cache, size_t bytes, size_t alignment)
 {
-    unsigned class = class_for(bytes, alignment);
-    ASSERT(class < RACK_CLASSES);
-    struct stock *stock = &harden->stocks[class];
-    check_last(harden, t_thread.caller);
-    if (UNLIKELY(stock->chosen == 0)) {
-        if (stock->count == 0 && !refill(harden, stock, class)) {
+    unsigned sc = class_for(bytes, alignment);
+    ASSERT(sc < HSLAB_CLASSES);
+    struct hcache_bin *bin = &cache->bins[sc];
+    check_last(cache, t_thread.caller);
+    if (UNLIKELY(bin->chosen == 0)) {
+        if (bin->ready_count == 0 && !refill(cache, bin, sc)) {
             return NULL;
         }
-        stock_choose(harden, stock);
+        hcache_choose(cache, bin);
     }
-    uint64_t word = stock->chosen;
-    stock_choose(harden, stock);
-    struct rack *rack = rack_of_word(word);
-    char *ptr = rack_ptr_of_word(word);
-    if (UNLIKELY(class == RACK_EMPTY_CLASS)) {
-        unsigned slot = rack_slot_of_word(word);
-        rack_set_record(rack, slot, rack_record(rack, slot) | RECORD_USED);
+    uint64_t word = bin->chosen;
+    hcache_choose(cache, bin);
+    struct hslab *slab = hslab_of_word(word);
+    char *ptr = hslab_ptr_of_word(word);
+    if (UNLIKELY(sc == HSLAB_EMPTY_CLASS)) {
+        unsigned slot = hslab_slot_of_word(word);
+        hslab_set_record(slab, slot, hslab_record(slab, slot) | RECORD_USED);
         return ptr;
     }
-    slot_touch(ptr, stock->slot_bytes, rack_record(rack, rack_slot_of_word(word)));
-    check_free(ptr, stock->slot_bytes, t_thread.caller);
-    begin_block(rack, word, stock->slot_bytes, bytes);
+    slot_touch(ptr, bin->slot_bytes, hslab_record(slab, hslab_slot_of_word(word)));
+    check_free(ptr, bin->slot_bytes, t_thread.caller);
+    begin_block(slab, word, bin->slot_bytes, bytes);
     return ptr;
 }
 
 // ---- find ----
 
-enum harden_finding harden_find(const struct rack *rack, const void *ptr, size_t *bytes)
+enum harden_finding harden_find(const struct hslab *slab, const void *ptr, size_t *bytes)
 {
-    unsigned slot = rack_slot_of(rack, ptr);
-    if (slot < rack->first || slot >= rack->slots) {
+    unsigned slot = hslab_slot_of(slab, ptr);
+    if (slot < slab->first || slot >= slab->slots) {
         *bytes = 0;
         return HARDEN_INTERIOR;
     }
-    unsigned record = rack_record(rack, slot);
-    *bytes = rack_bytes_in(rack, record);
-    if (rack_slot(rack, slot) != ptr) {
+    unsigned record = hslab_record(slab, slot);
+    *bytes = hslab_bytes_in(slab, record);
+    if (hslab_slot(slab, slot) != ptr) {
         return HARDEN_INTERIOR;
     }
     return (record & RECORD_USED) != 0 ? HARDEN_IN_USE : HARDEN_FREED;
@@ -334,9 +334,9 @@ enum harden_finding harden_find(const struct rack *rack, const void *ptr, size_t
 // ---- give ----
 
 // Zero as far as anything was written: the block, its canary, the last word.
-static void make_zero(const struct rack *rack, char *ptr, size_t bytes)
+static void make_zero(const struct hslab *slab, char *ptr, size_t bytes)
 {
-    size_t slot_bytes = rack->slot_bytes;
+    size_t slot_bytes = slab->slot_bytes;
     if (LIKELY(slot_bytes <= SMALL_BYTES_MAX)) {
         slot_clear_small(ptr, slot_bytes);
         return;
@@ -345,129 +345,129 @@ static void make_zero(const struct rack *rack, char *ptr, size_t bytes)
     memset(ptr + slot_bytes - CANARY_BYTES, 0, CANARY_BYTES);
 }
 
-static inline void end_block(struct rack *rack, unsigned slot, const void *caller)
+static inline void end_block(struct hslab *slab, unsigned slot, const void *caller)
 {
-    unsigned record = rack_record(rack, slot);
-    char *ptr = rack_slot(rack, slot);
-    if (LIKELY(rack->class != RACK_EMPTY_CLASS)) {
-        size_t bytes = rack_bytes_in(rack, record);
-        check_canary(rack, ptr, record, caller);
-        check_before(rack, slot, ptr, bytes, caller);
+    unsigned record = hslab_record(slab, slot);
+    char *ptr = hslab_slot(slab, slot);
+    if (LIKELY(slab->sc != HSLAB_EMPTY_CLASS)) {
+        size_t bytes = hslab_bytes_in(slab, record);
+        check_canary(slab, ptr, record, caller);
+        check_before(slab, slot, ptr, bytes, caller);
         if (UNLIKELY(g_harden.checks_all)) {
-            check_neighbours(rack, slot, bytes, caller);
+            check_neighbours(slab, slot, bytes, caller);
         }
-        make_zero(rack, ptr, bytes);
+        make_zero(slab, ptr, bytes);
     }
-    rack_set_free(&rack->records[slot], record);
+    hslab_set_free(&slab->records[slot], record);
 }
 
-void harden_give(struct harden *harden, struct rack *rack, unsigned slot, const void *caller)
+void harden_give(struct hcache *cache, struct hslab *slab, unsigned slot, const void *caller)
 {
-    uint64_t word = rack_word(rack_slot(rack, slot), slot);
-    unsigned class = rack->class;
-    end_block(rack, slot, caller);
-    if (UNLIKELY(harden == NULL)) { // no memory for stocks
-        rack_give(class, &word, 1, caller);
+    uint64_t word = hslab_word(hslab_slot(slab, slot), slot);
+    unsigned sc = slab->sc;
+    end_block(slab, slot, caller);
+    if (UNLIKELY(cache == NULL)) { // no memory for a cache
+        hslab_give(sc, &word, 1, caller);
         return;
     }
-    struct stock *stock = &harden->stocks[class];
-    uint64_t displaced = wait_in(stock, word);
-    if (LIKELY(class != RACK_EMPTY_CLASS)) {
-        harden->last = rack_ptr_of_word(word);
+    struct hcache_bin *bin = &cache->bins[sc];
+    uint64_t displaced = quarantine(bin, word);
+    if (LIKELY(sc != HSLAB_EMPTY_CLASS)) {
+        cache->last = hslab_ptr_of_word(word);
     }
     if (LIKELY(displaced != 0)) {
-        put(stock, class, displaced, caller);
+        put(bin, sc, displaced, caller);
     }
 }
 
 // ---- resize ----
 
-bool harden_resize(struct rack *rack, void *ptr, size_t bytes, const void *caller)
+bool harden_resize(struct hslab *slab, void *ptr, size_t bytes, const void *caller)
 {
-    size_t slot_bytes = rack->slot_bytes;
-    unsigned slot = rack_slot_of(rack, ptr);
-    unsigned record = rack_record(rack, slot);
-    size_t old_bytes = rack_bytes_in(rack, record);
-    if (rack->class == RACK_EMPTY_CLASS || bytes + CANARY_BYTES > slot_bytes ||
+    size_t slot_bytes = slab->slot_bytes;
+    unsigned slot = hslab_slot_of(slab, ptr);
+    unsigned record = hslab_record(slab, slot);
+    size_t old_bytes = hslab_bytes_in(slab, record);
+    if (slab->sc == HSLAB_EMPTY_CLASS || bytes + CANARY_BYTES > slot_bytes ||
         bytes < old_bytes / 2 || (bytes < old_bytes && slot_bytes <= SMALL_BYTES_MAX)) {
         return false;
     }
-    check_canary(rack, ptr, record, caller);
+    check_canary(slab, ptr, record, caller);
     size_t kept = min_size(old_bytes, bytes);
     size_t end = min_size(slot_bytes, old_bytes + canary_most(slot_bytes));
     memset((char *)ptr + kept, 0, end - kept);
-    begin_block(rack, rack_word(ptr, slot), slot_bytes, bytes);
+    begin_block(slab, hslab_word(ptr, slot), slot_bytes, bytes);
     return true;
 }
 
-// ---- whose stocks ----
+// ---- whose cache ----
 
-static struct harden *get_or_make(size_t index)
+static struct hcache *get_or_make(size_t index)
 {
-    struct harden *harden = stock_at(index);
-    if (LIKELY(harden != NULL)) {
-        return harden;
+    struct hcache *cache = hcache_at(index);
+    if (LIKELY(cache != NULL)) {
+        return cache;
     }
-    struct harden *made = create();
+    struct hcache *made = create();
     if (made != NULL &&
-        !atomic_compare_exchange_strong_explicit(&g_harden_stocks[index], &harden, made,
+        !atomic_compare_exchange_strong_explicit(&g_hcaches[index], &cache, made,
                                                  memory_order_acq_rel, memory_order_acquire)) {
         os_unmap(made, made->mapped_bytes); // another thread was faster
-        return harden;
+        return cache;
     }
     return made;
 }
 
-// Where there is no memory for stocks of this CPU: those of another.
-static struct harden *any_stocks(void)
+// Where there is no memory for a cache of this CPU: that of another.
+static struct hcache *any_cache(void)
 {
-    struct harden *harden = NULL;
-    for (unsigned i = 0; i < HARDEN_STOCKS && harden == NULL; i++) {
-        harden = stock_at(i);
+    struct hcache *cache = NULL;
+    for (unsigned i = 0; i < HCACHES && cache == NULL; i++) {
+        cache = hcache_at(i);
     }
-    return harden;
+    return cache;
 }
 
-struct harden *harden_acquire(void) UNCHECKED_LOCKS
+struct hcache *harden_acquire(void) UNCHECKED_LOCKS
 {
     if (UNLIKELY(!t_thread.is_bound)) {
-        slot_open(); // no request goes by its slot, but its number tells which stocks are near
+        slot_open(); // no request goes by its slot, but its number tells which cache is near
     }
-    size_t index = stock_first_index();
-    struct harden *harden = get_or_make(index);
-    harden = harden != NULL ? harden : any_stocks();
-    if (harden == NULL || lock_try_acquire(&harden->lock)) {
-        return harden;
+    size_t index = hcache_first_index();
+    struct hcache *cache = get_or_make(index);
+    cache = cache != NULL ? cache : any_cache();
+    if (cache == NULL || lock_try_acquire(&cache->lock)) {
+        return cache;
     }
-    struct harden *next = get_or_make((index + 1) % HARDEN_STOCKS);
-    harden = next != NULL && next != harden ? next : harden;
-    lock_acquire(&harden->lock);
-    return harden;
+    struct hcache *next = get_or_make((index + 1) % HCACHES);
+    cache = next != NULL && next != cache ? next : cache;
+    lock_acquire(&cache->lock);
+    return cache;
 }
 
-void harden_release(struct harden *harden) UNCHECKED_LOCKS
+void harden_release(struct hcache *cache) UNCHECKED_LOCKS
 {
-    lock_release(&harden->lock);
+    lock_release(&cache->lock);
 }
 
 void harden_flush(void)
 {
-    for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = stock_at(i);
-        if (harden != NULL) {
-            lock_acquire(&harden->lock);
-            flush(harden);
-            lock_release(&harden->lock);
+    for (unsigned i = 0; i < HCACHES; i++) {
+        struct hcache *cache = hcache_at(i);
+        if (cache != NULL) {
+            lock_acquire(&cache->lock);
+            flush(cache);
+            lock_release(&cache->lock);
         }
     }
 }
 
 void harden_each_lock(lock_visitor *visit)
 {
-    for (unsigned i = 0; i < HARDEN_STOCKS; i++) {
-        struct harden *harden = stock_at(i);
-        if (harden != NULL) {
-            visit(&harden->lock);
+    for (unsigned i = 0; i < HCACHES; i++) {
+        struct hcache *cache = hcache_at(i);
+        if (cache != NULL) {
+            visit(&cache->lock);
         }
     }
 }

@@ -3,19 +3,23 @@
 #ifndef HARDENED_HARDENED_H
 #define HARDENED_HARDENED_H
 
-#include "hardened/fence.h"
+#include "hardened/guarded.h"
 #include "hardened/harden.h"
 #include "core/finding.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-// What stands at `ptr` in the span of `head`, a RACK or FENCE.
+// What stands at `ptr` in the span of `head`, a HSLAB or GUARDED.
 struct block hardened_find(struct chunk *head, const void *ptr);
 // As huge_usable_bytes, for a block of this mode.
 struct block hardened_find_huge(const void *ptr);
 
-// Zero throughout; NULL without memory. `room`: see fence_take.
+// False: the block in use did not get `bytes`, or does not lie at a multiple of `alignment`, which
+// is to be a power of two.
+bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment);
+
+// Zero throughout; NULL without memory. `room`: see guarded_take.
 void *hardened_take(size_t bytes, size_t room, size_t alignment);
 void hardened_give(const struct block *block, void *ptr, const void *caller);
 // The block, perhaps moved; NULL when a copy is needed.

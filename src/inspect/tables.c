@@ -9,7 +9,7 @@
 #include "core/slot_data.h"
 #include "core/size_class.h"
 #include "hardened/harden.h"
-#include "hardened/rack.h"
+#include "hardened/hslab.h"
 #include "pages/page_map.h"
 
 // The linker knows where a section begins and ends whose name could be one of C.
@@ -30,8 +30,8 @@ static_assert(IS_ALIKE(MYALLOC_CHUNK_IS_FREE, CHUNK_FREE) &&
                   IS_ALIKE(MYALLOC_CHUNK_SLAB, CHUNK_SLAB) &&
                   IS_ALIKE(MYALLOC_CHUNK_LARGE, CHUNK_LARGE) &&
                   IS_ALIKE(MYALLOC_CHUNK_POOL, CHUNK_POOL) &&
-                  IS_ALIKE(MYALLOC_CHUNK_RACK, CHUNK_RACK) &&
-                  IS_ALIKE(MYALLOC_CHUNK_FENCE, CHUNK_FENCE) &&
+                  IS_ALIKE(MYALLOC_CHUNK_HSLAB, CHUNK_HSLAB) &&
+                  IS_ALIKE(MYALLOC_CHUNK_GUARDED, CHUNK_GUARDED) &&
                   IS_ALIKE(MYALLOC_CHUNK_BODY, CHUNK_BODY),
               "as readers know them");
 
@@ -54,8 +54,8 @@ TABLE(slot, .id = MYALLOC_TABLE_SLOT, .address = &g_slots, .bytes = SLOT_BYTES, 
                  offsetof(struct slot, handed), offsetof(struct slot, is_open),
                  offsetof(struct slot, next)});
 
-TABLE(rack, .id = MYALLOC_TABLE_RACK, .address = &g_harden, .bytes = sizeof(struct rack),
-      .count = 1,
-      .fields = {offsetof(struct rack, start), offsetof(struct rack, class),
-                 offsetof(struct rack, first), offsetof(struct rack, opened),
-                 offsetof(struct rack, records)});
+TABLE(hslab, .id = MYALLOC_TABLE_HSLAB, .address = &g_harden, .bytes = sizeof(struct hslab),
+      .count = HSLAB_EMPTY_CLASS,
+      .fields = {offsetof(struct hslab, start), offsetof(struct hslab, sc),
+                 offsetof(struct hslab, first), offsetof(struct hslab, opened),
+                 offsetof(struct hslab, records)});

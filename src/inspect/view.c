@@ -11,7 +11,7 @@
  */
 #include "inspect/view.h"
 
-#include "inspect/racks.h"
+#include "inspect/hslabs.h"
 
 #include "pages/huge.h"
 #include "pages/span.h"
@@ -199,7 +199,7 @@ void view_refresh(void)
     struct census census;
     atomic_store_explicit(&g_view.seen_bytes, span_used_bytes(), memory_order_relaxed);
     census_take(&census);
-    racks_count(&census);
+    hslabs_count(&census);
     show_counts(g_live_page, &census);
     show_chunks(&g_live_page->chunks);
     show_slots(g_live_page);

@@ -17,7 +17,7 @@
 #include "pages/span.h"
 #include "base/check.h"
 #include "base/os.h"
-#include "hardened/fence.h"
+#include "hardened/guarded.h"
 #include "sampling/guard.h"
 #include "hardened/harden.h"
 #include "core/depot.h"
@@ -33,10 +33,10 @@ struct seen {
     uint8_t class;               // of a slab
     uint16_t blocks;             // of a slab
     size_t bytes;                // of all else
-    const struct rack *rack;     // of a rack
+    const struct hslab *slab;    // of a hardened slab
     const char *start;           // of a block between guard pages
     uint64_t free[BITS_WORDS];   // bit set: the block is free
-    uint64_t cached[BITS_WORDS]; // bit set: it is so in some thread's stock
+    uint64_t cached[BITS_WORDS]; // bit set: it is so in the cache of some CPU
 };
 
 struct walk {
@@ -115,13 +115,13 @@ RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, st
     mark_list(walk, slab->free, false);
 }
 
-static void see_rack(const struct rack *rack, struct seen *seen)
+static void see_hslab(const struct hslab *slab, struct seen *seen)
 {
-    ASSERT(rack->opened <= SMALL_BLOCKS_MAX);
-    seen->rack = rack;
-    seen->blocks = rack->opened;
-    for (unsigned slot = 0; slot < rack->opened; slot++) {
-        if ((rack_record(rack, slot) & RECORD_USED) == 0) {
+    ASSERT(slab->opened <= SMALL_BLOCKS_MAX);
+    seen->slab = slab;
+    seen->blocks = slab->opened;
+    for (unsigned slot = 0; slot < slab->opened; slot++) {
+        if ((hslab_record(slab, slot) & RECORD_USED) == 0) {
             mark(seen->free, slot);
         }
     }
@@ -159,11 +159,11 @@ RACY_READER static void see_chunks(struct walk *walk)
             seen->bytes = length << CHUNK_SHIFT;
             if (state == CHUNK_SLAB) {
                 see_slab(walk, entry, seen);
-            } else if (state == CHUNK_RACK) {
-                see_rack(rack_of(entry), seen);
-            } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
+            } else if (state == CHUNK_HSLAB) {
+                see_hslab(hslab_of(entry), seen);
+            } else if (state == CHUNK_LARGE || state == CHUNK_GUARDED) {
                 seen->bytes = entry->usable_bytes;
-                seen->start = state == CHUNK_FENCE ? fence_block(entry) : NULL;
+                seen->start = state == CHUNK_GUARDED ? guarded_block(entry) : NULL;
             }
             i += length - 1;
         }
@@ -224,12 +224,13 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
         walk->block = 0;
         return false;
     }
-    size_t bytes = rack_slot_bytes(seen->class);
+    bool is_plain = seen->slab == NULL; // among hardened slabs MEDIUM_END is another class
+    bool is_empty = !is_plain && seen->class == HSLAB_EMPTY_CLASS;
+    size_t bytes = is_plain ? size_class_bytes(seen->class) : hslab_slot_bytes(seen->class);
     ASSERT(bytes != 0);
     block->address = (char *)page_map_address(walk->at) + i * bytes;
-    block->bytes =
-        seen->rack == NULL ? bytes : rack_bytes_in(seen->rack, rack_record(seen->rack, i));
-    bool is_medium = seen->class < CLASSES && !size_class_is_small(seen->class);
+    block->bytes = is_plain ? bytes : hslab_bytes_in(seen->slab, hslab_record(seen->slab, i));
+    bool is_medium = !is_empty && !size_class_is_small(seen->class);
     block->tier = is_medium ? MYALLOC_MEDIUM : MYALLOC_SMALL;
     block->state = is_marked(seen->cached, i) ? MYALLOC_CACHED
                    : is_marked(seen->free, i) ? MYALLOC_FREE
@@ -277,7 +278,7 @@ bool walk_next(struct walk *walk, struct myalloc_block *block)
     if (walk->huge_at < walk->huge_count) {
         struct huge_view *view = &walk->huge[walk->huge_at++];
         if (g_harden.is_on) {
-            fence_see_huge(view);
+            guarded_see_huge(view);
         }
         *block = (struct myalloc_block){view->start, view->bytes, MYALLOC_HUGE,
                                         view->is_cached ? MYALLOC_CACHED : MYALLOC_IN_USE};

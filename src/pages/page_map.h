@@ -25,22 +25,22 @@
 #include <stdint.h>
 
 enum chunk_state {
-    CHUNK_NONE,  // not ours: never used, foreign, or given back with the break
-    CHUNK_FREE,  // first or last chunk of a free span
-    CHUNK_SLAB,  // first chunk of a slab
-    CHUNK_LARGE, // first chunk of a large block
-    CHUNK_POOL,  // first chunk of a pool chunk: memory of a pool of include/myalloc.h
-    CHUNK_RACK,  // first chunk of slots, in hardened mode
-    CHUNK_FENCE, // first chunk of a large block between guard pages, in hardened mode
-    CHUNK_BODY,  // a further chunk of a slab, large block or pool chunk: see head_distance
+    CHUNK_NONE,    // not ours: never used, foreign, or given back with the break
+    CHUNK_FREE,    // first or last chunk of a free span
+    CHUNK_SLAB,    // first chunk of a slab
+    CHUNK_LARGE,   // first chunk of a large block
+    CHUNK_POOL,    // first chunk of a pool chunk: memory of a pool of include/myalloc.h
+    CHUNK_HSLAB,   // first chunk of slots, in hardened mode
+    CHUNK_GUARDED, // first chunk of a large block between guard pages, in hardened mode
+    CHUNK_BODY,    // a further chunk of a slab, large block or pool chunk: see head_distance
 };
 
 struct ALIGNED(64) chunk {
     union {
         uint64_t free; // [lock: LOCK_DEPOT] slab: a list of its blocks that are home; see list.h
-        void *record;  // [owner] RACK: its structure; FENCE: its block
+        void *record;  // [owner] HSLAB: its structure; GUARDED: its block
     };
-    size_t usable_bytes; // [owner] large, fence; afterwards: of the block that was here
+    size_t usable_bytes; // [owner] large, guarded; afterwards: of the block that was here
     uint32_t prev, next; // [owner] links of the list this slab or span is on; 0 ends
     uint32_t length;     // [owner] chunks of the span; FREE: also in the last entry
     union {
@@ -49,15 +49,15 @@ struct ALIGNED(64) chunk {
     };
     union {
         uint32_t purged;      // [lock: LOCK_DEPOT] slab: bit p set = page p was purged, carve anew
-        uint32_t shown_pages; // [owner] FENCE: of the block, that can be read
+        uint32_t shown_pages; // [owner] GUARDED: of the block, that can be read
     };
     uint16_t carved;        // [lock: LOCK_DEPOT] slab: blocks made, and not purged again
     _Atomic(uint8_t) state; // [atomic] enum chunk_state
     uint8_t sc;             // [owner] size class of a slab
     uint8_t looked_at;      // [lock: LOCK_DEPOT] slab: blocks out when thin.c last looked; 0 never
     union {
-        bool is_clean;   // [lock: LOCK_DEPOT] slab: what was never carved is zero
-        bool is_guarded; // [owner] FENCE: its guard pages are hidden
+        bool is_clean; // [lock: LOCK_DEPOT] slab: what was never carved is zero
+        uint8_t guard; // [owner] GUARDED: enum protect_guard of its guard pages
     };
 };
 static_assert(sizeof(struct chunk) == CACHE_LINE_BYTES, "one line an entry");

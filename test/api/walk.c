@@ -171,7 +171,7 @@ static void *free_and_stay(void *step)
     return NULL;
 }
 
-TEST(what_lies_in_the_stock_of_a_live_thread_is_not_in_use)
+TEST(what_lies_in_the_cache_of_a_live_thread_is_not_in_use)
 {
     ONLY_LIBRARY();
     pthread_barrier_init(&g_barrier, NULL, 2);

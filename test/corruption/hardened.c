@@ -275,7 +275,7 @@ TEST(neighbours_in_a_row_of_requests_are_not_neighbours_in_memory)
     REQUIRE(beside < COUNT / 2);
 }
 
-/* A stock of a thread is taken from all over the rack: what it mixes are no neighbours either. */
+/* A cache is filled from all over the slab: what it mixes are no neighbours either. */
 TEST(the_first_blocks_of_a_size_do_not_fill_a_row)
 {
     ONLY_LIBRARY();

@@ -19,6 +19,8 @@
 #define ACCESS_FREED    "access to a freed block:"
 #define ACCESS_BEFORE   "access before the beginning of"
 #define ACCESS_BEHIND   "access behind the end of"
+#define WRONG_SIZE      "free with a wrong size or alignment of"
+#define WRONG_LOOK      "malloc_usable_size of no block in use:"
 #define POOL_BLOCK      "free of a block of a pool:"
 #define POOL_FOREIGN    "free into a pool that does not have it:"
 #define POOL_DEAD       "use of a destroyed pool:"

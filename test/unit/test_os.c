@@ -56,21 +56,6 @@ Test(os, purged_pages_read_as_zero)
     os_unmap(start, BYTES);
 }
 
-/* Hardened mode clears what is in memory, and purges what is not. */
-Test(os, residence_is_that_of_each_page)
-{
-    static unsigned char pages[BYTES / 4096];
-    char *start = os_map(NULL, BYTES);
-    cr_assert_not_null(start);
-    start[0] = 1;
-    size_t count = os_residence(start, BYTES, pages);
-    cr_assert_eq(count, BYTES / (size_t)sysconf(_SC_PAGESIZE));
-    cr_assert_eq(pages[0] & 1, 1);
-    cr_assert_eq(pages[count - 1] & 1, 0);
-    os_unmap(start, BYTES);
-    cr_assert_eq(os_residence(start, BYTES, pages), 0);
-}
-
 /* Older kernels have no marks; then nothing may have changed. */
 Test(os, marked_pages_are_hidden_and_come_back_zero)
 {

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { PAGE = 4096 };
 
@@ -197,7 +198,7 @@ Test(slab, a_block_is_found_at_its_start_only, .init = start)
 static bool is_resident(void *page)
 {
     unsigned char pages = 0;
-    os_residence(page, PAGE, &pages);
+    cr_assert_eq(mincore(page, PAGE, &pages), 0);
     return (pages & 1) != 0;
 }
 

@@ -21,7 +21,7 @@
 #define THINGS_MAX      4096u
 #define SLOTS_MAX       4096u
 #define RECORDS_MAX     4096u
-#define RECORD_USED     0x8000u // of a rack, see MYALLOC_RACK_RECORDS
+#define RECORD_USED     0x8000u // of a hardened slab, see MYALLOC_HSLAB_RECORDS
 #define RECORD_SLACK    0x1fffu
 #define SMALL_BYTES_MAX 1024u
 
@@ -283,28 +283,28 @@ static unsigned count_slab(struct job *job, const unsigned char *entry, uint64_t
 }
 
 /* Hardened mode: the records of its slots tell which hold a block. */
-static void count_rack(struct job *job, const unsigned char *entry, uint64_t chunk)
+static void count_hslab(struct job *job, const unsigned char *entry, uint64_t chunk)
 {
-    const struct myalloc_table *const table = &job->tables[MYALLOC_TABLE_RACK];
+    const struct myalloc_table *const table = &job->tables[MYALLOC_TABLE_HSLAB];
     const uint64_t at = entry_member(job, entry, MYALLOC_CHUNK_FREE, 8);
-    unsigned char *const rack = tool_allocate(table->bytes);
+    unsigned char *const slab = tool_allocate(table->bytes);
     uint16_t records[RECORDS_MAX];
-    memset(rack, 0, table->bytes);
-    const bool is_read = memory_read(job->fd, at, rack, table->bytes);
-    const uint64_t start = member(table, rack, MYALLOC_RACK_START, 8);
-    const uint64_t sc = member(table, rack, MYALLOC_RACK_CLASS, 2);
-    const uint64_t opened = member(table, rack, MYALLOC_RACK_OPENED, 2);
+    memset(slab, 0, table->bytes);
+    const bool is_read = memory_read(job->fd, at, slab, table->bytes);
+    const uint64_t start = member(table, slab, MYALLOC_HSLAB_START, 8);
+    const uint64_t sc = member(table, slab, MYALLOC_HSLAB_CLASS, 2);
+    const uint64_t opened = member(table, slab, MYALLOC_HSLAB_OPENED, 2);
     const bool is_first = is_read && start == job->base + chunk * job->page->header.chunk_bytes;
-    if (is_first && sc < job->page->header.class_count && opened <= RECORDS_MAX &&
-        memory_read(job->fd, at + table->fields[MYALLOC_RACK_RECORDS], records, opened * 2)) {
+    if (is_first && sc < table->count && opened <= RECORDS_MAX &&
+        memory_read(job->fd, at + table->fields[MYALLOC_HSLAB_RECORDS], records, opened * 2)) {
         job->page->classes[sc].slabs++;
-        for (uint64_t i = member(table, rack, MYALLOC_RACK_FIRST, 2); i < opened; i++) {
+        for (uint64_t i = member(table, slab, MYALLOC_HSLAB_FIRST, 2); i < opened; i++) {
             const bool is_used = (records[i] & RECORD_USED) != 0;
             job->look->classes[sc].made += is_used ? 1 : 0;
             job->slack += is_used ? records[i] & RECORD_SLACK : 0;
         }
     }
-    free(rack);
+    free(slab);
 }
 
 /* What stands at one chunk; *span: for how many. */
@@ -322,12 +322,12 @@ static unsigned count_chunk(struct job *job, const unsigned char *entry, uint64_
         return MYALLOC_LIVE_CHUNK_CLEAN;
     case MYALLOC_CHUNK_SLAB:
         return count_slab(job, entry, chunk);
-    case MYALLOC_CHUNK_RACK:
+    case MYALLOC_CHUNK_HSLAB:
         *span = 1;
-        count_rack(job, entry, chunk);
+        count_hslab(job, entry, chunk);
         break;
     case MYALLOC_CHUNK_LARGE:
-    case MYALLOC_CHUNK_FENCE:
+    case MYALLOC_CHUNK_GUARDED:
         c->large_blocks++;
         c->large_bytes += entry_member(job, entry, MYALLOC_CHUNK_USABLE, 8);
         break;
@@ -392,18 +392,18 @@ static bool read_chunks(struct job *job)
 // ---- sums ----
 
 /* Freed huge blocks of hardened mode that still stand in the registry. */
-static void take_waiting_off(const struct job *job, uint64_t *blocks, uint64_t *bytes)
+static void take_quarantined_off(const struct job *job, uint64_t *blocks, uint64_t *bytes)
 {
-    const struct myalloc_table *const table = &job->tables[MYALLOC_TABLE_WAITING];
+    const struct myalloc_table *const table = &job->tables[MYALLOC_TABLE_QUARANTINE];
     unsigned char *const things = tool_allocate((size_t)table->bytes * table->count);
     uint32_t count = 0;
     if (memory_read(job->fd, (uint64_t)(uintptr_t)table->second, &count, sizeof(count)) &&
         memory_read(job->fd, address_of(table), things, (size_t)table->bytes * table->count)) {
         for (uint32_t i = 0; i < count && i < table->count; i++) {
             const unsigned char *const thing = things + (size_t)i * table->bytes;
-            if (member(table, thing, MYALLOC_WAITING_IS_HUGE, 1) != 0 && *blocks != 0) {
+            if (member(table, thing, MYALLOC_QUARANTINE_IS_HUGE, 1) != 0 && *blocks != 0) {
                 (*blocks)--;
-                *bytes -= member(table, thing, MYALLOC_WAITING_BYTES, 8);
+                *bytes -= member(table, thing, MYALLOC_QUARANTINE_BYTES, 8);
             }
         }
     }
@@ -425,7 +425,7 @@ static bool sum_up(struct job *job)
         return false;
     }
     const uint64_t held_bytes = huge_bytes;
-    take_waiting_off(job, &huge_blocks, &huge_bytes);
+    take_quarantined_off(job, &huge_blocks, &huge_bytes);
     job->look->kept_mapping += held_bytes - huge_bytes;
     c->live_blocks = c->large_blocks + huge_blocks;
     c->live_bytes = c->large_bytes + huge_bytes - job->slack;

@@ -1,88 +1,89 @@
-/* stock.h - hardened mode: the slots that a CPU has at hand, and what a free one holds.
+/* hcache.h - hardened mode: the cache of free slots of a CPU, and what a free slot holds.
  *
  * For harden.c, and inline for the usual malloc and free of hardened.c. For who holds the lock.
  * What finds something wrong only says so: the long way looks again, and dies.
  */
-#ifndef HARDENED_STOCK_H
-#define HARDENED_STOCK_H
+#ifndef HARDENED_HCACHE_H
+#define HARDENED_HCACHE_H
 
 #include "hardened/canary.h"
 #include "base/cpu.h"
 #include "base/lock.h"
 #include "core/slot.h"
-#include "hardened/rack.h"
+#include "hardened/hslab.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define STOCK_MAX     64U
-#define HARDEN_STOCKS 64U  // CPUs beyond share them
-#define LAST_BYTES    16U  // looked at of the slot freed last, with each request
-#define ENDS_BYTES    64UL // looked at on both ends of a long slot that is used again
+#define HCACHE_READY_MAX 64U
+#define HCACHES          64U  // CPUs beyond share them
+#define LAST_BYTES       16U  // looked at of the slot freed last, with each request
+#define ENDS_BYTES       64UL // looked at on both ends of a long slot that is used again
 
-struct ALIGNED(64) stock {
-    uint64_t chosen;           // for the next request, see rack_word; 0: there is none
+struct ALIGNED(64) hcache_bin {
+    uint64_t chosen;           // for the next request, see hslab_word; 0: there is none
     _Atomic(uint16_t) *record; // of the slot chosen
-    uint64_t *words;           // the others
-    uint64_t *ring;            // 0: nobody waits there
+    uint64_t *ready;           // the others
+    uint64_t *quarantine;      // a ring of freed slots; 0: none there
     uint32_t slot_bytes;       // of the class
-    uint16_t count, room;      // of `words`
-    uint16_t at, delay;        // oldest in `ring`; its length
+    uint16_t ready_count, ready_max;
+    uint16_t quarantine_at, quarantine_max; // oldest in the ring; its length
 };
 
-struct harden {
+struct hcache {
     struct lock lock;
     size_t mapped_bytes; // [const]
     uint64_t random;
     const char *last; // HARDEN-3, or a zero of our own
-    struct stock stocks[RACK_CLASSES];
-    uint64_t words[]; // of all stocks
+    struct hcache_bin bins[HSLAB_CLASSES];
+    uint64_t words[]; // of all bins
 };
 
-extern HIDDEN _Atomic(struct harden *) g_harden_stocks[HARDEN_STOCKS];
+extern HIDDEN _Atomic(struct hcache *) g_hcaches[HCACHES];
 
-// The index of the stocks that this thread tries first.
-static inline size_t stock_first_index(void)
+// The index of the cache that this thread tries first.
+static inline size_t hcache_first_index(void)
 {
-    return ((uintptr_t)slot_hint() >> SLOT_SHIFT) % HARDEN_STOCKS;
+    return ((uintptr_t)slot_hint() >> SLOT_SHIFT) % HCACHES;
 }
 
 // NULL: none were made there.
-static inline struct harden *stock_at(size_t index)
+static inline struct hcache *hcache_at(size_t index)
 {
     // acquire: pairs with the exchange in harden.c
-    return atomic_load_explicit(&g_harden_stocks[index], memory_order_acquire);
+    return atomic_load_explicit(&g_hcaches[index], memory_order_acquire);
 }
 
 // ---- what is at hand ----
 
 // Chooses one at random for the next request, and asks the memory for what that will look at.
-static inline void stock_choose(struct harden *harden, struct stock *stock)
+static inline void hcache_choose(struct hcache *cache, struct hcache_bin *bin)
 {
-    unsigned count = stock->count;
+    unsigned count = bin->ready_count;
     if (UNLIKELY(count == 0)) {
-        stock->chosen = 0;
+        bin->chosen = 0;
         return;
     }
-    harden->random = harden->random * 6364136223846793005ULL + 1442695040888963407ULL; // Knuth
-    uint64_t *word = &stock->words[(harden->random >> 32) * count >> 32];
-    stock->chosen = *word;
-    *word = stock->words[count - 1];
-    stock->count = (uint16_t)(count - 1);
-    char *ptr = rack_ptr_of_word(stock->chosen);
+    cache->random = cache->random * 6364136223846793005ULL + 1442695040888963407ULL; // Knuth
+    uint64_t *word = &bin->ready[(cache->random >> 32) * count >> 32];
+    bin->chosen = *word;
+    *word = bin->ready[count - 1];
+    bin->ready_count = (uint16_t)(count - 1);
+    char *ptr = hslab_ptr_of_word(bin->chosen);
     __builtin_prefetch(ptr);
-    __builtin_prefetch(ptr + stock->slot_bytes - CANARY_BYTES);
-    stock->record = &rack_of_word(stock->chosen)->records[rack_slot_of_word(stock->chosen)];
-    __builtin_prefetch(stock->record);
+    __builtin_prefetch(ptr + bin->slot_bytes - CANARY_BYTES);
+    bin->record = &hslab_of_word(bin->chosen)->records[hslab_slot_of_word(bin->chosen)];
+    __builtin_prefetch(bin->record);
 }
 
-// Takes the place of what waited in the ring longest.
-static inline void stock_wait(struct stock *stock, uint64_t word)
+// Takes the place of what was in quarantine longest.
+static inline void hcache_quarantine(struct hcache_bin *bin, uint64_t word)
 {
-    stock->ring[stock->at] = word;
-    stock->at = stock->at + 1 == stock->delay ? 0 : (uint16_t)(stock->at + 1);
+    bin->quarantine[bin->quarantine_at] = word;
+    bin->quarantine_at =
+        bin->quarantine_at + 1 == bin->quarantine_max ? 0 : (uint16_t)(bin->quarantine_at + 1);
 }
 
 // ---- what slots hold ----
@@ -108,7 +109,7 @@ static inline canary_pair slot_end_pairs(const char *at)
     return (slot_pair(at) | slot_pair(at + 16)) | (slot_pair(at + 32) | slot_pair(at + 48));
 }
 
-// No loop: where it ends would be guessed wrong as often as sizes differ.
+// Of a small slot all, of a longer one ENDS_BYTES on both ends.
 static inline bool slot_is_zero_at_ends(const char *ptr, size_t slot_bytes)
 {
     const char *last = ptr + slot_bytes - 16;
@@ -119,6 +120,10 @@ static inline bool slot_is_zero_at_ends(const char *ptr, size_t slot_bytes)
               (slot_pair(last) | slot_pair(last - second));
     } else {
         any = slot_end_pairs(ptr) | slot_end_pairs(ptr + slot_bytes - ENDS_BYTES);
+        size_t end = slot_bytes <= SMALL_BYTES_MAX ? slot_bytes - ENDS_BYTES : 0;
+        for (size_t at = ENDS_BYTES; at < end; at += ENDS_BYTES) {
+            any |= slot_end_pairs(ptr + at);
+        }
     }
     return (any[0] | any[1]) == 0;
 }

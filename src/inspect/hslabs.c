@@ -1,0 +1,31 @@
+/* hslabs.c - counts the blocks of hardened mode.
+ *
+ * Owns:       nothing.
+ * Threads:    any; reads what others write, so a count may be a moment old.
+ * Locks:      none.
+ * Invariants: none beyond CENSUS-1.
+ */
+#include "inspect/hslabs.h"
+
+#include "hardened/harden.h"
+
+static void count_hslab(struct census *census, const struct chunk *entry)
+{
+    const struct hslab *slab = hslab_of(entry);
+    // Once, where it begins; none of blocks of no bytes.
+    if (page_map_find(slab->start) == page_map_index(entry) && slab->sc != HSLAB_EMPTY_CLASS) {
+        struct census_class *class = &census->classes[slab->sc];
+        class->slabs++;
+        class->live_blocks += hslab_live_count(slab, &census->slack_bytes);
+    }
+}
+
+RACY_READER void hslabs_count(struct census *census)
+{
+    for (size_t i = 1; g_harden.is_on && i < page_map_count(); i++) { // CENSUS-1
+        const struct chunk *entry = page_map_entry(i);
+        if (chunk_state(entry) == CHUNK_HSLAB) {
+            count_hslab(census, entry);
+        }
+    }
+}

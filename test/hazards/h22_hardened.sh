@@ -1,0 +1,25 @@
+# h22_hardened.sh - hardened mode: behind a filter that allows the system calls of H9 only, and
+# within limits of data and addresses, where what is freed in one size serves all others.
+. test/support/tap.sh
+programs=$TEST_PROGRAMS/hazards
+
+behind_filter() {
+    under env MYALLOC_CONF=harden:"$1" "$programs/h22_seccomp" "$2"
+}
+
+refills() {
+    under env MYALLOC_CONF=harden:"$1" "$programs/programs/refill_space" "${@:2}"
+}
+
+for level in 1 2 3; do
+    claim "harden:$level: the first call may come behind the filter" \
+        behind_filter $level the_first_call_may_come_behind_the_door
+    claim "harden:$level: the heap works on behind the filter" \
+        behind_filter $level the_heap_works_on_behind_the_door
+    claim "harden:$level: 24 MiB of addresses serve all sizes, again and again" \
+        refills $level as 24 20
+    claim "harden:$level: 24 MiB of data do" refills $level data 24 20
+    claim "harden:$level: so they do where the kernel has no marks for guards" \
+        refills $level data 24 20 old
+done
+finish

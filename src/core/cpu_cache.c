@@ -291,12 +291,12 @@ static void give_early(unsigned sc, list_word list, void *block)
         check_list(spare);
         bool is_alone = list_is_empty(spare);
         spare = is_alone ? list_push(spare, block) : list_push_second(spare, block);
-        if (list_count(spare) > depot_magazine_blocks_max(sc)) { // one at a time
+        bool waits = list_count(spare) <= waiting_max(sc);
+        if (list_count(spare) > depot_magazine_blocks_max(sc)) { // the one that waited comes out
             put_into(slot_spare_at(sc), sc, list_link(list_first(spare)));
             spare = list_push(list_empty(), list_first(spare));
         }
-        put_into(list_count(spare) <= waiting_max(sc) ? slot_spare_at(sc) : slot_loaded_at(sc), sc,
-                 spare);
+        put_into(waits ? slot_spare_at(sc) : slot_loaded_at(sc), sc, spare);
         return;
     }
     if (list_count(list) >= depot_magazine_blocks(sc)) {

@@ -129,9 +129,9 @@ Test(cpu_cache, a_block_freed_early_is_not_taken_next, .init = start)
         g_blocks[0] = take(sc);
         give(sc, g_blocks[0]);
         g_blocks[1] = take(sc);
-        cr_assert_neq(g_blocks[1], g_blocks[0]);
+        cr_assert_neq(g_blocks[1], g_blocks[0], "class %u", sc);
         give(sc, g_blocks[1]);
-        cr_assert_neq(take(sc), g_blocks[1]);
+        cr_assert_neq(take(sc), g_blocks[1], "class %u", sc);
     }
 }
 

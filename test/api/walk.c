@@ -110,6 +110,22 @@ TEST(every_block_in_use_is_told_with_its_size_and_tier)
     }
 }
 
+/* Without mallopt blocks above 32 KiB lie in slabs too. */
+TEST(blocks_around_the_longest_medium_ones_are_told_with_their_size)
+{
+    ONLY_LIBRARY();
+    for (size_t i = 0; i < 64; i++) {
+        g_blocks[i] = malloc(20 * KIB + i * KIB);
+        REQUIRE(g_blocks[i] != NULL);
+    }
+    walk();
+    for (size_t i = 0; i < 64; i++) {
+        const struct myalloc_block *block = find(g_blocks[i]);
+        REQUIRE(block != NULL);
+        REQUIRE_EQUAL(block->bytes, malloc_usable_size(g_blocks[i]));
+    }
+}
+
 /* Frees all but every `step`-th block. */
 static void *free_most(void *step)
 {

@@ -22,7 +22,8 @@ read_all() {
         awk '/^ [0-9a-f]+ / { print "words", $1, substr($0, index($0, $2), 35) }'
     "$readelf" -rW "$library" | awk '$3 ~ /_RELATIVE$/ { print "relative", $1, $4 }'
     "$objdump" -d -w "$library" |
-        awk -F'\t' '/^ *[0-9a-f]+:\t/ { gsub(/[ :]/, "", $1); print "code", $1 "\t" $2 "\t" $3 "\t" $4 }'
+        awk -F'\t' -v OFS='\t' \
+            '/^ *[0-9a-f]+:\t/ { gsub(/[ :]/, "", $1); print "code " $1, $2, $3, $4 }'
 }
 
 shapes=$(read_all | awk -v machine="$machine" -v section="$section" '

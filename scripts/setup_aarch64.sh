@@ -1,7 +1,7 @@
 #!/bin/bash
-# setup_aarch64.sh ROOT [PACKAGE...] - installs what `make check-aarch64` needs: a cross compiler and
-# qemu-user; and puts the packages of aarch64 that its programs are linked with into the folder ROOT,
-# beside the system's own, with lists and caches there. Does nothing where all is there.
+# setup_aarch64.sh ROOT [PACKAGE...] - installs what `make check-aarch64` needs: a cross compiler
+# and qemu-user; and puts the packages of aarch64 that its programs are linked with into the folder
+# ROOT, beside the system's own, with lists and caches there. Does nothing where all is there.
 set -eu
 root=$1
 shift
@@ -9,7 +9,8 @@ packages=(libc6-dev libgcc-s1 libcriterion-dev "$@")
 export DEBIAN_FRONTEND=noninteractive
 
 missing=()
-command -v aarch64-linux-gnu-gcc >/dev/null || missing+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+command -v aarch64-linux-gnu-gcc >/dev/null ||
+    missing+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 command -v qemu-aarch64-static >/dev/null || missing+=(qemu-user-static)
 if [ ${#missing[@]} -ne 0 ]; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
@@ -37,7 +38,8 @@ CONF
 export APT_CONFIG=$state/apt.conf
 # Sources for other architectures only fail.
 apt-get update -qq 2>/dev/null || true
-apt-get install -y -qq --download-only --no-install-recommends "${packages[@]}" >/dev/null </dev/null
+apt-get install -y -qq --download-only --no-install-recommends "${packages[@]}" \
+    >/dev/null </dev/null
 for package in "$state"/cache/archives/*.deb; do
     dpkg -x "$package" "$root"
 done

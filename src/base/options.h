@@ -18,9 +18,10 @@
     NUMBER(brk, 1, 0, 1, "1: grow the heap by the program break; 0: by mmap only")                 \
     WORD(fit, 1, "first|best|segregated", "which free span serves a large request or a slab")      \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
-    WORD(huge_pages, 1, "never|auto|always",                                                       \
-         "huge pages where memory is written to all over; auto: in heaps beyond 8 MiB, as long as " \
-         "they come quickly")                                                                      \
+    WORD(                                                                                          \
+        huge_pages, 1, "never|auto|always",                                                        \
+        "huge pages where memory is written to all over; auto: in heaps beyond 8 MiB, as long as " \
+        "they come quickly")                                                                       \
     NUMBER(huge_bytes, 0, 0, LIMIT_BYTES_MAX,                                                      \
            "requests from this size on get a mapping of their own (M_MMAP_THRESHOLD); 0: above "   \
            "1 MiB, later above the largest that was freed")                                        \

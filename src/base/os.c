@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 // glibc's own name of sigaction: libc alone knows how a handler returns.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern int __sigaction(int signal, const struct sigaction *action, struct sigaction *before);
 
 typedef int (*clock_function)(clockid_t clock, struct timespec *now);

@@ -21,6 +21,7 @@ static struct {
 } g_os_call;
 
 // Names of glibc's own: getauxval and environ are nobody's.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern unsigned long __getauxval(unsigned long type);
 
 unsigned long os_auxval(unsigned long type)

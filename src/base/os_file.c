@@ -44,7 +44,7 @@ int os_keep_descriptor(int fd)
 
 uint64_t os_file_id(int fd)
 {
-    struct stat status;
+    struct stat status = {0};
     bool is_open = raw_call(SYS_fstat, fd, (long)&status, 0, 0) == 0;
     return is_open ? (status.st_dev << 40) + status.st_ino + 1 : 0;
 }

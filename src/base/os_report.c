@@ -42,7 +42,7 @@ static bool is_ours(int fd, struct stat *status)
 
 int os_report_directory(const char *path)
 {
-    struct stat status;
+    struct stat status = {0};
     if (os_fail_now()) {
         return -EACCES;
     }
@@ -67,7 +67,7 @@ static bool holds(int fd)
 // OS_REPORT-1
 static int take_over(int directory, const char *name)
 {
-    struct stat status;
+    struct stat status = {0};
     int fd = open_at(directory, name, O_RDWR);
     if (fd < 0) {
         return -EEXIST;

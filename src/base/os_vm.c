@@ -34,6 +34,7 @@
 #define ADVICE_GUARD_REMOVE  103
 
 // glibc's own name of sbrk.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern void *__sbrk(intptr_t bytes);
 
 typedef int (*unmap_function)(void *start, size_t bytes);

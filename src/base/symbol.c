@@ -53,7 +53,7 @@ static void *find(const struct tables *tables, const char *name)
     for (const char *at = name; *at != '\0'; at++) {
         hash = hash * 33 + (unsigned char)*at;
     }
-    if (tables->hash == NULL) {
+    if (tables->hash == NULL || tables->symbols == NULL) {
         return NULL;
     }
     // The head is: buckets, first symbol with a hash, words of the filter; the filter is skipped.

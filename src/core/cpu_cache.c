@@ -84,10 +84,7 @@ static void put_into(size_t at, unsigned sc, list_word list)
 {
     list_word old = list;
     slot_exchange(at, list, &old); // CACHE-2
-    if (depot_give(sc, old) && UNLIKELY(page_heap_has_ended())) {
-        cpu_cache_flush(false);
-        depot_trim(false);
-    }
+    depot_give(sc, old);
 }
 
 // ---- looks ----
@@ -348,6 +345,10 @@ void cpu_cache_give(unsigned sc, void *block)
         give_early(sc, list, block);
     } else {
         give(slot, sc, list, block);
+    }
+    if (UNLIKELY(page_heap_has_ended())) {
+        cpu_cache_flush(false);
+        depot_trim(false);
     }
 }
 

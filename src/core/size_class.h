@@ -93,7 +93,8 @@ static inline bool size_class_is_single(unsigned sc)
 // The index of the block that holds byte `offset` of a slab.
 static inline unsigned size_class_block_index(unsigned sc, size_t offset)
 {
-    // Exact for offset < 2^18 and blocks to 2^18: offset * error < 2^18, less than a 2^18th of 2^40.
+    // Exact for offset < 2^18 and blocks to 2^18: offset * error < 2^18, less than a 2^18th of
+    // 2^40.
     return (unsigned)((offset * g_size_classes[sc].reciprocal) >> 40);
 }
 

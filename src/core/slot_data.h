@@ -23,14 +23,14 @@ static_assert(CLASSES < SLOT_BINS, "a bin each, and bin 0");
 typedef _Atomic(uint64_t) slot_count; // blocks of a bin given out so far
 
 struct ALIGNED(64) slot {
-    list_word loaded[SLOT_BINS];         // [cpu] malloc takes from it and free puts into it
-    list_word spare[SLOT_BINS];          // [cpu] a second magazine, full or empty
-    _Atomic(uint16_t) limit[SLOT_BINS];  // [atomic] a hint: count that `loaded` may reach by free
-    _Atomic(uint8_t) early[SLOT_BINS];   // [atomic] frees that were looked at so far
-    _Atomic(bool) is_open;               // [atomic] false: the empty slot, or never used yet
-    _Atomic(slot_count *) handed;        // [atomic] NULL: nobody counts what is given out
-    struct slot *next;                   // [const] of slots that threads own: all of them
-    struct slot *next_unused;            // [lock: LOCK_SLOTS] those without a thread
+    list_word loaded[SLOT_BINS];        // [cpu] malloc takes from it and free puts into it
+    list_word spare[SLOT_BINS];         // [cpu] a second magazine, full or empty
+    _Atomic(uint16_t) limit[SLOT_BINS]; // [atomic] a hint: count that `loaded` may reach by free
+    _Atomic(uint8_t) early[SLOT_BINS];  // [atomic] frees that were looked at so far
+    _Atomic(bool) is_open;              // [atomic] false: the empty slot, or never used yet
+    _Atomic(slot_count *) handed;       // [atomic] NULL: nobody counts what is given out
+    struct slot *next;                  // [const] of slots that threads own: all of them
+    struct slot *next_unused;           // [lock: LOCK_SLOTS] those without a thread
 };
 static_assert(sizeof(struct slot) <= SLOT_BYTES, "half a page a CPU");
 

@@ -31,6 +31,7 @@ static struct {
 // Names stand in the list with colons or commas between.
 static bool is_listed(const char *list, const char *name)
 {
+    ASSERT(list != NULL);
     size_t bytes = strlen(name);
     while (*list != '\0') {
         size_t length = strcspn(list, ":,");
@@ -53,7 +54,7 @@ static bool is_excluded(void)
 
 void start_configure_purge(void)
 {
-    huge_pages_set((enum huge_pages_mode)g_options.huge_pages);
+    ASSERT(g_options.purge <= 1);
     purge_configure(&(struct purge_settings){
         .enabled = g_options.purge != 0 && g_options.trim_bytes != SIZE_MAX,
         .trim_bytes = g_options.trim_bytes,
@@ -71,6 +72,7 @@ static enum start_mode start(void)
     libc_env_read(&g_options);
     options_read();
     page_fit_set_policy((enum page_fit_policy)g_options.fit);
+    huge_pages_set((enum huge_pages_mode)g_options.huge_pages);
     limit_set(g_options.huge_bytes);
     limit_set_maps(g_options.huge_max);
     start_configure_purge();

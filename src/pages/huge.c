@@ -200,7 +200,7 @@ static struct mapping map_backed(size_t bytes, size_t alignment, bool *clean)
 
 // True when a mapping of `bytes` would be there once all that is free here were unmapped: else
 // others would lose it for nothing.
-static bool can_be_freed_for(size_t bytes)
+static NOINLINE COLD bool can_be_freed_for(size_t bytes)
 {
     size_t most = map_cache_bytes() + span_free_bytes();
     size_t rest = bytes > most ? bytes - most : os_page_bytes();

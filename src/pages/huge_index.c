@@ -154,7 +154,8 @@ void huge_index_recycle(struct huge_block *block)
 static struct huge_block *first_from(const struct buckets *buckets, size_t index)
 {
     for (; index < (size_t)1 << buckets->shift; index++) {
-        struct huge_block *block = atomic_load_explicit(&buckets->heads[index], memory_order_relaxed);
+        struct huge_block *block =
+            atomic_load_explicit(&buckets->heads[index], memory_order_relaxed);
         if (block != NULL) {
             return block;
         }

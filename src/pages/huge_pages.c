@@ -5,8 +5,8 @@
  * Locks:      none.
  * Invariants: UNIT-1  without a clock nothing is asked for, but by huge_pages:always.
  *
- * The only clock that no sandbox forbids is that of the ticks. Its differences are right on average:
- * so several trials are summed up, and compared with as many units of small pages.
+ * The only clock that no sandbox forbids is that of the ticks. Its differences are right on
+ * average: so several trials are summed up, and compared with as many units of small pages.
  */
 #include "pages/huge_pages.h"
 
@@ -18,9 +18,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define TRIALS       4U   // units that are timed
+#define TRIALS       4U       // units that are timed
 #define TICKS_NS     8000000U // that the clock may be wrong by: it counts in ticks of up to 4 ms
-#define SAMPLE_PAGES 512U // small ones, for comparison: as much
+#define SAMPLE_PAGES 512U     // small ones, for comparison: as much
 
 static struct {
     _Atomic(unsigned) mode;     // [atomic] enum huge_pages_mode; NEVER also once they came slowly

@@ -1,9 +1,9 @@
 /* huge_pages.h - which memory comes by huge pages. Any thread; no lock.
  *
  * One page fault for 2 MiB costs a third of the 512 that it replaces, where the host has memory
- * behind huge pages. It brings 2 MiB at once: so only memory that is going to be written to all over
- * is asked for, and only in programs that have much. What becomes sparse is refused again, so that
- * the kernel does not bring back what was purged.
+ * behind huge pages. It brings 2 MiB at once: so only memory that is going to be written to all
+ * over is asked for, and only in programs that have much. What becomes sparse is refused again, so
+ * that the kernel does not bring back what was purged.
  */
 #ifndef PAGES_HUGE_PAGES_H
 #define PAGES_HUGE_PAGES_H

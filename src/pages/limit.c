@@ -17,7 +17,8 @@ static struct {
     bool is_fixed;         // [const] after start, but for mallopt
 } g_limit = {.bytes = HUGE_BYTES_MIN, .maps = MAPS_USUAL};
 
-_Atomic(size_t) g_limit_slab_bytes = SLAB_BYTES_MAX < HUGE_BYTES_MIN ? SLAB_BYTES_MAX : HUGE_BYTES_MIN - 1;
+_Atomic(size_t) g_limit_slab_bytes =
+    SLAB_BYTES_MAX < HUGE_BYTES_MIN ? SLAB_BYTES_MAX : HUGE_BYTES_MIN - 1;
 
 void limit_set(size_t bytes)
 {

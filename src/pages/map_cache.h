@@ -1,5 +1,5 @@
-/* map_cache.h - freed mappings of huge blocks that wait for the next one. Everything needs LOCK_HUGE,
- * held by huge.c, but for map_cache_bytes(). */
+/* map_cache.h - freed mappings of huge blocks that wait for the next one. Everything needs
+ * LOCK_HUGE, held by huge.c, but for map_cache_bytes(). */
 #ifndef PAGES_MAP_CACHE_H
 #define PAGES_MAP_CACHE_H
 

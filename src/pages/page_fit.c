@@ -141,7 +141,7 @@ static size_t find_best(size_t length)
     return 0;
 }
 
-size_t page_fit_find_hidden(size_t length)
+COLD size_t page_fit_find_hidden(size_t length)
 {
     return best_in(page_fit_bin(length), length, UINT_MAX);
 }

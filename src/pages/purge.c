@@ -30,12 +30,12 @@
 #define CAREFUL_TOP_SHIFT  5 // 1/32 of the top: phases that shift by a little cost nothing
 #define CAREFUL_USED_SHIFT 3 // an eighth of what is in use: a small rest keeps little
 #define SWING_SHIFT        3 // a turn is a move of an eighth of what is in use,
-#define SWING_BYTES_MIN    (1024UL * 1024) // and of so much: single slabs are no swing
-#define LOW_SHIFT          3               // of the top: lower is an end, not a bottom,
+#define SWING_BYTES_MIN    (1024UL * 1024)     // and of so much: single slabs are no swing
+#define LOW_SHIFT          3                   // of the top: lower is an end, not a bottom,
 #define LOW_TOP_MIN        (4UL * 1024 * 1024) // unless the top was not worth it
-#define SPLIT_SHIFT        2               // of what is in use: more dirty memory splits huge pages
-#define RETAKEN_SHARE      4               // of what was purged
-#define STEPS_MAX          4               // of PURGE_STEP_BYTES: a third of a millisecond
+#define SPLIT_SHIFT        2 // of what is in use: more dirty memory splits huge pages
+#define RETAKEN_SHARE      4 // of what was purged
+#define STEPS_MAX          4 // of PURGE_STEP_BYTES: a third of a millisecond
 #define WINDOW_NS          1000000000ULL
 #define FREES_PER_CLOCK    16 // looks at the clock: one in so many frees
 

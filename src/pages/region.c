@@ -219,7 +219,7 @@ bool region_shrink(size_t first)
 }
 
 // Files a gap, joined with those beside it; the shortest is forgotten when there are too many.
-static void remember_gap(struct gap new)
+static COLD void remember_gap(struct gap new)
 {
     struct gap *shortest = g_region.gaps;
     for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
@@ -236,7 +236,7 @@ static void remember_gap(struct gap new)
     }
 }
 
-void region_punch(size_t first, size_t chunks)
+COLD void region_punch(size_t first, size_t chunks)
 {
     size_t bytes = chunks << CHUNK_SHIFT;
     os_unmap(page_map_address(first), bytes);

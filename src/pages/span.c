@@ -407,7 +407,7 @@ size_t span_trim(size_t keep_bytes)
 }
 
 // Gives the addresses of the whole pages of a free span back.
-static size_t punch(size_t span)
+static NOINLINE COLD size_t punch(size_t span)
 {
     size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
     size_t span_end = span + page_map_entry(span)->length;
@@ -428,7 +428,7 @@ static size_t punch(size_t span)
     return (end - first) << CHUNK_SHIFT;
 }
 
-size_t span_release_space(void)
+COLD size_t span_release_space(void)
 {
     size_t released = span_trim(0); // what lies at the end leaves no gap
     lock_acquire(&g_span.lock);

@@ -1,5 +1,5 @@
-/* units.h - which 2-MiB units of the region may be huge pages. Everything needs LOCK_PAGE_HEAP, held
- * by span.c. */
+/* units.h - which 2-MiB units of the region may be huge pages. Everything needs LOCK_PAGE_HEAP,
+ * held by span.c. */
 #ifndef PAGES_UNITS_H
 #define PAGES_UNITS_H
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# under_qemu.sh ROOT COMMAND... - runs a command that starts programs for aarch64 as if they were this
-# machine's own: qemu-user takes them, in a user namespace, so that nothing outside changes. Linux
-# before 6.7 has no such table of its own for a namespace.
+# under_qemu.sh ROOT COMMAND... - runs a command that starts programs for aarch64 as if they were
+# this machine's own: qemu-user takes them, in a user namespace, so that nothing outside changes.
+# Linux before 6.7 has no such table of its own for a namespace.
 if [ "${IN_NAMESPACE-}" != yes ]; then
     export IN_NAMESPACE=yes
     exec unshare -Urm "$0" "$@"

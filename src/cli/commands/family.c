@@ -157,7 +157,7 @@ void family_put(struct text *out, const struct family *family, bool coloured)
         mallocs += order[i]->counters.mallocs;
         live_bytes += order[i]->counters.live_bytes;
     }
-    qsort(order, family->count, sizeof(*order), compare);
+    qsort(order, family->count, sizeof(const void *), compare);
     text_printf(out, "  and %zu processes that it started: about %s malloc, %s live at exit\n\n",
                 family->count, units_count(mallocs).chars, units_bytes(live_bytes).chars);
     struct table table;

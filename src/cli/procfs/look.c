@@ -544,7 +544,9 @@ struct myalloc_live *look_twice(const struct process *process, struct look *look
     struct myalloc_live *const page = look_at(process, look, why);
     look->is_still = first != NULL && page != NULL && look->is_now &&
                      first->counters.live_bytes == page->counters.live_bytes &&
+                     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): no padding
                      memcmp(first->classes, page->classes, sizeof(page->classes)) == 0 &&
+                     // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
                      memcmp(first->slots, page->slots, sizeof(page->slots)) == 0;
     free(first);
     return page;

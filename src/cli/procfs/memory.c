@@ -95,6 +95,7 @@ static bool find_in_image(int fd, uint64_t base, const struct wanted *wanted)
     return false;
 }
 
+// NOLINTNEXTLINE(readability-function-size): each of the six is asked for by its caller
 bool memory_find_note(int fd, pid_t pid, uint32_t type, void *buffer, size_t bytes,
                       uint64_t *address)
 {

@@ -230,8 +230,9 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
     ASSERT(bytes != 0);
     block->address = (char *)page_map_address(walk->at) + i * bytes;
     block->bytes = is_plain ? bytes : hslab_bytes_in(seen->slab, hslab_record(seen->slab, i));
-    bool is_medium = !is_empty && !size_class_is_small(seen->class);
-    block->tier = is_medium ? MYALLOC_MEDIUM : MYALLOC_SMALL;
+    block->tier = is_empty || size_class_is_small(seen->class) ? MYALLOC_SMALL
+                  : seen->class < MEDIUM_END                   ? MYALLOC_MEDIUM
+                                                               : MYALLOC_LARGE;
     block->state = is_marked(seen->cached, i) ? MYALLOC_CACHED
                    : is_marked(seen->free, i) ? MYALLOC_FREE
                                               : MYALLOC_IN_USE;

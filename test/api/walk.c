@@ -100,6 +100,22 @@ static void require_told(size_t i)
     REQUIRE_EQUAL(block->tier, tier_of(block->bytes));
 }
 
+/* Blocks above 32 KiB lie in slabs too until allocate() calls mallopt: this test comes first. */
+TEST(blocks_around_the_longest_medium_ones_are_told_with_their_size)
+{
+    ONLY_LIBRARY();
+    for (size_t i = 0; i < 64; i++) {
+        g_blocks[i] = malloc(20 * KIB + i * KIB);
+        REQUIRE(g_blocks[i] != NULL);
+    }
+    walk();
+    for (size_t i = 0; i < 64; i++) {
+        const struct myalloc_block *block = find(g_blocks[i]);
+        REQUIRE(block != NULL);
+        REQUIRE_EQUAL(block->bytes, malloc_usable_size(g_blocks[i]));
+    }
+}
+
 TEST(every_block_in_use_is_told_with_its_size_and_tier)
 {
     ONLY_LIBRARY();

@@ -22,6 +22,7 @@
 #include "base/live.h"
 #include "base/options.h"
 
+#define UNITS_LOOKS      32U
 #define SPACE_CHUNKS_MIN 16 // a shorter free span is not worth a hole in the mappings
 
 static struct {
@@ -35,7 +36,8 @@ static struct {
     size_t free_spans;
     size_t high_index; // chunks from here on were never handed out
     size_t purges, purged_chunks, retaken_chunks;
-    bool has_stuck; // a purge was refused: clean memory may hold old contents
+    size_t searched; // for dirty chunks, from the end of the region down to here; 0: all
+    bool has_stuck;  // a purge was refused: clean memory may hold old contents
 } g_span = {.lock = LOCK_INIT(LOCK_PAGE_HEAP)};
 
 // ---- counts ----
@@ -312,14 +314,16 @@ static void purge_singly(size_t index, size_t count)
     }
 }
 
-// The highest dirty chunks that lie in no huge unit, or fill one.
-static size_t highest_whole(size_t *count)
+// Dirty chunks that lie in no huge unit, or fill one: from where the last search ended downwards. A
+// search passes over UNITS_LOOKS units that are dirty in part, so that no free waits for all.
+static size_t find_whole(size_t *count)
 {
-    size_t end = page_map_count();
-    for (;;) {
+    size_t end = g_span.searched;
+    end = end == 0 || end > page_map_count() ? page_map_count() : end;
+    for (unsigned looks = 0; looks < UNITS_LOOKS; looks++) {
         size_t index = dirty_highest_below(end, count);
         if (*count == 0) {
-            return 0;
+            break;
         }
         size_t unit = page_map_unit(index + *count - 1);
         size_t start = page_map_unit_start(unit);
@@ -328,14 +332,19 @@ static size_t highest_whole(size_t *count)
                 *count -= start - index;
                 index = start;
             }
+            g_span.searched = index;
             return index;
         }
         if (dirty_is_all(start, UNIT_CHUNKS)) {
             *count = UNIT_CHUNKS;
+            g_span.searched = start;
             return start;
         }
         end = start;
     }
+    g_span.searched = *count == 0 ? 0 : end;
+    *count = 0;
+    return 0;
 }
 
 // What a step purges: chunks in a row, or none.
@@ -344,7 +353,7 @@ static size_t choose_purge(bool splits, size_t *count)
     if (!units_any()) {
         return dirty_highest_below(page_map_count(), count);
     }
-    size_t index = highest_whole(count);
+    size_t index = find_whole(count);
     if (*count == 0 && splits) {
         index = dirty_highest_below(page_map_count(), count);
         if (*count != 0) {

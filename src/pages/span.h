@@ -34,8 +34,8 @@ void span_give(size_t index, size_t length);
 // Adds `more` chunks behind a span in use: from the free neighbour, or over the break.
 bool span_extend(size_t index, size_t length, size_t more, bool *clean);
 
-// Purges the highest dirty free chunks, at most PURGE_STEP_BYTES of them, or a whole huge page;
-// bytes given back. Parts of huge pages only when it `splits`: they come back as small pages.
+// Purges dirty free chunks, the highest first, at most PURGE_STEP_BYTES of them, or a whole huge
+// page; bytes given back. Parts of huge pages only when it `splits`: they come back as small pages.
 size_t span_purge_step(bool splits);
 
 // Single pages in these chunks are about to be purged: huge pages there become small ones.

@@ -4,6 +4,8 @@
  * Threads:    the holder of LOCK_PAGE_HEAP.
  * Locks:      takes none.
  * Invariants: UNITS-1  a unit whose bit is not set was not asked for, or refused since.
+ *             UNITS-2  no unit is asked for behind the first UNITS_MAX: each one that is refused may
+ *                      be a mapping of its own, and their number is limited (vm.max_map_count).
  */
 #include "pages/units.h"
 
@@ -11,6 +13,8 @@
 #include "pages/dirty.h"
 #include "pages/huge_pages.h"
 #include "pages/page_map.h"
+
+#define UNITS_MAX 8192UL // 16 GiB
 
 static struct {
     bool has_any; // [lock: LOCK_PAGE_HEAP] some unit was asked for
@@ -29,7 +33,7 @@ bool units_is_huge(size_t unit)
 void units_ask(size_t span, size_t end, size_t index, size_t length)
 {
     size_t unit = max_size(page_map_unit(index), page_map_unit(span + UNIT_CHUNKS - 1));
-    size_t last = page_map_unit(index + length - 1);
+    size_t last = min_size(page_map_unit(index + length - 1), UNITS_MAX - 1); // UNITS-2
     while (unit <= last) {
         size_t run = 0; // units in a row: one call
         size_t start = page_map_unit_start(unit);

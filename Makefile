@@ -25,7 +25,7 @@ LDFLAGS_LIB := -shared -Wl,-soname,libmyalloc.so -Wl,-z,defs,-z,norelro,-z,now,-
         -Wl,-T,src/front/libmyalloc.ld $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
-FLOORS   := base pages core pool hardened sampling trace inspect front
+FLOORS   := base pages core pool hardened sampling profile trace inspect front
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(wildcard src/$f/*.c))
 OBJ_LIB  := $(SRC_LIB:src/%.c=$(B)/%.o) $(B)/front/vfork_x86_64.o
@@ -49,6 +49,9 @@ $(B)/myalloc: $(OBJ_CLI)
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect)) \
         $(addprefix src/core/,emergency.c large.c thin.c) \
         $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c pools.c files.c)
+# These keep their tables: our own walk up the stack begins there.
+WALKED := $(wildcard src/profile/*.c) src/front/profiling.c
+$(WALKED:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz)
 $(SMALL:src/%.c=$(B)/%.o): CFLAGS_EXTRA += $(if $(filter -O2,$(VARIANT)),-Oz) \
         -fno-asynchronous-unwind-tables
 

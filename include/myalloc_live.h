@@ -43,7 +43,14 @@ enum myalloc_live_state {
     MYALLOC_LIVE_ENDED = 2, // by exit() or _exit(); a killed process stays RUNNING
 };
 
-/* Written once, before `magic`, except the last three words. */
+/* What the heap profile is asked to do. Each answer is a file beside the page, PID.heap. */
+enum myalloc_live_profile_request {
+    MYALLOC_LIVE_PROFILE_START = 1,
+    MYALLOC_LIVE_PROFILE_STOP = 2,
+    MYALLOC_LIVE_PROFILE_DUMP = 3,
+};
+
+/* Written once, before `magic`, except the words marked [atomic]. */
 struct myalloc_live_header {
     _Atomic uint64_t magic;                // [const]  MYALLOC_LIVE_MAGIC, stored last
     uint32_t version;                      // [const]  MYALLOC_LIVE_VERSION
@@ -58,7 +65,12 @@ struct myalloc_live_header {
     uint32_t spare;                        // [const]  0
     _Atomic uint64_t state;                // [atomic] enum myalloc_live_state
     _Atomic uint64_t ended_ns;             // [atomic] CLOCK_BOOTTIME at the end, else 0
-    _Atomic uint64_t spare_words[8];       // [atomic] 0
+    _Atomic uint64_t spare_words[4];       // [atomic] 0
+    // Words for `myalloc profile`: the command alone writes the first, the process the others.
+    _Atomic uint64_t profile_request; // [atomic] number << 8 | enum myalloc_live_profile_request
+    _Atomic uint64_t profile_answer;  // [atomic] the last request that was served
+    _Atomic uint64_t profile_is_on;   // [atomic] 0 or 1
+    _Atomic uint64_t profile_signal;  // [atomic] a signal that does the same; 0: none
 };
 
 /* Bytes and counts of the whole process.  Blocks are counted by a look at all slabs and slots from

@@ -49,11 +49,16 @@ void line_add_hex(struct line *line, uintptr_t number)
     line_add_base(line, number, 16);
 }
 
-void line_write(struct line *line, int fd)
+void line_put(struct line *line, int fd)
 {
     int saved = errno;
-    line->text[line->used++] = '\n';
     (void)!syscall(SYS_write, fd, line->text, line->used);
     line->used = 0;
     errno = saved;
+}
+
+void line_write(struct line *line, int fd)
+{
+    line->text[line->used++] = '\n';
+    line_put(line, fd);
 }

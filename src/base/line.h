@@ -15,6 +15,8 @@ void line_add_bytes(struct line *line, const char *text, size_t bytes);
 void line_add_number(struct line *line, uint64_t number);
 void line_add_hex(struct line *line, uintptr_t number); // with 0x
 
+// Writes what is there and empties it: more of the line follows. errno kept.
+void line_put(struct line *line, int fd);
 // Writes the line and a newline to a file descriptor in one write, and empties it. errno kept.
 void line_write(struct line *line, int fd);
 

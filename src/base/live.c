@@ -24,7 +24,7 @@ static struct {
     struct lock lock;
     _Atomic(bool) is_news;
     _Atomic(uint64_t) others; // large and huge allocations
-    char path[256];
+    char path[LIVE_PATH_BYTES];
 } g_live = {.lock = LOCK_INIT(LOCK_LIVE)};
 
 // What an event of each kind counts: an index of a counter, in words; 0 none.
@@ -52,29 +52,30 @@ static void add(_Atomic uint64_t *word, uint64_t more)
 
 // ---- the file ----
 
-static bool try_directory(const char *parent, const char *name)
+static bool try_directory(struct line *line, const char *parent, const char *name)
 {
-    struct line line = {.used = 0};
+    line->used = 0;
     if (parent == NULL || parent[0] != '/') {
         return false;
     }
-    line_add(&line, parent);
-    line_add(&line, name);
+    line_add(line, parent);
+    line_add(line, name);
     if (name[strlen(name) - 1] == '.') {
-        line_add_number(&line, os_user_id());
+        line_add_number(line, os_user_id());
     }
-    line.text[line.used] = '\0';
-    if (!os_make_directory(line.text)) {
+    line->text[line->used] = '\0';
+    return os_make_directory(line->text);
+}
+
+bool live_name(struct line *line)
+{
+    if (!try_directory(line, os_env("XDG_RUNTIME_DIR"), "/myalloc") &&
+        !try_directory(line, "/dev/shm", "/myalloc.")) {
         return false;
     }
-    line_add(&line, "/");
-    line_add_number(&line, os_process_id());
-    if (line.used >= sizeof g_live.path) {
-        return false;
-    }
-    memcpy(g_live.path, line.text, line.used);
-    g_live.path[line.used] = '\0';
-    return true;
+    line_add(line, "/");
+    line_add_number(line, os_process_id());
+    return line->used < LIVE_PATH_BYTES;
 }
 
 static void fill_header(struct myalloc_live *page)
@@ -93,10 +94,12 @@ static void fill_header(struct myalloc_live *page)
 
 bool live_open(void)
 {
-    if (!try_directory(os_env("XDG_RUNTIME_DIR"), "/myalloc") &&
-        !try_directory("/dev/shm", "/myalloc.")) {
+    struct line name;
+    if (!live_name(&name)) {
         return false;
     }
+    memcpy(g_live.path, name.text, name.used);
+    g_live.path[name.used] = '\0';
     int fd = os_create(g_live.path);
     struct myalloc_live *page = NULL;
     if (fd >= 0 && os_truncate(fd, 0) && os_extend(fd, 0, sizeof *page)) {

@@ -16,6 +16,11 @@
 
 extern HIDDEN struct myalloc_live *g_live_page; // [const] after the start of the process; NULL: off
 
+// The name of the page of this process, whose directory is made; false: it cannot be.
+#define LIVE_PATH_BYTES 256
+struct line;
+bool live_name(struct line *line);
+
 // Makes the file and fills the header but for its magic; false: off, or it cannot be made.
 bool live_open(void);
 // Stores the magic: readers may look.

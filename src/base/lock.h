@@ -22,6 +22,7 @@ enum lock_rank {
     LOCK_DEPOT,     // one per size class: its magazines and slabs
     LOCK_STOCK,     // one per CPU: what it has at hand in hardened mode
     LOCK_GUARD,     // the records of sampled blocks, of guard:N
+    LOCK_PROFILE,   // samples, sites and stacks of the heap profile
     LOCK_RACK,      // one per class: its slots, in hardened mode
     LOCK_BASINS,    // the list of the pools of include/myalloc.h
     LOCK_BASIN,     // one per such pool that threads share

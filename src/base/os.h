@@ -1,4 +1,4 @@
-/* os.h - every system call that we make (but the write in line.c and the reads in proc_maps.c).
+/* os.h - every system call that we make (but those of line.c, proc_maps.c, request.c).
  *
  * Nothing here changes errno. Failures are NULL or false. In debug builds os_fail_after() makes
  * calls fail on demand.

@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define ADVICE_POPULATE_READ 22 // MADV_POPULATE_READ, which older headers lack
+
 struct reader {
     int fd;
     size_t at, filled; // bytes
@@ -108,4 +110,42 @@ void proc_maps_find(const void *address, struct proc_maps_place *place)
         syscall(SYS_close, reader.fd);
     }
     errno = saved; // MAPS-1
+}
+
+bool proc_maps_can_read(uintptr_t page, size_t page_bytes)
+{
+    int saved = errno;
+    bool can = syscall(SYS_madvise, page, page_bytes, ADVICE_POPULATE_READ) == 0;
+    errno = saved; // MAPS-1
+    return can;
+}
+
+// Copies a file of proc; `makes_line`: what would end a line becomes '?', what ends words a blank.
+static void copy(const char *path, int to, bool makes_line)
+{
+    int saved = errno;
+    char buffer[1024];
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    for (long got; fd >= 0 && (got = syscall(SYS_read, fd, buffer, sizeof buffer)) > 0;) {
+        for (long i = 0; makes_line && i < got; i++) {
+            buffer[i] = buffer[i] == '\0'                  ? ' '
+                        : buffer[i] < ' ' && buffer[i] > 0 ? '?'
+                                                           : buffer[i];
+        }
+        (void)!syscall(SYS_write, to, buffer, got);
+    }
+    if (fd >= 0) {
+        syscall(SYS_close, fd);
+    }
+    errno = saved; // MAPS-1
+}
+
+void proc_maps_copy(int fd)
+{
+    copy("/proc/self/maps", fd, false);
+}
+
+void proc_maps_copy_command(int fd)
+{
+    copy("/proc/self/cmdline", fd, true);
 }

@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "base/options.h"
 #include "front/block.h"
+#include "profile/profile.h"
 #include "sampling/guard.h"
 #include "hardened/hardened.h"
 #include "sampling/sampled.h"
@@ -35,14 +36,14 @@ static NOINLINE COLD void *fail_with(int error)
     return NULL;
 }
 
-// The one way to memory: any size, any alignment.
-static void *take(size_t bytes, size_t alignment, bool *clean, const void *caller)
+// The one way to memory: any size, any alignment. `is_sampled`: by the profile.
+static void *take(size_t bytes, size_t alignment, bool is_sampled, bool *clean, const void *caller)
 {
     *clean = false;
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
     }
-    if (UNLIKELY(g_harden.is_quick)) {
+    if (UNLIKELY(g_harden.is_quick) && !is_sampled) {
         void *usual = hardened_take_aligned(bytes, alignment, caller);
         if (LIKELY(usual != NULL)) {
             *clean = true;
@@ -53,7 +54,8 @@ static void *take(size_t bytes, size_t alignment, bool *clean, const void *calle
         return start_mode() == START_FORWARDING ? __libc_memalign(alignment, bytes)
                                                 : fail_with(ENOMEM);
     }
-    void *ptr = block_take(bytes, alignment, clean, caller);
+    void *ptr = UNLIKELY(is_sampled) ? block_take_sampled(bytes, alignment, clean, caller)
+                                     : block_take(bytes, alignment, clean, caller);
     if (UNLIKELY(ptr == NULL)) {
         return fail_with(ENOMEM);
     }
@@ -69,14 +71,15 @@ static void perturb_fill(void *ptr, size_t bytes)
 
 static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 {
-    if (g_guard.every != 0) {
+    bool is_sampled = profile_wants(bytes);
+    if (g_guard.every != 0 && !is_sampled) {
         void *usual = sampled_take_usual(bytes, caller);
         if (LIKELY(usual != NULL)) {
             return usual;
         }
     }
     bool clean;
-    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, is_sampled, &clean, caller);
     perturb_fill(ptr, bytes);
     if (record_is_on()) {
         recorder_take(TRACE_MALLOC, bytes, 1, ptr);
@@ -84,14 +87,46 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
     return ptr;
 }
 
+// A request that the profile let pass, and that found no block at hand.
+static SELDOM void *malloc_counted(size_t bytes, const void *caller)
+{
+    void *usual = block_take_usual(bytes, caller);
+    if (UNLIKELY(usual == NULL)) {
+        profile_uncount(bytes);
+        usual = malloc_long(bytes, caller);
+    }
+    return usual;
+}
+
+static SELDOM void *malloc_hardened(size_t bytes, const void *caller)
+{
+    void *usual = hardened_take_usual(bytes, caller);
+    return LIKELY(usual != NULL) ? usual : malloc_long(bytes, caller);
+}
+
+// It calls nothing, so that it needs no frame.
+static SELDOM void *malloc_profiled(size_t bytes, const void *caller)
+{
+    if (UNLIKELY(!profile_lets_pass(bytes))) {
+        return malloc_long(bytes, caller);
+    }
+    if (LIKELY(bytes <= SMALL_BYTES_MAX)) {
+        void *block = rseq_pop_class(t_thread.fast_area, g_small_class_of[bytes]);
+        if (LIKELY(block != NULL)) {
+            return block;
+        }
+    }
+    return malloc_counted(bytes, caller);
+}
+
 void *api_malloc_slow(size_t bytes)
 {
-    void *usual = NULL;
-    if (LIKELY(start_is_plain())) {
-        usual = block_take_usual(bytes, CALLER());
-    } else if (g_harden.is_quick) {
-        usual = hardened_take_usual(bytes, CALLER());
+    if (UNLIKELY(!start_is_plain())) {
+        return profile_is_quick()  ? malloc_profiled(bytes, CALLER())
+               : g_harden.is_quick ? malloc_hardened(bytes, CALLER())
+                                   : malloc_long(bytes, CALLER());
     }
+    void *usual = block_take_usual(bytes, CALLER());
     return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
 }
 
@@ -135,7 +170,7 @@ void api_free(void *ptr)
 static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
 {
     bool clean;
-    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *ptr = take(bytes, BLOCK_ALIGN_BYTES, profile_wants(bytes), &clean, caller);
     if (ptr != NULL && !clean) {
         memset(ptr, 0, bytes);
     }
@@ -169,6 +204,9 @@ void *api_calloc(size_t count, size_t bytes)
 static void *take_for_move(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean;
+    if (UNLIKELY(profile_wants(bytes))) {
+        return block_take_sampled(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    }
     void *block = g_harden.is_quick ? hardened_take_usual(bytes, caller) : fast_pop(bytes);
     if (LIKELY(block != NULL)) {
         return block;
@@ -254,8 +292,9 @@ static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *
         rounded *= 2;
     }
     bool clean;
-    void *ptr =
-        bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM) : take(bytes, rounded, &clean, caller);
+    void *ptr = bytes > PTRDIFF_MAX - rounded
+                    ? fail_with(ENOMEM)
+                    : take(bytes, rounded, profile_wants(bytes), &clean, caller);
     perturb_fill(ptr, bytes);
     if (record_is_on()) {
         recorder_take(TRACE_ALIGNED, bytes, rounded, ptr);

@@ -15,6 +15,7 @@
 #include "core/inherited.h"
 #include "core/large.h"
 #include "core/thin.h"
+#include "front/profiling.h"
 #include "front/start.h"
 #include "hardened/hardened.h"
 #include "inspect/view.h"
@@ -24,6 +25,7 @@
 #include "pages/purge.h"
 #include "pages/span.h"
 #include "pool/tray.h"
+#include "profile/profile.h"
 #include "sampling/guard.h"
 
 #include <string.h>
@@ -60,10 +62,12 @@ static struct block find_in_region(size_t index, const void *ptr)
             return find_in_slab(head, ptr);
         } // else the body of a block that is gone, its head in use again
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0};
-    case CHUNK_LARGE: {
+    case CHUNK_LARGE:
+    case CHUNK_PLACED: {
         bool begins = page_map_address(page_map_index(head)) == ptr;
-        return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
-                              head->usable_bytes};
+        bool is_placed = chunk_state(head) == CHUNK_PLACED;
+        return (struct block){is_placed ? BLOCK_PLACED : BLOCK_LARGE,
+                              begins ? BLOCK_OK : BLOCK_INTERIOR, head, head->usable_bytes};
     }
     case CHUNK_RACK:
     case CHUNK_FENCE:
@@ -268,11 +272,39 @@ void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller
         ptr = take_after_trim(bytes, alignment, clean);
     }
     view_tick();
+    profiling_tick();
     if (UNLIKELY(start_counts_blocks())) {
         count_handed(ptr);
     }
     block_leave(caller);
     return ptr;
+}
+
+// A block whose free misses: all of them do, or it is large, or it gets a span of its own.
+static COLD void *take_missing(size_t bytes, size_t alignment, bool *clean)
+{
+    unsigned sc = class_for(bytes, alignment);
+    if (g_profile.is_in_place || g_harden.is_on || sc >= CLASSES) {
+        void *ptr = take_any(bytes, alignment, clean);
+        return ptr != NULL ? ptr : take_after_trim(bytes, alignment, clean);
+    }
+    return large_take_placed(size_class_bytes(sc), alignment, clean);
+}
+
+void *block_take_sampled(size_t bytes, size_t alignment, bool *clean, const void *caller)
+{
+    if (!thread_enter(caller)) {
+        return block_take(bytes, alignment, clean, caller);
+    }
+    void *ptr = take_missing(bytes, alignment, clean);
+    if (ptr != NULL) {
+        profile_note(ptr, bytes, caller);
+    } else {
+        profile_lose();
+    }
+    cpu_cache_tick();
+    block_leave(caller);
+    return ptr != NULL ? ptr : block_take(bytes, alignment, clean, caller);
 }
 
 static void *take_growing_hardened(size_t bytes, size_t room, const void *caller)
@@ -310,11 +342,15 @@ void *block_take_growing(size_t old_bytes, size_t bytes, const void *caller)
 
 static void give_any(const struct block *block, void *ptr, const void *caller)
 {
+    if (profile_has_begun()) {
+        profile_forget(ptr);
+    }
     switch (block->kind) {
     case BLOCK_SLAB:
         cpu_cache_give(block->head->sc, ptr);
         break;
     case BLOCK_LARGE:
+    case BLOCK_PLACED:
         view_peak();
         large_give(block->head);
         break;
@@ -377,10 +413,11 @@ void block_give(void *ptr, const void *caller)
 
 // ---- resize and trim ----
 
-static void *resize_in(void *ptr, const struct block *block, size_t bytes)
+static void *resize_in(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
     switch (block->kind) {
     case BLOCK_SLAB:
+    case BLOCK_PLACED:
     case BLOCK_EMERGENCY:
         return NULL;
     case BLOCK_LARGE: {
@@ -391,12 +428,24 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
         // Also below a limit that has risen: moving page tables is cheaper than copying.
         return bytes >= min_size(limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes) : NULL;
     case BLOCK_SLOT:
-    case BLOCK_FENCE: // see block_resize
+    case BLOCK_FENCE:
+        return hardened_resize(block, ptr, bytes, caller);
     case BLOCK_GUARD:
     case BLOCK_NONE:
         break;
     }
     return NULL;
+}
+
+static COLD void *resize_profiled(void *ptr, const struct block *block, size_t bytes,
+                                  const void *caller)
+{
+    struct profile_hold hold;
+    struct profile_sizes sizes = {block->bytes, bytes};
+    profile_hold(&hold, ptr);
+    void *resized = resize_in(ptr, block, bytes, caller);
+    profile_resized(&hold, ptr, resized, &sizes, caller);
+    return resized;
 }
 
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller)
@@ -410,8 +459,8 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
     if (!(is_span || is_hardened) || !thread_enter(caller)) {
         return NULL;
     }
-    void *resized =
-        is_hardened ? hardened_resize(block, ptr, bytes, caller) : resize_in(ptr, block, bytes);
+    void *resized = profile_has_begun() ? resize_profiled(ptr, block, bytes, caller)
+                                        : resize_in(ptr, block, bytes, caller);
     live_realloc(resized == ptr);
     block_leave(caller);
     return resized;

@@ -19,6 +19,10 @@ struct block block_find(const void *ptr);
 // *clean: all bytes are zero.
 void *block_take(size_t bytes, size_t alignment, bool *clean, const void *caller);
 
+// The same for a request that the profile samples.
+NOINLINE COLD void *block_take_sampled(size_t bytes, size_t alignment, bool *clean,
+                                       const void *caller);
+
 // Frees what handlers freed in the middle of the slow path that has ended.
 NOINLINE COLD void block_give_deferred(const void *caller);
 

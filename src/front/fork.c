@@ -27,6 +27,7 @@
 #include "base/os.h"
 #include "pool/basin.h"
 #include "hardened/fence.h"
+#include "profile/profile.h"
 #include "sampling/guard.h"
 #include "hardened/harden.h"
 #include "hardened/rack.h"
@@ -54,6 +55,7 @@ static void take_locks(void)
     if (g_guard.every != 0) {
         guard_prefork();
     }
+    profile_prefork();
     if (g_harden.is_on) {
         rack_prefork();
     }
@@ -82,6 +84,7 @@ static void give_locks(void)
     if (g_harden.is_on) {
         rack_postfork_parent();
     }
+    profile_postfork_parent();
     if (g_guard.every != 0) {
         guard_postfork_parent();
     }
@@ -136,6 +139,7 @@ static void postfork_child(void)
     if (g_harden.is_on) {
         rack_postfork_child();
     }
+    profile_postfork_child();
     if (g_guard.every != 0) {
         guard_postfork_child();
     }

@@ -11,6 +11,7 @@
 #include "front/api.h"
 #include "front/fast.h"
 #include "front/fork.h"
+#include "front/profiling.h"
 #include "front/report.h"
 #include "front/shadow.h"
 #include "front/statistics.h"
@@ -288,6 +289,9 @@ CONSTRUCTOR static void interpose_start(void)
         statistics_start(); // starts the allocator: only where options may ask for numbers
         if (g_guard.every != 0) {
             guard_arm();
+        }
+        if (start_mode() == START_SERVING && start_may_profile()) {
+            profiling_arm();
         }
     }
 }

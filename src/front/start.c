@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "base/os.h"
 #include "sampling/guard.h"
+#include "profile/profile.h"
 #include "core/slot.h"
 #include "core/cpu_cache.h"
 #include "hardened/harden.h"
@@ -22,6 +23,9 @@
 #include "trace/record.h"
 
 #include <string.h>
+
+// With samples closer than this, a span for each would be waste: every free misses instead.
+#define DENSE_BYTES (128UL * 1024)
 
 _Atomic(bool) g_is_plain;
 _Atomic(bool) g_frees_plainly;
@@ -57,6 +61,23 @@ void start_configure_purge(void)
     });
 }
 
+bool start_may_profile(void)
+{
+    return g_options.profile != 0 || g_options.profile_leaks != 0 ||
+           g_options.profile_signal != 0 || g_options.live != 0;
+}
+
+static COLD void start_profile(void)
+{
+    if (g_options.profile_bytes < DENSE_BYTES) {
+        g_profile.is_in_place = true;
+        slot_miss_always();
+    }
+    if (g_options.profile != 0 || g_options.profile_leaks != 0) {
+        profile_begin(g_options.profile_bytes);
+    }
+}
+
 static enum start_mode start(void)
 {
     if (is_excluded()) {
@@ -81,22 +102,52 @@ static enum start_mode start(void)
     if (g_options.live != 0) {
         view_start();
     }
+    if (UNLIKELY(start_may_profile())) {
+        start_profile();
+    }
     start_choose_paths();
     return START_SERVING;
 }
 
-void start_choose_paths(void)
+static COLD void choose_long_paths(void)
 {
+    bool is_profiled = profile_is_on();
     bool sees_frees = g_options.perturb != 0 || record_is_on();
     bool sees_all = sees_frees || g_guard.every != 0 || g_harden.is_on;
     bool counts = g_options.live != 0 || g_options.stats[0] != '\0';
+    bool is_plain = !sees_all && !counts && !is_profiled;
     if (sees_frees) {
         slot_miss_always();
     }
-    cpu_cache_set_fast(sees_all || counts ? 0 : SMALL_BYTES_MAX + 1);
-    atomic_store_explicit(&g_is_plain, !sees_all && !counts, memory_order_release);
-    atomic_store_explicit(&g_frees_plainly, !sees_frees && !g_harden.is_on, memory_order_release);
+    if (is_profiled) {
+        g_harden.is_quick = false;
+    }
+    cpu_cache_set_fast(is_plain ? SMALL_BYTES_MAX + 1 : 0);
+    atomic_store_explicit(&g_is_plain, is_plain, memory_order_release);
+    atomic_store_explicit(&g_profile.is_quick, is_profiled && !sees_all && !counts,
+                          memory_order_relaxed);
+    atomic_store_explicit(&g_frees_plainly,
+                          !sees_frees && !g_harden.is_on && !g_profile.is_in_place,
+                          memory_order_release);
     atomic_store_explicit(&g_start.counts, counts, memory_order_relaxed);
+}
+
+void start_choose_paths(void)
+{
+    if (UNLIKELY(os_env("MYALLOC_CONF") != NULL) || UNLIKELY(g_options.perturb != 0)) {
+        choose_long_paths();
+        return;
+    }
+    cpu_cache_set_fast(SMALL_BYTES_MAX + 1);
+    atomic_store_explicit(&g_is_plain, true, memory_order_release);
+    atomic_store_explicit(&g_frees_plainly, true, memory_order_release);
+}
+
+COLD void start_miss_once(void)
+{
+    atomic_store_explicit(&g_profile.is_quick, false, memory_order_relaxed);
+    atomic_store_explicit(&g_is_plain, false, memory_order_relaxed);
+    cpu_cache_set_fast(0);
 }
 
 bool start_counts_blocks(void)

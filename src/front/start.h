@@ -24,6 +24,8 @@ void start_configure_purge(void);
 // Chooses what malloc and free do first, by what the options want to see: at the start, and after
 // mallopt changed one.
 void start_choose_paths(void);
+// Lets requests take the long way until start_choose_paths() is called again. Async-signal-safe.
+void start_miss_once(void);
 // True when no option wants to see every request, and the allocator serves.
 extern HIDDEN _Atomic(bool) g_is_plain;
 static inline bool start_is_plain(void)
@@ -39,6 +41,9 @@ static inline bool start_frees_plainly(void)
 }
 // Blocks of size classes are to be counted as they are given out.
 bool start_counts_blocks(void);
+
+// Some option may turn the heap profile on, now or later.
+bool start_may_profile(void);
 
 void start_prefork(void);
 void start_postfork_parent(void);

@@ -13,6 +13,7 @@
  */
 #include "front/statistics.h"
 
+#include "front/profiling.h"
 #include "front/report.h"
 #include "base/line.h"
 #include "base/os.h"
@@ -42,7 +43,8 @@ static bool goes_to_stderr(void)
 
 static bool is_asked_for(void)
 {
-    return start_mode() == START_SERVING && (g_options.stats[0] != '\0' || live_is_on());
+    return start_mode() == START_SERVING &&
+           (g_options.stats[0] != '\0' || live_is_on() || profiling_ends());
 }
 
 void statistics_start(void)
@@ -51,18 +53,21 @@ void statistics_start(void)
         return;
     }
     g_statistics.process = os_process_id();
-    if (g_options.stats[0] != '\0') {
+    if (g_options.stats[0] != '\0' || profiling_ends()) {
         g_statistics.fd = os_keep_descriptor(STDERR_FILENO);
         g_statistics.file_id = os_file_id(g_statistics.fd);
     }
 }
 
-static int choose_output(void)
+static COLD int find_stderr(void)
 {
-    int fd = g_statistics.fd;
-    if (os_file_id(fd) != g_statistics.file_id || g_statistics.file_id == 0) {
-        fd = -1; // STATISTICS-1
-    }
+    bool is_there = os_file_id(g_statistics.fd) == g_statistics.file_id;
+    return is_there && g_statistics.file_id != 0 ? g_statistics.fd : -1; // STATISTICS-1
+}
+
+static COLD int choose_output(void)
+{
+    int fd = find_stderr();
     return goes_to_stderr() ? fd : place_create(g_options.stats, fd); // STATISTICS-2
 }
 
@@ -80,7 +85,7 @@ static const struct {
 };
 
 // One more number on the line; after `before`, which is for text only.
-static void add_number(struct line *line, const char *before, const char *name, uint64_t value)
+static COLD void add_number(struct line *line, const char *before, const char *name, uint64_t value)
 {
     bool is_json = g_options.stats_format == STATS_JSON;
     line_add(line, is_json ? (line->used != 0 && line->text[line->used - 1] == '{' ? "\"" : ",\"")
@@ -90,7 +95,7 @@ static void add_number(struct line *line, const char *before, const char *name, 
     line_add_number(line, value);
 }
 
-static void write_head(struct line *line, int fd, bool is_json)
+static COLD void write_head(struct line *line, int fd, bool is_json)
 {
     line_add(line, is_json ? "{\"schema\":1,\"program\":\"" : "myalloc: statistics of ");
     place_add_program(line);
@@ -99,7 +104,7 @@ static void write_head(struct line *line, int fd, bool is_json)
     line_write(line, fd);
 }
 
-static void write_sums(struct line *line, int fd, const struct census *census)
+static COLD void write_sums(struct line *line, int fd, const struct census *census)
 {
     struct myalloc_stats stats;
     uint64_t mallocs = 0;
@@ -117,7 +122,7 @@ static void write_sums(struct line *line, int fd, const struct census *census)
     line_write(line, fd);
 }
 
-static void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
+static COLD void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
 {
     const char *between = ",\"classes\":[{";
     for (unsigned i = 0; i < CLASSES; i++) {
@@ -141,7 +146,7 @@ static void write_classes(struct line *line, int fd, const struct census *census
     }
 }
 
-static void write_statistics(const struct census *census)
+static COLD void write_statistics(const struct census *census)
 {
     struct line line = {.used = 0};
     bool is_json = g_options.stats_format == STATS_JSON;
@@ -157,8 +162,13 @@ static void write_statistics(const struct census *census)
     }
 }
 
-static void write_all(void)
+static COLD void write_all(void)
 {
+    if (profiling_ends()) {
+        bool was_inside = thread_enter_bare();
+        profiling_end(find_stderr());
+        thread_leave_bare(was_inside);
+    }
     if (g_options.stats[0] != '\0') {
         struct census census;
         bool was_inside = thread_enter_bare();

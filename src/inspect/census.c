@@ -43,6 +43,9 @@ RACY_READER static void count_chunks(struct census *census)
             count_slab(census, entry);
         } else if (state == CHUNK_RACK) {
             count_rack(census, entry);
+        } else if (state == CHUNK_PLACED) {
+            census->classes[size_class_of(min_size(entry->usable_bytes, MEDIUM_BYTES_MAX))]
+                .live_blocks++;
         } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;

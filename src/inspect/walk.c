@@ -145,7 +145,7 @@ RACY_READER static void see_chunks(struct walk *walk)
                 see_slab(walk, entry, seen);
             } else if (state == CHUNK_RACK) {
                 see_rack(rack_of(entry), seen);
-            } else if (state == CHUNK_LARGE || state == CHUNK_FENCE) {
+            } else if (state == CHUNK_LARGE || state == CHUNK_PLACED || state == CHUNK_FENCE) {
                 seen->bytes = entry->usable_bytes;
                 seen->start = state == CHUNK_FENCE ? fence_block(entry) : NULL;
             }
@@ -217,6 +217,15 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
     return true;
 }
 
+static int tier_of(const struct seen *seen)
+{
+    bool is_small = seen->state == CHUNK_PLACED && seen->bytes <= SMALL_BYTES_MAX;
+    return is_small                      ? MYALLOC_SMALL
+           : seen->state == CHUNK_PLACED ? MYALLOC_MEDIUM
+           : seen->state == CHUNK_BASIN  ? MYALLOC_POOL
+                                         : MYALLOC_LARGE;
+}
+
 // Sampled blocks: those in use now.
 static bool next_in_pool(struct walk *walk, struct myalloc_block *block)
 {
@@ -244,7 +253,7 @@ bool walk_next(struct walk *walk, struct myalloc_block *block)
             *block = (struct myalloc_block){
                 .address = seen->start != NULL ? seen->start : page_map_address(walk->at),
                 .bytes = seen->bytes,
-                .tier = seen->state == CHUNK_BASIN ? MYALLOC_POOL : MYALLOC_LARGE,
+                .tier = tier_of(seen),
                 .state = seen->state == CHUNK_FREE ? MYALLOC_FREE : MYALLOC_IN_USE,
             };
             walk->at++;

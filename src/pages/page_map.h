@@ -24,14 +24,15 @@
 #include <stdint.h>
 
 enum chunk_state {
-    CHUNK_NONE,  // not ours: never used, foreign, or given back with the break
-    CHUNK_FREE,  // first or last chunk of a free span
-    CHUNK_SLAB,  // first chunk of a slab
-    CHUNK_LARGE, // first chunk of a large block
-    CHUNK_BASIN, // first chunk of a tray: memory of a pool of include/myalloc.h
-    CHUNK_RACK,  // first chunk of slots, in hardened mode
-    CHUNK_FENCE, // first chunk of a large block between guard pages, in hardened mode
-    CHUNK_BODY,  // a further chunk of a slab, large block or tray: see head_distance
+    CHUNK_NONE,   // not ours: never used, foreign, or given back with the break
+    CHUNK_FREE,   // first or last chunk of a free span
+    CHUNK_SLAB,   // first chunk of a slab
+    CHUNK_LARGE,  // first chunk of a large block
+    CHUNK_PLACED, // first chunk of a smaller block in a span of its own, whose free is to miss
+    CHUNK_BASIN,  // first chunk of a tray: memory of a pool of include/myalloc.h
+    CHUNK_RACK,   // first chunk of slots, in hardened mode
+    CHUNK_FENCE,  // first chunk of a large block between guard pages, in hardened mode
+    CHUNK_BODY,   // a further chunk of a slab, large block or tray: see head_distance
 };
 
 struct ALIGNED(64) chunk {

@@ -303,6 +303,8 @@ void *block_take_sampled(size_t bytes, size_t alignment, bool *clean, const void
         profile_lose();
     }
     cpu_cache_tick();
+    view_tick();
+    profiling_tick();
     block_leave(caller);
     return ptr != NULL ? ptr : block_take(bytes, alignment, clean, caller);
 }

@@ -76,6 +76,7 @@ sed -i "s/@UID@/$(id -u)/g" "$tmp"/tree/proc/*/status
 fake() { MYALLOC_PROC_ROOT="$tmp/tree" "$@"; }
 
 . $here/golden.sh
+. $here/profile.sh
 . $here/real.sh
 . $here/hostile.sh
 printf '%d passed, %d failed\n' $passed $failed

@@ -58,6 +58,9 @@ static void set_configuration(const struct launch *launch)
                 given != NULL && given[0] != 0 ? "," : "",
                 launch->record != NULL ? "record:" : "live:1",
                 launch->record != NULL ? launch->record : "");
+    if (launch->profile != NULL) {
+        text_printf(&list, ",profile:1,profile_file:%s", launch->profile);
+    }
     setenv("MYALLOC_CONF", text_string(&list), 1);
     text_free(&list);
 }

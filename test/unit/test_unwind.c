@@ -203,7 +203,28 @@ Test(unwind, reads_nothing_behind_a_wrong_frame_pointer)
         run_code(g_rubbish, sizeof g_rubbish, pointers[i]);
         cr_assert_eq(g_seen.own_count, 1);
     }
-    char *hole = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    run_code(g_rubbish, sizeof g_rubbish, (uintptr_t)hole);
+}
+
+static char *g_hole;
+
+static void run_rubbish(void)
+{
+    run_code(g_rubbish, sizeof g_rubbish, (uintptr_t)g_hole);
+}
+
+/* Close above the stack, where a frame might be, but nothing can be read. */
+Test(unwind, reads_nothing_that_is_hidden)
+{
+    enum { HALF = 65536 };
+    char *stack = mmap(NULL, 2 * HALF, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unwind_arm();
+    mprotect(stack + HALF, HALF, PROT_NONE);
+    g_hole = stack + HALF + 4096;
+    getcontext(&g_coroutine);
+    g_coroutine.uc_stack.ss_sp = stack;
+    g_coroutine.uc_stack.ss_size = HALF;
+    g_coroutine.uc_link = &g_main;
+    makecontext(&g_coroutine, run_rubbish, 0);
+    swapcontext(&g_main, &g_coroutine);
     cr_assert_eq(g_seen.own_count, 1);
 }

@@ -39,7 +39,7 @@ LDFLAGS_LIB := $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
 # `make check-core-only` links base, pages, core and front alone.
-FEATURES := pool hardened sampling trace inspect extensions
+FEATURES := pool hardened sampling trace inspect profile extensions
 FLOORS   := base pages core $(filter-out extensions,$(FEATURES)) front $(filter extensions,$(FEATURES))
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(sort $(wildcard src/$f/*.c)))
@@ -73,14 +73,14 @@ $(B)/libmyalloc.a: $(OBJ_A)
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
         $(addprefix src/core/,census.c emergency.c large.c thin.c) \
         $(addprefix src/hardened/,quarantine.c guarded.c hslab.c) \
-        $(addprefix src/front/,mode.c start.c report.c statistics.c fork.c shadow.c extensions.c files.c \
-        mallopt.c)
+        $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c files.c mallopt.c)
 OZ     = $(if $(filter-out -O2,$(filter -O%,$(OPTIMIZED))),,-Oz)
 $(SMALL:src/%.c=$(B)/%.o) $(SMALL:src/%.c=$(B)/static/%.o): \
         OWN_FLAGS += $(OZ) -fno-asynchronous-unwind-tables
-# As small, but the unwinder of guard:N passes through them.
-$(addprefix $(B)/,sampling/guard.o static/sampling/guard.o core/slot.o core/inherited.o): \
-        OWN_FLAGS += $(OZ)
+# As small, but who walks up the stack passes through them: the unwinder of guard:N, and ours.
+WALKED := $(patsubst src/%.c,%.o,$(wildcard src/profile/*.c)) sampling/guard.o static/sampling/guard.o \
+        core/slot.o core/inherited.o front/mode.o
+$(addprefix $(B)/,$(WALKED)): OWN_FLAGS += $(OZ)
 
 # Objects follow the flags that they are made with: the file changes when those do.
 FLAGS = $(call quote,$(CC): $(CFLAGS_LIB): $(CFLAGS_CLI): $(LDFLAGS_LIB))

@@ -57,7 +57,14 @@ enum myalloc_live_state {
     MYALLOC_LIVE_ENDED = 2 /* by exit() or _exit(); a killed process stays RUNNING */
 };
 
-/* Written once, before `magic`, except the last three words. */
+/* What the heap profile is asked to do. Each answer is a file beside the page, PID.heap. */
+enum myalloc_live_profile_request {
+    MYALLOC_LIVE_PROFILE_START = 1,
+    MYALLOC_LIVE_PROFILE_STOP = 2,
+    MYALLOC_LIVE_PROFILE_DUMP = 3
+};
+
+/* Written once, before `magic`, except the words marked [atomic]. */
 struct myalloc_live_header {
     myalloc_live_u64 magic;                /* [const]  MYALLOC_LIVE_MAGIC, stored last */
     uint32_t version;                      /* [const]  MYALLOC_LIVE_VERSION */
@@ -73,7 +80,12 @@ struct myalloc_live_header {
     myalloc_live_u64 state;                /* [atomic] enum myalloc_live_state */
     myalloc_live_u64 ended_ns;             /* [atomic] CLOCK_BOOTTIME at the end, else 0 */
     /* [const] 0, but [0] and [1]: see struct myalloc_table */
-    myalloc_live_u64 spare_words[8];
+    myalloc_live_u64 spare_words[4];
+    /* Words for `myalloc profile`: the command alone writes the first, the process the others. */
+    myalloc_live_u64 profile_request; /* [atomic] number << 8 | enum myalloc_live_profile_request */
+    myalloc_live_u64 profile_answer;  /* [atomic] the last request that was served */
+    myalloc_live_u64 profile_is_on;   /* [atomic] 0 or 1 */
+    myalloc_live_u64 profile_signal;  /* [atomic] a signal that does the same; 0: none */
 };
 
 /* Bytes and counts of the whole process.  Blocks are counted by a look at all slabs and slots from
@@ -240,8 +252,9 @@ enum myalloc_chunk_state {
     MYALLOC_CHUNK_IS_FREE, /* first or last chunk of a free span */
     MYALLOC_CHUNK_SLAB,
     MYALLOC_CHUNK_LARGE,
-    MYALLOC_CHUNK_POOL,  /* of a pool */
-    MYALLOC_CHUNK_HSLAB, /* the structure at its pointer: hardened mode, every chunk of the span */
+    MYALLOC_CHUNK_PLACED, /* a block of a size class, sampled by the heap profile */
+    MYALLOC_CHUNK_POOL,   /* of a pool */
+    MYALLOC_CHUNK_HSLAB,  /* the structure at its pointer: hardened mode, every chunk of the span */
     MYALLOC_CHUNK_GUARDED, /* a large block of hardened mode */
     MYALLOC_CHUNK_BODY     /* a further chunk */
 };

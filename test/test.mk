@@ -62,11 +62,11 @@ $(ARCHIVED): $(B)/archive/%: test/%.c $(SUPPORT) $(HEADERS) $(FLOOR_AR)
 # Linked with the floor of the module and those below it: a call upwards does not link.
 floor_of   = $(foreach f,$(FLOORS),$(if $(wildcard src/$f/$(1).h),$f))
 upto       = $(firstword $(2)) \
-        $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,9,$(2))))
+        $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,99,$(2))))
 unit_floor = $(call upto,$(call floor_of,$(patsubst test_%,%,$(1))),$(FLOORS))
 $(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
 	$(CC_TEST) $(VARIANT) -o $@ $< -Wl,--whole-archive \
-	        $(patsubst %,$(B)/lib%.a,$(call unit_floor,$*)) -Wl,--no-whole-archive -lcriterion -pthread
+	        $(patsubst %,$(B)/lib%.a,$(call unit_floor,$*)) -Wl,--no-whole-archive -lcriterion -lm -pthread
 
 # The suites; they run inside a group, which is one build with one setting.
 LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(HERE)/$(B)/libmyalloc.so)

@@ -5,11 +5,13 @@
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-#define NOINLINE    __attribute__((noinline))
-#define COLD        __attribute__((cold))
-#define NORETURN    _Noreturn
-#define ALIGNED(n)  __attribute__((aligned(n)))
-#define HIDDEN      __attribute__((visibility("hidden"))) // direct access, no table
+#define NOINLINE   __attribute__((noinline))
+#define COLD       __attribute__((cold))
+#define NORETURN   _Noreturn
+#define ALIGNED(n) __attribute__((aligned(n)))
+#define HIDDEN     __attribute__((visibility("hidden"))) // direct access, no table
+// Of few processes, but there it is called often: in seldom_text, compiled as all else.
+#define SELDOM      __attribute__((section(".text.unlikely.seldom"), noinline))
 #define EXPORT      __attribute__((visibility("default")))
 #define CONSTRUCTOR __attribute__((constructor(101)))
 #define DESTRUCTOR  __attribute__((destructor(101)))

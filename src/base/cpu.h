@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__x86_64__)
 #define CPU_NAME          "64-bit x86"
@@ -69,5 +70,28 @@ static inline void cpu_relax(void)
     atomic_signal_fence(memory_order_seq_cst);
 #endif
 }
+
+// Where a walk up the stack begins: in this function. What is not kept across calls stays as it is.
+#if defined(__x86_64__)
+#define CPU_HAS_UNWIND_ROWS 1 // their registers are known to profile/cfi.c
+#define CPU_LOOK_AT_REGISTERS(registers)                                                           \
+    __asm__ volatile("mov %%rbx, 24(%0)\n"                                                         \
+                     "mov %%rbp, 48(%0)\n"                                                         \
+                     "mov %%rsp, 56(%0)\n"                                                         \
+                     "mov %%r12, 96(%0)\n"                                                         \
+                     "mov %%r13, 104(%0)\n"                                                        \
+                     "mov %%r14, 112(%0)\n"                                                        \
+                     "mov %%r15, 120(%0)\n"                                                        \
+                     "lea 0(%%rip), %%rax\n"                                                       \
+                     "mov %%rax, 128(%0)\n"                                                        \
+                     :                                                                             \
+                     : "r"(registers)                                                              \
+                     : "rax", "memory")
+#else
+#define CPU_HAS_UNWIND_ROWS 0 // frame pointers alone, under the same numbers
+#define CPU_LOOK_AT_REGISTERS(registers)                                                           \
+    ((registers)[6] = (uintptr_t)__builtin_frame_address(0),                                       \
+     (registers)[7] = (uintptr_t)(registers)-64, (registers)[16] = 1)
+#endif
 
 #endif

@@ -50,9 +50,8 @@ void line_add_hex(struct line *line, uintptr_t number)
     line_add_base(line, number, 16);
 }
 
-int line_write(struct line *line, int fd)
+int line_put(struct line *line, int fd)
 {
-    line->text[line->used++] = '\n';
     size_t written = 0;
     while (written < line->used) {
         long result = quiet_call(
@@ -66,4 +65,10 @@ int line_write(struct line *line, int fd)
     }
     line->used = 0;
     return 0;
+}
+
+int line_write(struct line *line, int fd)
+{
+    line->text[line->used++] = '\n';
+    return line_put(line, fd);
 }

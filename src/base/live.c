@@ -78,20 +78,32 @@ static int open_directory(const char *parent, const char *name, struct line *pat
     return os_report_directory(path->text);
 }
 
-// A page of this process: PID, or PID.2 and so on where a process of another container has our
-// number. Negative: the errno; *path is its whole name.
-static int open_page(struct line *path)
+int live_open_place(struct line *path, size_t *name)
 {
     int directory = open_directory(os_env("XDG_RUNTIME_DIR"), "/myalloc", path);
     if (directory < 0) {
         directory = open_directory("/dev/shm", "/myalloc.", path);
     }
+    line_add(path, "/");
+    *name = path->used;
+    if (live_is_on()) {
+        line_add(path, strrchr(g_live.path, '/') + 1);
+    } else {
+        line_add_number(path, os_process_id());
+    }
+    return directory;
+}
+
+// A page of this process: PID, or PID.2 and so on where a process of another container has our
+// number. Negative: the errno; *path is its whole name.
+static int open_page(struct line *path)
+{
+    ASSERT(!live_is_on());
+    size_t name;
+    int directory = live_open_place(path, &name);
     if (directory < 0) {
         return directory;
     }
-    line_add(path, "/");
-    size_t name = path->used;
-    line_add_number(path, os_process_id());
     size_t plain = path->used;
     int fd = -EEXIST;
     for (unsigned number = 1; number <= NAMES_MAX && fd == -EEXIST; number++) {

@@ -16,6 +16,11 @@
 
 extern HIDDEN struct myalloc_live *g_live_page; // [const] after the start of the process; NULL: off
 
+// The directory of the page of this process, open: made, if need be. *path: the page there, or
+// where it would be; its name begins at *name. Negative: the errno.
+struct line;
+int live_open_place(struct line *path, size_t *name);
+
 // Makes the file and fills the header but for its magic; false: off, or it cannot be made.
 bool live_open(void);
 // Stores the magic: readers may look.

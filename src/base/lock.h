@@ -22,6 +22,7 @@ enum lock_rank {
     LOCK_DEPOT,      // one per size class: its magazines and slabs
     LOCK_HCACHE,     // one per CPU: its cache of slots, in hardened mode
     LOCK_GUARD,      // the records of sampled blocks, of guard:N
+    LOCK_PROFILE,    // samples, sites and stacks of the heap profile
     LOCK_HSLAB,      // one per class: hardened slabs
     LOCK_POOLS,      // the list of the pools of include/myalloc.h
     LOCK_POOL,       // one per such pool that threads share

@@ -41,6 +41,15 @@
         guard, 0, 0, 1UL << 32,                                                                    \
         "one in so many blocks of up to a page lies between guard pages, say 100000, see below; "  \
         "0: none")                                                                                 \
+    NUMBER(profile, 0, 0, 1,                                                                       \
+           "1: sample from the start who allocates, and write it at exit, see below")              \
+    NUMBER(profile_bytes, 512UL * 1024, 1, 1UL << 40,                                              \
+           "bytes between two samples on average; 1: every block")                                 \
+    TEXT(profile_file, "file that takes the profile at exit: %p pid, %e program, %t time; else "   \
+                       "myalloc.%e.%p.heap")                                                       \
+    NUMBER(profile_signal, 0, 0, 64,                                                               \
+           "this signal starts the profile, and writes it while it is on, for `myalloc profile`")  \
+    NUMBER(profile_leaks, 0, 0, 1, "1: tell at exit what is still in use, by the profile")         \
     WORD(cpu_cache, 0, "auto|id|cpu|thread",                                                       \
          "whose the caches are: concurrency ids (Linux 6.3), CPUs, or threads, without "           \
          "restartable sequences; auto: the first that is there")                                   \

@@ -100,6 +100,17 @@ void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struc
     errno = saved; // OS-1
 }
 
+bool os_signal_listen(int signal, void (*handler)(int, siginfo_t *, void *))
+{
+    const struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_RESTART};
+    struct sigaction before;
+    int saved = errno;
+    bool listens = __sigaction(signal, NULL, &before) == 0 && before.sa_handler == SIG_DFL &&
+                   __sigaction(signal, &action, NULL) == 0;
+    errno = saved; // OS-1
+    return listens;
+}
+
 void os_signals_hold(const sigset_t *set, int signal)
 {
     uint64_t mask; // the part that the kernel has

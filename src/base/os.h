@@ -26,6 +26,9 @@ void os_signals_restore(const uint64_t *old);
 // for; where that is no handler, on its own stack when there is one. It holds no signal back.
 COLD void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *),
                          struct sigaction *before);
+// A handler of a signal that the program has none for; system calls that it interrupts go on.
+// False: there is one, or the signal cannot be taken.
+COLD bool os_signal_listen(int signal, void (*handler)(int, siginfo_t *, void *));
 COLD void os_signal_default(int signal);
 // In a handler, until it returns: holds back a set of signals, and one, unless 0.
 void os_signals_hold(const sigset_t *set, int signal);

@@ -87,6 +87,12 @@ int os_report_hold(int directory, const char *name)
     return fd < 0 || holds(fd) ? fd : close_with(fd, -EEXIST); // taken over in this very moment
 }
 
+int os_report_rename(int directory, const char *name, const char *to)
+{
+    return -(int)raw_call_long(SYS_renameat2,
+                               (long[6]){directory, (long)name, directory, (long)to, 0});
+}
+
 static bool is_within_limit(size_t end)
 {
     uint64_t limits[2] = {0, 0};

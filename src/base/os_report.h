@@ -23,6 +23,9 @@ int os_report_create(int directory, const char *name);
 // somebody's.
 int os_report_hold(int directory, const char *name);
 
+// Gives a file another name in its directory, in place of what has it; the errno, 0 for done.
+int os_report_rename(int directory, const char *name, const char *to);
+
 // Room on the disk for this part of a file, as far as the file system can tell; as below.
 int os_allocate(int fd, size_t offset, size_t bytes);
 // Makes the file longer, with room on the disk, so that no store into a mapping fails later; the

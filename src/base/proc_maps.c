@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#define ADVICE_POPULATE_READ 22 // MADV_POPULATE_READ, which older headers lack
+
 struct reader {
     int fd;
     size_t at, filled; // bytes
@@ -121,4 +123,43 @@ void proc_maps_find(const void *address, struct proc_maps_place *place)
         find_in(&reader, (uintptr_t)address, place);
         raw_call(SYS_close, reader.fd, 0, 0, 0);
     }
+}
+
+bool proc_maps_can_read(uintptr_t page, size_t page_bytes)
+{
+    return raw_call(SYS_madvise, (long)page, (long)page_bytes, ADVICE_POPULATE_READ, 0) == 0;
+}
+
+// Copies a file of proc; `makes_line`: what would end a line becomes '?', what ends words a blank.
+static int copy(const char *path, int to, bool makes_line)
+{
+    struct line line;
+    int error = 0;
+    int fd = (int)raw_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
+    while (fd >= 0 && error == 0) {
+        long got = raw_call(SYS_read, fd, (long)line.text, sizeof line.text, 0);
+        if (got <= 0) {
+            break;
+        }
+        line.used = (size_t)got;
+        for (size_t i = 0; makes_line && i < line.used; i++) {
+            char c = line.text[i];
+            line.text[i] = c == '\0' ? ' ' : c < ' ' && c > 0 ? '?' : c;
+        }
+        error = line_put(&line, to);
+    }
+    if (fd >= 0) {
+        raw_call(SYS_close, fd, 0, 0, 0);
+    }
+    return error;
+}
+
+int proc_maps_copy(int fd)
+{
+    return copy("/proc/self/maps", fd, false);
+}
+
+int proc_maps_copy_command(int fd)
+{
+    return copy("/proc/self/cmdline", fd, true);
 }

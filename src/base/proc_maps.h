@@ -6,6 +6,8 @@
 
 #include "base/line.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum proc_maps_kind {
@@ -24,5 +26,14 @@ struct proc_maps_place {
 };
 
 void proc_maps_find(const void *address, struct proc_maps_place *place);
+
+// Whether the page at an address can be read, asked of the kernel. False also where it cannot be
+// asked (before Linux 5.14).
+bool proc_maps_can_read(uintptr_t page, size_t page_bytes);
+
+// Writes all mappings, a line each as the kernel tells them, to a file descriptor; and the command
+// line, its words with blanks between and on one line. The errno of a failure, 0 for done.
+int proc_maps_copy(int fd);
+int proc_maps_copy_command(int fd);
 
 #endif

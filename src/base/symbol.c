@@ -90,6 +90,19 @@ void *symbol_of_libc(const char *name)
     return NULL;
 }
 
+const void *symbol_unwind_rows(uintptr_t code)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+    extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
+    struct dl_find_object object;
+    if (&_dl_find_object != NULL && _dl_find_object((void *)code, &object) == 0) { // NOLINT
+        return object.dlfo_eh_frame;
+    }
+#endif
+    (void)code;
+    return NULL;
+}
+
 void *symbol_behind(void *handle, const char *name)
 {
     void *of_libc = symbol_of_libc("dlsym"); // another's dlsym would look behind its own library

@@ -20,8 +20,9 @@
 
 static const struct command g_commands[] = {
     {"run", "[--] CMD [ARG...]", "Run CMD under the library and sum up what its heap did.",
-     COMMON | BIT(OPTION_STATS) | BIT(OPTION_TIMELINE) | BIT(OPTION_LIMIT) | BIT(OPTION_COMPARE), 1,
-     INT_MAX, true, cmd_run},
+     COMMON | BIT(OPTION_STATS) | BIT(OPTION_TIMELINE) | BIT(OPTION_PROFILE) | BIT(OPTION_LIMIT) |
+         BIT(OPTION_COMPARE),
+     1, INT_MAX, true, cmd_run},
     {"record", "[--] CMD [ARG...]", "Record every allocation of CMD into -o FILE, to be replayed.",
      BIT(OPTION_OUTPUT) | BIT(OPTION_JSON), 1, INT_MAX, true, cmd_record},
     {"maps", "PID", "Show the address space of any process, grouped.",
@@ -32,6 +33,9 @@ static const struct command g_commands[] = {
      COMMON | ROUNDS | BIT(OPTION_BATCH) | BIT(OPTION_OPENMETRICS), 0, 0, false, cmd_top},
     {"heap", "PID", "Show size classes and page occupancy: why memory is not given back.",
      COMMON | BIT(OPTION_SVG), 1, 1, false, cmd_heap},
+    {"profile", "PID VERB|FILE...",
+     "See who allocates: start, stop or dump it in a process; or show files.",
+     BIT(OPTION_OUTPUT) | BIT(OPTION_COLOUR), 1, 2, false, cmd_profile},
     {"diff", "A.json B.json", "Compare two JSON files of these commands: what grew, what shrank.",
      COMMON | BIT(OPTION_STATS), 2, 2, false, cmd_diff},
     {"lab", "NAME", "Do an experiment: layout, brk, mmap, pool, heap or fit.",

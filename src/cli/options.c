@@ -38,6 +38,8 @@ static const struct {
     [OPTION_STATS] = {"stats", 's', NULL, "also print size classes and caches"},
     [OPTION_TIMELINE] = {"timeline", 't', "FILE",
                          "write memory against time to FILE (.html, .svg)"},
+    [OPTION_PROFILE] = {"profile", 'p', "FILE",
+                        "write a heap profile to FILE (.html, .folded, .pb.gz, .heap)"},
     [OPTION_LIMIT] = {"limit", 'l', "SIZE", "give CMD at most SIZE of data (RLIMIT_DATA)"},
     [OPTION_COMPARE] = {"compare", 'c', NULL, "run CMD without the library, too, and compare"},
     [OPTION_BATCH] = {"batch", 'b', NULL, "plain lines, no screen control"},

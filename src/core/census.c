@@ -35,6 +35,10 @@ RACY_READER static void count_chunks(struct census *census)
         enum chunk_state state = chunk_state(entry);
         if (state == CHUNK_SLAB) {
             count_slab(census, entry);
+        } else if (state == CHUNK_PLACED) {
+            unsigned sc = size_class_of(min_size(entry->usable_bytes, SLAB_BYTES_MAX));
+            census->classes[sc].live_blocks++;
+            census->touched_bytes += align_up(entry->usable_bytes, os_page_bytes());
         } else if (state == CHUNK_LARGE || state == CHUNK_GUARDED) {
             census->large_blocks++;
             census->large_bytes += entry->usable_bytes;

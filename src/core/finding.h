@@ -10,6 +10,7 @@ enum block_kind {
     BLOCK_NONE, // not in our memory
     BLOCK_SLAB,
     BLOCK_LARGE,
+    BLOCK_PLACED, // of a size class, in a span of its own
     BLOCK_HUGE,
     BLOCK_EMERGENCY,
     BLOCK_SLOT,    // of a hardened slab

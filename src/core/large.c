@@ -1,9 +1,10 @@
 /* large.c - blocks that are spans of their own.
  *
- * Owns:       the map entries of LARGE spans.
+ * Owns:       the map entries of LARGE and PLACED spans.
  * Threads:    any; two calls for one block are its user's mistake.
  * Locks:      takes none; span.c below takes LOCK_PAGE_HEAP.
- * Invariants: LARGE-1  usable_bytes are whole pages, at most the bytes of the span.
+ * Invariants: LARGE-1  usable_bytes are whole pages, at most the bytes of the span; those of a
+ *                      placed block are what its size class has.
  */
 #include "core/large.h"
 
@@ -57,9 +58,21 @@ void *large_take_growing(size_t bytes, size_t roomy_bytes)
     return take_span(chunks_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
 }
 
+void *large_take_placed(size_t bytes, size_t alignment, bool *clean)
+{
+    ASSERT(bytes != 0);
+    void *ptr = take_span(chunks_for(bytes), bytes, alignment, clean);
+    if (ptr != NULL) {
+        struct chunk *head = page_map_entry(page_map_find(ptr));
+        head->usable_bytes = bytes;
+        chunk_set_state(head, CHUNK_PLACED);
+    }
+    return ptr;
+}
+
 void large_give(struct chunk *head)
 {
-    ASSERT(chunk_state(head) == CHUNK_LARGE);
+    ASSERT(chunk_state(head) == CHUNK_LARGE || chunk_state(head) == CHUNK_PLACED);
     size_t length = head->length;
     // Until span.c files it as free: a body without a head, so that a second free is noticed.
     head->head_distance = 0;

@@ -2,6 +2,7 @@
 #ifndef CORE_LARGE_H
 #define CORE_LARGE_H
 
+#include "base/compiler.h"
 #include "pages/page_map.h"
 
 #include <stdbool.h>
@@ -13,6 +14,9 @@ void *large_take(size_t bytes, size_t alignment, bool *clean);
 
 // The same for a block that a realloc moves: with room behind it to grow further in place.
 void *large_take_growing(size_t bytes, size_t roomy_bytes);
+
+// A block of exactly so many usable bytes, of a size class, in a span of its own: its free misses.
+COLD void *large_take_placed(size_t bytes, size_t alignment, bool *clean);
 
 // Frees the block whose first chunk is `head`.
 void large_give(struct chunk *head);

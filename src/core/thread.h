@@ -37,6 +37,9 @@ struct thread {
     uint32_t record_thread;                  // its number in the trace; 0: none yet
     int64_t sample_left;                     // guard:N: blocks until the next one that is sampled
     uint64_t sample_random;                  // guard:N
+    int64_t profile_left;                    // profile: bytes until the next sample
+    uint64_t profile_random;                 // profile
+    uint32_t profile_session;                // profile: the one that this thread counts for
     ALIGNED(32) char dummy[RSEQ_AREA_BYTES]; // an area whose id is -1
 };
 static_assert(sizeof(struct thread) <= 160, "small enough for the static TLS of a preload");

@@ -32,13 +32,15 @@ static NOINLINE COLD void *fail_with(int error)
     return NULL;
 }
 
-// The one way to memory: any size, any alignment. *clean: zeros are wanted; afterwards: it is zero.
-static void *allocate(size_t bytes, size_t alignment, bool *clean, const void *caller)
+// The one way to memory: any size, any alignment. `is_sampled`: by the profile. *clean: zeros are
+// wanted; afterwards: it is zero.
+static void *allocate(size_t bytes, size_t alignment, bool is_sampled, bool *clean,
+                      const void *caller)
 {
     if (UNLIKELY(bytes > PTRDIFF_MAX)) {
         return fail_with(ENOMEM);
     }
-    if (mode_is(&g_mode.is_quick)) {
+    if (mode_is(&g_mode.is_quick) && !is_sampled) {
         void *usual = mode_allocate_quick_aligned(bytes, alignment, caller);
         if (LIKELY(usual != NULL)) {
             *clean = true;
@@ -49,7 +51,8 @@ static void *allocate(size_t bytes, size_t alignment, bool *clean, const void *c
         return start_mode() == START_FORWARDING ? __libc_memalign(alignment, bytes)
                                                 : fail_with(ENOMEM);
     }
-    void *ptr = block_allocate(bytes, alignment, clean, caller);
+    void *ptr = UNLIKELY(is_sampled) ? block_allocate_sampled(bytes, alignment, clean, caller)
+                                     : block_allocate(bytes, alignment, clean, caller);
     if (UNLIKELY(ptr == NULL)) {
         return fail_with(ENOMEM);
     }
@@ -65,14 +68,15 @@ static void perturb_fill(void *ptr, size_t bytes)
 
 static NOINLINE void *malloc_long(size_t bytes, const void *caller)
 {
-    if (mode_is(&g_mode.samples)) {
+    bool is_sampled = mode_wants(bytes);
+    if (mode_is(&g_mode.samples) && !is_sampled) {
         void *usual = mode_allocate_sampled(bytes, caller);
         if (LIKELY(usual != NULL)) {
             return usual;
         }
     }
     bool clean = false;
-    void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, is_sampled, &clean, caller);
     perturb_fill(ptr, bytes);
     if (mode_is(&g_mode.is_recorded)) {
         mode_record_allocation(MODE_MALLOC, bytes, 1, ptr);
@@ -80,14 +84,46 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
     return ptr;
 }
 
+// A request that the profile let pass, and that found no block at hand.
+static SELDOM void *malloc_counted(size_t bytes, const void *caller)
+{
+    void *usual = block_allocate_usual(bytes, caller);
+    if (UNLIKELY(usual == NULL)) {
+        mode_uncount(bytes);
+        usual = malloc_long(bytes, caller);
+    }
+    return usual;
+}
+
+static SELDOM void *malloc_hardened(size_t bytes, const void *caller)
+{
+    void *usual = mode_allocate_quick(bytes, caller);
+    return LIKELY(usual != NULL) ? usual : malloc_long(bytes, caller);
+}
+
+// It calls nothing, so that it needs no frame.
+static SELDOM void *malloc_profiled(size_t bytes, const void *caller)
+{
+    if (UNLIKELY(!mode_lets_pass(bytes))) {
+        return malloc_long(bytes, caller);
+    }
+    if (CONFIG_RSEQ && LIKELY(bytes <= SMALL_BYTES_MAX)) {
+        void *block = rseq_pop_class(t_thread.fast_area, g_small_class_of[bytes]);
+        if (LIKELY(block != NULL)) {
+            return block;
+        }
+    }
+    return malloc_counted(bytes, caller);
+}
+
 void *api_malloc_slow(size_t bytes)
 {
-    void *usual = NULL;
-    if (LIKELY(mode_is_plain())) {
-        usual = block_allocate_usual(bytes, CALLER());
-    } else if (mode_is(&g_mode.is_quick)) {
-        usual = mode_allocate_quick(bytes, CALLER());
+    if (UNLIKELY(!mode_is_plain())) {
+        return mode_is(&g_mode.profiles_alone) ? malloc_profiled(bytes, CALLER())
+               : mode_is(&g_mode.is_quick)     ? malloc_hardened(bytes, CALLER())
+                                               : malloc_long(bytes, CALLER());
     }
+    void *usual = block_allocate_usual(bytes, CALLER());
     return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
 }
 
@@ -142,7 +178,7 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
         return __libc_calloc(1, bytes);
     }
     bool clean = true;
-    void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    void *ptr = allocate(bytes, BLOCK_ALIGN_BYTES, mode_wants(bytes), &clean, caller);
     if (ptr != NULL && !clean) {
         memset(ptr, 0, usable_bytes(ptr));
     }
@@ -178,6 +214,9 @@ void *api_calloc(size_t count, size_t bytes)
 static void *allocate_for_move(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean = false;
+    if (UNLIKELY(mode_wants(bytes))) {
+        return block_allocate_sampled(bytes, BLOCK_ALIGN_BYTES, &clean, caller);
+    }
     void *block = mode_is(&g_mode.is_quick) ? mode_allocate_quick(bytes, caller) : fast_pop(bytes);
     if (LIKELY(block != NULL)) {
         return block;
@@ -267,8 +306,9 @@ static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *
         rounded *= 2;
     }
     bool clean = false;
-    void *ptr = bytes > PTRDIFF_MAX - rounded ? fail_with(ENOMEM)
-                                              : allocate(bytes, rounded, &clean, caller);
+    void *ptr = bytes > PTRDIFF_MAX - rounded
+                    ? fail_with(ENOMEM)
+                    : allocate(bytes, rounded, mode_wants(bytes), &clean, caller);
     perturb_fill(ptr, bytes);
     if (mode_is(&g_mode.is_recorded)) {
         mode_record_allocation(MODE_ALIGNED, bytes, rounded, ptr);

@@ -62,10 +62,12 @@ static struct block find_in_region(size_t index, const void *ptr)
             return find_in_slab(head, ptr);
         } // else the body of a block that is gone, its head in use again
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0};
-    case CHUNK_LARGE: {
+    case CHUNK_LARGE:
+    case CHUNK_PLACED: {
         bool begins = page_map_address(page_map_index(head)) == ptr;
-        return (struct block){BLOCK_LARGE, begins ? BLOCK_OK : BLOCK_INTERIOR, head,
-                              head->usable_bytes};
+        bool is_placed = chunk_state(head) == CHUNK_PLACED;
+        return (struct block){is_placed ? BLOCK_PLACED : BLOCK_LARGE,
+                              begins ? BLOCK_OK : BLOCK_INTERIOR, head, head->usable_bytes};
     }
     case CHUNK_HSLAB:
     case CHUNK_GUARDED:
@@ -305,6 +307,42 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
     return ptr;
 }
 
+// A block whose free misses: all of them do, or it is large, or it gets a span of its own.
+static NOINLINE COLD void *allocate_missing(size_t bytes, size_t alignment, bool *clean)
+{
+    ASSERT(thread_is_interrupted());
+    bool wants_zeros = *clean;
+    unsigned sc = class_for(bytes, alignment);
+    if (sc < CLASSES && !mode_samples_in_place()) {
+        return large_take_placed(size_class_bytes(sc), alignment, clean);
+    }
+    void *ptr = allocate_any(bytes, alignment, clean);
+    if (UNLIKELY(ptr == NULL)) {
+        *clean = wants_zeros;
+        ptr = allocate_elsewhere(bytes, alignment, clean);
+    }
+    return ptr;
+}
+
+void *block_allocate_sampled(size_t bytes, size_t alignment, bool *clean, const void *caller)
+{
+    ASSERT(is_pow2(alignment));
+    if (!thread_enter(caller)) {
+        return block_allocate(bytes, alignment, clean, caller);
+    }
+    bool wants_zeros = *clean;
+    void *ptr = allocate_missing(bytes, alignment, clean);
+    mode_note(ptr, bytes, caller);
+    ASSERT((uintptr_t)ptr % alignment == 0);
+    mode_tick();
+    block_leave(caller);
+    if (UNLIKELY(ptr == NULL)) {
+        *clean = wants_zeros;
+        ptr = block_allocate(bytes, alignment, clean, caller);
+    }
+    return ptr;
+}
+
 static void *allocate_growing_hardened(size_t bytes, size_t room, const void *caller)
 {
     ASSERT(bytes <= room);
@@ -344,12 +382,16 @@ static void free_any(const struct block *block, void *ptr, const void *caller)
 {
     ASSERT(thread_is_interrupted());
     ASSERT(block->fault == BLOCK_OK); // BLOCK-1
+    if (mode_is(&g_mode.follows)) {
+        mode_forget(ptr);
+    }
     switch (block->kind) {
     case BLOCK_SLAB:
         ASSERT(block->head->sc < CLASSES);
         cpu_cache_give(block->head->sc, ptr);
         break;
     case BLOCK_LARGE:
+    case BLOCK_PLACED:
         mode_peak();
         large_give(block->head);
         break;
@@ -422,12 +464,13 @@ void block_free(void *ptr, const void *caller)
 
 // ---- resize and trim ----
 
-static void *resize_in(void *ptr, const struct block *block, size_t bytes)
+static void *resize_in(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
     ASSERT(thread_is_interrupted());
     ASSERT(block->fault == BLOCK_OK);
     switch (block->kind) {
     case BLOCK_SLAB:
+    case BLOCK_PLACED:
     case BLOCK_EMERGENCY:
         return NULL;
     case BLOCK_LARGE: {
@@ -438,7 +481,8 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes)
         // Also below a limit that has risen: moving page tables is cheaper than copying.
         return bytes >= min_size(limit_bytes(), HUGE_BYTES_MIN) ? huge_resize(ptr, bytes) : NULL;
     case BLOCK_SLOT:
-    case BLOCK_GUARDED: // see block_resize
+    case BLOCK_GUARDED:
+        return mode_resize(block, ptr, bytes, caller);
     case BLOCK_GUARD:
     case BLOCK_NONE:
         break;
@@ -458,8 +502,9 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
     if (!(is_span || is_hardened) || !thread_enter(caller)) {
         return NULL;
     }
-    void *resized =
-        is_hardened ? mode_resize(block, ptr, bytes, caller) : resize_in(ptr, block, bytes);
+    void *resized = mode_is(&g_mode.follows)
+                        ? mode_resize_followed(resize_in, ptr, block, bytes, caller)
+                        : resize_in(ptr, block, bytes, caller);
     ASSERT(resized == NULL || (uintptr_t)resized % BLOCK_ALIGN_BYTES == 0);
     live_realloc(resized == ptr);
     block_leave(caller);

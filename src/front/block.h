@@ -22,6 +22,10 @@ struct block block_find(const void *ptr);
 // *clean: zeros are wanted; afterwards: all bytes are zero.
 void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *caller);
 
+// The same for a request that the profile samples.
+NOINLINE COLD void *block_allocate_sampled(size_t bytes, size_t alignment, bool *clean,
+                                           const void *caller);
+
 // Frees what handlers freed in the middle of the slow path that has ended.
 NOINLINE COLD void block_free_deferred(const void *caller);
 

@@ -15,6 +15,7 @@
 #include "core/thread.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "base/os.h"
 #include "core/cpu_cache.h"
 #include "core/size_class.h"
 #include "core/slot.h"
@@ -26,6 +27,8 @@
 #include "inspect/hslabs.h"
 #include "inspect/view.h"
 #include "pool/pool.h"
+#include "profile/profile.h"
+#include "profile/profiling.h"
 #include "sampling/guard.h"
 #include "sampling/sampled.h"
 #include "trace/record.h"
@@ -50,10 +53,26 @@ static bool is_recorded(void)
     return CONFIG_FEATURES && record_is_on();
 }
 
-void mode_start(void)
+static bool may_profile(void)
 {
-    ASSERT(!mode_is_plain());
-    ASSERT(!mode_frees_plainly());
+    return CONFIG_FEATURES && profiling_may_begin();
+}
+
+static bool is_profiled(void)
+{
+    return CONFIG_FEATURES && profile_is_on();
+}
+
+// No feature is on without it, and mallopt and libc's variables know one option that is to see
+// requests.
+static bool is_asked(void)
+{
+    return UNLIKELY(os_env("MYALLOC_CONF") != NULL) || UNLIKELY(g_options.perturb != 0);
+}
+
+static NOINLINE COLD void start_features(void)
+{
+    ASSERT(is_asked());
     if (CONFIG_FEATURES && g_options.record[0] != '\0') {
         record_start(g_options.record);
     }
@@ -66,6 +85,18 @@ void mode_start(void)
     if (CONFIG_FEATURES && g_options.live != 0) {
         view_start();
     }
+    if (may_profile()) {
+        profiling_start();
+    }
+}
+
+void mode_start(void)
+{
+    ASSERT(!mode_is_plain());
+    ASSERT(!mode_frees_plainly());
+    if (is_asked()) {
+        start_features();
+    }
     mode_choose_paths();
 }
 
@@ -75,33 +106,68 @@ static void set(_Atomic(bool) *what, bool value)
     atomic_store_explicit(what, value, memory_order_release);
 }
 
-void mode_choose_paths(void)
+// The profile may begin and end in the middle of everything: who looks for samples begins first.
+static void choose_for_profile(bool sees_more)
+{
+    ASSERT(!is_profiled() || profile_has_begun());
+    set(&g_mode.follows, CONFIG_FEATURES && profile_has_begun());
+    set(&g_mode.profiles, is_profiled());
+    set(&g_mode.profiles_alone, is_profiled() && !sees_more);
+}
+
+static NOINLINE COLD void choose_long_paths(void)
 {
     bool sees_frees = g_options.perturb != 0 || is_recorded();
     bool sees_all = sees_frees || samples() || is_hardened();
     bool counts = g_options.live != 0 || g_options.stats[0] != '\0';
+    bool is_plain = !sees_all && !counts && !is_profiled();
+    bool in_place = CONFIG_FEATURES && g_profile.is_in_place;
     if (sees_frees) {
         slot_miss_always();
     }
-    if (is_hardened() && sees_frees) {
+    if (is_hardened() && (sees_frees || is_profiled())) {
         g_harden.is_quick = false;
     }
-    cpu_cache_set_fast(sees_all || counts ? 0 : SMALL_BYTES_MAX + 1);
+    cpu_cache_set_fast(is_plain ? SMALL_BYTES_MAX + 1 : 0);
     set(&g_mode.is_hardened, is_hardened());
     set(&g_mode.is_quick, is_hardened() && g_harden.is_quick); // MODE-2
     set(&g_mode.samples, samples());
     set(&g_mode.is_recorded, is_recorded());
     set(&g_mode.counts, counts);
-    set(&g_mode.is_plain, !sees_all && !counts);
-    set(&g_mode.frees_plainly, !sees_frees && !is_hardened()); // MODE-1
-    ASSERT(!mode_is_plain() || mode_frees_plainly());          // MODE-1
-    ASSERT(!mode_is(&g_mode.is_quick) || is_hardened());       // MODE-2
+    choose_for_profile(sees_all || counts);
+    set(&g_mode.is_plain, is_plain);
+    set(&g_mode.frees_plainly, !sees_frees && !is_hardened() && !in_place); // MODE-1
+    ASSERT(!mode_is_plain() || mode_frees_plainly() || in_place);           // MODE-1
+    ASSERT(!mode_is(&g_mode.is_quick) || is_hardened());                    // MODE-2
+}
+
+void mode_choose_paths(void)
+{
+    if (is_asked()) {
+        choose_long_paths();
+        return;
+    }
+    cpu_cache_set_fast(SMALL_BYTES_MAX + 1);
+    set(&g_mode.is_plain, true);
+    set(&g_mode.frees_plainly, true);
+}
+
+// Async-signal-safe.
+static COLD void miss_once(void)
+{
+    ASSERT(may_profile());
+    set(&g_mode.profiles_alone, false);
+    set(&g_mode.is_plain, false);
+    cpu_cache_set_fast(0);
 }
 
 void mode_arm(void)
 {
     if (samples()) {
         guard_arm();
+    }
+    if (may_profile()) {
+        profiling_arm(&(struct profiling_host){&g_mode.looks, mode_choose_paths, miss_once});
     }
 }
 
@@ -136,7 +202,39 @@ void *mode_allocate(size_t bytes, size_t room, size_t alignment)
     return CONFIG_FEATURES ? hardened_take(bytes, room, alignment) : NULL;
 }
 
+bool mode_wants_on(size_t bytes)
+{
+    ASSERT(may_profile());
+    return CONFIG_FEATURES && profile_wants(bytes);
+}
+
+bool mode_samples_in_place(void)
+{
+    ASSERT(thread_is_interrupted());
+    return CONFIG_FEATURES && (g_profile.is_in_place || g_harden.is_on);
+}
+
+void mode_note(const void *ptr, size_t bytes, const void *caller)
+{
+    ASSERT(may_profile());
+    ASSERT(thread_is_interrupted());
+    if (CONFIG_FEATURES && ptr != NULL) {
+        profile_note(ptr, bytes, caller);
+    } else if (CONFIG_FEATURES) {
+        profile_lose();
+    }
+}
+
 // ---- free ----
+
+void mode_forget(const void *ptr)
+{
+    ASSERT(ptr != NULL);
+    ASSERT(thread_is_interrupted());
+    if (CONFIG_FEATURES) {
+        profile_forget(ptr);
+    }
+}
 
 bool mode_free_quick(void *ptr, const void *caller)
 {
@@ -149,7 +247,8 @@ bool mode_free_sampled(void *ptr, const void *caller)
 {
     ASSERT(ptr != NULL);
     ASSERT(mode_is(&g_mode.samples));
-    return CONFIG_FEATURES && sampled_give_usual(ptr, caller);
+    // What may be a sample of the profile, too, takes the long way.
+    return CONFIG_FEATURES && !g_profile.is_in_place && sampled_give_usual(ptr, caller);
 }
 
 struct block mode_find_in_chunk(struct chunk *head, const void *ptr)
@@ -214,6 +313,22 @@ void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void
     return CONFIG_FEATURES ? hardened_resize(block, ptr, bytes, caller) : NULL;
 }
 
+void *mode_resize_followed(mode_resizer *resize, void *ptr, const struct block *block, size_t bytes,
+                           const void *caller)
+{
+    ASSERT(thread_is_interrupted());
+    ASSERT(mode_is(&g_mode.follows));
+    struct profile_hold hold;
+    struct profile_sizes sizes = {block->bytes, bytes};
+    if (!CONFIG_FEATURES) {
+        return NULL;
+    }
+    profile_hold(&hold, ptr);
+    void *resized = resize(ptr, block, bytes, caller);
+    profile_resized(&hold, ptr, resized, &sizes, caller);
+    return resized;
+}
+
 size_t mode_trim(const void *caller)
 {
     ASSERT(thread_is_interrupted());
@@ -269,9 +384,12 @@ void mode_count_quarantined(size_t *blocks, size_t *bytes)
 
 void mode_tick_on(void)
 {
-    ASSERT(live_is_on());
-    if (CONFIG_FEATURES) {
+    ASSERT(thread_is_interrupted());
+    if (CONFIG_FEATURES && live_is_on()) {
         view_tick_on();
+    }
+    if (CONFIG_FEATURES && mode_is(&g_mode.looks)) {
+        profiling_tick();
     }
 }
 
@@ -288,6 +406,21 @@ void mode_show(void)
     ASSERT(live_is_on());
     if (CONFIG_FEATURES) {
         view_refresh();
+    }
+}
+
+bool mode_has_report_on(void)
+{
+    ASSERT(mode_is(&g_mode.follows));
+    return CONFIG_FEATURES && profiling_ends();
+}
+
+void mode_report(int fd)
+{
+    ASSERT(mode_has_report());
+    ASSERT(thread_is_interrupted());
+    if (CONFIG_FEATURES) {
+        profiling_end(fd);
     }
 }
 
@@ -323,12 +456,23 @@ static void samples_each_lock(lock_visitor *visit)
     }
 }
 
+static void profiled_each_lock(lock_visitor *visit)
+{
+    if (may_profile()) {
+        profile_each_lock(visit);
+    }
+}
+
 #define FEATURE(walker) (CONFIG_FEATURES ? (walker) : NULL)
 
 lock_walker *const g_mode_locks[LOCK_RANKS] = {
-    [LOCK_WRITER] = FEATURE(record_each_lock), [LOCK_HCACHE] = FEATURE(hcaches_each_lock),
-    [LOCK_GUARD] = FEATURE(samples_each_lock), [LOCK_HSLAB] = FEATURE(hslabs_each_lock),
-    [LOCK_POOLS] = FEATURE(pool_each_lock),    [LOCK_QUARANTINE] = FEATURE(quarantines_each_lock),
+    [LOCK_WRITER] = FEATURE(record_each_lock),
+    [LOCK_HCACHE] = FEATURE(hcaches_each_lock),
+    [LOCK_GUARD] = FEATURE(samples_each_lock),
+    [LOCK_HSLAB] = FEATURE(hslabs_each_lock),
+    [LOCK_POOLS] = FEATURE(pool_each_lock),
+    [LOCK_QUARANTINE] = FEATURE(quarantines_each_lock),
+    [LOCK_PROFILE] = FEATURE(profiled_each_lock),
 };
 
 void mode_postfork_child(void)
@@ -336,5 +480,6 @@ void mode_postfork_child(void)
     if (CONFIG_FEATURES) {
         view_postfork_child();
         record_postfork_child();
+        profiling_postfork_child();
     }
 }

@@ -11,6 +11,7 @@
 #include "base/lock.h"
 #include "core/census.h"
 #include "core/finding.h"
+#include "core/thread.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,13 +20,17 @@
 
 // Written by mode_choose_paths, at the start and after mallopt changed an option.
 struct mode {
-    _Atomic(bool) is_plain;      // the allocator serves, and no option wants to see a malloc
-    _Atomic(bool) frees_plainly; // the same of free
-    _Atomic(bool) is_hardened;   // harden:1 to 3: all blocks are of the hardened kinds
-    _Atomic(bool) is_quick;      // and nothing else wants to see them
-    _Atomic(bool) samples;       // guard:N: one malloc in N gets a block of its kind
-    _Atomic(bool) is_recorded;   // record: each call is written to a trace
-    _Atomic(bool) counts;        // live, stats: blocks of size classes, as they are handed out
+    _Atomic(bool) is_plain;       // the allocator serves, and no option wants to see a malloc
+    _Atomic(bool) frees_plainly;  // the same of free
+    _Atomic(bool) is_hardened;    // harden:1 to 3: all blocks are of the hardened kinds
+    _Atomic(bool) is_quick;       // and nothing else wants to see them
+    _Atomic(bool) samples;        // guard:N: one malloc in N gets a block of its kind
+    _Atomic(bool) is_recorded;    // record: each call is written to a trace
+    _Atomic(bool) profiles;       // profile: mallocs are counted by bytes, some of them sampled
+    _Atomic(bool) profiles_alone; // and nothing else wants to see them
+    _Atomic(bool) follows;        // profile: frees may be those of samples, also when it has ended
+    _Atomic(bool) looks;          // profile: slow paths ask whether somebody wants something of it
+    _Atomic(bool) counts;         // live, stats: blocks of size classes, as they are handed out
 };
 extern HIDDEN struct mode g_mode;
 
@@ -34,7 +39,7 @@ void mode_start(void);
 // Chooses what malloc and free do first, by what the options want to see.
 void mode_choose_paths(void);
 // The part of the start that may allocate. Once, by the constructor.
-void mode_arm(void);
+COLD void mode_arm(void);
 
 static inline bool mode_is_plain(void)
 {
@@ -64,7 +69,39 @@ void *mode_allocate_sampled(size_t bytes, const void *caller);
 // memory.
 void *mode_allocate(size_t bytes, size_t room, size_t alignment);
 
+// Counts a request for the heap profile; true: it is to be sampled.
+NOINLINE COLD bool mode_wants_on(size_t bytes);
+static inline bool mode_wants(size_t bytes)
+{
+    return mode_is(&g_mode.profiles) && mode_wants_on(bytes);
+}
+
+// mode_wants the other way round, where profiles: false: nothing was counted yet.
+static inline bool mode_lets_pass(size_t bytes)
+{
+    int64_t left = t_thread.profile_left - (int64_t)bytes;
+    if (UNLIKELY(left < 0)) {
+        return false;
+    }
+    t_thread.profile_left = left;
+    return true;
+}
+
+// Takes back what mode_lets_pass counted: the request is counted again on another way.
+static inline void mode_uncount(size_t bytes)
+{
+    t_thread.profile_left += (int64_t)bytes;
+}
+
+// Inside of a slow path: the free of any block misses, so that samples need no span of their own.
+COLD bool mode_samples_in_place(void);
+// Notes a sampled block; NULL: there was none to be had.
+COLD void mode_note(const void *ptr, size_t bytes, const void *caller);
+
 // ---- free ----
+
+// Where follows, before any free.
+COLD void mode_forget(const void *ptr);
 
 // Where is_quick, where samples: false: nothing was done, take the long way.
 bool mode_free_quick(void *ptr, const void *caller);
@@ -72,10 +109,10 @@ bool mode_free_sampled(void *ptr, const void *caller);
 
 // What stands at `ptr`: in a chunk of the region that belongs to a feature; in no chunk. False: not
 // of a feature's.
-struct block mode_find_in_chunk(struct chunk *head, const void *ptr);
-bool mode_find(const void *ptr, struct block *block);
+COLD struct block mode_find_in_chunk(struct chunk *head, const void *ptr);
+COLD bool mode_find(const void *ptr, struct block *block);
 // Where is_hardened: of a huge mapping what the program sees, without guard pages.
-struct block mode_find_huge(const void *ptr);
+COLD struct block mode_find_huge(const void *ptr);
 size_t mode_huge_bytes(size_t mapped_bytes);
 // The same: false: the block in use did not get `bytes`, or does not lie at such a multiple.
 bool mode_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment);
@@ -84,6 +121,10 @@ bool mode_is_like(const struct block *block, const void *ptr, size_t bytes, size
 void mode_free(const struct block *block, void *ptr, const void *caller);
 // The block, perhaps moved; NULL when a copy is needed.
 void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void *caller);
+// Where follows: calls `resize`, and moves the sample of the block to where it is then.
+typedef void *mode_resizer(void *ptr, const struct block *block, size_t bytes, const void *caller);
+COLD void *mode_resize_followed(mode_resizer *resize, void *ptr, const struct block *block,
+                                size_t bytes, const void *caller);
 // Gives back what waits; bytes.
 size_t mode_trim(const void *caller);
 
@@ -92,9 +133,10 @@ size_t mode_trim(const void *caller);
 enum mode_call { MODE_MALLOC, MODE_CALLOC, MODE_ALIGNED };
 // Where is_recorded: after an allocation (NULL: it failed), before a free, after a realloc of `old`
 // that began at `time`.
-void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment, const void *ptr);
-void mode_record_free(const void *ptr);
-void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const void *ptr);
+COLD void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment,
+                                 const void *ptr);
+COLD void mode_record_free(const void *ptr);
+COLD void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const void *ptr);
 
 // Adds to a census what blocks of features there are.
 void mode_count(struct census *census);
@@ -104,10 +146,11 @@ void mode_count_quarantined(size_t *blocks, size_t *bytes);
 NOINLINE COLD void mode_tick_on(void);
 NOINLINE COLD void mode_peak_on(void);
 // Refreshes the live page: after a refill, when the last time is long enough ago; before memory
-// goes back to the page heap, when much more or less is in use than was seen.
+// goes back to the page heap, when much more or less is in use than was seen. Answers requests of
+// `myalloc profile`.
 static inline void mode_tick(void)
 {
-    if (live_is_on()) {
+    if (live_is_on() || mode_is(&g_mode.looks)) {
         mode_tick_on();
     }
 }
@@ -118,6 +161,14 @@ static inline void mode_peak(void)
         mode_peak_on();
     }
 }
+
+// At the end of the process: the heap profile has something to write; writes it, leaks to `fd`.
+COLD bool mode_has_report_on(void);
+static inline bool mode_has_report(void)
+{
+    return mode_is(&g_mode.follows) && mode_has_report_on();
+}
+COLD void mode_report(int fd);
 
 // At the end of the process: the last numbers of the live page.
 void mode_show(void);

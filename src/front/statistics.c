@@ -44,7 +44,8 @@ static bool goes_to_stderr(void)
 
 static bool is_asked_for(void)
 {
-    return start_mode() == START_SERVING && (g_options.stats[0] != '\0' || live_is_on());
+    return start_mode() == START_SERVING &&
+           (g_options.stats[0] != '\0' || live_is_on() || mode_has_report());
 }
 
 static NOINLINE COLD void tell_few(void)
@@ -59,7 +60,7 @@ void statistics_start(void)
         return;
     }
     g_statistics.process = os_process_id();
-    if (g_options.stats[0] != '\0') {
+    if (g_options.stats[0] != '\0' || mode_has_report()) {
         int kept = os_keep_descriptor(STDERR_FILENO);
         if (kept < 0) {
             tell_few();
@@ -103,7 +104,7 @@ static const struct {
 };
 
 // One more number on the line; after `before`, which is for text only.
-static void add_number(struct line *line, const char *before, const char *name, uint64_t value)
+static COLD void add_number(struct line *line, const char *before, const char *name, uint64_t value)
 {
     bool is_json = g_options.stats_format == STATS_JSON;
     line_add(line, is_json ? (line->used != 0 && line->text[line->used - 1] == '{' ? "\"" : ",\"")
@@ -113,7 +114,7 @@ static void add_number(struct line *line, const char *before, const char *name, 
     line_add_number(line, value);
 }
 
-static void write_head(struct line *line, int fd, bool is_json)
+static COLD void write_head(struct line *line, int fd, bool is_json)
 {
     line_add(line, is_json ? "{\"schema\":1,\"program\":\"" : "myalloc: statistics of ");
     place_add_program(line);
@@ -122,7 +123,7 @@ static void write_head(struct line *line, int fd, bool is_json)
     write_line(line, fd);
 }
 
-static void write_sums(struct line *line, int fd, const struct census *census)
+static COLD void write_sums(struct line *line, int fd, const struct census *census)
 {
     struct myalloc_stats stats;
     uint64_t mallocs = 0;
@@ -140,7 +141,7 @@ static void write_sums(struct line *line, int fd, const struct census *census)
     write_line(line, fd);
 }
 
-static void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
+static COLD void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
 {
     const char *between = ",\"classes\":[{";
     for (unsigned i = 0; i < CLASSES; i++) {
@@ -164,7 +165,7 @@ static void write_classes(struct line *line, int fd, const struct census *census
     }
 }
 
-static void write_statistics(const struct census *census)
+static COLD void write_statistics(const struct census *census)
 {
     struct line line = {.used = 0};
     bool is_json = g_options.stats_format == STATS_JSON;
@@ -187,6 +188,11 @@ static void write_statistics(const struct census *census)
 
 static NOINLINE COLD void write_all(void)
 {
+    if (mode_has_report()) {
+        bool was_inside = thread_enter_bare();
+        mode_report(talk_fd());
+        thread_leave_bare(was_inside);
+    }
     if (g_options.stats[0] != '\0') {
         struct census census;
         bool was_inside = thread_enter_bare();

@@ -161,7 +161,7 @@ RACY_READER static void see_chunks(struct walk *walk)
                 see_slab(walk, entry, seen);
             } else if (state == CHUNK_HSLAB) {
                 see_hslab(hslab_of(entry), seen);
-            } else if (state == CHUNK_LARGE || state == CHUNK_GUARDED) {
+            } else if (state == CHUNK_LARGE || state == CHUNK_PLACED || state == CHUNK_GUARDED) {
                 seen->bytes = entry->usable_bytes;
                 seen->start = state == CHUNK_GUARDED ? guarded_block(entry) : NULL;
             }
@@ -239,6 +239,15 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
     return true;
 }
 
+static int tier_of(const struct seen *seen)
+{
+    bool is_placed = seen->state == CHUNK_PLACED;
+    return is_placed && seen->bytes <= SMALL_BYTES_MAX    ? MYALLOC_SMALL
+           : is_placed && seen->bytes <= MEDIUM_BYTES_MAX ? MYALLOC_MEDIUM
+           : seen->state == CHUNK_POOL                    ? MYALLOC_POOL
+                                                          : MYALLOC_LARGE;
+}
+
 // Sampled blocks: those in use now.
 static bool next_in_pool(struct walk *walk, struct myalloc_block *block)
 {
@@ -269,7 +278,7 @@ bool walk_next(struct walk *walk, struct myalloc_block *block)
             *block = (struct myalloc_block){
                 .address = seen->start != NULL ? seen->start : page_map_address(walk->at),
                 .bytes = seen->bytes,
-                .tier = seen->state == CHUNK_POOL ? MYALLOC_POOL : MYALLOC_LARGE,
+                .tier = tier_of(seen),
                 .state = seen->state == CHUNK_FREE ? MYALLOC_FREE : MYALLOC_IN_USE,
             };
             walk->at++;

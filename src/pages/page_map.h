@@ -29,6 +29,7 @@ enum chunk_state {
     CHUNK_FREE,    // first or last chunk of a free span
     CHUNK_SLAB,    // first chunk of a slab
     CHUNK_LARGE,   // first chunk of a large block
+    CHUNK_PLACED,  // first chunk of a smaller block in a span of its own, whose free is to miss
     CHUNK_POOL,    // first chunk of a pool chunk: memory of a pool of include/myalloc.h
     CHUNK_HSLAB,   // first chunk of slots, in hardened mode
     CHUNK_GUARDED, // first chunk of a large block between guard pages, in hardened mode

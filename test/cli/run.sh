@@ -82,6 +82,7 @@ fake() { MYALLOC_PROC_ROOT="$tmp/tree" "$@"; }
 
 . $here/golden.sh
 . $here/now.sh
+. $here/profile.sh
 . $here/real.sh
 . $here/hostile.sh
 printf '%d passed, %d failed\n' $passed $failed

@@ -9,14 +9,22 @@
 #include "cli/commands/commands.h"
 
 #include "cli/commands/launch.h"
+#include "cli/commands/profile_file.h"
 #include "cli/commands/left_pages.h"
 #include "cli/commands/summary.h"
 #include "cli/render/svg.h"
 #include "cli/tool.h"
 
+#include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* What mkstemp fills: six letters. */
+#define PAIR       "XX"
+#define EMPTY_NAME PAIR PAIR PAIR
 
 /* Run once more without the library: its output is dropped, since it was seen already, and a stdin
  * that is a file is read again from where the first run began. */
@@ -66,11 +74,54 @@ static void write_timeline(const struct series *series, const struct family *fam
     text_free(&notes);
 }
 
+/* Where the library writes its profile: beside the page, under a name of ours. */
+static void name_profile(const char *to, struct text *name)
+{
+    char place[] = "/tmp/myalloc-profile-" EMPTY_NAME;
+    if (to != NULL) {
+        profile_file_check_name(to);
+        if (mkdtemp(place) == NULL) {
+            tool_die(TOOL_FAILED, "cannot make %s: %s", place, strerror(errno));
+        }
+        text_printf(name, "%s/p", place);
+    }
+}
+
+/* That of CMD itself is told; those of its children go with the directory. */
+static void take_profile(const char *to, struct text *name, pid_t pid)
+{
+    struct text own = {0};
+    glob_t all = {0};
+    if (to == NULL) {
+        return;
+    }
+    text_printf(&own, "%s.%d", text_string(name), (int)pid);
+    if (access(text_string(&own), R_OK) != 0) {
+        tool_warn("no heap profile was written: the program did not end by exit");
+    } else {
+        profile_file_convert(text_string(&own), to);
+    }
+    text_clear(&own);
+    text_printf(&own, "%s.*", text_string(name));
+    if (glob(text_string(&own), GLOB_NOSORT, NULL, &all) == 0) {
+        for (size_t i = 0; i < all.gl_pathc; i++) {
+            unlink(all.gl_pathv[i]);
+        }
+        globfree(&all);
+    }
+    name->data[name->bytes - 2] = 0; // the directory
+    rmdir(name->data);
+    text_free(&own);
+    text_free(name);
+}
+
 int cmd_run(const struct options *options, char **words)
 {
     struct text library = {0};
     launch_refuse_obstacles(words[0]);
     launch_find_library(&library);
+    struct text profile = {0};
+    name_profile(options->values[OPTION_PROFILE], &profile);
     struct series series;
     series_init(&series);
     const char *const timeline = options->values[OPTION_TIMELINE];
@@ -79,6 +130,7 @@ int cmd_run(const struct options *options, char **words)
         .library = text_string(&library),
         .not_ours = text_string(&library),
         .limit_bytes = options->limit_bytes,
+        .profile = profile.bytes != 0 ? text_string(&profile) : NULL,
         .series = timeline != NULL ? &series : NULL,
     };
     const bool compares = option_is_given(options, OPTION_COMPARE);
@@ -96,6 +148,7 @@ int cmd_run(const struct options *options, char **words)
     if (timeline != NULL) {
         write_timeline(&series, &ours.family, words[0], timeline);
     }
+    take_profile(options->values[OPTION_PROFILE], &profile, ours.pid);
     left_pages_sweep();
     series_free(&series);
     family_free(&ours.family);

@@ -11,6 +11,7 @@ int cmd_watch(const struct options *options, char **words);
 int cmd_top(const struct options *options, char **words);
 int cmd_heap(const struct options *options, char **words);
 int cmd_lab(const struct options *options, char **words);
+int cmd_profile(const struct options *options, char **words);
 int cmd_diff(const struct options *options, char **words);
 int cmd_check(const struct options *options, char **words);
 int cmd_doctor(const struct options *options, char **words);

@@ -63,6 +63,9 @@ static void set_configuration(const struct launch *launch)
     } else {
         text_printf(&list, "live:%d", (int)getppid());
     }
+    if (launch->profile != NULL) {
+        text_printf(&list, ",profile:1,profile_file:%s", launch->profile);
+    }
     setenv("MYALLOC_CONF", text_string(&list), 1);
     text_free(&list);
 }

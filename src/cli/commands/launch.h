@@ -14,6 +14,7 @@ struct launch {
     uint64_t limit_bytes;  // [const] RLIMIT_DATA; 0: unchanged
     bool is_muted;         // [const] its stdout goes to /dev/null
     const char *record;    // [const] pattern of the names of traces; NULL: a live page instead
+    const char *profile;   // [const] name of the heap profile, .PID behind it; NULL: none
     struct series *series; // [const] samples taken while it runs; NULL: none
 };
 

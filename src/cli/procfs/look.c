@@ -307,6 +307,17 @@ static void count_hslab(struct job *job, const unsigned char *entry, uint64_t ch
     free(slab);
 }
 
+/* A block of a size class, in a span of its own. */
+static void count_placed(struct job *job, const unsigned char *entry)
+{
+    const uint64_t bytes = entry_member(job, entry, MYALLOC_CHUNK_USABLE, 8);
+    for (uint32_t i = 0; i < job->page->header.class_count; i++) {
+        if (job->page->classes[i].block_bytes == bytes) {
+            job->look->classes[i].made++;
+        }
+    }
+}
+
 /* What stands at one chunk; *span: for how many. */
 static unsigned count_chunk(struct job *job, const unsigned char *entry, uint64_t chunk,
                             uint64_t *span)
@@ -325,6 +336,9 @@ static unsigned count_chunk(struct job *job, const unsigned char *entry, uint64_
     case MYALLOC_CHUNK_HSLAB:
         *span = 1;
         count_hslab(job, entry, chunk);
+        break;
+    case MYALLOC_CHUNK_PLACED:
+        count_placed(job, entry);
         break;
     case MYALLOC_CHUNK_LARGE:
     case MYALLOC_CHUNK_GUARDED:

@@ -5,13 +5,14 @@ _myalloc_options()
 {
     local common='--color --help --json --output --version'
     case $1 in
-    run) echo "$common --compare --limit --stats --timeline" ;;
+    run) echo "$common --compare --limit --profile --stats --timeline" ;;
     record) echo '--help --json --output --version' ;;
     maps) echo "$common --explain --svg" ;;
     watch) echo "$common --batch --count --delay --timeline" ;;
     top) echo "$common --batch --count --delay --openmetrics" ;;
     heap) echo "$common --svg" ;;
     diff) echo "$common --stats" ;;
+    profile) echo '--color --help --output --version' ;;
     lab) echo "$common --auto --lang" ;;
     check | doctor) echo "$common" ;;
     esac
@@ -23,14 +24,16 @@ _myalloc()
     local command=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        words='run record maps watch top heap diff lab check doctor --help --version'
+        words='run record maps watch top heap profile diff lab check doctor --help --version'
     elif [[ $command =~ ^(run|record)$ && $before != -* ]] && _myalloc_program_at; then
         return
     else
         case $before in
         --color) words='auto always never' ;;
         --lang) words='ko en' ;;
-        -o | --output | --svg | -t | --timeline) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+        -o | --output | --svg | -t | --timeline | -p | --profile)
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            ;;
         -n | --count | -d | --delay | -l | --limit) ;;
         *)
             if [[ $word == -* ]]; then
@@ -48,7 +51,7 @@ _myalloc()
 _myalloc_word()
 {
     case $1 in
-    maps | watch | heap) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2*" | grep -x '[0-9]*') ;;
+    maps | watch | heap | profile) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2*" | grep -x '[0-9]*') ;;
     diff) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     lab) mapfile -t COMPREPLY < <(compgen -W 'layout brk mmap pool heap fit' -- "$2") ;;
     run | record | check) mapfile -t COMPREPLY < <(compgen -c -f -- "$2") ;;
@@ -61,7 +64,7 @@ _myalloc_program_at()
     local i
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -l | --limit | -o | --output | -t | --timeline | --color) ((i++)) ;;
+        -l | --limit | -o | --output | -t | --timeline | -p | --profile | --color) ((i++)) ;;
         --) ;;
         -*) ;;
         *)

@@ -1,0 +1,48 @@
+/* cfi.h - how to leave a function: the rows of .eh_frame, as the unwinder of C++ reads them.
+ *
+ * Reads constant memory of loaded objects only; takes no lock and allocates nothing. What it does
+ * not understand is "no row". */
+#ifndef PROFILE_CFI_H
+#define PROFILE_CFI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CFI_REGISTERS 17 // of x86-64 in DWARF's order; the last one is the return address
+#define CFI_RBX       3
+#define CFI_RBP       6
+#define CFI_RSP       7
+#define CFI_RETURN    16
+
+enum cfi_rule {
+    CFI_SAME,
+    CFI_UNDEFINED,
+    CFI_AT_OFFSET,     // saved at the canonical frame address + offset
+    CFI_IS_OFFSET,     // is that address itself
+    CFI_IN_REGISTER,   // offset: its number
+    CFI_AT_EXPRESSION, // saved at what the expression gives
+    CFI_IS_EXPRESSION,
+};
+
+struct cfi_place {
+    uint8_t rule; // enum cfi_rule
+    int32_t offset;
+    const uint8_t *expression; // begins with its length
+};
+
+struct cfi_row {
+    uint8_t base;        // register of the canonical frame address; CFI_REGISTERS: expression
+    bool is_signal;      // of the frame that the kernel makes for a handler
+    int32_t base_offset; //
+    const uint8_t *base_expression;
+    struct cfi_place places[CFI_REGISTERS];
+};
+
+// The row for `pc`; `header`: .eh_frame_hdr of the object that holds it. False: there is none.
+bool cfi_find(const uint8_t *header, uintptr_t pc, struct cfi_row *row);
+
+// What an expression of a row gives; `first` lies on its stack at the beginning. False: unknown.
+bool cfi_evaluate(const uint8_t *expression, const uintptr_t registers[CFI_REGISTERS],
+                  uintptr_t first, uintptr_t *result);
+
+#endif

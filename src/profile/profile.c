@@ -1,0 +1,203 @@
+/* profile.c - which blocks are sampled, and what is known of them.
+ *
+ * Owns:       the profile_ fields of a thread; the lock of sites, samples and stacks.
+ * Threads:    any.
+ * Locks:      LOCK_PROFILE.
+ * Invariants: PROFILE-1  a block of n bytes is sampled with the chance poisson_chance(n), whatever
+ *                        was before it: counted are all requests, not those that refill a slot.
+ *             PROFILE-2  the free of a sampled block misses.
+ *
+ * While the profile is on every malloc misses (g_fast_bytes), counts its bytes down and pops its
+ * block; frees take their fast path. So a sampled block must lie where bin 0 is: in a span of its
+ * own (large_take_placed), or in a mode whose frees all miss.
+ *
+ * A block that grows in place is counted by what it gains: its chance is then as if it had been
+ * asked for in full. One that shrinks keeps the chance that it had.
+ */
+#include "profile/profile.h"
+
+#include "base/bits.h"
+#include "base/lock.h"
+#include "base/os.h"
+#include "profile/poisson.h"
+#include "profile/sites.h"
+#include "profile/unwind.h"
+
+struct profile g_profile;
+
+static struct {
+    struct lock lock;
+    uint64_t began;                        // [lock: LOCK_PROFILE] seconds since 1970
+    uint64_t lost;                         // [lock: LOCK_PROFILE]
+    const void *frames[UNWIND_FRAMES_MAX]; // [lock: LOCK_PROFILE]
+} g_profiling = {.lock = LOCK_INIT(LOCK_PROFILE)};
+
+bool profile_begin(uint64_t mean_bytes)
+{
+    lock_acquire(&g_profiling.lock);
+    bool begins = sites_start();
+    if (begins) {
+        samples_forget();
+        g_profile.mean_bytes = mean_bytes;
+        g_profiling.lost = 0;
+        g_profiling.began = os_seconds();
+        atomic_fetch_add_explicit(&g_profile.session, 1, memory_order_relaxed);
+        atomic_store_explicit(&g_profile.has_begun, true, memory_order_relaxed);
+        // release: the mean before
+        atomic_store_explicit(&g_profile.is_on, true, memory_order_release);
+    }
+    lock_release(&g_profiling.lock);
+    return begins;
+}
+
+void profile_end(void)
+{
+    atomic_store_explicit(&g_profile.is_on, false, memory_order_relaxed);
+}
+
+// ---- drawing ----
+
+static int64_t next_gap(void)
+{
+    return poisson_gap(xorshift_next(&t_thread.profile_random), g_profile.mean_bytes);
+}
+
+bool profile_count(size_t bytes)
+{
+    t_thread.profile_left -= (int64_t)bytes;
+    if (t_thread.profile_left >= 0) {
+        return false;
+    }
+    uint32_t session = atomic_load_explicit(&g_profile.session, memory_order_relaxed);
+    if (t_thread.profile_session != session) { // this thread begins to count
+        t_thread.profile_session = session;
+        t_thread.profile_random = os_random() | 1;
+        t_thread.profile_left = next_gap() - (int64_t)bytes;
+        if (t_thread.profile_left >= 0) {
+            return false;
+        }
+    }
+    t_thread.profile_left = next_gap();
+    return true;
+}
+
+// ---- samples ----
+
+static void note_locked(const void *ptr, size_t bytes, const void *caller)
+{
+    unsigned count = unwind_stack(caller, g_profiling.frames);
+    struct sample sample = {ptr, bytes, poisson_chance(bytes, g_profile.mean_bytes),
+                            sites_find(g_profiling.frames, count)};
+    if (samples_put(&sample)) {
+        sites_add(sample.site, bytes, sample.chance, 1);
+    } else {
+        g_profiling.lost++;
+    }
+}
+
+void profile_note(const void *ptr, size_t bytes, const void *caller)
+{
+    lock_acquire(&g_profiling.lock);
+    note_locked(ptr, bytes, caller);
+    lock_release(&g_profiling.lock);
+}
+
+void profile_lose(void)
+{
+    lock_acquire(&g_profiling.lock);
+    g_profiling.lost++;
+    lock_release(&g_profiling.lock);
+}
+
+void profile_forget(const void *ptr)
+{
+    if (!samples_may_hold(ptr)) {
+        return;
+    }
+    lock_acquire(&g_profiling.lock);
+    struct sample *sample = samples_find(ptr);
+    if (sample != NULL) {
+        sites_add(sample->site, sample->bytes, sample->chance, -1);
+        samples_drop(sample);
+    }
+    lock_release(&g_profiling.lock);
+}
+
+void profile_hold(struct profile_hold *hold, const void *ptr)
+{
+    hold->sample.ptr = NULL;
+    if (!samples_may_hold(ptr)) {
+        return;
+    }
+    lock_acquire(&g_profiling.lock);
+    struct sample *sample = samples_find(ptr);
+    if (sample != NULL) {
+        hold->sample = *sample;
+        samples_drop(sample);
+    }
+    lock_release(&g_profiling.lock);
+}
+
+static void put_back(struct sample sample, const void *ptr, size_t bytes)
+{
+    struct sample old = sample;
+    double chance = poisson_chance(bytes, g_profile.mean_bytes);
+    sample.ptr = ptr;
+    sample.bytes = bytes;
+    sample.chance = chance > old.chance ? chance : old.chance;
+    lock_acquire(&g_profiling.lock);
+    if (samples_put(&sample)) {
+        sites_resize(sample.site, old.bytes, old.chance, bytes, sample.chance);
+    } else {
+        sites_add(old.site, old.bytes, old.chance, -1);
+        g_profiling.lost++;
+    }
+    lock_release(&g_profiling.lock);
+}
+
+void profile_resized(const struct profile_hold *hold, const void *ptr, const void *resized,
+                     const struct profile_sizes *sizes, const void *caller)
+{
+    if (hold->sample.ptr != NULL) {
+        put_back(hold->sample, resized != NULL ? resized : ptr,
+                 resized != NULL ? sizes->after : hold->sample.bytes);
+    } else if (resized != NULL && sizes->after > sizes->before &&
+               profile_wants(sizes->after - sizes->before)) {
+        profile_note(resized, sizes->after, caller);
+    }
+}
+
+// ---- looks ----
+
+struct profile_facts profile_facts(void)
+{
+    return (struct profile_facts){g_profile.mean_bytes, g_profiling.began, g_profiling.lost,
+                                  profile_is_on()};
+}
+
+size_t profile_live_bytes(void)
+{
+    bool was_taken = lock_acquire_to_look(&g_profiling.lock);
+    double bytes = sites_live().bytes;
+    lock_release_after_look(&g_profiling.lock, was_taken);
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
+bool profile_look(uint32_t number, struct site *site, struct site_count *peak)
+{
+    if (!profile_has_begun() || number >= sites_count()) {
+        return false;
+    }
+    bool was_taken = lock_acquire_to_look(&g_profiling.lock);
+    *site = *sites_at(number);
+    *peak = sites_peak(sites_at(number));
+    lock_release_after_look(&g_profiling.lock, was_taken);
+    return true;
+}
+
+// ---- fork ----
+
+void profile_each_lock(lock_visitor *visit)
+{
+    visit(&g_profiling.lock);
+}

@@ -1,0 +1,16 @@
+/* unwind.h - the stack of the calling thread, as return addresses: no allocation, no lock of the
+ * program or the loader. For the holder of LOCK_PROFILE, unless said otherwise. */
+#ifndef PROFILE_UNWIND_H
+#define PROFILE_UNWIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UNWIND_FRAMES_MAX 64
+
+// Stores the return addresses from `caller` on, which lies in the function that called us; how
+// many, at most UNWIND_FRAMES_MAX. Only `caller`, if the stack does not lead there.
+// Where the loader cannot tell of objects (glibc before 2.35) only frame pointers are followed.
+unsigned unwind_stack(const void *caller, const void **frames);
+
+#endif

@@ -98,7 +98,8 @@ static bool is_early(const struct slot *slot, unsigned sc)
 // Blocks that were looked at and wait in the spare magazine; see give_early.
 static unsigned waiting_max(unsigned sc)
 {
-    return (unsigned)clamp_size(depot_magazine_blocks_max(sc) - 1, 1, EARLY_WAITING);
+    unsigned most = sc >= MEDIUM_END ? EARLY_WAITING : depot_magazine_blocks_max(sc) - 1;
+    return (unsigned)min_size(EARLY_WAITING, most);
 }
 
 // Dies when one of the first links of a list is not sound.
@@ -322,6 +323,7 @@ static void give(struct slot *slot, unsigned sc, list_word list, void *block)
     }
     put_into(slot_loaded_at(sc), sc, list_push(list, block));
     if (UNLIKELY(depot_magazine_blocks(sc) == 0)) { // the class is at its end
+        set_limit(slot, sc, 0);
         put_into(slot_loaded_at(sc), sc, list_empty());
         put_into(slot_spare_at(sc), sc, list_empty());
     }

@@ -29,6 +29,7 @@
 #include "pages/purge.h"
 
 #define KEEP_BYTES (CONFIG_TINY ? 0UL : 256UL * 1024) // see above
+#define KEEP_SLABS (CONFIG_TINY ? 0UL : 4UL) // at least: a slot and the depot hold three
 #define KEEP_SHARE 8
 
 // Blocks of a magazine: so many bytes of them, within these bounds.
@@ -105,7 +106,7 @@ static size_t slab_bytes(unsigned sc)
 
 static bool is_large_locked(const struct depot *depot, unsigned sc)
 {
-    return depot->slabs * slab_bytes(sc) > KEEP_BYTES;
+    return depot->slabs > max_size(KEEP_BYTES / slab_bytes(sc), KEEP_SLABS);
 }
 
 // Sets the size of magazines anew, after `out` or `slabs` changed.
@@ -122,7 +123,7 @@ static void adapt_locked(struct depot *depot, unsigned sc)
     if (is_large_locked(depot, sc)) {
         depot->had_many = true;
     } else if (depot->had_many) {
-        blocks = sc >= MEDIUM_END ? min_size(blocks, 1) : 0;
+        blocks = 0;
     }
     atomic_store_explicit(&depot->magazine_blocks, (uint16_t)(blocks + 1), memory_order_relaxed);
 }
@@ -191,6 +192,15 @@ static void put_home_locked(struct depot *depot, unsigned sc, void *block, struc
     }
     if (kept != 0) {
         leave_locked(depot, page_map_entry(index < kept ? kept : index), leaving); // DEPOT-3
+    }
+}
+
+// A class at its end keeps no slab, either: it may be what keeps the break up.
+static void leave_kept_locked(struct depot *depot, unsigned sc, struct leaving *leaving)
+{
+    if (depot->empty != 0 && depot->had_many && !is_large_locked(depot, sc)) {
+        leave_locked(depot, page_map_entry(depot->empty), leaving);
+        depot->empty = 0;
     }
 }
 
@@ -355,7 +365,7 @@ static unsigned too_many_locked(const struct depot *depot, unsigned sc)
     size_t most = blocks_max_locked(depot, sc);
     size_t blocks = depot->blocks;
     unsigned count = 0;
-    if (blocks / 2 <= most) {
+    if (most != 0 && blocks / 2 <= most) {
         return 0;
     }
     while (count < depot->count && blocks > most) {
@@ -405,6 +415,7 @@ bool depot_give(unsigned sc, list_word list)
     }
     send_oldest_locked(depot, sc, too_many_locked(depot, sc), &leaving);
     adapt_locked(depot, sc);
+    leave_kept_locked(depot, sc, &leaving);
     lock_release(&depot->lock);
     free_leaving(leaving);
     return leaving.first != 0;

@@ -216,7 +216,7 @@ static void ask_huge_pages(const struct mapping *mapping, size_t from)
 {
     size_t used = span_used_bytes() + mapping->bytes; // at least
     if (mapping->bytes - from >= UNITS_MIN * HUGE_PAGE_BYTES && huge_pages_are_for(used)) {
-        huge_pages_ask(mapping->start + from, mapping->bytes - from);
+        huge_pages_ask(mapping->start + from, mapping->bytes - from, false);
     }
 }
 

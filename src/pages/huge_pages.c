@@ -83,19 +83,19 @@ static bool is_quick(char *unit)
     return took != 0 && all + took <= TRIALS * small + TICKS_NS; // UNIT-1
 }
 
-static void ask(char *from, char *to)
+static void ask(char *from, char *to, bool is_next)
 {
     // Where small pages were purged before, their empty table would keep a huge one away: since
     // Linux 6.14 it goes when the whole unit is purged.
     os_purge(from, (size_t)(to - from));
     os_huge_pages(from, (size_t)(to - from), true);
-    if (mode() == HUGE_PAGES_AUTO && !is_quick(from)) {
+    if (is_next && mode() == HUGE_PAGES_AUTO && !is_quick(from)) {
         os_huge_pages(from, (size_t)(to - from), false);
         atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);
     }
 }
 
-void huge_pages_ask(void *start, size_t bytes)
+void huge_pages_ask(void *start, size_t bytes, bool is_next)
 {
     size_t before = align_up((uintptr_t)start, HUGE_PAGE_BYTES) - (uintptr_t)start;
     if (before > bytes || mode() == HUGE_PAGES_NEVER) {
@@ -103,11 +103,11 @@ void huge_pages_ask(void *start, size_t bytes)
     }
     char *from = (char *)start + before;
     char *to = from + align_down(bytes - before, HUGE_PAGE_BYTES);
-    if (from < to && mode() == HUGE_PAGES_AUTO && !is_sampled(from)) {
+    if (is_next && from < to && mode() == HUGE_PAGES_AUTO && !is_sampled(from)) {
         from += HUGE_PAGE_BYTES;
     }
     if (from < to) {
-        ask(from, to);
+        ask(from, to, is_next);
     }
 }
 

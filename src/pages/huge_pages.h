@@ -17,8 +17,9 @@ void huge_pages_set(enum huge_pages_mode mode);
 // True when a program with so many bytes in use may ask.
 bool huge_pages_are_for(size_t used_bytes);
 
-// Asks for huge pages in all units that lie as a whole in this fresh memory.
-void huge_pages_ask(void *start, size_t bytes);
+// Asks for huge pages in all units that lie as a whole in this fresh memory. `is_next`: it is used
+// next, from its start on: then the first ones are touched and timed.
+void huge_pages_ask(void *start, size_t bytes, bool is_next);
 
 // The opposite, for units of which a part is going to be purged.
 void huge_pages_refuse(void *start, size_t bytes);

@@ -19,6 +19,7 @@ private=$(mktemp -d)
 trap 'rm -rf "$private"' EXIT
 build_privileged() {
     chmod 755 "$private" && cp "$LIB" "$private/libmyalloc.so" &&
+        ln -s libmyalloc.so "$private/libmyalloc.so.0" &&
         "${CC:-gcc}" -fno-builtin -o "$private/main" test/hazards/programs/privileged.c \
             -Wl,--no-as-needed -L"$private" -lmyalloc -Wl,-rpath,"$private" &&
         chown nobody "$private/main" && chmod 4755 "$private/main" &&

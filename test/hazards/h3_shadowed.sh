@@ -16,6 +16,7 @@ bound_plugin() {
     local work lines
     work=$(mktemp -d)
     cp "$LIB" "$work/libmyalloc.so"
+    ln -sf libmyalloc.so "$work/libmyalloc.so.0"
     "${CC:-gcc}" -shared -fPIC -fno-builtin -o "$work/plugin.so" -Wl,--no-as-needed \
         "$work/libmyalloc.so" -Wl,-rpath,"$work" test/hazards/plugins/bound_plugin.c &&
         lines=$("$programs/deepbind" "$work/plugin.so" 2>&1)

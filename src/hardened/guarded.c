@@ -278,7 +278,7 @@ static char *take_huge(size_t bytes, size_t alignment, const void *caller)
     size_t page = os_page_bytes();
     size_t pages = pages_for(bytes);
     if (!has_guards()) {
-        bool clean;
+        bool clean = false;
         char *block = huge_take(bytes, alignment, &clean);
         if (block != NULL && !clean) {
             memset(block, 0, bytes);
@@ -295,7 +295,7 @@ static char *take_huge(size_t bytes, size_t alignment, const void *caller)
     if (freed.start != NULL) {
         quarantine_release(freed, caller);
     }
-    bool clean;
+    bool clean = false;
     char *start = huge_take(pages + 2 * page, page, &clean);
     if (start == NULL) {
         return NULL;

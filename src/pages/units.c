@@ -4,8 +4,8 @@
  * Threads:    the holder of LOCK_PAGE_HEAP.
  * Locks:      takes none.
  * Invariants: UNITS-1  a unit whose bit is not set was not asked for, or refused since.
- *             UNITS-2  no unit is asked for behind the first UNITS_MAX: each one that is refused may
- *                      be a mapping of its own, and their number is limited (vm.max_map_count).
+ *             UNITS-2  no unit is asked for behind the first UNITS_MAX: each one that is refused
+ *                      may be a mapping of its own, whose number is limited (vm.max_map_count).
  */
 #include "pages/units.h"
 

@@ -144,7 +144,7 @@ static int copy(const char *path, int to, bool makes_line)
         line.used = (size_t)got;
         for (size_t i = 0; makes_line && i < line.used; i++) {
             char c = line.text[i];
-            line.text[i] = c == '\0' ? ' ' : c < ' ' && c > 0 ? '?' : c;
+            line.text[i] = (char)(c == '\0' ? ' ' : c < ' ' && c > 0 ? '?' : c);
         }
         error = line_put(&line, to);
     }

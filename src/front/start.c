@@ -72,7 +72,8 @@ static enum start_mode start(void)
     libc_env_read(&g_options);
     options_read();
     page_fit_set_policy((enum page_fit_policy)g_options.fit);
-    huge_pages_set((enum huge_pages_mode)g_options.huge_pages);
+    bool hides_pages = g_options.harden != 0; // single ones, which would split huge ones
+    huge_pages_set(hides_pages ? HUGE_PAGES_NEVER : (enum huge_pages_mode)g_options.huge_pages);
     limit_set(g_options.huge_bytes);
     limit_set_maps(g_options.huge_max);
     start_configure_purge();

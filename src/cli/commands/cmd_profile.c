@@ -149,7 +149,7 @@ static bool ask(const struct target *target, unsigned request)
 
 static bool wait_for_answer(const struct target *target, struct text *path)
 {
-    for (double waited = 0; waited < ANSWER_SECONDS; waited += LOOK_SECONDS) {
+    for (int looks = 0; looks < (int)(ANSWER_SECONDS / LOOK_SECONDS); looks++) {
         if (find_answer(target, path)) {
             return true;
         }

@@ -235,7 +235,7 @@ static void put_table(struct text *out, const struct flame *flame, bool coloured
     text_printf(out, "%s\n", flame->program);
     for (const char *at = flame->facts; *at != 0; at++) { // a sentence a line
         const bool ends = at[0] == ' ' && at > flame->facts && at[-1] == '.';
-        text_put_char(out, ends ? '\n' : *at);
+        text_put_char(out, (char)(ends ? '\n' : *at));
     }
     text_put(out, "\n\n");
     table_init(&table, "rrrrl");

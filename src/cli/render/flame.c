@@ -204,7 +204,7 @@ void flame_put_folded(struct text *out, const struct flame *flame, unsigned kind
             continue;
         }
         for (const char *at = row->path; *at != 0; at++) {
-            text_put_char(out, *at == '\n' ? ';' : *at == ';' ? ':' : *at);
+            text_put_char(out, (char)(*at == '\n' ? ';' : *at == ';' ? ':' : *at));
         }
         text_printf(out, " %llu\n", (unsigned long long)row->bytes[kind]);
     }

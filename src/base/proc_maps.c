@@ -133,7 +133,7 @@ bool proc_maps_can_read(uintptr_t page, size_t page_bytes)
 // Copies a file of proc; `makes_line`: what would end a line becomes '?', what ends words a blank.
 static int copy(const char *path, int to, bool makes_line)
 {
-    struct line line;
+    struct line line = {.used = 0};
     int error = 0;
     int fd = (int)raw_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
     while (fd >= 0 && error == 0) {

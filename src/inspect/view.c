@@ -216,7 +216,7 @@ void view_refresh(void)
 static void refresh_in_turn(void)
 {
     ASSERT(live_is_on());
-    if (os_now_ns() >= atomic_load_explicit(&g_view.next_ns, memory_order_relaxed)) {
+    if (os_exact_ns() >= atomic_load_explicit(&g_view.next_ns, memory_order_relaxed)) {
         view_refresh();
     }
 }

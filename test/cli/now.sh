@@ -95,7 +95,8 @@ for columns in '' 60 120; do
 done
 COLUMNS=60 "$myalloc" maps --explain $rester | tr -s ' \n' '\n' >"$tmp/narrow"
 COLUMNS=200 "$myalloc" maps --explain $rester | tr -s ' \n' '\n' >"$tmp/wide"
-check columns-words -z "$(diff "$tmp/narrow" "$tmp/wide")"
+# What the process holds may change between the two looks: numbers are not compared.
+check columns-words -z "$(diff <(tr 0-9 N <"$tmp/narrow") <(tr 0-9 N <"$tmp/wide"))"
 kill $rester
 check metrics "$(grep -c "^myalloc_live_bytes{pid=\"$rester\",name=\"sleep\"} [0-9]" \
     "$tmp/metrics")" -eq 1

@@ -293,7 +293,7 @@ static void give_early(unsigned sc, list_word list, void *block)
         bool is_alone = list_is_empty(spare);
         spare = is_alone ? list_push(spare, block) : list_push_second(spare, block);
         bool waits = list_count(spare) <= waiting_max(sc);
-        if (list_count(spare) > depot_magazine_blocks_max(sc)) { // the one that waited comes out
+        if (!waits && list_count(spare) > depot_magazine_blocks_max(sc)) { // one comes out
             put_into(slot_spare_at(sc), sc, list_link(list_first(spare)));
             spare = list_push(list_empty(), list_first(spare));
         }

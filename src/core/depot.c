@@ -106,7 +106,8 @@ static size_t slab_bytes(unsigned sc)
 
 static bool is_large_locked(const struct depot *depot, unsigned sc)
 {
-    return depot->slabs > max_size(KEEP_BYTES / slab_bytes(sc), KEEP_SLABS);
+    size_t least = sc >= MEDIUM_END ? KEEP_SLABS : 0;
+    return depot->slabs > max_size(KEEP_BYTES / slab_bytes(sc), least);
 }
 
 // Sets the size of magazines anew, after `out` or `slabs` changed.

@@ -249,8 +249,7 @@ size_t slab_purge_pages(struct chunk *slab)
         return 0;
     }
     count_free(slab, &counts);
-    unsigned end = (unsigned)((slab->length << CHUNK_SHIFT) / page_bytes());
-    ASSERT(end <= PAGES_MAX);
+    unsigned end = (unsigned)min_size((slab->length << CHUNK_SHIFT) / page_bytes(), PAGES_MAX);
     for (unsigned page = 0; page < end; page++) {
         pages |= (unsigned)page_is_free(slab, &counts, page, pages) << page;
     }

@@ -40,7 +40,7 @@ mutant "a slab is taken from and still the empty one" core/depot.c "last blocks 
 mutant "of two empty slabs the kept one leaves" core/depot.c "to its end while it grows" \
     's/page_map_entry\(index < kept \? kept : index\)/page_map_entry(kept)/'
 mutant "a slab is closed when it is given already" core/depot.c "last blocks go home" \
-    's/( *slab_close\(slab\);\n)( *page_heap_give.*?\n)/$2$1/'
+    's/    slab_close\(slab\);[^\n]*\n//; s/( *page_heap_give\(index, slab->length\);\n)/$1        slab_close(slab);\n/'
 mutant "younger magazines do not move up" core/depot.c "a sweep beside" \
     's/magazines_of\(depot\)\[i - count\] = magazines_of\(depot\)\[i\];//'
 mutant "the newest magazine grows without end" core/depot.c "single blocks" \
@@ -68,7 +68,7 @@ mutant "the unused slots have no lock" core/slot.c "slots of their own" \
 mutant "an open slot is opened" core/slot.c "two open" \
     's/if \(!atomic_load_explicit\(&slot->is_open, memory_order_relaxed\)\)/if (true)/'
 mutant "what an exchange finds besides is dropped" core/cpu_cache.c "two give on one CPU" \
-    's/if \(depot_give\(sc, old\)\)/if (false)/'
+    's/    depot_give\(sc, old\);\n/(void)old;/'
 mutant "a magazine is read, then replaced" core/cpu_cache.c "two give on one CPU" \
     's/!slot_exchange\([^\n]*&list\)\) \{\n *depot/(list = slot->loaded[sc + 1], 0)) { depot/'
 mutant "a limit is set in a slot that is not open" core/cpu_cache.c "without an open slot" \

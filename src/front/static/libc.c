@@ -10,12 +10,20 @@
  * Without these names here the linker would bring libc's malloc, and find all its names twice.
  */
 #include "base/compiler.h"
+#include "front/shadow.h"
 
 #include <errno.h>
 #include <stddef.h>
 
 HIDDEN void *__libc_malloc(size_t bytes);
-HIDDEN void *__libc_memalign(size_t alignment, size_t bytes);
+HIDDEN void *__libc_calloc(size_t count, size_t bytes);
+HIDDEN void *__libc_calloc(size_t count, size_t bytes)
+{
+    (void)count;
+    return __libc_malloc(bytes);
+}
+
+void *__libc_memalign(size_t alignment, size_t bytes);
 HIDDEN void *__libc_realloc(void *ptr, size_t bytes);
 HIDDEN void __libc_free(void *ptr);
 
@@ -41,4 +49,10 @@ void *__libc_realloc(void *ptr, size_t bytes)
 void __libc_free(void *ptr)
 {
     (void)ptr;
+}
+
+void *shadow_owner(enum shadow_call call)
+{
+    (void)call;
+    return NULL;
 }

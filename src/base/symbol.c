@@ -76,6 +76,9 @@ static void *find(const struct tables *tables, const char *name)
 
 void *symbol_of_libc(const char *name)
 {
+    if (CONFIG_STATIC) {
+        return NULL; // libc is a part of the program, without a table of names
+    }
 #ifdef DLFO_STRUCT_HAS_EH_DBASE // glibc 2.35: takes no lock
     extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
     struct dl_find_object object;

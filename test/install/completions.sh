@@ -4,7 +4,7 @@
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 PATH=$PWD/build:$PATH
-commands=$(myalloc --help | sed -n 's/^  \([a-z]*\)  .*/\1/p')
+commands=$(myalloc --help | sed -n '/^Commands/,/^Examples/s/^  \([a-z]\+\) .*/\1/p')
 
 # options COMMAND - as its help tells them.
 options() {

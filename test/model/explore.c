@@ -19,13 +19,13 @@
 
 enum {
     STACK_BYTES = 64 * 1024,
-    DEPTH_MAX = 4096,
+    DEPTH_MAX = 8192,
     TLS_BYTES_MAX = 512,
     SEEN_SHIFT = 23,
     TOUCHED = 4096,
     LINE_BYTES = 64,
     LINES_MAX = 4096,
-    STATES_MAX = 6000000 // more is a mistake of the scene
+    STATES_MAX = 12000000 // more is a mistake of the scene
 };
 
 struct thread {

@@ -8,7 +8,7 @@ function __myalloc_command
 end
 
 function __myalloc_commands
-    myalloc --help | string replace -rf '^  ([a-z]+)  .*  ([A-Z].*)$' '$1\t$2'
+    myalloc --help | string replace -rf '^  ([a-z]+) .*  ([A-Z].*)$' '$1\t$2'
 end
 
 function __myalloc_options

@@ -17,7 +17,7 @@ _myalloc() {
     local -a commands options
     if ((CURRENT == 2)); then
         commands=(${(f)"$(_call_program commands myalloc --help |
-            sed -nE 's/^  ([a-z]+)  .*  ([A-Z].*)$/\1:\2/p')"})
+            sed -nE 's/^  ([a-z]+) .*  ([A-Z].*)$/\1:\2/p')"})
         _describe command commands
         return
     fi

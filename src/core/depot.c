@@ -29,7 +29,7 @@
 #include "pages/purge.h"
 
 #define KEEP_BYTES (CONFIG_TINY ? 0UL : 256UL * 1024) // see above
-#define KEEP_SLABS (CONFIG_TINY ? 0UL : 4UL)          // at least: a slot and the depot hold three
+#define KEEP_SLABS 4UL                                // at least: a slot and the depot hold three
 #define KEEP_SHARE 8
 
 // Blocks of a magazine: so many bytes of them, within these bounds.

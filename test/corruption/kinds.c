@@ -144,7 +144,7 @@ VICTIM free_with_a_larger_size(struct misuse *misuse)
 
 VICTIM free_large_with_a_wrong_size(struct misuse *misuse)
 {
-    free_sized(misused_block(misuse, LARGE), LARGE - 1);
+    free_sized(misused_block(misuse, LARGE / 2), LARGE / 2 - 1); // to the byte: not of huge ones
 }
 
 VICTIM free_with_no_alignment(struct misuse *misuse)

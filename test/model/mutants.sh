@@ -15,7 +15,7 @@ built() {
 # explorer.
 caught() {
     local program=$copies/$2/${3%.c}
-    timeout 100 "$program" "$1" >"$copies/$2.log" 2>&1
+    timeout 300 "$program" "$1" >"$copies/$2.log" 2>&1
     [ $? -ge 128 ] || grep -q "^not ok - .*$1" "$copies/$2.log" ||
         { tail -n 5 "$copies/$2.log" && false; }
 }

@@ -16,6 +16,8 @@ for level in 1 2 3; do
         behind_filter $level the_first_call_may_come_behind_the_door
     claim "harden:$level: the heap works on behind the filter" \
         behind_filter $level the_heap_works_on_behind_the_door
+    # The shares are those of 4-KiB pages: with larger ones a block between guards takes more.
+    case ${LIB-} in *page16k* | *page64k*) continue ;; esac
     claim "harden:$level: 24 MiB of addresses serve all sizes, again and again" \
         refills $level as 24 20
     claim "harden:$level: 24 MiB of data do" refills $level data 24 20

@@ -203,7 +203,10 @@ static struct mapping map_backed(size_t bytes, size_t alignment, bool *clean)
 static NOINLINE COLD bool can_be_freed_for(size_t bytes)
 {
     size_t most = map_cache_bytes() + span_free_bytes();
-    size_t rest = bytes > most ? bytes - most : os_page_bytes();
+    if (bytes <= most) {
+        return true; // at the very limit not even a page could be tried
+    }
+    size_t rest = bytes - most;
     void *probe = most != 0 ? os_map(NULL, align_up(rest, os_page_bytes())) : NULL;
     if (probe != NULL) {
         os_unmap(probe, align_up(rest, os_page_bytes()));

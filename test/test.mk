@@ -149,7 +149,7 @@ CONF_by-cpu  := MYALLOC_CONF=cpu_cache:cpu
 CONF_core-only := TEST_EXCEPT=test/support/core-only.except
 CONF_harden  := MYALLOC_CONF=harden:1 TEST_EXCEPT=test/support/harden.except
 CONF_page16k := TEST_PAGE_BYTES=16384
-CONF_page64k := TEST_PAGE_BYTES=65536
+CONF_page64k := TEST_PAGE_BYTES=65536 TEST_EXCEPT=test/support/page64k.except
 prepared = $(if $(filter $(PRELOADED) injection sequences,$(1)),preload) \
         $(filter unit archive fuzz model soak cli misuse compat bench install,$(1:valgrind=archive))
 build_of = $(or $(DIR_$(1)),build-$(1))

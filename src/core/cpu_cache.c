@@ -337,12 +337,16 @@ void cpu_cache_give(unsigned sc, void *block)
     }
     list_word list = list_empty();
     struct slot *slot = is_usable() ? slot_hint() : NULL;
-    if (slot == NULL || !slot_exchange(slot_loaded_at(sc), list_empty(), &list)) {
+    bool has_slot = slot != NULL && slot_exchange(slot_loaded_at(sc), list_empty(), &list);
+    bool early = UNLIKELY(slot != NULL && is_early(slot, sc));
+    if (early) {
+        look_early(sc, list, block);
+    }
+    if (!has_slot) {
         depot_give(sc, list_push(list_empty(), block));
         return;
     }
-    if (UNLIKELY(is_early(slot, sc))) {
-        look_early(sc, list, block);
+    if (early) {
         count_early(slot, sc);
         give_early(sc, list, block);
     } else {

@@ -20,7 +20,7 @@ ROWS = ("sizes", "server", "mixed", "handoff -v busy")
 THREADS = (1, 8, 64)
 # Read-modify-writes of a call, when nobody waits.
 COSTS = {"lock_acquire": 1, "lock_try_acquire": 1, "lock_release": 1}
-SHOWN = ("depot_take", "depot_give", "depot_sweep", "slot_open", "span_take", "span_give")
+SHOWN = ("depot_fetch", "depot_return", "depot_sweep", "slot_open", "span_allocate", "span_free")
 
 
 def calls_of(path):

@@ -84,7 +84,7 @@ static void put_into(size_t at, unsigned sc, list_word list)
 {
     list_word old = list;
     slot_exchange(at, list, &old); // CACHE-2
-    depot_give(sc, old);
+    depot_return(sc, old);
 }
 
 // ---- looks ----
@@ -195,7 +195,7 @@ static list_word take_from_slot(unsigned sc)
 
 static list_word take_from_depot(unsigned sc, bool *is_clean)
 {
-    struct depot_taken taken = depot_take(sc);
+    struct depot_fetched taken = depot_fetch(sc);
     if (taken.is_fresh) {
         check_young();
     }
@@ -228,7 +228,7 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
     return fresh;
 }
 
-void *cpu_cache_take(unsigned sc, bool *is_clean)
+void *cpu_cache_allocate(unsigned sc, bool *is_clean)
 {
     *is_clean = false;
     void *block = slot_pop(sc); // filled meanwhile, or a mode that misses always
@@ -329,7 +329,7 @@ static void give(struct slot *slot, unsigned sc, list_word list, void *block)
     }
 }
 
-void cpu_cache_give(unsigned sc, void *block)
+void cpu_cache_free(unsigned sc, void *block)
 {
     if (inherited_is_slab(page_map_find(block))) {
         depot_mark(slab_of(block), block);
@@ -343,7 +343,7 @@ void cpu_cache_give(unsigned sc, void *block)
         look_early(sc, list, block);
     }
     if (!has_slot) {
-        depot_give(sc, list_push(list_empty(), block));
+        depot_return(sc, list_push(list_empty(), block));
         return;
     }
     if (early) {
@@ -384,7 +384,7 @@ void cpu_cache_flush(bool of_all)
         return;
     }
     for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL; slot = slot_next_of_cpu(slot)) {
-        depot_take_slot(slot);
+        depot_drain_slot(slot);
     }
     slot_let_in();
 }

@@ -18,10 +18,10 @@ void cpu_cache_set_fast(size_t bytes);
 void cpu_cache_tick(void);
 
 // A block of the class; NULL without memory. *is_clean: it is zero.
-void *cpu_cache_take(unsigned sc, bool *is_clean);
+void *cpu_cache_allocate(unsigned sc, bool *is_clean);
 
 // Frees a block that begins in a slab of the class. Dies when it is known to be free.
-void cpu_cache_give(unsigned sc, void *block);
+void cpu_cache_free(unsigned sc, void *block);
 
 // True when a block is known to be free: it stands among the first few of the slot.
 bool cpu_cache_holds(unsigned sc, const void *block);

@@ -244,7 +244,7 @@ static void free_leaving(struct leaving leaving)
         uint32_t index = leaving.first;
         struct chunk *slab = page_map_entry(index);
         leaving.first = slab->next;
-        page_heap_give(index, slab->length);
+        page_heap_free(index, slab->length);
     }
 }
 
@@ -313,11 +313,11 @@ static list_word take_locked(struct depot *depot, unsigned sc, bool *is_clean)
 }
 
 // The first blocks of a new slab; an empty list without memory.
-static struct depot_taken take_fresh(struct depot *depot, unsigned sc)
+static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
 {
-    struct depot_taken taken = {.list = list_empty()};
+    struct depot_fetched taken = {.list = list_empty()};
     bool is_zero = false;
-    size_t index = page_heap_take(g_size_classes[sc].slab_chunks, 1, &is_zero);
+    size_t index = page_heap_allocate(g_size_classes[sc].slab_chunks, 1, &is_zero);
     if (index == 0) {
         return taken;
     }
@@ -333,10 +333,10 @@ static struct depot_taken take_fresh(struct depot *depot, unsigned sc)
     return taken;
 }
 
-struct depot_taken depot_take(unsigned sc)
+struct depot_fetched depot_fetch(unsigned sc)
 {
     struct depot *depot = &g_depot.of[sc];
-    struct depot_taken taken = {.list = list_empty()};
+    struct depot_fetched taken = {.list = list_empty()};
     lock_acquire(&depot->lock);
     taken.list = take_locked(depot, sc, &taken.is_clean);
     if (UNLIKELY(depot->had_many) && !is_large_locked(depot, sc)) {
@@ -391,7 +391,7 @@ static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
     return true;
 }
 
-bool depot_give(unsigned sc, list_word list)
+bool depot_return(unsigned sc, list_word list)
 {
     struct depot *depot = &g_depot.of[sc];
     struct leaving leaving = {0};
@@ -443,15 +443,15 @@ void depot_mark(struct chunk *slab, void *block)
     free_leaving(leaving);
 }
 
-void depot_take_slot(struct slot *slot)
+void depot_drain_slot(struct slot *slot)
 {
     for (unsigned sc = 0; sc < CLASSES; sc++) {
         list_word loaded = slot->loaded[sc + 1];
         list_word spare = slot->spare[sc + 1];
         slot_set(&slot->loaded[sc + 1], list_empty());
         slot_set(&slot->spare[sc + 1], list_empty());
-        depot_give(sc, loaded);
-        depot_give(sc, spare);
+        depot_return(sc, loaded);
+        depot_return(sc, spare);
     }
 }
 

@@ -15,17 +15,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct depot_taken {
+struct depot_fetched {
     list_word list;     // of a magazine, a slab, or fresh; empty without memory
     bool is_clean;      // it is one block, and zero but for its link
     bool is_fresh;      // a slab was made for it
     size_t fresh_bytes; // of memory for that, which was not resident
 };
-struct depot_taken depot_take(unsigned sc);
+struct depot_fetched depot_fetch(unsigned sc);
 
 // Takes a list back, which may be empty. Dies of what is not sound. True: slabs went to the page
 // heap.
-bool depot_give(unsigned sc, list_word list);
+bool depot_return(unsigned sc, list_word list);
 
 // Frees a block of a slab that was there before a fork, see inherited.h.
 void depot_mark(struct chunk *slab, void *block);
@@ -37,7 +37,7 @@ unsigned depot_magazine_blocks(unsigned sc);
 // The same at most: a constant of the class.
 unsigned depot_magazine_blocks_max(unsigned sc);
 
-// Sends home what no depot_take() needed since the last time.
+// Sends home what no depot_fetch() needed since the last time.
 void depot_sweep(unsigned sc);
 
 // There are so many slots, and a thread may leave blocks behind in each, since they are those of
@@ -45,7 +45,7 @@ void depot_sweep(unsigned sc);
 void depot_set_slots(size_t slots);
 
 // Takes all that lies in a slot that nobody uses.
-void depot_take_slot(struct slot *slot);
+void depot_drain_slot(struct slot *slot);
 
 // Sends all magazines home; single free pages of slabs go back as well when `purges`. Bytes of
 // pages given back. For malloc_trim, and when memory is short.

@@ -72,7 +72,7 @@ static void *take_from(struct area *area, size_t bytes, size_t unit)
     return block;
 }
 
-void *emergency_take(size_t bytes, size_t alignment)
+void *emergency_allocate(size_t bytes, size_t alignment)
 {
     size_t unit = max_size(alignment, BLOCK_ALIGN_BYTES);
     if (bytes > EMERGENCY_BYTES_MAX || unit > EMERGENCY_BYTES_MAX) {

@@ -9,7 +9,7 @@
 #define EMERGENCY_BYTES_MAX (1UL << 40)
 
 // A zeroed block at a multiple of `alignment` (a power of two); NULL without memory.
-void *emergency_take(size_t bytes, size_t alignment);
+void *emergency_allocate(size_t bytes, size_t alignment);
 
 bool emergency_is_inside(const void *ptr);
 // Usable bytes of an emergency block.

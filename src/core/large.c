@@ -37,7 +37,7 @@ static void large_mark(struct chunk *head, size_t length, size_t bytes)
 static void *take_span(size_t length, size_t bytes, size_t alignment, bool *clean)
 {
     size_t alignment_chunks = max_size(alignment >> CHUNK_SHIFT, 1);
-    size_t index = page_heap_take(length, alignment_chunks, clean);
+    size_t index = page_heap_allocate(length, alignment_chunks, clean);
     if (index == 0) {
         return NULL;
     }
@@ -46,19 +46,19 @@ static void *take_span(size_t length, size_t bytes, size_t alignment, bool *clea
     return page_map_address(index);
 }
 
-void *large_take(size_t bytes, size_t alignment, bool *clean)
+void *large_allocate(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(bytes != 0);
     return take_span(chunks_for(bytes), bytes, alignment, clean);
 }
 
-void *large_take_growing(size_t bytes, size_t roomy_bytes)
+void *large_allocate_growing(size_t bytes, size_t roomy_bytes)
 {
     bool clean;
     return take_span(chunks_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
 }
 
-void *large_take_placed(size_t bytes, size_t alignment, bool *clean)
+void *large_allocate_placed(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(bytes != 0);
     void *ptr = take_span(chunks_for(bytes), bytes, alignment, clean);
@@ -70,14 +70,14 @@ void *large_take_placed(size_t bytes, size_t alignment, bool *clean)
     return ptr;
 }
 
-void large_give(struct chunk *head)
+void large_free(struct chunk *head)
 {
     ASSERT(chunk_state(head) == CHUNK_LARGE || chunk_state(head) == CHUNK_PLACED);
     size_t length = head->length;
     // Until span.c files it as free: a body without a head, so that a second free is noticed.
     head->head_distance = 0;
     chunk_set_state(head, CHUNK_BODY);
-    page_heap_give_late(page_map_index(head), length);
+    page_heap_free_late(page_map_index(head), length);
 }
 
 bool large_resize(struct chunk *head, size_t bytes)
@@ -96,7 +96,7 @@ bool large_resize(struct chunk *head, size_t bytes)
     }
     large_mark(head, length, bytes);
     if (length < old_length) {
-        page_heap_give(index + length, old_length - length);
+        page_heap_free(index + length, old_length - length);
     }
     return true;
 }

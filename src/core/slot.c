@@ -138,7 +138,7 @@ static void thread_exit(void *unused)
     bool was_inside = thread_enter_bare();
     t_thread.is_dead = true;
     t_thread.own = NULL;
-    depot_take_slot(own);
+    depot_drain_slot(own);
     lock_acquire(&g_slot.lock);
     own->next_unused = g_slot.unused;
     g_slot.unused = own; // SLOT-2

@@ -35,7 +35,7 @@ void thread_defer_free(void *ptr, bool may_write)
 {
     ASSERT(ptr != NULL);
     ASSERT(t_thread.is_inside); // THREAD-2
-    struct note *note = may_write ? ptr : emergency_take(sizeof *note, BLOCK_ALIGN_BYTES);
+    struct note *note = may_write ? ptr : emergency_allocate(sizeof *note, BLOCK_ALIGN_BYTES);
     if (note == NULL) {
         return; // too many: it is forgotten
     }

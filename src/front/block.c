@@ -226,7 +226,7 @@ static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
     ASSERT(thread_is_interrupted());
     bool wants_zeros = *clean;
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
-        void *ptr = large_take(max_size(bytes, 1), alignment, clean);
+        void *ptr = large_allocate(max_size(bytes, 1), alignment, clean);
         if (ptr != NULL) {
             if (*clean) {
                 thin_out(bytes);
@@ -235,7 +235,7 @@ static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
         } // no room in the region: a mapping may still be had
     }
     *clean = wants_zeros;
-    return huge_take(max_size(bytes, 1), alignment, clean);
+    return huge_allocate(max_size(bytes, 1), alignment, clean);
 }
 
 static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
@@ -246,7 +246,7 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
         return mode_allocate(bytes, bytes, alignment);
     }
     unsigned sc = class_for(bytes, alignment);
-    return sc < CLASSES ? cpu_cache_take(sc, clean) : allocate_large(bytes, alignment, clean);
+    return sc < CLASSES ? cpu_cache_allocate(sc, clean) : allocate_large(bytes, alignment, clean);
 }
 
 // When memory is short: what lies in magazines may be what is needed.
@@ -269,7 +269,7 @@ static NOINLINE COLD void *allocate_elsewhere(size_t bytes, size_t alignment, bo
 {
     void *ptr = NULL;
     if (page_map_is_walled() && !mode_is(&g_mode.is_hardened) && bytes <= SLAB_BYTES_MAX) {
-        ptr = huge_take(max_size(bytes, 1), alignment, clean);
+        ptr = huge_allocate(max_size(bytes, 1), alignment, clean);
     }
     return ptr != NULL ? ptr : allocate_after_trim(bytes, alignment, clean);
 }
@@ -290,7 +290,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
     ASSERT(is_pow2(alignment));
     if (UNLIKELY(!thread_enter(caller))) {
         *clean = true;
-        return emergency_take(bytes, alignment);
+        return emergency_allocate(bytes, alignment);
     }
     bool wants_zeros = *clean;
     void *ptr = allocate_any(bytes, alignment, clean);
@@ -314,7 +314,7 @@ static NOINLINE COLD void *allocate_missing(size_t bytes, size_t alignment, bool
     bool wants_zeros = *clean;
     unsigned sc = class_for(bytes, alignment);
     if (sc < CLASSES && !mode_samples_in_place()) {
-        return large_take_placed(size_class_bytes(sc), alignment, clean);
+        return large_allocate_placed(size_class_bytes(sc), alignment, clean);
     }
     void *ptr = allocate_any(bytes, alignment, clean);
     if (UNLIKELY(ptr == NULL)) {
@@ -366,8 +366,8 @@ void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
         return allocate_growing_hardened(bytes, is_step ? roomy : bytes, caller);
     }
     if (is_step && bytes <= roomy && thread_enter(caller)) {
-        void *ptr = roomy <= MEDIUM_BYTES_MAX ? cpu_cache_take(size_class_of(roomy), &clean)
-                                              : large_take_growing(bytes, roomy);
+        void *ptr = roomy <= MEDIUM_BYTES_MAX ? cpu_cache_allocate(size_class_of(roomy), &clean)
+                                              : large_allocate_growing(bytes, roomy);
         block_leave(caller);
         if (ptr != NULL) {
             return ptr;
@@ -388,15 +388,15 @@ static void free_any(const struct block *block, void *ptr, const void *caller)
     switch (block->kind) {
     case BLOCK_SLAB:
         ASSERT(block->head->sc < CLASSES);
-        cpu_cache_give(block->head->sc, ptr);
+        cpu_cache_free(block->head->sc, ptr);
         break;
     case BLOCK_LARGE:
     case BLOCK_PLACED:
         mode_peak();
-        large_give(block->head);
+        large_free(block->head);
         break;
     case BLOCK_HUGE:
-        if (!huge_give(ptr)) {
+        if (!huge_free(ptr)) {
             fatal_double_free(ptr, block->bytes, caller);
         }
         break;
@@ -520,7 +520,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
     size_t purged = mode_trim(caller) + depot_trim(true);
     live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
     purged += huge_release_cache();
-    page_heap_give_waiting();
+    page_heap_free_waiting();
     bool released = purge_all(pad_bytes);
     if (live_is_on()) {
         mode_show(); // who may not read our memory is to see it

@@ -58,7 +58,7 @@ static inline void *block_allocate_usual(size_t bytes, const void *caller)
         if (ptr == NULL) {
             ptr = slot_pop_own(sc);
         }
-        ptr != NULL ? cpu_cache_tick() : (void)(ptr = cpu_cache_take(sc, &clean));
+        ptr != NULL ? cpu_cache_tick() : (void)(ptr = cpu_cache_allocate(sc, &clean));
         block_leave(caller);
     }
     return ptr;
@@ -78,7 +78,7 @@ static inline bool block_free_usual(void *ptr, const void *caller)
         UNLIKELY(!thread_enter(caller))) {
         return false;
     }
-    cpu_cache_give(bin - 1, ptr);
+    cpu_cache_free(bin - 1, ptr);
     block_leave(caller);
     return true;
 }

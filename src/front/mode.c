@@ -176,21 +176,21 @@ void mode_arm(void)
 void *mode_allocate_quick(size_t bytes, const void *caller)
 {
     ASSERT(mode_is(&g_mode.is_hardened)); // MODE-2
-    return CONFIG_FEATURES ? hardened_take_usual(bytes, caller) : NULL;
+    return CONFIG_FEATURES ? hardened_allocate_usual(bytes, caller) : NULL;
 }
 
 void *mode_allocate_quick_aligned(size_t bytes, size_t alignment, const void *caller)
 {
     ASSERT(is_pow2(alignment));
     ASSERT(mode_is(&g_mode.is_hardened)); // MODE-2
-    return CONFIG_FEATURES ? hardened_take_aligned(bytes, alignment, caller) : NULL;
+    return CONFIG_FEATURES ? hardened_allocate_aligned(bytes, alignment, caller) : NULL;
 }
 
 void *mode_allocate_sampled(size_t bytes, const void *caller)
 {
     ASSERT(mode_is(&g_mode.samples));
     ASSERT(!mode_is_plain()); // MODE-1
-    return CONFIG_FEATURES ? sampled_take_usual(bytes, caller) : NULL;
+    return CONFIG_FEATURES ? sampled_allocate_usual(bytes, caller) : NULL;
 }
 
 void *mode_allocate(size_t bytes, size_t room, size_t alignment)
@@ -199,7 +199,7 @@ void *mode_allocate(size_t bytes, size_t room, size_t alignment)
     ASSERT(bytes <= room);
     ASSERT(is_pow2(alignment));
     ASSERT(thread_is_interrupted());
-    return CONFIG_FEATURES ? hardened_take(bytes, room, alignment) : NULL;
+    return CONFIG_FEATURES ? hardened_allocate(bytes, room, alignment) : NULL;
 }
 
 bool mode_wants_on(size_t bytes)
@@ -240,7 +240,7 @@ bool mode_free_quick(void *ptr, const void *caller)
 {
     ASSERT(ptr != NULL);
     ASSERT(!mode_frees_plainly()); // MODE-1
-    return CONFIG_FEATURES && hardened_give_usual(ptr, caller);
+    return CONFIG_FEATURES && hardened_free_usual(ptr, caller);
 }
 
 bool mode_free_sampled(void *ptr, const void *caller)
@@ -248,7 +248,7 @@ bool mode_free_sampled(void *ptr, const void *caller)
     ASSERT(ptr != NULL);
     ASSERT(mode_is(&g_mode.samples));
     // What may be a sample of the profile, too, takes the long way.
-    return CONFIG_FEATURES && !g_profile.is_in_place && sampled_give_usual(ptr, caller);
+    return CONFIG_FEATURES && !g_profile.is_in_place && sampled_free_usual(ptr, caller);
 }
 
 struct block mode_find_in_chunk(struct chunk *head, const void *ptr)
@@ -271,7 +271,7 @@ bool mode_find(const void *ptr, struct block *block)
     }
     *block = (struct block){BLOCK_GUARD, BLOCK_OK, NULL, 0};
     bool is_block = guard_find(ptr, &block->bytes) != GUARD_INTERIOR;
-    block->fault = is_block ? BLOCK_OK : BLOCK_INTERIOR; // a freed one: see guard_give
+    block->fault = is_block ? BLOCK_OK : BLOCK_INTERIOR; // a freed one: see guard_free
     return true;
 }
 
@@ -300,9 +300,9 @@ void mode_free(const struct block *block, void *ptr, const void *caller)
     ASSERT(thread_is_interrupted());
     ASSERT(block->fault == BLOCK_OK);
     if (CONFIG_FEATURES && block->kind == BLOCK_GUARD) {
-        guard_give(ptr, caller);
+        guard_free(ptr, caller);
     } else if (CONFIG_FEATURES) {
-        hardened_give(block, ptr, caller);
+        hardened_free(block, ptr, caller);
     }
 }
 
@@ -344,7 +344,7 @@ void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment,
         [MODE_MALLOC] = TRACE_MALLOC, [MODE_CALLOC] = TRACE_CALLOC, [MODE_ALIGNED] = TRACE_ALIGNED};
     ASSERT(!mode_is_plain()); // MODE-1
     if (is_recorded()) {      // not when the disk was full
-        recorder_take((enum trace_op)ops[call], bytes, alignment, ptr);
+        recorder_allocate((enum trace_op)ops[call], bytes, alignment, ptr);
     }
 }
 
@@ -352,7 +352,7 @@ void mode_record_free(const void *ptr)
 {
     ASSERT(!mode_frees_plainly()); // MODE-1
     if (is_recorded()) {
-        recorder_give(ptr);
+        recorder_free(ptr);
     }
 }
 

@@ -142,7 +142,7 @@ static char *take_span(size_t bytes, size_t room, size_t alignment, const void *
         return block;
     }
     bool clean;
-    size_t index = page_heap_take(length, max_size(alignment >> CHUNK_SHIFT, 1), &clean);
+    size_t index = page_heap_allocate(length, max_size(alignment >> CHUNK_SHIFT, 1), &clean);
     if (index == 0) {
         return NULL;
     }
@@ -279,7 +279,7 @@ static char *take_huge(size_t bytes, size_t alignment, const void *caller)
     size_t pages = pages_for(bytes);
     if (!has_guards()) {
         bool clean = false;
-        char *block = huge_take(bytes, alignment, &clean);
+        char *block = huge_allocate(bytes, alignment, &clean);
         if (block != NULL && !clean) {
             memset(block, 0, bytes);
         }
@@ -296,7 +296,7 @@ static char *take_huge(size_t bytes, size_t alignment, const void *caller)
         quarantine_release(freed, caller);
     }
     bool clean = false;
-    char *start = huge_take(pages + 2 * page, page, &clean);
+    char *start = huge_allocate(pages + 2 * page, page, &clean);
     if (start == NULL) {
         return NULL;
     }
@@ -322,7 +322,7 @@ static bool give_huge(char *ptr, const void *caller)
 {
     size_t page = os_page_bytes();
     if (!has_guards()) {
-        return huge_give(ptr);
+        return huge_free(ptr);
     }
     size_t bytes = huge_usable_bytes(ptr - page);
     if (bytes == 0 || quarantine_has(ptr - page)) {
@@ -355,7 +355,7 @@ static void *resize_huge(char *ptr, size_t bytes)
 
 // ---- both ----
 
-void *guarded_take(size_t bytes, size_t room, size_t alignment, const void *caller)
+void *guarded_allocate(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
     bytes = max_size(bytes, 1);
     room = max_size(room, bytes);
@@ -370,7 +370,7 @@ void *guarded_take(size_t bytes, size_t room, size_t alignment, const void *call
     return block;
 }
 
-bool guarded_give(struct chunk *head, void *ptr, const void *caller)
+bool guarded_free(struct chunk *head, void *ptr, const void *caller)
 {
     if (head == NULL) {
         return give_huge(ptr, caller);

@@ -11,7 +11,7 @@
 
 // A block of `bytes` at a multiple of `alignment`, zero throughout, with addresses for `room` bytes
 // behind its beginning; NULL without memory.
-void *guarded_take(size_t bytes, size_t room, size_t alignment, const void *caller);
+void *guarded_allocate(size_t bytes, size_t room, size_t alignment, const void *caller);
 
 // The block in the span of `head`: where it begins, and its bytes.
 static inline char *guarded_block(const struct chunk *head)
@@ -25,7 +25,7 @@ size_t guarded_huge_bytes(const void *ptr, bool *is_freed);
 
 // Frees the block in the span of `head`, NULL for the huge block at `ptr`; dies when what is behind
 // it was written over. False: there is no such huge block.
-bool guarded_give(struct chunk *head, void *ptr, const void *caller);
+bool guarded_free(struct chunk *head, void *ptr, const void *caller);
 
 // Resizes without copying: the block, a huge one perhaps moved; NULL when a copy is needed.
 void *guarded_resize(struct chunk *head, void *ptr, size_t bytes, const void *caller);

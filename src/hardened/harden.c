@@ -111,7 +111,7 @@ static uint64_t quarantine(struct hcache_bin *bin, uint64_t word)
 static NOINLINE void make_room(struct hcache_bin *bin, unsigned sc, const void *caller)
 {
     unsigned half = (bin->ready_max + 1U) / 2;
-    hslab_give(sc, bin->ready, half, caller);
+    hslab_free(sc, bin->ready, half, caller);
     bin->ready_count = (uint16_t)(bin->ready_count - half);
     memmove(bin->ready, bin->ready + half, bin->ready_count * sizeof bin->ready[0]);
 }
@@ -127,7 +127,7 @@ static inline void put(struct hcache_bin *bin, unsigned sc, uint64_t word, const
 static NOINLINE bool refill(struct hcache *cache, struct hcache_bin *bin, unsigned sc)
 {
     unsigned wanted = (bin->ready_max + 1U) / 2;
-    bin->ready_count = (uint16_t)hslab_take(sc, &cache->random, bin->ready, wanted);
+    bin->ready_count = (uint16_t)hslab_allocate(sc, &cache->random, bin->ready, wanted);
     return bin->ready_count != 0;
 }
 
@@ -152,7 +152,7 @@ static void flush(struct hcache *cache)
             bin->chosen = 0;
         }
         if (bin->ready_count != 0) {
-            hslab_give(sc, bin->ready, bin->ready_count, t_thread.caller);
+            hslab_free(sc, bin->ready, bin->ready_count, t_thread.caller);
             bin->ready_count = 0;
         }
     }
@@ -287,7 +287,7 @@ static inline void begin_block(struct hslab *slab, uint64_t word, size_t slot_by
     canary_write(canary_word(ptr), ptr + slot_bytes - slack, slack, canary_most(slot_bytes));
 }
 
-void *harden_take(struct hcache *cache, size_t bytes, size_t alignment)
+void *harden_allocate(struct hcache *cache, size_t bytes, size_t alignment)
 {
     unsigned sc = class_for(bytes, alignment);
     ASSERT(sc < HSLAB_CLASSES);
@@ -361,13 +361,13 @@ static inline void end_block(struct hslab *slab, unsigned slot, const void *call
     hslab_set_free(&slab->records[slot], record);
 }
 
-void harden_give(struct hcache *cache, struct hslab *slab, unsigned slot, const void *caller)
+void harden_free(struct hcache *cache, struct hslab *slab, unsigned slot, const void *caller)
 {
     uint64_t word = hslab_word(hslab_slot(slab, slot), slot);
     unsigned sc = slab->sc;
     end_block(slab, slot, caller);
     if (UNLIKELY(cache == NULL)) { // no memory for a cache
-        hslab_give(sc, &word, 1, caller);
+        hslab_free(sc, &word, 1, caller);
         return;
     }
     struct hcache_bin *bin = &cache->bins[sc];

@@ -36,7 +36,7 @@ extern HIDDEN struct harden_policy g_harden; // [const] after harden_start, but 
 void harden_start(unsigned level, bool is_quick);
 
 // A block of `bytes`, less than g_harden.alone_bytes, zero throughout; NULL without memory.
-void *harden_take(struct hcache *cache, size_t bytes, size_t alignment);
+void *harden_allocate(struct hcache *cache, size_t bytes, size_t alignment);
 
 enum harden_finding { HARDEN_IN_USE, HARDEN_FREED, HARDEN_INTERIOR };
 // What stands at `ptr`, which lies in the slab; *bytes: of the block that is
@@ -48,7 +48,7 @@ void harden_check_last(const struct hcache *cache);
 
 // Frees the block in use in the slot; dies when it, or what is beside it, was written over.
 // cache NULL: there is no memory for one.
-void harden_give(struct hcache *cache, struct hslab *slab, unsigned slot, const void *caller);
+void harden_free(struct hcache *cache, struct hslab *slab, unsigned slot, const void *caller);
 
 // Makes a slot that leaves the quarantine ready.
 void harden_put(struct hcache *cache, unsigned sc, uint64_t word);

@@ -54,7 +54,7 @@ bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, 
            (uintptr_t)ptr % alignment == 0;
 }
 
-void *hardened_take(size_t bytes, size_t room, size_t alignment)
+void *hardened_allocate(size_t bytes, size_t room, size_t alignment)
 {
     bool fits = bytes < g_harden.alone_bytes &&
                 (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
@@ -65,12 +65,12 @@ void *hardened_take(size_t bytes, size_t room, size_t alignment)
     }
     void *ptr = NULL;
     if (LIKELY(fits)) {
-        ptr = harden_take(cache, bytes, alignment);
+        ptr = harden_allocate(cache, bytes, alignment);
     } else {
         harden_check_last(cache);
     }
     harden_release(cache);
-    return fits ? ptr : guarded_take(bytes, room, alignment, t_thread.caller);
+    return fits ? ptr : guarded_allocate(bytes, room, alignment, t_thread.caller);
 }
 
 // Begins a slow path with the cache of this CPU; NULL: there is none, or somebody else is at
@@ -106,7 +106,7 @@ static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *cal
     if (cache == NULL) {
         return NULL;
     }
-    void *ptr = harden_take(cache, bytes, alignment);
+    void *ptr = harden_allocate(cache, bytes, alignment);
     leave(cache);
     return ptr;
 }
@@ -138,7 +138,7 @@ static void *take_small(size_t bytes, size_t whole, size_t alignment, const void
     return ptr;
 }
 
-void *hardened_take_usual(size_t bytes, const void *caller)
+void *hardened_allocate_usual(size_t bytes, const void *caller)
 {
     if (UNLIKELY(bytes - 1 >= g_harden.quick_bytes)) {
         return take_other(bytes, BLOCK_ALIGN_BYTES, caller);
@@ -146,7 +146,7 @@ void *hardened_take_usual(size_t bytes, const void *caller)
     return take_small(bytes, bytes + CANARY_BYTES, BLOCK_ALIGN_BYTES, caller);
 }
 
-void *hardened_take_aligned(size_t bytes, size_t alignment, const void *caller)
+void *hardened_allocate_aligned(size_t bytes, size_t alignment, const void *caller)
 {
     size_t whole = align_up(bytes + CANARY_BYTES, alignment);
     if (UNLIKELY(bytes - 1 >= g_harden.quick_bytes) || UNLIKELY(whole > SMALL_BYTES_MAX)) {
@@ -155,14 +155,14 @@ void *hardened_take_aligned(size_t bytes, size_t alignment, const void *caller)
     return take_small(bytes, whole, alignment, caller);
 }
 
-// What hardened_give_usual leaves: other classes, a block that was written over.
+// What hardened_free_usual leaves: other classes, a block that was written over.
 static NOINLINE bool give_other(struct hslab *slab, unsigned slot, const void *caller)
 {
     struct hcache *cache = enter(caller);
     if (cache == NULL) {
         return false;
     }
-    harden_give(cache, slab, slot, caller);
+    harden_free(cache, slab, slot, caller);
     leave(cache);
     return true;
 }
@@ -205,7 +205,7 @@ static inline bool keep(struct hcache *cache, unsigned sc, uint64_t word)
     return true;
 }
 
-bool hardened_give_usual(void *ptr, const void *caller)
+bool hardened_free_usual(void *ptr, const void *caller)
 {
     size_t index = page_map_find(ptr);
     struct chunk *entry = page_map_entry(index);
@@ -234,16 +234,16 @@ bool hardened_give_usual(void *ptr, const void *caller)
     return keep(cache, slab->sc, hslab_word(ptr, slot));
 }
 
-void hardened_give(const struct block *block, void *ptr, const void *caller)
+void hardened_free(const struct block *block, void *ptr, const void *caller)
 {
     if (block->kind == BLOCK_SLOT) {
         struct hslab *slab = hslab_of(block->head);
         struct hcache *cache = harden_acquire();
-        harden_give(cache, slab, hslab_slot_of(slab, ptr), caller);
+        harden_free(cache, slab, hslab_slot_of(slab, ptr), caller);
         if (cache != NULL) {
             harden_release(cache);
         }
-    } else if (!guarded_give(block->head, ptr, caller)) {
+    } else if (!guarded_free(block->head, ptr, caller)) {
         fatal_double_free(ptr, block->bytes, caller);
     }
 }

@@ -19,18 +19,18 @@ struct block hardened_find_huge(const void *ptr);
 // is to be a power of two.
 bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment);
 
-// Zero throughout; NULL without memory. `room`: see guarded_take.
-void *hardened_take(size_t bytes, size_t room, size_t alignment);
-void hardened_give(const struct block *block, void *ptr, const void *caller);
+// Zero throughout; NULL without memory. `room`: see guarded_allocate.
+void *hardened_allocate(size_t bytes, size_t room, size_t alignment);
+void hardened_free(const struct block *block, void *ptr, const void *caller);
 // The block, perhaps moved; NULL when a copy is needed.
 void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const void *caller);
 // malloc_trim; bytes given back.
 size_t hardened_trim(const void *caller);
 
 // The usual malloc and free of this mode; NULL and false: take the long way.
-void *hardened_take_usual(size_t bytes, const void *caller);
+void *hardened_allocate_usual(size_t bytes, const void *caller);
 // The same at a multiple of `alignment`, a power of two.
-void *hardened_take_aligned(size_t bytes, size_t alignment, const void *caller);
-bool hardened_give_usual(void *ptr, const void *caller);
+void *hardened_allocate_aligned(size_t bytes, size_t alignment, const void *caller);
+bool hardened_free_usual(void *ptr, const void *caller);
 
 #endif

@@ -123,10 +123,10 @@ static void *take_spare_locked(struct hslab_list *list, size_t bytes)
     if (list->spare_bytes < bytes) {
         bool clean;
         unsigned length = SPARE_CHUNKS;
-        size_t index = page_heap_take(length, 1, &clean);
+        size_t index = page_heap_allocate(length, 1, &clean);
         while (index == 0 && length > 1) {
             length /= 2;
-            index = page_heap_take(length, 1, &clean);
+            index = page_heap_allocate(length, 1, &clean);
         }
         if (index == 0) {
             return NULL;
@@ -201,7 +201,7 @@ static struct hslab *make_locked(struct hslab_list *list, unsigned sc)
         return NULL;
     }
     bool clean;
-    size_t index = page_heap_take(length, 1, &clean);
+    size_t index = page_heap_allocate(length, 1, &clean);
     if (index == 0) {
         slab->next = list->unused;
         list->unused = slab;
@@ -256,7 +256,7 @@ static void give_locked(struct hslab_list *list, struct hslab *slab)
 {
     size_t index = page_map_find(slab->start);
     unmark_span(slab, index);
-    page_heap_give(index, slab->length);
+    page_heap_free(index, slab->length);
     slab->next = list->unused;
     list->unused = slab;
 }
@@ -376,7 +376,7 @@ static unsigned pick_locked(struct hslab *slab, uint64_t *random, uint64_t *word
     return count;
 }
 
-unsigned hslab_take(unsigned sc, uint64_t *random, uint64_t *words, unsigned wanted)
+unsigned hslab_allocate(unsigned sc, uint64_t *random, uint64_t *words, unsigned wanted)
 {
     struct hslab_list *list = &g_hslab.lists[sc];
     unsigned count = 0;
@@ -423,7 +423,7 @@ static bool put_back_locked(struct hslab_list *list, uint64_t word, const void *
     return true;
 }
 
-void hslab_give(unsigned sc, const uint64_t *words, unsigned count, const void *caller)
+void hslab_free(unsigned sc, const uint64_t *words, unsigned count, const void *caller)
 {
     struct hslab_list *list = &g_hslab.lists[sc];
     bool is_good = true;

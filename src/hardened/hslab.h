@@ -129,9 +129,9 @@ static inline struct hslab *hslab_of_word(uint64_t word)
 }
 
 // Up to `wanted` free slots of the class, chosen by `random`; how many.
-unsigned hslab_take(unsigned sc, uint64_t *random, uint64_t *words, unsigned wanted);
+unsigned hslab_allocate(unsigned sc, uint64_t *random, uint64_t *words, unsigned wanted);
 // Puts free slots, zero throughout, back into their slabs.
-void hslab_give(unsigned sc, const uint64_t *words, unsigned count, const void *caller);
+void hslab_free(unsigned sc, const uint64_t *words, unsigned count, const void *caller);
 // Gives empty slabs back; bytes. For malloc_trim.
 size_t hslab_trim(const void *caller);
 

@@ -108,7 +108,7 @@ static bool give_span(size_t index)
     if (head->guard != PROTECT_NONE) {
         protect_unreserve(QUARANTINE_ROWS);
     }
-    page_heap_give(index, head->length);
+    page_heap_free(index, head->length);
     return true;
 }
 
@@ -139,7 +139,7 @@ static void release_huge(char *start, size_t bytes)
         is_shown = protect_show(start, os_page_bytes());
     }
     if (is_shown) {
-        huge_give(start);
+        huge_free(start);
     }
 }
 

@@ -160,7 +160,7 @@ static void cut_locked(const struct range *range, size_t bytes)
     }
 }
 
-void backing_give(void *start, size_t bytes)
+void backing_return(void *start, size_t bytes)
 {
     lock_acquire(&g_backing.lock);
     struct range **link = find_locked(start);

@@ -18,7 +18,7 @@ static inline bool backing_is_on(void)
 // pages); false after one line on stderr in a process: it stayed as it was. *clean: it is zero.
 bool backing_cover(void *start, size_t bytes, bool *clean);
 // Gives the room of a covered mapping back, which is unmapped next.
-void backing_give(void *start, size_t bytes);
+void backing_return(void *start, size_t bytes);
 // Resizes a covered mapping, moving it when it must; NULL: it stays as it was.
 void *backing_resize(void *start, size_t old_bytes, size_t new_bytes);
 

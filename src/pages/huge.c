@@ -77,7 +77,7 @@ static void remove_locked(struct huge_block *block)
 static void unmap(struct mapping mapping)
 {
     if (mapping.is_backed) {
-        backing_give(mapping.start, mapping.bytes);
+        backing_return(mapping.start, mapping.bytes);
     }
     os_unmap(mapping.start, mapping.bytes);
     purge_note_unmapped(mapping.bytes);
@@ -281,7 +281,7 @@ static size_t start_offset_locked(size_t bytes, size_t mapped_bytes, size_t alig
     return (g_huge.offset_seed >> 33) % (steps + 1) * CACHE_LINE_BYTES;
 }
 
-void *huge_take(size_t bytes, size_t alignment, bool *clean)
+void *huge_allocate(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(bytes != 0);
     ASSERT(is_pow2(alignment));
@@ -324,7 +324,7 @@ size_t huge_usable_bytes(const void *ptr)
     return block == NULL ? 0 : atomic_load_explicit(&block->usable, memory_order_relaxed);
 }
 
-bool huge_give(void *ptr)
+bool huge_free(void *ptr)
 {
     lock_acquire(&g_huge.lock);
     struct huge_block *block = huge_index_find(ptr);

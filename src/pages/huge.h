@@ -21,13 +21,13 @@ struct huge_stats {
 
 // A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
 // *clean: zeros are wanted; afterwards: all bytes are zero.
-void *huge_take(size_t bytes, size_t alignment, bool *clean);
+void *huge_allocate(size_t bytes, size_t alignment, bool *clean);
 
 // Usable bytes of the block that begins at `ptr`, 0 when there is none. Lock-free on a hit.
 size_t huge_usable_bytes(const void *ptr);
 
 // Frees the block at `ptr`; false when there is none.
-bool huge_give(void *ptr);
+bool huge_free(void *ptr);
 
 // Resizes by mremap, moving it when it must; NULL: it stays as it was.
 void *huge_resize(void *ptr, size_t bytes);

@@ -30,28 +30,28 @@ static struct {
 // Both, whatever the first gave.
 static bool give_up_caches(void)
 {
-    bool any = page_heap_give_waiting();
+    bool any = page_heap_free_waiting();
     return huge_release_cache() != 0 || any;
 }
 
-size_t page_heap_take(size_t length, size_t alignment, bool *clean)
+size_t page_heap_allocate(size_t length, size_t alignment, bool *clean)
 {
-    size_t index = span_take(length, alignment, true, clean);
+    size_t index = span_allocate(length, alignment, true, clean);
     if (UNLIKELY(index == 0) && give_up_caches()) { // PAGE_HEAP-1
-        index = span_take(length, alignment, true, clean);
+        index = span_allocate(length, alignment, true, clean);
     }
     return index;
 }
 
-size_t page_heap_take_without_growth(size_t length, bool *clean)
+size_t page_heap_allocate_without_growth(size_t length, bool *clean)
 {
-    return span_take(length, 1, false, clean);
+    return span_allocate(length, 1, false, clean);
 }
 
-void page_heap_give(size_t index, size_t length)
+void page_heap_free(size_t index, size_t length)
 {
     ASSERT(index != 0);
-    span_give(index, length);
+    span_free(index, length);
     purge_consider(length << CHUNK_SHIFT);
     if (UNLIKELY(purge_is_low()) && huge_caches()) {
         huge_release_cache();
@@ -65,12 +65,12 @@ static bool replace_waiting(unsigned place, uint64_t span)
     uint64_t old =
         atomic_exchange_explicit(&g_page_heap.waiting[place], span, memory_order_acq_rel);
     if (old != 0) {
-        page_heap_give(old >> 32, old & UINT32_MAX);
+        page_heap_free(old >> 32, old & UINT32_MAX);
     }
     return old != 0;
 }
 
-bool page_heap_give_waiting(void)
+bool page_heap_free_waiting(void)
 {
     bool any = false;
     for (unsigned place = 0; place < WAITING; place++) {
@@ -79,7 +79,7 @@ bool page_heap_give_waiting(void)
     return any;
 }
 
-void page_heap_give_late(size_t index, size_t length)
+void page_heap_free_late(size_t index, size_t length)
 {
     size_t used = span_used_bytes();
     bool is_short = length << CHUNK_SHIFT <= max_size(WAIT_BYTES_MIN, used / 32) / WAITING;
@@ -87,8 +87,8 @@ void page_heap_give_late(size_t index, size_t length)
         uint32_t place = atomic_fetch_add_explicit(&g_page_heap.next, 1, memory_order_relaxed);
         replace_waiting(place % WAITING, (uint64_t)index << 32 | length);
     } else { // large, or of a heap that shrinks: it may be what keeps the break up
-        page_heap_give_waiting();
-        page_heap_give(index, length);
+        page_heap_free_waiting();
+        page_heap_free(index, length);
     }
 }
 
@@ -97,7 +97,7 @@ bool page_heap_tick(void)
     bool is_over = purge_tick();
     if (is_over) {
         huge_age();
-        page_heap_give_waiting();
+        page_heap_free_waiting();
     }
     return is_over;
 }
@@ -106,7 +106,7 @@ bool page_heap_has_ended(void)
 {
     bool has_ended = purge_has_ended();
     if (UNLIKELY(has_ended)) {
-        page_heap_give_waiting();
+        page_heap_free_waiting();
     }
     return has_ended;
 }

@@ -6,20 +6,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// span_take that gives up cached mappings before it fails.
-size_t page_heap_take(size_t length, size_t alignment, bool *clean);
-// As page_heap_take, but of memory that we have already; 0 when that is not enough.
-size_t page_heap_take_without_growth(size_t length, bool *clean);
+// span_allocate that gives up cached mappings before it fails.
+size_t page_heap_allocate(size_t length, size_t alignment, bool *clean);
+// As page_heap_allocate, but of memory that we have already; 0 when that is not enough.
+size_t page_heap_allocate_without_growth(size_t length, bool *clean);
 // Looks at the clock: gives back what nobody used for a second. For slow paths, now and then.
 bool page_heap_tick(void);
 // True once after most of the memory in use was freed: what lies in caches should follow.
 bool page_heap_has_ended(void);
-// span_give, then a purge when too much is free.
-void page_heap_give(size_t index, size_t length);
-// As page_heap_give, for a large block, but not at once: in its place the one before the last goes.
+// span_free, then a purge when too much is free.
+void page_heap_free(size_t index, size_t length);
+// As page_heap_free, for a large block, but not at once: in its place the one before the last goes.
 // Who still uses a freed block, or frees it again, does not meet its next user.
-void page_heap_give_late(size_t index, size_t length);
+void page_heap_free_late(size_t index, size_t length);
 // Gives back what waits; true when something did.
-bool page_heap_give_waiting(void);
+bool page_heap_free_waiting(void);
 
 #endif

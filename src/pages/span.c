@@ -231,7 +231,7 @@ bool span_start(bool use_break)
     return region_start(use_break);
 }
 
-size_t span_take(size_t length, size_t alignment, bool may_grow, bool *clean)
+size_t span_allocate(size_t length, size_t alignment, bool may_grow, bool *clean)
 {
     ASSERT(length != 0);
     ASSERT(is_pow2(alignment));
@@ -254,7 +254,7 @@ size_t span_take(size_t length, size_t alignment, bool may_grow, bool *clean)
     return index;
 }
 
-void span_give(size_t index, size_t length)
+void span_free(size_t index, size_t length)
 {
     ASSERT(index != 0);
     ASSERT(length != 0);

@@ -26,10 +26,10 @@ bool span_start(bool use_break);
 
 // A span whose first chunk is at a multiple of `alignment` chunks (a power of two) in the
 // address space; 0 without memory. *clean: all bytes are zero. Without `may_grow` the break stays.
-size_t span_take(size_t length, size_t alignment, bool may_grow, bool *clean);
+size_t span_allocate(size_t length, size_t alignment, bool may_grow, bool *clean);
 
 // Gives a span back; its neighbours are joined with it.
-void span_give(size_t index, size_t length);
+void span_free(size_t index, size_t length);
 
 // Adds `more` chunks behind a span in use: from the free neighbour, or over the break.
 bool span_extend(size_t index, size_t length, size_t more, bool *clean);

@@ -85,7 +85,7 @@ struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t w
         align_up(sizeof(struct pool_chunk) + maps * words * sizeof(uint64_t), CACHE_LINE_BYTES);
     size_t length = (head_bytes + unit_bytes * units + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
     bool clean;
-    size_t index = length > UINT32_MAX ? 0 : page_heap_take(length, 1, &clean);
+    size_t index = length > UINT32_MAX ? 0 : page_heap_allocate(length, 1, &clean);
     if (index == 0) {
         return NULL;
     }
@@ -113,7 +113,7 @@ void pool_chunk_free(struct pool_chunk *chunk)
     head->head_distance = 0;
     head->usable_bytes = 0;
     chunk_set_state(head, CHUNK_BODY); // without a head, until span.c files it as free
-    page_heap_give(index, length);
+    page_heap_free(index, length);
 }
 
 // ---- cells ----

@@ -9,7 +9,7 @@
  *
  * While the profile is on every malloc misses (g_fast_bytes), counts its bytes down and pops its
  * block; frees take their fast path. So a sampled block must lie where bin 0 is: in a span of its
- * own (large_take_placed), or in a mode whose frees all miss.
+ * own (large_allocate_placed), or in a mode whose frees all miss.
  *
  * A block that grows in place is counted by what it gains: its chance is then as if it had been
  * asked for in full. One that shrinks keeps the chance that it had.

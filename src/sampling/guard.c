@@ -273,7 +273,7 @@ static size_t slack_behind(const struct place *place)
     return offset == 0 ? 0 : page - offset - place->bytes; // at the beginning: the page is its own
 }
 
-void *guard_take(size_t bytes, uint64_t random, const void *caller)
+void *guard_allocate(size_t bytes, uint64_t random, const void *caller)
 {
     size_t page = os_page_bytes();
     lock_acquire(&g_guarded.lock);
@@ -316,7 +316,7 @@ static bool is_slack_whole(const struct place *place)
     return is_whole;
 }
 
-void guard_give(void *ptr, const void *caller)
+void guard_free(void *ptr, const void *caller)
 {
     uint32_t number = place_near((uintptr_t)ptr);
     struct place *place = &g_guarded.places[number];

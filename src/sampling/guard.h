@@ -29,14 +29,14 @@ static inline bool guard_is_inside(const void *ptr)
 }
 
 // A block of at most a page; NULL when the pool is used up.
-void *guard_take(size_t bytes, uint64_t random, const void *caller);
+void *guard_allocate(size_t bytes, uint64_t random, const void *caller);
 
 enum guard_finding { GUARD_IN_USE, GUARD_FREED, GUARD_INTERIOR };
 // What stands at `ptr`, which is inside; *bytes: of the block.
 enum guard_finding guard_find(const void *ptr, size_t *bytes);
 
 // Frees what begins at `ptr`, which is inside; dies, with both stacks, when it was misused.
-void guard_give(void *ptr, const void *caller);
+void guard_free(void *ptr, const void *caller);
 
 // The block in the place `at`, from 0 on; false: there is no such place. *ptr NULL: none in use.
 bool guard_look(unsigned at, const void **ptr, size_t *bytes);

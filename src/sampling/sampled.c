@@ -33,12 +33,12 @@ static NOINLINE void *take_sample(size_t bytes, const void *caller)
     if (is_first || !thread_enter(caller)) { // of a thread that has just begun to count
         return NULL;
     }
-    void *ptr = guard_take(bytes, t_thread.sample_random, caller);
+    void *ptr = guard_allocate(bytes, t_thread.sample_random, caller);
     thread_leave();
     return ptr;
 }
 
-void *sampled_take_usual(size_t bytes, const void *caller)
+void *sampled_allocate_usual(size_t bytes, const void *caller)
 {
     if (UNLIKELY(bytes > MEDIUM_BYTES_MAX)) {
         return NULL;
@@ -52,7 +52,7 @@ void *sampled_take_usual(size_t bytes, const void *caller)
     return slot_pop_restarted(size_class_of(bytes));
 }
 
-bool sampled_give_usual(void *ptr, const void *caller)
+bool sampled_free_usual(void *ptr, const void *caller)
 {
     size_t bytes;
     if (LIKELY(!guard_is_inside(ptr)) || guard_find(ptr, &bytes) == GUARD_INTERIOR) {
@@ -64,7 +64,7 @@ bool sampled_give_usual(void *ptr, const void *caller)
     if (!thread_enter(caller)) {
         return false;
     }
-    guard_give(ptr, caller);
+    guard_free(ptr, caller);
     thread_leave();
     return true;
 }

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 // A sampled block, or a usual one that is at hand; NULL: take the long way.
-void *sampled_take_usual(size_t bytes, const void *caller);
+void *sampled_allocate_usual(size_t bytes, const void *caller);
 // Frees a sampled block; false: it is none, or the long way has to free it.
-bool sampled_give_usual(void *ptr, const void *caller);
+bool sampled_free_usual(void *ptr, const void *caller);
 
 #endif

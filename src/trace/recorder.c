@@ -30,7 +30,7 @@ static void write_record(struct record *record)
     thread_leave();
 }
 
-void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void *ptr)
+void recorder_allocate(enum trace_op op, size_t bytes, size_t alignment, const void *ptr)
 {
     ASSERT(op != TRACE_FREE);
     ASSERT(is_pow2(alignment));
@@ -43,7 +43,7 @@ void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void 
     });
 }
 
-void recorder_give(const void *ptr)
+void recorder_free(const void *ptr)
 {
     if (ptr != NULL) {
         write_record(&(struct record){.op = TRACE_FREE, .time = os_exact_ns(), .block = ptr});

@@ -9,9 +9,10 @@
 #include <stddef.h>
 
 // After an allocation; `alignment` counts for TRACE_ALIGNED. NULL: it failed.
-NOINLINE COLD void recorder_take(enum trace_op op, size_t bytes, size_t alignment, const void *ptr);
+NOINLINE COLD void recorder_allocate(enum trace_op op, size_t bytes, size_t alignment,
+                                     const void *ptr);
 // Before a free.
-NOINLINE COLD void recorder_give(const void *ptr);
+NOINLINE COLD void recorder_free(const void *ptr);
 // After a realloc of `old`, which began at `time`.
 NOINLINE COLD void recorder_move(uint64_t time, size_t bytes, const void *old, const void *ptr);
 

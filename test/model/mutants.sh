@@ -40,7 +40,7 @@ mutant "a slab is taken from and still the empty one" core/depot.c "last blocks 
 mutant "of two empty slabs the kept one leaves" core/depot.c "to its end while it grows" \
     's/page_map_entry\(index < kept \? kept : index\)/page_map_entry(kept)/'
 mutant "a slab is closed when it is given already" core/depot.c "last blocks go home" \
-    's/    slab_close\(slab\);.*\n//; s/( *page_heap_give\(index, .*\n)/$1    slab_close(slab);\n/'
+    's/    slab_close\(slab\);.*\n//; s/( *page_heap_free\(index, .*\n)/$1    slab_close(slab);\n/'
 mutant "younger magazines do not move up" core/depot.c "a sweep beside" \
     's/magazines_of\(depot\)\[i - count\] = magazines_of\(depot\)\[i\];//'
 mutant "the newest magazine grows without end" core/depot.c "single blocks" \
@@ -50,7 +50,7 @@ mutant "a sweep takes no lock" core/depot.c "a sweep beside" \
 mutant "a purge takes no lock" core/depot.c "pages are purged" \
     "$(unlocked 'size_t depot_purge_slab' 'depot->lock')"
 mutant "a magazine is taken without the lock" core/depot.c "a trim beside" \
-    "$(unlocked 'struct depot_taken depot_take' 'depot->lock')"
+    "$(unlocked 'struct depot_fetched depot_fetch' 'depot->lock')"
 mutant "blocks carved anew are not counted" core/slab.c "pages are purged" \
     's/(slab->purged &= slab->purged - 1;\n).*?\n/$1/'
 mutant "purged pages are carved again and again" core/slab.c "pages are purged" \
@@ -60,7 +60,7 @@ mutant "purged blocks stay counted" core/slab.c "pages are purged" \
 mutant "the list of slots without a thread is cut" core/slot.c "as many slots" \
     's/own->next_unused = g_slot.unused;//'
 mutant "a slot is given back as it is" core/slot.c "as many slots" \
-    's/depot_take_slot\(own\);//'
+    's/depot_drain_slot\(own\);//'
 mutant "a thread keeps the slot that it gave back" core/slot.c "as many slots" \
     's/t_thread.is_dead = true;\n *t_thread.own = NULL;//'
 mutant "the unused slots have no lock" core/slot.c "slots of their own" \
@@ -68,7 +68,7 @@ mutant "the unused slots have no lock" core/slot.c "slots of their own" \
 mutant "an open slot is opened" core/slot.c "two open" \
     's/if \(!atomic_load_explicit\(&slot->is_open, memory_order_relaxed\)\)/if (true)/'
 mutant "what an exchange finds besides is dropped" core/cpu_cache.c "two give on one CPU" \
-    's/    depot_give\(sc, old\);\n/(void)old;/'
+    's/    depot_return\(sc, old\);\n/(void)old;/'
 mutant "a magazine is read, then replaced" core/cpu_cache.c "two give on one CPU" \
     's/!slot_exchange\([^\n]*&list\)\) \{\n *depot/(list = slot->loaded[sc + 1], 0)) { depot/'
 mutant "a limit is set in a slot that is not open" core/cpu_cache.c "without an open slot" \

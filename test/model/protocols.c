@@ -14,7 +14,7 @@
 
 static void take(void)
 {
-    list_word list = depot_take(g_class).list;
+    list_word list = depot_fetch(g_class).list;
     while (!list_is_empty(list)) {
         void *block = list_first(list);
         REQUIRE(list_is_sound(list));
@@ -25,7 +25,7 @@ static void take(void)
 
 static void give(unsigned count)
 {
-    depot_give(g_class, hand_list(hand_mine(), count));
+    depot_return(g_class, hand_list(hand_mine(), count));
 }
 
 static void give_one(void)
@@ -92,7 +92,7 @@ static void purge_first_slab(void)
 static void cache_take(void)
 {
     bool is_clean = false;
-    void *block = cpu_cache_take(g_class, &is_clean);
+    void *block = cpu_cache_allocate(g_class, &is_clean);
     slot_watch_exit();
     if (block != NULL) {
         REQUIRE(!is_clean || list_link(block) == 0);
@@ -104,7 +104,7 @@ static void cache_give(void)
 {
     void *block = hand_get(hand_mine());
     if (block != NULL && !slot_push(g_class, block)) {
-        cpu_cache_give(g_class, block);
+        cpu_cache_free(g_class, block);
     }
     slot_watch_exit();
 }
@@ -140,9 +140,9 @@ static void set_up_magazines(void)
     world_fill(0, 4);
     world_fill(1, 1);
     world_fill(2, 2);
-    depot_give(g_class, hand_list(&g_hands[0], 2));
-    depot_give(g_class, hand_list(&g_hands[2], 2));
-    depot_give(g_class, hand_list(&g_hands[1], 1)); // onto the newest
+    depot_return(g_class, hand_list(&g_hands[0], 2));
+    depot_return(g_class, hand_list(&g_hands[2], 2));
+    depot_return(g_class, hand_list(&g_hands[1], 1)); // onto the newest
 }
 
 static void set_up_one_slab(void)
@@ -176,7 +176,7 @@ static void set_up_purge(void)
     world_fill(0, 1);
     world_fill(1, 1);
     world_fill(2, 2);
-    depot_give(g_class, hand_list(&g_hands[2], 1));
+    depot_return(g_class, hand_list(&g_hands[2], 1));
 }
 
 static void give_two_and_take(void)
@@ -271,7 +271,7 @@ static void open_and_push(void)
     list_word old = list_empty();
     if (slot_exchange(slot_loaded_at(g_class), hand_list(hand_mine(), 1), &old)) {
         give_all();
-        depot_give(g_class, old);
+        depot_return(g_class, old);
     }
 }
 

@@ -266,7 +266,7 @@ void world_require_places(bool is_whole)
 
 // ---- the page heap ----
 
-size_t page_heap_take(size_t length, size_t alignment, bool *clean)
+size_t page_heap_allocate(size_t length, size_t alignment, bool *clean)
 {
     explore_step(g_taken);
     REQUIRE(length == slab_chunks() && alignment == 1);
@@ -279,7 +279,7 @@ size_t page_heap_take(size_t length, size_t alignment, bool *clean)
     return 0;
 }
 
-void page_heap_give(size_t index, size_t length)
+void page_heap_free(size_t index, size_t length)
 {
     place_counts counts = {{0}};
     unsigned slab = slab_number(g_memory + index * CHUNK_BYTES);
@@ -339,7 +339,7 @@ void world_begin(unsigned sc, enum slot_kind kind)
 void world_fill(unsigned thread, unsigned count)
 {
     while (g_hands[thread].count < count) {
-        list_word list = depot_take(g_class).list;
+        list_word list = depot_fetch(g_class).list;
         REQUIRE(list_count(list) == 1);
         hand_put(&g_hands[thread], list_first(list));
     }
@@ -349,11 +349,11 @@ void world_end(void)
 {
     for (unsigned i = 0; i < THREADS_MAX; i++) {
         while (g_hands[i].count != 0) {
-            depot_give(g_class, hand_list(&g_hands[i], 1));
+            depot_return(g_class, hand_list(&g_hands[i], 1));
         }
     }
     for (struct slot *slot = slot_next(NULL); slot != NULL; slot = slot_next(slot)) {
-        depot_take_slot(slot);
+        depot_drain_slot(slot);
     }
     depot_trim(false);
     depot_check();

@@ -23,7 +23,7 @@ static char *covered(size_t bytes)
 
 static void uncover(char *start, size_t bytes)
 {
-    backing_give(start, bytes);
+    backing_return(start, bytes);
     os_unmap(start, bytes);
 }
 

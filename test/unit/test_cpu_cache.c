@@ -37,7 +37,7 @@ static void *take(unsigned sc)
 {
     bool is_clean = false;
     cr_assert(thread_enter(NULL));
-    unsigned char *block = cpu_cache_take(sc, &is_clean);
+    unsigned char *block = cpu_cache_allocate(sc, &is_clean);
     thread_leave();
     cr_assert_not_null(block);
     for (size_t i = 0; is_clean && i < size_class_bytes(sc); i++) {
@@ -49,7 +49,7 @@ static void *take(unsigned sc)
 static void give(unsigned sc, void *block)
 {
     cr_assert(thread_enter(NULL));
-    cpu_cache_give(sc, block);
+    cpu_cache_free(sc, block);
     thread_leave();
 }
 
@@ -84,7 +84,7 @@ static void check_all_is_home(void)
     for (unsigned sc = 0; sc < CLASSES; sc++) {
         cr_assert_eq(depot_counts(sc).slabs, 0, "class %u", sc);
     }
-    page_heap_give_waiting();
+    page_heap_free_waiting();
     cr_assert_eq(span_stats().used_chunks, 0);
     span_check();
 }

@@ -27,7 +27,7 @@ static unsigned take_blocks(unsigned sc, unsigned count)
 {
     unsigned got = 0;
     while (got < count) {
-        list_word list = depot_take(sc).list;
+        list_word list = depot_fetch(sc).list;
         cr_assert_not(list_is_empty(list));
         for (; !list_is_empty(list); list = list_link(list_first(list))) {
             cr_assert(list_is_sound(list));
@@ -53,7 +53,7 @@ static list_word magazine(unsigned from, unsigned to)
 static void give_blocks(unsigned sc, unsigned from, unsigned to, unsigned size)
 {
     for (unsigned i = from; i < to; i += size) {
-        depot_give(sc, magazine(i, (unsigned)min_size(i + size, to)));
+        depot_return(sc, magazine(i, (unsigned)min_size(i + size, to)));
         depot_check();
     }
 }
@@ -77,21 +77,21 @@ Test(depot, a_magazine_comes_and_goes_as_one_word, .init = start)
     take_many(0);
     list_word first = magazine(0, 4);
     list_word second = magazine(4, 8);
-    depot_give(0, first);
+    depot_return(0, first);
     depot_check();
-    depot_give(0, second);
+    depot_return(0, second);
     depot_check();
     cr_assert_eq(depot_counts(0).magazine_blocks, 8);
-    cr_assert_eq(depot_take(0).list, second);
+    cr_assert_eq(depot_fetch(0).list, second);
     depot_check();
-    cr_assert_eq(depot_take(0).list, first);
+    cr_assert_eq(depot_fetch(0).list, first);
     depot_check();
     cr_assert_eq(depot_counts(0).magazine_blocks, 0);
 }
 
 Test(depot, an_empty_magazine_is_nothing, .init = start)
 {
-    cr_assert_not(depot_give(0, list_empty()));
+    cr_assert_not(depot_return(0, list_empty()));
     cr_assert_eq(depot_counts(0).magazine_blocks, 0);
     depot_check();
 }
@@ -104,7 +104,7 @@ Test(depot, a_full_depot_sends_the_oldest_half_home, .init = start)
     take_many(0);
     for (unsigned i = 0; i <= DEPOT_MAGAZINES; i++) {
         given[i] = magazine(2 * i, 2 * i + 2);
-        depot_give(0, given[i]);
+        depot_return(0, given[i]);
         depot_check();
     }
     unsigned left = DEPOT_MAGAZINES / 2 + 1;
@@ -121,12 +121,12 @@ Test(depot, a_sweep_sends_home_what_no_take_needed_since_the_last, .init = start
     depot_sweep(0);
     for (unsigned i = 0; i < 4; i++) {
         newest = magazine(2 * i, 2 * i + 2);
-        depot_give(0, newest);
+        depot_return(0, newest);
     }
     depot_sweep(0); // they came meanwhile
     depot_check();
     cr_assert_eq(depot_counts(0).magazine_blocks, 8);
-    depot_give(0, depot_take(0).list); // one was needed
+    depot_return(0, depot_fetch(0).list); // one was needed
     depot_sweep(0);
     depot_check();
     cr_assert_eq(depot_counts(0).magazine_blocks, 2);
@@ -147,9 +147,9 @@ Test(depot, single_blocks_join_the_newest_magazine, .init = start)
         return;
     }
     list_word there[2];
-    depot_give(0, magazine(0, 2));
+    depot_return(0, magazine(0, 2));
     for (unsigned i = 2; i < 20; i++) {
-        depot_give(0, magazine(i, i + 1));
+        depot_return(0, magazine(i, i + 1));
         depot_check();
     }
     cr_assert_eq(depot_look(0, there, 2), 1);
@@ -167,7 +167,7 @@ static void give_slabs_back(unsigned sc, bool highest_first, unsigned kept)
     cr_assert_geq(depot_counts(sc).slabs, 5);
     for (unsigned i = 0; i < count; i++) {
         unsigned at = highest_first ? count - 1 - i : i;
-        depot_give(sc, magazine(at, at + 1));
+        depot_return(sc, magazine(at, at + 1));
         depot_sweep(sc);
         depot_sweep(sc);
         depot_check();
@@ -209,7 +209,7 @@ Test(depot, a_class_that_shrank_keeps_nothing_until_it_grows_again, .init = star
     give_blocks(sc, 0, 8, 8);
     cr_assert_eq(depot_counts(sc).magazine_blocks, 0);
     if (!CONFIG_TINY) {
-        depot_give(sc, depot_take(sc).list); // it grows
+        depot_return(sc, depot_fetch(sc).list); // it grows
         depot_check();
         cr_assert_eq(depot_magazine_blocks(sc), depot_magazine_blocks_max(sc));
         cr_assert_gt(depot_counts(sc).magazine_blocks, 0);
@@ -223,7 +223,7 @@ Test(depot, a_large_class_keeps_an_eighth_of_what_is_out_at_most, .init = start)
     const unsigned sc = SMALL_CLASSES - 1;
     unsigned count = take_blocks(sc, 1600);
     for (unsigned given = 0; given + 16 <= count; given += 16) {
-        depot_give(sc, magazine(given, given + 16));
+        depot_return(sc, magazine(given, given + 16));
         depot_check();
         if (depot_counts(sc).slabs * CHUNK_BYTES > 256 * 1024) {
             cr_assert_leq(depot_counts(sc).magazine_blocks, (count - given) / 4);
@@ -239,14 +239,14 @@ Test(depot, blocks_come_from_the_fullest_slab, .init = start)
     qsort(g_blocks, count, sizeof *g_blocks, by_address);
     cr_assert_eq(count, 3 * 16);
     struct chunk *fullest = slab_of(g_blocks[16]);
-    depot_give(sc, magazine(2, 16));  // 2 stay
-    depot_give(sc, magazine(20, 32)); // 4 stay
-    depot_give(sc, magazine(33, 48)); // 1 stays
+    depot_return(sc, magazine(2, 16));  // 2 stay
+    depot_return(sc, magazine(20, 32)); // 4 stay
+    depot_return(sc, magazine(33, 48)); // 1 stays
     depot_sweep(sc);
     depot_sweep(sc);
     depot_check();
     cr_assert_eq(depot_counts(sc).magazine_blocks, 0);
-    list_word list = depot_take(sc).list;
+    list_word list = depot_fetch(sc).list;
     cr_assert_eq(list_count(list), 12);
     cr_assert_eq(slab_of(list_first(list)), fullest);
 }
@@ -306,7 +306,7 @@ Test(depot, the_magazines_of_a_slot_that_nobody_uses_are_taken, .init = start)
     take_many(0);
     slot.loaded[1] = magazine(0, 10);
     slot.spare[1] = magazine(10, 13);
-    depot_take_slot(&slot);
+    depot_drain_slot(&slot);
     depot_check();
     cr_assert_eq(depot_counts(0).magazine_blocks, 13);
     cr_assert_eq(slot.loaded[1], list_empty());
@@ -319,7 +319,7 @@ Test(depot, a_block_of_another_class_dies_on_its_way_home, .init = start, .signa
     take_blocks(1, 10);
     list_word list = magazine(0, 10);
     take_many(0);
-    depot_give(0, list);
+    depot_return(0, list);
     depot_trim(false);
 }
 
@@ -327,7 +327,7 @@ Test(depot, the_inside_of_a_block_dies_on_its_way_home, .init = start, .signal =
 {
     take_many(10);
     g_blocks[0] += 16;
-    depot_give(10, magazine(0, 2));
+    depot_return(10, magazine(0, 2));
     depot_trim(false);
 }
 
@@ -336,7 +336,7 @@ Test(depot, a_broken_link_dies_on_its_way_home, .init = start, .signal = SIGABRT
     take_many(10);
     list_word list = magazine(0, 4);
     list_set_link(g_blocks[2], 0);
-    depot_give(10, list);
+    depot_return(10, list);
     depot_trim(false);
 }
 
@@ -345,7 +345,7 @@ Test(depot, more_blocks_than_are_out_die_on_their_way_home, .init = start, .sign
 {
     unsigned count = take_blocks(40, 3);
     for (unsigned i = 0; i <= count; i++) {
-        depot_give(40, magazine(0, 1));
+        depot_return(40, magazine(0, 1));
         depot_sweep(40);
         depot_sweep(40);
         take_blocks(41, 1); // until the last one this is no fault that can be known
@@ -386,12 +386,12 @@ static void step(unsigned at)
 {
     if (list_is_empty(g_lists[at].list)) {
         g_lists[at].sc = (unsigned)rand() % 4 * 17;
-        g_lists[at].list = depot_take(g_lists[at].sc).list;
+        g_lists[at].list = depot_fetch(g_lists[at].sc).list;
         cr_assert_not(list_is_empty(g_lists[at].list));
         fill(g_lists[at].list, (int)at);
     } else {
         check_filled(g_lists[at].list, (int)at);
-        depot_give(g_lists[at].sc, g_lists[at].list);
+        depot_return(g_lists[at].sc, g_lists[at].list);
         g_lists[at].list = list_empty();
     }
     unsigned other = (unsigned)rand() % 200;
@@ -417,7 +417,7 @@ Test(depot, random_steps_keep_all_invariants_and_contents, .init = start)
     }
     for (unsigned i = 0; i < LISTS; i++) {
         check_filled(g_lists[i].list, (int)i);
-        depot_give(g_lists[i].sc, g_lists[i].list);
+        depot_return(g_lists[i].sc, g_lists[i].list);
         depot_check();
     }
     depot_trim(true);

@@ -15,25 +15,25 @@ enum { MIB = 1 << 20 };
 Test(huge, a_block_is_found_by_its_first_byte_only)
 {
     bool clean = false;
-    char *block = huge_take(3 * MIB, 16, &clean);
+    char *block = huge_allocate(3 * MIB, 16, &clean);
     cr_assert_not_null(block);
     cr_assert_geq(huge_usable_bytes(block), 3 * MIB);
     cr_assert_eq(huge_usable_bytes(block + 16), 0);
     cr_assert_eq(huge_holder_bytes(block + MIB), huge_usable_bytes(block));
-    cr_assert(huge_give(block));
+    cr_assert(huge_free(block));
     cr_assert_eq(huge_usable_bytes(block), 0);
-    cr_assert_not(huge_give(block));
+    cr_assert_not(huge_free(block));
 }
 
 Test(huge, blocks_are_aligned)
 {
     for (size_t alignment = 16; alignment <= 16 * MIB; alignment *= 2) {
         bool clean = false;
-        char *block = huge_take(2 * MIB, alignment, &clean);
+        char *block = huge_allocate(2 * MIB, alignment, &clean);
         cr_assert_not_null(block);
         cr_assert_eq((size_t)block % alignment, 0);
         memset(block, 1, 2 * MIB);
-        cr_assert(huge_give(block));
+        cr_assert(huge_free(block));
     }
 }
 
@@ -42,20 +42,20 @@ Test(huge, clean_blocks_are_zero)
 {
     for (int round = 0; round < 20; round++) {
         bool clean = false;
-        char *block = huge_take(2 * MIB, 16, &clean);
+        char *block = huge_allocate(2 * MIB, 16, &clean);
         cr_assert_not_null(block);
         for (size_t i = 0; clean && i < 2 * MIB; i += 512) {
             cr_assert_eq(block[i], 0);
         }
         memset(block, 1, 2 * MIB);
-        cr_assert(huge_give(block));
+        cr_assert(huge_free(block));
     }
 }
 
 Test(huge, resizing_keeps_the_contents)
 {
     bool clean = false;
-    char *block = huge_take(2 * MIB, 16, &clean);
+    char *block = huge_allocate(2 * MIB, 16, &clean);
     cr_assert_not_null(block);
     memset(block, 7, 2 * MIB);
     block = huge_resize(block, 50 * MIB);
@@ -66,7 +66,7 @@ Test(huge, resizing_keeps_the_contents)
     block = huge_resize(block, 2 * MIB);
     cr_assert_not_null(block);
     cr_assert_eq(block[2 * MIB - 1], 7);
-    cr_assert(huge_give(block));
+    cr_assert(huge_free(block));
 }
 
 /* What a request that cannot be served takes from others, they lose for nothing. */
@@ -74,15 +74,15 @@ Test(huge, a_refusal_leaves_the_cache_alone)
 {
     limit_set(MIB); // freed blocks stay huge
     bool clean = false;
-    char *block = huge_take(4 * MIB, 16, &clean);
-    char *other = huge_take(40 * MIB, 16, &clean);
+    char *block = huge_allocate(4 * MIB, 16, &clean);
+    char *other = huge_allocate(40 * MIB, 16, &clean);
     memset(block, 1, 4 * MIB);
-    cr_assert(huge_give(block));
+    cr_assert(huge_free(block));
     cr_assert_eq(huge_stats().cached_bytes, 4 * MIB);
-    cr_assert_null(huge_take((size_t)1 << 46, 16, &clean));
-    cr_assert_null(huge_take((size_t)1 << 60, 16, &clean));
+    cr_assert_null(huge_allocate((size_t)1 << 46, 16, &clean));
+    cr_assert_null(huge_allocate((size_t)1 << 60, 16, &clean));
     cr_assert_eq(huge_stats().cached_bytes, 4 * MIB);
-    cr_assert(huge_give(other));
+    cr_assert(huge_free(other));
 }
 
 /* Huge pages, or small ones where zeros are wanted, which may be touched here and there only. */
@@ -90,7 +90,7 @@ Test(huge, a_block_that_is_to_be_zero_stays_out_of_memory)
 {
     huge_pages_set(HUGE_PAGES_ALWAYS);
     bool clean = true;
-    char *block = huge_take(64 * MIB, 16, &clean);
+    char *block = huge_allocate(64 * MIB, 16, &clean);
     cr_assert(clean);
     block[32 * MIB] = 1;
     unsigned char pages[16];
@@ -99,7 +99,7 @@ Test(huge, a_block_that_is_to_be_zero_stays_out_of_memory)
     for (unsigned i = 0; i < sizeof pages; i++) {
         cr_assert_eq(pages[i] & 1, 0);
     }
-    cr_assert(huge_give(block));
+    cr_assert(huge_free(block));
 }
 
 /* The registry grows; lookups are exact all the while. */
@@ -109,12 +109,12 @@ Test(huge, a_thousand_blocks_are_all_found)
     static char *blocks[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         bool clean = false;
-        blocks[i] = huge_take(HUGE_BYTES_MIN + i * 4096, 16, &clean);
+        blocks[i] = huge_allocate(HUGE_BYTES_MIN + i * 4096, 16, &clean);
         cr_assert_not_null(blocks[i]);
     }
     cr_assert_eq(huge_stats().live_blocks, COUNT);
     for (size_t i = 0; i < COUNT; i += 2) {
-        cr_assert(huge_give(blocks[i]));
+        cr_assert(huge_free(blocks[i]));
     }
     for (size_t i = 0; i < COUNT; i++) {
         cr_assert_eq(huge_usable_bytes(blocks[i]) != 0, i % 2 == 1);
@@ -127,11 +127,11 @@ Test(huge, the_cache_is_bounded_and_can_be_emptied)
     static char *blocks[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
         bool clean = false;
-        blocks[i] = huge_take(4 * MIB, 16, &clean);
+        blocks[i] = huge_allocate(4 * MIB, 16, &clean);
         cr_assert_not_null(blocks[i]);
     }
     for (size_t i = 0; i < COUNT; i++) {
-        cr_assert(huge_give(blocks[i]));
+        cr_assert(huge_free(blocks[i]));
     }
     cr_assert_leq(huge_stats().cached_bytes, HUGE_CACHE_BYTES_MIN);
     huge_release_cache();
@@ -141,7 +141,7 @@ Test(huge, the_cache_is_bounded_and_can_be_emptied)
 Test(huge, what_cannot_be_served_is_null)
 {
     bool clean = false;
-    cr_assert_null(huge_take((size_t)1 << 46, 16, &clean));
-    cr_assert_null(huge_take(SIZE_MAX - 4096, 16, &clean));
-    cr_assert_null(huge_take(MIB, (size_t)1 << 62, &clean));
+    cr_assert_null(huge_allocate((size_t)1 << 46, 16, &clean));
+    cr_assert_null(huge_allocate(SIZE_MAX - 4096, 16, &clean));
+    cr_assert_null(huge_allocate(MIB, (size_t)1 << 62, &clean));
 }

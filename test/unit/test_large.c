@@ -22,7 +22,7 @@ static struct chunk *head_of(const void *block)
 static char *take(size_t bytes)
 {
     bool clean = false;
-    char *block = large_take(bytes, 16, &clean);
+    char *block = large_allocate(bytes, 16, &clean);
     cr_assert_not_null(block);
     cr_assert_geq(head_of(block)->usable_bytes, bytes);
     for (size_t i = 0; clean && i < bytes; i += 64) {
@@ -60,7 +60,7 @@ Test(large, aligned_blocks_begin_at_a_multiple, .init = start)
 {
     for (size_t alignment = 16; alignment <= 1024 * KIB; alignment *= 2) {
         bool clean;
-        char *block = large_take(40 * KIB, alignment, &clean);
+        char *block = large_allocate(40 * KIB, alignment, &clean);
         cr_assert_not_null(block);
         cr_assert_eq((uintptr_t)block % alignment, 0);
         memset(block, 7, 40 * KIB);
@@ -73,9 +73,9 @@ Test(large, a_freed_block_is_no_large_block_any_more, .init = start)
 {
     char *block = take(100 * KIB);
     size_t used = span_stats().used_chunks;
-    large_give(head_of(block));
+    large_free(head_of(block));
     cr_assert_neq(chunk_state(head_of(block)), CHUNK_LARGE);
-    page_heap_give_waiting();
+    page_heap_free_waiting();
     cr_assert_neq(chunk_state(head_of(block)), CHUNK_LARGE);
     cr_assert_eq(span_stats().used_chunks, used - 7);
     span_check();
@@ -86,7 +86,7 @@ Test(large, memory_that_was_used_is_not_called_clean, .init = start)
 {
     for (unsigned i = 0; i < 100; i++) {
         char *block = take(50 * KIB + i * 999);
-        large_give(head_of(block));
+        large_free(head_of(block));
     }
 }
 
@@ -96,8 +96,8 @@ Test(large, a_block_grows_into_the_free_memory_behind_it, .init = start)
     char *block = take(64 * KIB);
     char *behind = take(128 * KIB);
     take(40 * KIB); // the end is taken
-    large_give(head_of(behind));
-    page_heap_give_waiting();
+    large_free(head_of(behind));
+    page_heap_free_waiting();
     cr_assert(large_resize(head_of(block), 192 * KIB));
     cr_assert_geq(head_of(block)->usable_bytes, 192 * KIB);
     cr_assert_eq(chunk_head(head_of(block + 191 * KIB)), head_of(block));
@@ -140,7 +140,7 @@ Test(large, a_block_that_shrinks_keeps_a_quarter_at_most, .init = start)
 /* What a growing realloc has moved once it should not move at each step. */
 Test(large, a_block_with_room_grows_in_place, .init = start)
 {
-    char *block = large_take_growing(64 * KIB, 80 * KIB);
+    char *block = large_allocate_growing(64 * KIB, 80 * KIB);
     cr_assert_not_null(block);
     take(40 * KIB);
     cr_assert_eq(head_of(block)->usable_bytes, 64 * KIB);
@@ -152,6 +152,6 @@ Test(large, a_block_with_room_grows_in_place, .init = start)
 Test(large, without_memory_there_is_no_block, .init = start)
 {
     bool clean;
-    cr_assert_null(large_take((size_t)1 << 46, 16, &clean));
+    cr_assert_null(large_allocate((size_t)1 << 46, 16, &clean));
     span_check();
 }

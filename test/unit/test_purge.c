@@ -24,7 +24,7 @@ static void start(void)
 static size_t take(size_t bytes)
 {
     bool clean = false;
-    size_t index = span_take(bytes >> CHUNK_SHIFT, 1, true, &clean);
+    size_t index = span_allocate(bytes >> CHUNK_SHIFT, 1, true, &clean);
     cr_assert_neq(index, 0);
     memset(page_map_address(index), 1, bytes);
     return index;
@@ -32,7 +32,7 @@ static size_t take(size_t bytes)
 
 static void give(size_t index, size_t bytes)
 {
-    span_give(index, bytes >> CHUNK_SHIFT);
+    span_free(index, bytes >> CHUNK_SHIFT);
 }
 
 /* Free memory in the middle: what is at the end may go by lowering the break. */
@@ -112,13 +112,13 @@ Test(purge, a_page_of_a_huge_unit_waits_for_the_rest, .init = start)
     size_t unit = page_map_unit(index + 4 * UNIT_CHUNKS);
     size_t first = page_map_unit_start(unit);
     cr_assert(units_is_huge(unit));
-    span_give(first, 1);
+    span_free(first, 1);
     cr_assert_eq(span_purge_step(false), 0);
     cr_assert(units_is_huge(unit));
-    span_give(first + 1, UNIT_CHUNKS - 1);
+    span_free(first + 1, UNIT_CHUNKS - 1);
     cr_assert_eq(span_purge_step(false), HUGE_PAGE_BYTES);
     cr_assert(units_is_huge(unit));
-    span_give(first + UNIT_CHUNKS, 1);
+    span_free(first + UNIT_CHUNKS, 1);
     cr_assert_eq(span_purge_step(true), CHUNK_BYTES); // splits
     cr_assert_not(units_is_huge(unit + 1));
     span_check();

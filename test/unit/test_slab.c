@@ -22,7 +22,7 @@ static void start(void)
 static struct chunk *open_slab(unsigned sc, bool is_clean)
 {
     bool is_zero = false;
-    size_t index = page_heap_take(g_size_classes[sc].slab_chunks, 1, &is_zero);
+    size_t index = page_heap_allocate(g_size_classes[sc].slab_chunks, 1, &is_zero);
     cr_assert_neq(index, 0);
     if (is_clean && !is_zero) {
         memset(page_map_address(index), 0, (size_t)g_size_classes[sc].slab_chunks << CHUNK_SHIFT);
@@ -35,7 +35,7 @@ static void close_slab(struct chunk *slab)
 {
     size_t index = page_map_index(slab);
     slab_close(slab);
-    page_heap_give(index, slab->length);
+    page_heap_free(index, slab->length);
 }
 
 /* Carves all that is left into `blocks`, in the order of the lists; their count. */

@@ -290,8 +290,8 @@ static void *open_and_fill(void *unused)
     list_word old;
     bool was_inside = thread_enter_bare();
     cr_assert(slot_open());
-    cr_assert(slot_exchange(slot_loaded_at(CLASS), depot_take(CLASS).list, &old));
-    cr_assert(slot_exchange(slot_spare_at(CLASS), depot_take(CLASS).list, &old));
+    cr_assert(slot_exchange(slot_loaded_at(CLASS), depot_fetch(CLASS).list, &old));
+    cr_assert(slot_exchange(slot_spare_at(CLASS), depot_fetch(CLASS).list, &old));
     thread_leave_bare(was_inside);
     slot_watch_exit();
     return t_thread.own;

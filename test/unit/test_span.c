@@ -30,7 +30,7 @@ static void mark(size_t index, size_t length)
 static size_t take(size_t length, size_t alignment)
 {
     bool clean = false;
-    size_t index = span_take(length, alignment, true, &clean);
+    size_t index = span_allocate(length, alignment, true, &clean);
     cr_assert_neq(index, 0);
     mark(index, length);
     char *bytes = page_map_address(index);
@@ -42,7 +42,7 @@ static size_t take(size_t length, size_t alignment)
 
 static void give(size_t index, size_t length)
 {
-    span_give(index, length);
+    span_free(index, length);
     span_check();
 }
 

@@ -28,7 +28,7 @@ static void start_with(unsigned left)
     cr_assert(span_start(true));
     cr_assert(slot_start(SLOT_AUTO));
     for (unsigned count = 0; count < SLABS * PER_SLAB;) {
-        list_word list = depot_take(CLASS).list;
+        list_word list = depot_fetch(CLASS).list;
         for (; !list_is_empty(list); list = list_link(list_first(list))) {
             g_blocks[count++] = list_first(list);
         }
@@ -39,7 +39,7 @@ static void start_with(unsigned left)
     }
     for (unsigned i = 0; i < SLABS * PER_SLAB; i++) {
         if (i % PER_SLAB >= left) {
-            depot_give(CLASS, list_push(list_empty(), g_blocks[i]));
+            depot_return(CLASS, list_push(list_empty(), g_blocks[i]));
         }
     }
     depot_sweep(CLASS);
@@ -118,12 +118,12 @@ Test(thin, a_slab_is_looked_at_again_when_less_of_it_is_in_use)
     for (unsigned i = 0; i < 50; i++) {
         thin_out(CHUNK_BYTES);
     }
-    list_word home = depot_take(CLASS).list; // what is left of the page of the two
+    list_word home = depot_fetch(CLASS).list; // what is left of the page of the two
     struct chunk *slab = slab_of(list_first(home));
-    list_word carved = depot_take(CLASS).list; // a purged page, anew
+    list_word carved = depot_fetch(CLASS).list; // a purged page, anew
     cr_assert_eq(slab_of(list_first(carved)), slab);
-    depot_give(CLASS, home);
-    depot_give(CLASS, carved);
+    depot_return(CLASS, home);
+    depot_return(CLASS, carved);
     depot_sweep(CLASS);
     depot_sweep(CLASS);
     unsigned purged = slab->purged;
@@ -131,7 +131,7 @@ Test(thin, a_slab_is_looked_at_again_when_less_of_it_is_in_use)
         thin_out(CHUNK_BYTES);
     }
     cr_assert_eq(slab->purged, purged);
-    depot_give(CLASS, list_push(list_empty(), slab_start(slab)));
+    depot_return(CLASS, list_push(list_empty(), slab_start(slab)));
     depot_sweep(CLASS);
     depot_sweep(CLASS);
     for (unsigned i = 0; i < 50; i++) {
@@ -159,7 +159,7 @@ Test(thin, what_depots_keep_in_vain_goes_home)
     for (unsigned i = 0; i < 2; i++) {
         list = list_push(list, g_blocks[i]);
     }
-    depot_give(CLASS, list);
+    depot_return(CLASS, list);
     for (unsigned i = 0; i < 2 * CLASSES; i++) {
         thin_out(CHUNK_BYTES);
     }

@@ -16,14 +16,14 @@ static void start(void)
 static void *take_marked(size_t chunks)
 {
     bool clean;
-    void *block = large_take(chunks * CHUNK_BYTES, 16, &clean);
+    void *block = large_allocate(chunks * CHUNK_BYTES, 16, &clean);
     cr_assert_not_null(block);
     return block;
 }
 
 static void give(void *block, size_t chunks)
 {
-    span_give(page_map_find(block), chunks);
+    span_free(page_map_find(block), chunks);
 }
 
 static bool is_told(const void *wanted)
@@ -48,7 +48,7 @@ Test(walk, a_span_that_is_taken_but_not_marked_hides_no_block, .init = start)
     give(second, SPAN); // a free span begins in the middle
     give(first, SPAN);  // and is joined with what is before it
     bool clean;
-    cr_assert_eq(span_take(2 * SPAN, 1, true, &clean), page_map_find(first));
+    cr_assert_eq(span_allocate(2 * SPAN, 1, true, &clean), page_map_find(first));
     void *kept = take_marked(1);
     cr_assert_gt(kept, second);
     cr_assert(is_told(kept));

@@ -317,7 +317,11 @@ static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
 {
     struct depot_fetched taken = {.list = list_empty()};
     bool is_zero = false;
-    size_t index = page_heap_allocate(g_size_classes[sc].slab_chunks, 1, &is_zero);
+    size_t length = g_size_classes[sc].slab_chunks;
+    // Blocks of more than a page are often reserved for more than is written to.
+    size_t index = size_class_bytes(sc) <= PAGE_BYTES_MIN
+                       ? page_heap_allocate_dense(length, &is_zero)
+                       : page_heap_allocate(length, 1, &is_zero);
     if (index == 0) {
         return taken;
     }

@@ -13,7 +13,8 @@
  * an eighth of what the class has out, once the class has more than KEEP_BYTES of slabs: below, all
  * that may lie here, and all slabs that it may keep, are not worth a look. A class that had more
  * and shrank below keeps nothing until it grows again: of its last blocks each may hold a slab, and
- * one of them the break.
+ * one of them the break. A class of large blocks begins so: what a vector leaves behind as it grows
+ * is not asked for again, and serves other sizes.
  */
 #include "core/depot.h"
 
@@ -31,6 +32,7 @@
 #define KEEP_BYTES (CONFIG_TINY ? 0UL : 256UL * 1024) // see above
 #define KEEP_SLABS 4UL                                // at least: a slot and the depot hold three
 #define KEEP_SHARE 8
+#define LEAN_LARGE 4U // fetches, after which blocks of a large class are kept
 
 // Blocks of a magazine: so many bytes of them, within these bounds.
 #define MAGAZINE_BYTES        (16UL * 1024)
@@ -48,16 +50,25 @@ static struct {
         struct lock lock;
         _Atomic(uint16_t) magazine_blocks; // [atomic] + 1; written under the lock; 0: not set yet
         uint32_t partial;                  // [lock: LOCK_DEPOT] first slab of the list; 0 none
-        uint32_t empty; // [lock: LOCK_DEPOT] slab without a block out, on the list; 0 none
-        bool had_many;  // [lock: LOCK_DEPOT] it was large, and only shrank since
-        uint32_t slabs; // [lock: LOCK_DEPOT]
-        uint32_t count; // [lock: LOCK_DEPOT] magazines
-        uint32_t low;   // [lock: LOCK_DEPOT] fewest magazines since the last sweep
-        size_t blocks;  // [lock: LOCK_DEPOT] in magazines
-        size_t out;     // [lock: LOCK_DEPOT] DEPOT-2
+        uint32_t empty;  // [lock: LOCK_DEPOT] slab without a block out, on the list; 0 none
+        bool had_many;   // [lock: LOCK_DEPOT] it was large, and only shrank since; or it began so
+        uint8_t fetches; // [lock: LOCK_DEPOT] meanwhile
+        uint32_t slabs;  // [lock: LOCK_DEPOT]
+        uint32_t count;  // [lock: LOCK_DEPOT] magazines
+        uint32_t low;    // [lock: LOCK_DEPOT] fewest magazines since the last sweep
+        size_t blocks;   // [lock: LOCK_DEPOT] in magazines
+        size_t out;      // [lock: LOCK_DEPOT] DEPOT-2
     } of[CLASSES];
     _Atomic(size_t) share; // [atomic] see depot_set_slots; 0: not set
-} g_depot = {.of = {[0 ... CLASSES - 1] = {.lock = LOCK_INIT(LOCK_DEPOT)}}};
+} g_depot = {
+    // clang-format off
+    .of = {
+        [0 ... MEDIUM_END - 1]       = {.lock = LOCK_INIT(LOCK_DEPOT)},
+        [MEDIUM_END ... CLASSES - 1] = {.lock = LOCK_INIT(LOCK_DEPOT),
+                                        .magazine_blocks = 1, .had_many = true},
+    },
+    // clang-format on
+};
 
 // [lock: LOCK_DEPOT] The last one of a class is the newest. Apart from the rest, which fits into a
 // page of small programs.
@@ -76,6 +87,7 @@ static list_word *magazines_of(const struct depot *depot)
 // Slabs on their way to the page heap, linked by `next`.
 struct leaving {
     uint32_t first;
+    bool is_late; // see page_heap_free_late
 };
 
 unsigned depot_magazine_blocks_max(unsigned sc)
@@ -123,6 +135,7 @@ static void adapt_locked(struct depot *depot, unsigned sc)
     }
     if (is_large_locked(depot, sc)) {
         depot->had_many = true;
+        depot->fetches = 0;
     } else if (depot->had_many) {
         blocks = 0;
     }
@@ -244,7 +257,11 @@ static void free_leaving(struct leaving leaving)
         uint32_t index = leaving.first;
         struct chunk *slab = page_map_entry(index);
         leaving.first = slab->next;
-        page_heap_free(index, slab->length);
+        if (leaving.is_late) {
+            page_heap_free_late(index, slab->length);
+        } else {
+            page_heap_free(index, slab->length);
+        }
     }
 }
 
@@ -343,7 +360,8 @@ struct depot_fetched depot_fetch(unsigned sc)
     struct depot_fetched taken = {.list = list_empty()};
     lock_acquire(&depot->lock);
     taken.list = take_locked(depot, sc, &taken.is_clean);
-    if (UNLIKELY(depot->had_many) && !is_large_locked(depot, sc)) {
+    unsigned least = sc >= MEDIUM_END ? LEAN_LARGE : 1;
+    if (UNLIKELY(depot->had_many) && !is_large_locked(depot, sc) && ++depot->fetches >= least) {
         depot->had_many = false; // it grows again
         adapt_locked(depot, sc);
     }
@@ -408,6 +426,7 @@ bool depot_return(unsigned sc, list_word list)
         lock_release(&depot->lock);
         return false;
     }
+    leaving.is_late = sc >= MEDIUM_END && depot->had_many && !is_large_locked(depot, sc);
     if (goes_home_locked(depot, sc, list)) {
         send_home_locked(depot, sc, list, &leaving);
     } else {

@@ -257,11 +257,7 @@ static void free_leaving(struct leaving leaving)
         uint32_t index = leaving.first;
         struct chunk *slab = page_map_entry(index);
         leaving.first = slab->next;
-        if (leaving.is_late) {
-            page_heap_free_late(index, slab->length);
-        } else {
-            page_heap_free(index, slab->length);
-        }
+        (leaving.is_late ? page_heap_free_late : page_heap_free)(index, slab->length);
     }
 }
 

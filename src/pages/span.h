@@ -25,8 +25,8 @@ struct span_stats {
 bool span_start(bool use_break);
 
 // A span whose first chunk is at a multiple of `alignment` chunks (a power of two) in the
-// address space; 0 without memory. *clean: all bytes are zero. `is_dense`: it will be written to all
-// over, so that huge pages may serve.
+// address space; 0 without memory. *clean: all bytes are zero. `is_dense`: all of it will be
+// written to, so that huge pages may serve.
 size_t span_allocate(size_t length, size_t alignment, bool is_dense, bool *clean);
 
 // Gives a span back; its neighbours are joined with it.

@@ -19,6 +19,7 @@
 #include "base/fatal.h"
 #include "core/depot.h"
 #include "core/inherited.h"
+#include "core/magazine.h"
 #include "core/slab.h"
 #include "core/slot.h"
 #include "core/thin.h"
@@ -98,7 +99,7 @@ static bool is_early(const struct slot *slot, unsigned sc)
 // Blocks that were looked at and wait in the spare magazine; see give_early.
 static unsigned waiting_max(unsigned sc)
 {
-    unsigned most = sc >= MEDIUM_END ? EARLY_WAITING : depot_magazine_blocks_max(sc) - 1;
+    unsigned most = sc >= MEDIUM_END ? EARLY_WAITING : magazine_blocks_max(sc) - 1;
     return (unsigned)min_size(EARLY_WAITING, most);
 }
 
@@ -218,7 +219,7 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
         return list;
     }
     if (slot != NULL && limit_of(slot, sc) != 0) {
-        adapt_limit(slot, sc, depot_magazine_blocks_max(sc));
+        adapt_limit(slot, sc, magazine_blocks_max(sc));
     }
     list_word fresh = take_from_depot(sc, is_clean);
     if (list_is_empty(fresh)) {
@@ -293,7 +294,7 @@ static void give_early(unsigned sc, list_word list, void *block)
         bool is_alone = list_is_empty(spare);
         spare = is_alone ? list_push(spare, block) : list_push_second(spare, block);
         bool waits = list_count(spare) <= waiting_max(sc);
-        if (!waits && list_count(spare) > depot_magazine_blocks_max(sc)) { // one comes out
+        if (!waits && list_count(spare) > magazine_blocks_max(sc)) { // one comes out
             put_into(slot_spare_at(sc), sc, list_link(list_first(spare)));
             spare = list_push(list_empty(), list_first(spare));
         }

@@ -23,6 +23,7 @@
 #include "base/live.h"
 #include "base/tables.h"
 #include "core/inherited.h"
+#include "core/magazine.h"
 #include "core/slab.h"
 #include "core/slab_list.h"
 #include "core/thread.h"
@@ -34,14 +35,7 @@
 #define KEEP_SHARE 8
 #define LEAN_LARGE 4U // fetches, after which blocks of a large class are kept
 
-// Blocks of a magazine: so many bytes of them, within these bounds.
-#define MAGAZINE_BYTES        (16UL * 1024)
-#define MAGAZINE_BYTES_MEDIUM (32UL * 1024)
-#define MAGAZINE_BYTES_LARGE  (128UL * 1024) // one block at least
-#define MAGAZINE_BLOCKS_LEAST 2U
-#define MAGAZINE_BLOCKS_SMALL 8U // of small classes, while they shrink
-#define MAGAZINE_BLOCKS_MOST  (CONFIG_TINY ? 4U : 256U)
-#define MAGAZINE_MEDIUM_MOST  (CONFIG_TINY ? 2U : 16U)
+#define MAGAZINE_BLOCKS_SMALL 8U  // of small classes, while they shrink
 #define MAGAZINE_SHARE        64U // of the blocks out, while there are many slabs
 #define SLOTS_SHARE           16U // of the blocks out, that all slots may hold; see depot_set_slots
 
@@ -90,23 +84,10 @@ struct leaving {
     bool is_late; // see page_heap_free_late
 };
 
-unsigned depot_magazine_blocks_max(unsigned sc)
-{
-    size_t bytes = size_class_bytes(sc);
-    if (size_class_is_small(sc)) {
-        return (unsigned)min_size(MAGAZINE_BYTES / bytes, MAGAZINE_BLOCKS_MOST);
-    }
-    if (sc >= MEDIUM_END) {
-        return (unsigned)max_size(MAGAZINE_BYTES_LARGE / bytes, 1);
-    }
-    return (unsigned)clamp_size(MAGAZINE_BYTES_MEDIUM / bytes, MAGAZINE_BLOCKS_LEAST,
-                                MAGAZINE_MEDIUM_MOST);
-}
-
 unsigned depot_magazine_blocks(unsigned sc)
 {
     unsigned blocks = atomic_load_explicit(&g_depot.of[sc].magazine_blocks, memory_order_relaxed);
-    return blocks != 0 ? blocks - 1 : depot_magazine_blocks_max(sc);
+    return blocks != 0 ? blocks - 1 : magazine_blocks_max(sc);
 }
 
 // ---- counts ----
@@ -125,7 +106,7 @@ static bool is_large_locked(const struct depot *depot, unsigned sc)
 // Sets the size of magazines anew, after `out` or `slabs` changed.
 static void adapt_locked(struct depot *depot, unsigned sc)
 {
-    unsigned most = depot_magazine_blocks_max(sc);
+    unsigned most = magazine_blocks_max(sc);
     unsigned least = size_class_is_small(sc) ? MAGAZINE_BLOCKS_SMALL : MAGAZINE_BLOCKS_LEAST;
     size_t slots_share = atomic_load_explicit(&g_depot.share, memory_order_relaxed);
     size_t share = max_size(MAGAZINE_SHARE, slots_share);

@@ -33,9 +33,7 @@ void depot_mark(struct chunk *slab, void *block);
 // How many blocks a magazine of the class is to have now: all that fit into 16 KiB, at most 256;
 // less while the class shrinks, since each may keep a slab from the page heap; 0: every free block
 // is to go home.
-unsigned depot_magazine_blocks(unsigned sc);
-// The same at most: a constant of the class.
-unsigned depot_magazine_blocks_max(unsigned sc);
+unsigned depot_magazine_blocks(unsigned sc); // see magazine.h for the most
 
 // Sends home what no depot_fetch() needed since the last time.
 void depot_sweep(unsigned sc);

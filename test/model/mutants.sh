@@ -40,7 +40,7 @@ mutant "a slab is taken from and still the empty one" core/depot.c "last blocks 
 mutant "of two empty slabs the kept one leaves" core/depot.c "to its end while it grows" \
     's/page_map_entry\(index < kept \? kept : index\)/page_map_entry(kept)/'
 mutant "a slab is closed when it is given already" core/depot.c "last blocks go home" \
-    's/    slab_close\(slab\);.*\n//; s/( *page_heap_free\(index, .*\n)/$1    slab_close(slab);\n/'
+    's/    slab_close\(slab\);.*\n//; s/( *\(leaving.is_late .*\n)/$1    slab_close(slab);\n/'
 mutant "younger magazines do not move up" core/depot.c "a sweep beside" \
     's/magazines_of\(depot\)\[i - count\] = magazines_of\(depot\)\[i\];//'
 mutant "the newest magazine grows without end" core/depot.c "single blocks" \

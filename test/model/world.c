@@ -3,6 +3,7 @@
 
 #include "core/cpu_cache.h"
 #include "core/depot.h"
+#include "core/magazine.h"
 #include "core/slab.h"
 #include "core/slot.h"
 #include "pages/page_heap.h"
@@ -232,7 +233,7 @@ static void count_magazines(place_counts counts)
     list_word lists[DEPOT_MAGAZINES];
     unsigned count = depot_look(g_class, lists, DEPOT_MAGAZINES);
     for (unsigned i = 0; i < count; i++) {
-        REQUIRE(list_count(lists[i]) <= depot_magazine_blocks_max(g_class));
+        REQUIRE(list_count(lists[i]) <= magazine_blocks_max(g_class));
         count_list(lists[i], counts);
     }
 }
@@ -283,6 +284,11 @@ size_t page_heap_allocate_dense(size_t length, bool *clean)
         }
     }
     return 0;
+}
+
+void page_heap_free_late(size_t index, size_t length)
+{
+    page_heap_free(index, length);
 }
 
 void page_heap_free(size_t index, size_t length)

@@ -2,6 +2,7 @@
  * that take and give at random. */
 #include "core/cpu_cache.h"
 #include "core/depot.h"
+#include "core/magazine.h"
 #include "core/slab.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"
@@ -186,10 +187,10 @@ Test(cpu_cache, limits_begin_at_nothing_and_stay_below_a_magazine, .init = start
             give(sc, g_blocks[i]);
             highest = (unsigned)max_size(highest, limit(sc));
             cr_assert_leq(list_count(slot_hint()->loaded[slot_bin(sc)]),
-                          depot_magazine_blocks_max(sc));
+                          magazine_blocks_max(sc));
         }
         cr_assert_gt(highest, 0);
-        cr_assert_leq(highest, depot_magazine_blocks_max(sc));
+        cr_assert_leq(highest, magazine_blocks_max(sc));
     }
 }
 
@@ -205,7 +206,7 @@ Test(cpu_cache, a_class_of_a_few_slabs_has_the_full_limit, .init = start)
             give(0, g_blocks[i]);
         }
     }
-    cr_assert_eq(limit(0), depot_magazine_blocks_max(0));
+    cr_assert_eq(limit(0), magazine_blocks_max(0));
 }
 
 /* One block of each of many slabs would lie in the slot when the rest is freed. What may lie there
@@ -240,7 +241,7 @@ Test(cpu_cache, an_early_double_free_dies, .init = start, .signal = SIGABRT)
 
 Test(cpu_cache, an_early_double_free_behind_others_dies, .init = start, .signal = SIGABRT)
 {
-    size_t count = min_size(EARLY - 2, depot_magazine_blocks_max(3) - 1); // none went home
+    size_t count = min_size(EARLY - 2, magazine_blocks_max(3) - 1); // none went home
     for (size_t i = 0; i < count; i++) {
         g_blocks[i] = take(3);
     }

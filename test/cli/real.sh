@@ -28,7 +28,7 @@ if [ "$(id -u)" -eq 0 ]; then
     code run-setuid 125 "$myalloc" run "$tmp/setuid"
     says run-setuid 'is setuid'
 fi
-for command in run record maps watch top heap profile diff lab check doctor; do
+for command in run record maps watch top heap profile purge diff lab check doctor; do
     check "$command --version" "$("$myalloc" $command --version)" = "$("$myalloc" --version)"
 done
 code run-no-library 125 env MYALLOC_LIB=/nonexistent.so "$myalloc" run true
@@ -206,14 +206,14 @@ code diff-missing 1 "$myalloc" diff "$tmp/run.json" /nonexistent
 code diff-usage 2 "$myalloc" diff "$tmp/run.json"
 
 # The man page, the completion and the help know the same options.
-for option in $(for command in run record maps watch top heap profile diff lab check doctor; do
-    "$myalloc" $command --help
-done | grep -o -e '--[a-z]*' | sort -u); do
+commands='run record maps watch top heap profile purge diff lab check doctor'
+for option in $(for command in $commands; do "$myalloc" $command --help; done |
+    grep -o -e '--[a-z]*' | sort -u); do
     word=${option#--}
     in_manual=$(grep -e "\\\\-\\\\-$word" -e "Fl \\\\-$word" -e "Fl -$word" src/man/myalloc.1)
     check "myalloc.1 has $option" -n "$in_manual"
 done
-for command in run record maps watch top heap profile diff lab check doctor; do
+for command in $commands; do
     helped=$("$myalloc" $command --help | grep -o -e ' --[a-z]\+' | sort | tr -d '\n')
     completed=$(bash -c '. src/man/completion/myalloc.bash
         COMP_WORDS=(myalloc '$command' --) COMP_CWORD=2; _myalloc

@@ -194,7 +194,10 @@ static void introduce(struct lab *lab, size_t i)
     if (lab->is_json) {
         write_json(lab, "lab", about);
     } else {
-        fprintf(lab->out, "myalloc lab %s: %s\n", g_labs[i].name, about);
+        struct text out = {0};
+        text_printf(&out, "myalloc lab %s: %s\n", g_labs[i].name, about);
+        text_write(&out, lab->out);
+        text_free(&out);
     }
 }
 

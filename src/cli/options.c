@@ -45,7 +45,7 @@ static const struct {
     [OPTION_COMPARE] = {"compare", 'c', NULL, "run CMD without the library, too, and compare"},
     [OPTION_BATCH] = {"batch", 'b', NULL, "plain lines, no screen control"},
     [OPTION_COUNT_OF_ROUNDS] = {"count", 'n', "N", "stop after N rounds"},
-    [OPTION_DELAY] = {"delay", 'd', "SECONDS", "time between two rounds"},
+    [OPTION_DELAY] = {"delay", 'd', "SECONDS", "time between two rounds, or steps"},
     [OPTION_SVG] = {"svg", 0, "FILE", "write the picture to FILE"},
     [OPTION_AUTO] = {"auto", 'a', NULL, "do not wait for the Enter key"},
     [OPTION_OPENMETRICS] = {"openmetrics", 0, NULL, "print one snapshot for Prometheus"},

@@ -13,7 +13,7 @@ _myalloc_options()
     heap) echo "$common --svg" ;;
     diff) echo "$common --stats" ;;
     profile) echo '--color --help --output --version' ;;
-    lab) echo "$common --auto --lang" ;;
+    lab) echo "$common --auto --delay --lang" ;;
     check | doctor | purge) echo "$common" ;;
     esac
 }

@@ -57,8 +57,8 @@ enum myalloc_live_state {
     MYALLOC_LIVE_ENDED = 2 /* by exit() or _exit(); a killed process stays RUNNING */
 };
 
-/* What a process is asked to do. Each answer is a file beside the page, under its name with the
- * ending .heap, which is the heap profile; that of PURGE ends in .purge. */
+/* What a process is asked to do. Each answer is the heap profile as a file beside the page, under
+ * its name with the ending .heap; that of PURGE ends in .purge. */
 enum myalloc_live_request {
     MYALLOC_LIVE_PROFILE_START = 1,
     MYALLOC_LIVE_PROFILE_STOP = 2,

@@ -76,17 +76,8 @@ static int write_profile(int fd)
     return error;
 }
 
-static int write_done(int fd)
-{
-    struct line line = {.used = 0};
-    line_add(&line, "done");
-    int error = line_write(&line, fd);
-    os_close(fd);
-    return error;
-}
-
 // PROFILING-1; beside the live page, under its name, also where there is none.
-static void write_answer(const char *ending, int (*write)(int fd))
+static void write_answer(const char *ending)
 {
     struct line path;
     size_t name;
@@ -99,7 +90,7 @@ static void write_answer(const char *ending, int (*write)(int fd))
     line_add(&part, ".part");
     path.text[path.used] = part.text[part.used] = '\0';
     int fd = os_report_hold(directory, part.text + name);
-    if (fd >= 0 && write(fd) == 0) {
+    if (fd >= 0 && write_profile(fd) == 0) {
         os_report_rename(directory, part.text + name, path.text + name);
     }
     os_close(directory);
@@ -114,10 +105,8 @@ static void serve(uint64_t request)
         g_profiler.host.choose_paths();
     } else if (request == MYALLOC_LIVE_PURGE) {
         g_profiler.host.purge();
-        write_answer(".purge", write_done);
-        return;
     }
-    write_answer(".heap", write_profile);
+    write_answer(request == MYALLOC_LIVE_PURGE ? ".purge" : ".heap");
 }
 
 static void look_at_page(void)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # demo.sh - from a bare Debian to a heap that can be seen: installs a compiler and make if they are
-# missing, builds, runs perl that reads many strings and drops all but a few, under glibc's malloc and
-# under the library, prints what both heaps did, side by side, and why what stays there stays.
+# missing, builds, runs perl that reads many strings and drops all but a few, under glibc's malloc
+# and under the library, prints what both heaps did, side by side, and why what stays there stays.
 # DEMO_KEYS: how many strings.
 set -eu
 cd "$(dirname "$0")/.."

@@ -49,7 +49,7 @@ cp "$prefix/lib/libmyalloc.so" .
 PATH=$prefix/bin:$work:$PATH
 sleep_under() {
     MYALLOC_CONF=live:1,profile_signal:12 LD_PRELOAD=$prefix/lib/libmyalloc.so \
-        perl -e '$x[$_] = "x" x $_ for 1 .. 500; $| = 1; print "ready\n"; sleep 600 while 1' >ready &
+        perl -e '$x[$_] = "x" x $_ for 1 .. 500; $| = 1; print "ready\n"; sleep 9 while 1' >ready &
     process=$!
     until [ -s ready ]; do sleep 0.1; done
 }

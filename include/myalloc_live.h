@@ -57,11 +57,13 @@ enum myalloc_live_state {
     MYALLOC_LIVE_ENDED = 2 /* by exit() or _exit(); a killed process stays RUNNING */
 };
 
-/* What the heap profile is asked to do. Each answer is a file beside the page, PID.heap. */
-enum myalloc_live_profile_request {
+/* What a process is asked to do. Each answer is the heap profile as a file beside the page, under
+ * its name with the ending .heap; that of PURGE ends in .purge. */
+enum myalloc_live_request {
     MYALLOC_LIVE_PROFILE_START = 1,
     MYALLOC_LIVE_PROFILE_STOP = 2,
-    MYALLOC_LIVE_PROFILE_DUMP = 3
+    MYALLOC_LIVE_PROFILE_DUMP = 3,
+    MYALLOC_LIVE_PURGE = 4 /* give back all that is free, as malloc_trim does */
 };
 
 /* Written once, before `magic`, except the words marked [atomic]. */
@@ -81,8 +83,8 @@ struct myalloc_live_header {
     myalloc_live_u64 ended_ns;             /* [atomic] CLOCK_BOOTTIME at the end, else 0 */
     /* [const] 0, but [0] and [1]: see struct myalloc_table */
     myalloc_live_u64 spare_words[4];
-    /* Words for `myalloc profile`: the command alone writes the first, the process the others. */
-    myalloc_live_u64 profile_request; /* [atomic] number << 8 | enum myalloc_live_profile_request */
+    /* Words for requests: the command alone writes the first, the process the others. */
+    myalloc_live_u64 profile_request; /* [atomic] number << 8 | enum myalloc_live_request */
     myalloc_live_u64 profile_answer;  /* [atomic] the last request that was served */
     myalloc_live_u64 profile_is_on;   /* [atomic] 0 or 1 */
     myalloc_live_u64 profile_signal;  /* [atomic] a signal that does the same; 0: none */

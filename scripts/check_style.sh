@@ -20,7 +20,7 @@ LC_ALL=C awk '
     }
     /^ *# *if 0/ { fail("#if 0") }
     /__asm__|__x86_64__|__aarch64__/ && in_src() &&
-        FILENAME !~ /base\/(cpu[.]h|os[.]c|raw_call[a-z0-9_]*[.]h)$/ &&
+        FILENAME !~ /base\/((cpu|probe)[.]h|os[.]c|raw_call[a-z0-9_]*[.]h)$/ &&
         FILENAME !~ /core\/rseq_[a-z0-9_]+[.]h$|inspect\/tables[.][ch]$/ {
         fail("a kind of CPU outside of its headers")
     }

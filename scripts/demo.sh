@@ -1,10 +1,11 @@
 #!/bin/sh
 # demo.sh - from a bare Debian to a heap that can be seen: installs a compiler and make if they are
-# missing, builds, runs perl building and dropping tables of strings, under glibc's malloc and under
-# the library, and prints what both heaps did, side by side. DEMO_KEYS: how many strings.
+# missing, builds, runs perl that reads many strings and drops all but a few, under glibc's malloc
+# and under the library, prints what both heaps did, side by side, and why what stays there stays.
+# DEMO_KEYS: how many strings.
 set -eu
 cd "$(dirname "$0")/.."
-keys=${DEMO_KEYS:-300000}
+keys=${DEMO_KEYS:-40000}
 
 say() {
     printf '\n== %s\n' "$*"
@@ -46,9 +47,9 @@ du -k libmyalloc.so myalloc | awk '{ print $2 ": " $1 " KiB, with debug informat
 # shellcheck disable=SC2016
 program='
 my $keys = shift;
-my %old;
 sub look {
     my ($step) = @_;
+    $| = 1;
     my ($brk, $mmap, $rss, $kind) = (0, 0, 0, 0);
     open my $maps, "<", "/proc/self/smaps" or die;
     while (<$maps>) {
@@ -64,18 +65,21 @@ sub look {
     printf "%s\t%.1f\t%.1f\t%.1f\n", $step, $brk / 1048576, $mmap / 1048576, $rss / 1024;
 }
 look("at the start");
-my %table;
-$table{$_ % 5003}{"key$_"} = "v" x ($_ % 97) for 1 .. $keys;
-look("tables of strings built");
-delete $table{$_} for grep { $_ % 2 } keys %table;
-look("every second table dropped");
+my @lines;
+push @lines, "line $_ " . "v" x (2000 + $_ % 1000) for 1 .. $keys;
+look("strings read");
+undef $lines[$_] for grep { $_ % 1000 } 0 .. $#lines;
+look("all but every 1000th dropped");
 my $text = "";
 $text .= "x" x 4000 for 1 .. 8000;
 look("a string grown to 32 MB");
 undef $text;
 look("the string dropped");
-%table = ();
-look("all tables dropped");
+if (@ARGV) {
+    <STDIN>; # to be looked at
+}
+@lines = ();
+look("all dropped");
 '
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -96,6 +100,17 @@ awk -F '\t' -v keys="$keys" '
             $1, brk[FNR], mmap[FNR], rss[FNR], $2, $3, $4
     }
 ' "$results/glibc" "$results/myalloc"
+
+say "Why what stays stays (./myalloc heap PID, in that perl once the string was dropped)"
+mkfifo "$results/hold"
+LC_ALL=C LD_PRELOAD="$PWD/libmyalloc.so" perl -e "$program" "$keys" wait \
+    <"$results/hold" >"$results/held" &
+perl=$!
+exec 3>"$results/hold"
+until grep -q 'the string dropped' "$results/held" || ! kill -0 $perl; do sleep 0.1; done
+./myalloc heap $perl | sed -n '/^free, and yet resident/,/^$/p; /^heap of/,$p'
+exec 3>&-
+wait $perl
 
 say "Time and peak RSS of both (./myalloc run --compare -- perl ...)"
 { ./myalloc run --compare -- perl -e "$program" "$keys" >/dev/null; } 2>&1

@@ -23,6 +23,7 @@ dash dash
 diff diffutils
 find findutils
 fish fish
+gdb gdb
 git git
 gzip gzip
 perl perl

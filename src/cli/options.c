@@ -12,6 +12,7 @@
 #include "cli/render/units.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static const struct {
     [OPTION_COMPARE] = {"compare", 'c', NULL, "run CMD without the library, too, and compare"},
     [OPTION_BATCH] = {"batch", 'b', NULL, "plain lines, no screen control"},
     [OPTION_COUNT_OF_ROUNDS] = {"count", 'n', "N", "stop after N rounds"},
-    [OPTION_DELAY] = {"delay", 'd', "SECONDS", "time between two rounds"},
+    [OPTION_DELAY] = {"delay", 'd', "SECONDS", "time between two rounds, or steps"},
     [OPTION_SVG] = {"svg", 0, "FILE", "write the picture to FILE"},
     [OPTION_AUTO] = {"auto", 'a', NULL, "do not wait for the Enter key"},
     [OPTION_OPENMETRICS] = {"openmetrics", 0, NULL, "print one snapshot for Prometheus"},
@@ -161,7 +162,9 @@ static void open_output(struct options *options)
     if (path == NULL) {
         return;
     }
-    FILE *const file = fopen(path, "we");
+    // Not emptied yet: see text_write.
+    const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    FILE *const file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (file == NULL) {
         tool_die(TOOL_FAILED, "cannot write %s: %s", path, strerror(errno));
     }
@@ -267,6 +270,9 @@ char **options_parse(const struct command *command, char **argv, struct options 
     }
     check_picture(options, OPTION_TIMELINE);
     check_picture(options, OPTION_SVG);
+    if (command->check != NULL) {
+        command->check(options, words);
+    }
     open_output(options);
     const bool is_for_programs =
         option_is_given(options, OPTION_JSON) || option_is_given(options, OPTION_OPENMETRICS);

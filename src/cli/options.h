@@ -49,6 +49,7 @@ struct command {
     int words_max;
     bool takes_program; // the first word ends our options: the rest belongs to the program
     command_function run;
+    void (*check)(const struct options *options, char **words); // before -o is opened; NULL: none
 };
 
 static inline bool option_is_given(const struct options *options, enum option_id id)

@@ -511,11 +511,9 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
     return resized;
 }
 
-bool block_trim(size_t pad_bytes, const void *caller)
+static bool trim(size_t pad_bytes, const void *caller)
 {
-    if (!thread_enter(caller)) {
-        return false;
-    }
+    ASSERT(thread_is_interrupted());
     cpu_cache_flush(true);
     size_t purged = mode_trim(caller) + depot_trim(true);
     live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
@@ -525,6 +523,20 @@ bool block_trim(size_t pad_bytes, const void *caller)
     if (live_is_on()) {
         mode_show(); // who may not read our memory is to see it
     }
-    block_leave(caller);
     return released || purged != 0;
+}
+
+bool block_trim(size_t pad_bytes, const void *caller)
+{
+    if (!thread_enter(caller)) {
+        return false;
+    }
+    bool released = trim(pad_bytes, caller);
+    block_leave(caller);
+    return released;
+}
+
+bool block_purge(void)
+{
+    return trim(0, t_thread.caller);
 }

@@ -117,5 +117,7 @@ COLD void *block_complain(void *ptr, const struct block *block, enum shadow_call
 
 // malloc_trim: everything free goes back; true when something did.
 bool block_trim(size_t pad_bytes, const void *caller);
+// The same inside of a slow path.
+COLD bool block_purge(void);
 
 #endif

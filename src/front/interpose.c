@@ -9,6 +9,7 @@
  * Not exported, on purpose: strdup and its kin, C++ operators, __libc_*: see hazards H3 and H4.
  */
 #include "front/api.h"
+#include "front/block.h"
 #include "front/fast.h"
 #include "front/fork.h"
 #include "front/report.h"
@@ -291,6 +292,6 @@ CONSTRUCTOR static void interpose_start(void)
     fork_register();
     if (os_env("MYALLOC_CONF") != NULL && !is_shadowed()) {
         statistics_start(); // starts the allocator: only where options may ask for numbers
-        mode_arm();
+        mode_arm(block_purge);
     }
 }

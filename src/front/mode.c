@@ -161,13 +161,13 @@ static COLD void miss_once(void)
     cpu_cache_set_fast(0);
 }
 
-void mode_arm(void)
+void mode_arm(bool (*purge)(void))
 {
     if (samples()) {
         guard_arm();
     }
     if (may_profile()) {
-        profiling_arm(&(struct profiling_host){&g_mode.looks, mode_choose_paths, miss_once});
+        profiling_arm(&(struct profiling_host){&g_mode.looks, mode_choose_paths, miss_once, purge});
     }
 }
 

@@ -38,8 +38,9 @@ extern HIDDEN struct mode g_mode;
 void mode_start(void);
 // Chooses what malloc and free do first, by what the options want to see.
 void mode_choose_paths(void);
-// The part of the start that may allocate. Once, by the constructor.
-COLD void mode_arm(void);
+// The part of the start that may allocate. Once, by the constructor. `purge`: gives everything free
+// back, inside of a slow path.
+COLD void mode_arm(bool (*purge)(void));
 
 static inline bool mode_is_plain(void)
 {

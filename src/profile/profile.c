@@ -19,6 +19,7 @@
 #include "base/bits.h"
 #include "base/lock.h"
 #include "base/os.h"
+#include "base/probe.h"
 #include "profile/poisson.h"
 #include "profile/sites.h"
 #include "profile/unwind.h"
@@ -90,6 +91,7 @@ static void note_locked(const void *ptr, size_t bytes, const void *caller)
                             sites_find(g_profiling.frames, count)};
     if (samples_put(&sample)) {
         sites_add(sample.site, bytes, sample.chance, 1);
+        probe_allocation(ptr, bytes, g_profile.mean_bytes);
     } else {
         g_profiling.lost++;
     }
@@ -117,6 +119,7 @@ void profile_forget(const void *ptr)
     lock_acquire(&g_profiling.lock);
     struct sample *sample = samples_find(ptr);
     if (sample != NULL) {
+        probe_free(ptr);
         sites_add(sample->site, sample->bytes, sample->chance, -1);
         samples_drop(sample);
     }
@@ -142,12 +145,14 @@ static void put_back(struct sample sample, const void *ptr, size_t bytes)
 {
     struct sample old = sample;
     double chance = poisson_chance(bytes, g_profile.mean_bytes);
+    probe_free(old.ptr);
     sample.ptr = ptr;
     sample.bytes = bytes;
     sample.chance = chance > old.chance ? chance : old.chance;
     lock_acquire(&g_profiling.lock);
     if (samples_put(&sample)) {
         sites_resize(sample.site, old.bytes, old.chance, bytes, sample.chance);
+        probe_allocation(ptr, bytes, g_profile.mean_bytes);
     } else {
         sites_add(old.site, old.bytes, old.chance, -1);
         g_profiling.lost++;

@@ -37,10 +37,10 @@
 
 static struct {
     struct profiling_host host; // [const] once armed
-    _Atomic(uint64_t) asked; // [atomic] by a signal: enum myalloc_live_profile_request; 0: nothing
-    _Atomic(bool) is_busy;   // [atomic] PROFILING-2
-    size_t before_bytes;     // [lock: is_busy] in use when it began
-    uint32_t signal;         // [const] once armed; 0: none
+    _Atomic(uint64_t) asked;    // [atomic] by a signal: enum myalloc_live_request; 0: nothing
+    _Atomic(bool) is_busy;      // [atomic] PROFILING-2
+    size_t before_bytes;        // [lock: is_busy] in use when it began
+    uint32_t signal;            // [const] once armed; 0: none
 } g_profiler;
 
 static size_t live_bytes(void)
@@ -77,7 +77,7 @@ static int write_profile(int fd)
 }
 
 // PROFILING-1; beside the live page, under its name, also where there is none.
-static void write_answer(void)
+static void write_answer(const char *ending)
 {
     struct line path;
     size_t name;
@@ -85,7 +85,7 @@ static void write_answer(void)
     if (directory < 0) {
         return;
     }
-    line_add(&path, ".heap");
+    line_add(&path, ending);
     struct line part = path;
     line_add(&part, ".part");
     path.text[path.used] = part.text[part.used] = '\0';
@@ -103,8 +103,10 @@ static void serve(uint64_t request)
     } else if (request == MYALLOC_LIVE_PROFILE_STOP) {
         profile_end();
         g_profiler.host.choose_paths();
+    } else if (request == MYALLOC_LIVE_PURGE) {
+        g_profiler.host.purge();
     }
-    write_answer();
+    write_answer(request == MYALLOC_LIVE_PURGE ? ".purge" : ".heap");
 }
 
 static void look_at_page(void)
@@ -143,7 +145,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
     (void)context;
     uint64_t request = profile_is_on() ? MYALLOC_LIVE_PROFILE_DUMP : MYALLOC_LIVE_PROFILE_START;
     if (info->si_code == SI_QUEUE && info->si_value.sival_int >= MYALLOC_LIVE_PROFILE_START &&
-        info->si_value.sival_int <= MYALLOC_LIVE_PROFILE_DUMP) {
+        info->si_value.sival_int <= MYALLOC_LIVE_PURGE) {
         request = (uint64_t)info->si_value.sival_int;
     }
     atomic_store_explicit(&g_profiler.asked, request, memory_order_relaxed);

@@ -25,6 +25,7 @@ struct profiling_host {
     _Atomic(bool) *looks;       // slow paths are to call profiling_tick
     void (*choose_paths)(void); // the profile is on now, or off
     void (*miss_once)(void);    // requests take the long way until choose_paths is called
+    bool (*purge)(void);        // inside of a slow path: everything free goes back
 };
 // Listens to the signal. Once, in a process that the allocator serves.
 COLD void profiling_arm(const struct profiling_host *host);

@@ -1,6 +1,6 @@
 # Golden output of every command on the fixed tree; sourced by run.sh.
 golden help "$myalloc" --help
-for command in run record maps watch top heap profile diff lab check doctor; do
+for command in run record maps watch top heap profile purge diff lab check doctor; do
     golden "help-$command" "$myalloc" "$command" --help
 done
 check version "$("$myalloc" --version)" = \

@@ -121,6 +121,26 @@ code profile-request 2 "$myalloc" profile $$ frobnicate
 code profile-deaf 1 "$myalloc" profile $$ dump
 says profile-deaf 'cannot be asked'
 
+# A name that is refused, or a profile that cannot be read, costs no file that is there.
+echo precious | tee "$tmp/kept.png" >"$tmp/kept.html"
+code form-refused 2 "$myalloc" profile -o "$tmp/kept.png" "$tmp/a.heap"
+says form-refused 'want a name that ends in'
+check form-refused-keeps "$(cat "$tmp/kept.png")" = precious
+code form-refused-new 2 "$myalloc" profile -o "$tmp/new.png" "$tmp/a.heap"
+check form-refused-makes-nothing ! -e "$tmp/new.png"
+code form-without-profile 1 "$myalloc" profile -o "$tmp/kept.html" "$tmp/cut.heap"
+check form-without-profile-keeps "$(cat "$tmp/kept.html")" = precious
+code form-over-old 0 "$myalloc" profile -o "$tmp/kept.html" "$tmp/a.heap"
+check form-over-old "$(grep -c precious "$tmp/kept.html")" -eq 0
+cp "$tmp/a.heap" "$tmp/self.heap"
+code form-onto-itself 0 "$myalloc" profile -o "$tmp/self.heap" "$tmp/self.heap"
+check form-onto-itself "$(cksum <"$tmp/self.heap")" = "$(cksum <"$tmp/a.heap")"
+{ cat "$tmp/a.folded"; seq 10000; } >"$tmp/long.folded"
+"$myalloc" profile -o "$tmp/long.folded" "$tmp/a.heap"
+check form-over-longer "$(cksum <"$tmp/long.folded")" = "$(cksum <"$tmp/a.folded")"
+code maps-gone-keeps 1 "$myalloc" maps -o "$tmp/kept.png" 99999999
+check maps-gone-keeps "$(cat "$tmp/kept.png")" = precious
+
 # allocate_while PID - until that command has ended; its code.
 allocate_while() {
     local i
@@ -132,10 +152,14 @@ allocate_while() {
     wait "$1"
 }
 
-# In a running process: by a signal, and by the live page.
+# In a running process: by a signal, and by the live page. start_sites OPTIONS [COMMAND...], which
+# becomes the program.
 start_sites() {
+    local options=$1
+    shift
     mkfifo "$tmp/in" "$tmp/outs"
-    MYALLOC_CONF=$1 LD_PRELOAD=$library "$tmp/sites" more <"$tmp/in" >"$tmp/outs" &
+    "$@" env MYALLOC_CONF="$options" LD_PRELOAD="$library" "$tmp/sites" more \
+        <"$tmp/in" >"$tmp/outs" &
     pid=$!
     exec 6>"$tmp/in" 5<"$tmp/outs"
     read -r line <&5
@@ -170,6 +194,82 @@ says page-start "the profile of process $pid is on"
 allocate_while $!
 check page-dump "$(bytes_of "$tmp/f.folded" ';small_site')" -ge 1000
 end_sites
+# The page of a process is PID.2 where one of another container has its number. Here it is a file
+# that somebody holds.
+cat >"$tmp/beside.sh" <<'END'
+page=$XDG_RUNTIME_DIR/myalloc/$$
+"$WRITER" new "$page" $$
+(exec 8<>"$page" 7>"$HELD"; flock -x 8; echo >&7; exec sleep 1000 7>&- <&- >&- 2>&-) &
+read -r line <"$HELD"
+echo $! >"$HELD.pid"
+exec "$@"
+END
+mkfifo "$tmp/held"
+export WRITER=$tmp/page_writer HELD=$tmp/held
+start_sites live:1,profile_bytes:1 sh "$tmp/beside.sh"
+check page-2 -e "$XDG_RUNTIME_DIR/myalloc/$pid.2"
+code page-2-heap 0 "$myalloc" heap $pid
+"$myalloc" profile $pid start 2>"$tmp/err" &
+allocate_while $!
+check page-2-start $? -eq 0
+"$myalloc" profile -o "$tmp/g.folded" $pid dump &
+allocate_while $!
+check page-2-dump "$(bytes_of "$tmp/g.folded" ';small_site')" -ge 1000
+end_sites
+kill "$(cat "$tmp/held.pid")"
+rm -f "$XDG_RUNTIME_DIR/myalloc/$pid"
+# purge: what is free goes back to the kernel, at once by the signal, else when it allocates next.
+cat >"$tmp/fallen.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static char *blocks[400000];
+int main(void)
+{
+    char line[10];
+    for (int i = 0; i < 400000; i++) {
+        blocks[i] = memset(malloc(100), 1, 100);
+    }
+    for (int i = 0; i < 400000; i++) {
+        free(blocks[i]);
+    }
+    puts("ready");
+    fflush(stdout);
+    while (read(0, line, sizeof line) > 0) {
+        free(malloc(3000));
+        puts("more");
+        fflush(stdout);
+    }
+    return 0;
+}
+END
+build -fno-builtin -o "$tmp/fallen" "$tmp/fallen.c"
+cp "$tmp/sites" "$tmp/kept" && cat "$tmp/fallen" >"$tmp/sites"
+resident_kib() { awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"; }
+start_sites purge:0,profile_signal:10
+check purge-before "$(resident_kib)" -ge 40000
+code purge-signal 0 "$myalloc" purge --json $pid
+check purge-signal "$(resident_kib)" -le 16000
+check purge-json "$(sed 's/[0-9][0-9]*/N/g' "$tmp/out")" = \
+    '{"schema":N,"pid":N,"rss_before_bytes":N,"rss_bytes":N}'
+check purge-true "$(sed 's/.*rss_bytes"://; s/}//' "$tmp/out")" -eq $(($(resident_kib) * 1024))
+check purge-leaves-nothing "$(ls "$XDG_RUNTIME_DIR/myalloc" | grep -c purge)" -eq 0
+end_sites
+check purge-ends $? -eq 0
+start_sites purge:0,live:1
+"$myalloc" purge $pid >"$tmp/told" &
+allocate_while $!
+check purge-page $? -eq 0
+check purge-page-resident "$(resident_kib)" -le 16000
+check purge-tells \
+    -n "$(grep -E '^sites \(pid [0-9]+\) gave back [0-9.]+ MiB: RSS was ' "$tmp/told")"
+end_sites
+cat "$tmp/kept" >"$tmp/sites"
+code purge-deaf 1 "$myalloc" purge $$
+says purge-deaf 'cannot be asked'
+code purge-gone 1 "$myalloc" purge 99999999
+code purge-word 2 "$myalloc" purge many
 # A signal is sent to nobody who does not catch it.
 MYALLOC_CONF=profile_signal:10 sleep 100 &
 pid=$!

@@ -28,7 +28,7 @@ if [ "$(id -u)" -eq 0 ]; then
     code run-setuid 125 "$myalloc" run "$tmp/setuid"
     says run-setuid 'is setuid'
 fi
-for command in run record maps watch top heap profile diff lab check doctor; do
+for command in run record maps watch top heap profile purge diff lab check doctor; do
     check "$command --version" "$("$myalloc" $command --version)" = "$("$myalloc" --version)"
 done
 code run-no-library 125 env MYALLOC_LIB=/nonexistent.so "$myalloc" run true
@@ -155,9 +155,33 @@ code check-wrapper-static 1 "$myalloc" check "$tmp/wrapper"
 write_script wrapper "exec '$tmp/dynamic'"
 code check-wrapper-good 0 "$myalloc" check "$tmp/wrapper"
 for lab in layout brk mmap pool heap fit; do
-    code "lab-$lab" 0 "$myalloc" lab $lab --auto --lang en
-    code "lab-$lab-ko" 0 "$myalloc" lab $lab --auto --lang ko
+    for language in en ko; do
+        code "lab-$lab-$language" 0 "$myalloc" lab $lab --auto --lang $language
+        cp "$tmp/out" "$tmp/lab-$lab-$language"
+    done
 done
+cat >"$tmp/columns.py" <<'END'
+import sys, unicodedata
+wide = lambda c: 2 if unicodedata.east_asian_width(c) in 'WF' else 1
+print(max(sum(map(wide, line.rstrip('\n'))) for name in sys.argv[1:] for line in open(name)))
+END
+check lab-columns "$(python3 "$tmp/columns.py" "$tmp"/lab-*-*)" -le 80
+# In the labs: what the kernel says of a mapping, and does to a stack and to a write.
+shown() { grep -c "$2" "$tmp/lab-$1-en"; }
+check lab-fields "$(shown layout 'device  [0-9a-f]*:[0-9a-f]*  on which')" -eq 1
+stack_start() { sed -n "s/^ *$1 *\([0-9a-f]*\)-.*/0x\1/p" "$tmp/lab-layout-en"; }
+check lab-stack "$(($(stack_start before) - $(stack_start within)))" -gt 1500000
+check lab-read-only "$(shown mmap 'writing: signal 11, Segm')" -eq 1
+check lab-mprotect "$(shown mmap 'allowed to write: signal 0')" -eq 1
+check lab-out-of-memory "$(shown pool 'NULL: Out of memory (96 bytes are left)')" -eq 1
+MYALLOC_LIB=$(dirname "$myalloc")/libmyalloc.so "$myalloc" lab heap -a --lang en >"$tmp/lab-heap-en"
+check lab-header-of-glibc "$(shown heap '8 bytes before it 0000000000000071 .* 112 bytes')" -eq 1
+# The process can be looked at while the lab waits.
+"$myalloc" lab pool --auto -d 0.7 --lang en >"$tmp/paused" &
+pid=$!
+until grep -q "^\[PID $pid; from another" "$tmp/paused" || ! kill -0 $pid; do sleep 0.05; done
+code lab-paused 0 "$myalloc" maps $pid
+kill $pid
 code output 0 "$myalloc" doctor -o "$tmp/doctor"
 check output-file -s "$tmp/doctor"
 code output-full 125 "$myalloc" maps -o /dev/full $$
@@ -206,14 +230,14 @@ code diff-missing 1 "$myalloc" diff "$tmp/run.json" /nonexistent
 code diff-usage 2 "$myalloc" diff "$tmp/run.json"
 
 # The man page, the completion and the help know the same options.
-for option in $(for command in run record maps watch top heap profile diff lab check doctor; do
-    "$myalloc" $command --help
-done | grep -o -e '--[a-z]*' | sort -u); do
+commands='run record maps watch top heap profile purge diff lab check doctor'
+for option in $(for command in $commands; do "$myalloc" $command --help; done |
+    grep -o -e '--[a-z]*' | sort -u); do
     word=${option#--}
     in_manual=$(grep -e "\\\\-\\\\-$word" -e "Fl \\\\-$word" -e "Fl -$word" src/man/myalloc.1)
     check "myalloc.1 has $option" -n "$in_manual"
 done
-for command in run record maps watch top heap profile diff lab check doctor; do
+for command in $commands; do
     helped=$("$myalloc" $command --help | grep -o -e ' --[a-z]\+' | sort | tr -d '\n')
     completed=$(bash -c '. src/man/completion/myalloc.bash
         COMP_WORDS=(myalloc '$command' --) COMP_CWORD=2; _myalloc

@@ -48,8 +48,8 @@ cp a.out redis-server
 cp "$prefix/lib/libmyalloc.so" .
 PATH=$prefix/bin:$work:$PATH
 sleep_under() {
-    MYALLOC_CONF=live:1 LD_PRELOAD=$prefix/lib/libmyalloc.so \
-        perl -e '$x[$_] = "x" x $_ for 1 .. 500; $| = 1; print "ready\n"; sleep 600' >ready &
+    MYALLOC_CONF=live:1,profile_signal:12 LD_PRELOAD=$prefix/lib/libmyalloc.so \
+        perl -e '$x[$_] = "x" x $_ for 1 .. 500; $| = 1; print "ready\n"; sleep 9 while 1' >ready &
     process=$!
     until [ -s ready ]; do sleep 0.1; done
 }

@@ -324,6 +324,33 @@ claim "the same of a program that ends by _exit" equal "$(told "$work/leaks" qui
 claim "the sum stands first" equal "$(leaks "$work/leaks" | head -1)" \
     "myalloc: in use at exit: 1037400 bytes in 108 blocks, from 3 places"
 
+# ---- probes ----
+
+# probes LIBRARY - name and arguments of those that lie on a nop.
+probes() {
+    readelf -n "$1" | awk '/Provider: otel_memory/ { on = 1 } /Name:/ && on { name = $2 }
+        /Location:/ && on { at = $2; sub(",", "", at) }
+        /Arguments:/ && on { print at, name, NF - 1; on = 0 }' | while read -r at name count; do
+        objdump -d --start-address=$at --stop-address=$((at + 4)) "$1" | grep -q '[[:blank:]]nop' &&
+            echo "$name $count"
+    done | sort -u | tr '\n' ' '
+}
+# The program of leaks begins with a block of 24 bytes.
+claim "a nop and a note for each probe" equal "$(probes "$LIB")" "alloc 3 free 1 "
+if gdb --version >/dev/null 2>&1 && gdb -batch -ex run true 2>&1 | grep -q 'exited normally'; then
+    gdb -batch -ex "set environment LD_PRELOAD=$LIB" -ex 'set breakpoint pending on' \
+        -ex 'set environment MYALLOC_CONF=profile_leaks:1,profile_bytes:1' \
+        -ex 'set startup-with-shell off' \
+        -ex 'break -probe-stap otel_memory:alloc' -ex run \
+        -ex 'print $_probe_argc' -ex 'print $_probe_arg1' -ex 'print $_probe_arg2' \
+        -ex 'disable' -ex continue "$work/leaks" >"$work/probed" 2>&1
+    claim "a debugger stops at the probe" grep -q '^\$1 = 3$' "$work/probed"
+    claim "and reads what was asked for there" grep -q '^\$2 = 24$' "$work/probed"
+    claim "and how many bytes there are to a sample" grep -q '^\$3 = 1$' "$work/probed"
+else
+    echo "# no gdb, or no ptrace: the probes were not hit"
+fi
+
 # ---- in a running process ----
 
 cat >"$work/runs.c" <<'END'

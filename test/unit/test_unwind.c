@@ -110,6 +110,82 @@ Test(unwind, leads_out_of_a_handler_on_a_stack_of_its_own)
     check(4);
 }
 
+/* Where the address before one belongs to another function, whose frame is another: a fault at the
+ * first instruction of a function, and a call that is the last one. */
+void fault_at_once(void);
+void call_at_the_end(void (*function)(void));
+__asm__(".text\n"
+        ".type frame_of_another_size, @function\n"
+        "frame_of_another_size:\n"
+        ".cfi_startproc\n"
+        ".cfi_def_cfa_offset 4096\n"
+        "nop\n"
+        ".cfi_endproc\n"
+        ".type fault_at_once, @function\n"
+        "fault_at_once:\n"
+        ".cfi_startproc\n"
+        "ud2\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".type call_at_the_end, @function\n"
+        "call_at_the_end:\n"
+        ".cfi_startproc\n"
+        "sub $24, %rsp\n"
+        ".cfi_def_cfa_offset 32\n"
+        "call *%rdi\n"
+        ".cfi_endproc\n"
+        ".cfi_startproc\n"
+        ".cfi_def_cfa_offset 4096\n"
+        "add $24, %rsp\n"
+        "ret\n"
+        ".cfi_endproc\n");
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+    (void)signal;
+    (void)info;
+    look();
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; // behind it
+}
+
+static NOINLINE int fault_here(void)
+{
+    fault_at_once();
+    return (int)g_seen.own_count; // no tail call
+}
+
+Test(unwind, takes_the_address_of_a_fault_as_it_is)
+{
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+    sigaction(SIGILL, &action, NULL);
+    fault_here();
+    check(5);
+    cr_assert_eq(g_seen.own[2], (const void *)(uintptr_t)fault_at_once);
+}
+
+Test(unwind, takes_a_return_address_for_the_call_before_it)
+{
+    call_at_the_end(look);
+    check(3);
+}
+
+static NOINLINE void fault_below(void)
+{
+    fault_here();
+    __asm__ volatile(""); // no tail call
+}
+
+/* Also where rows were kept: each round keeps one more. */
+Test(unwind, takes_only_the_address_of_the_fault_as_it_is)
+{
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+    sigaction(SIGILL, &action, NULL);
+    for (int i = 0; i < 6; i++) {
+        call_at_the_end(fault_below);
+        check(7);
+    }
+}
+
 static int compare(const void *a, const void *b)
 {
     look();

@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define LINE_COLUMNS 88
+#define LINE_COLUMNS 80
 
 static struct {
     struct mappings mappings; // [owner] of this process, when lab_find_mapping was called last
@@ -43,13 +43,37 @@ static const struct {
 };
 #define LAB_COUNT (sizeof(g_labs) / sizeof(g_labs[0]))
 
-static void wait_for_enter(struct lab *lab)
+/* Where to look from a second terminal, as long as there is time to. */
+static void put_processes(struct lab *lab, struct text *out)
 {
-    if (lab->is_automatic) {
+    text_put(out, "\n[PID");
+    for (size_t i = 0; i < sizeof(lab->pids) / sizeof(lab->pids[0]) && lab->pids[i] != 0; i++) {
+        text_printf(out, " %d", (int)lab->pids[i]);
+    }
+    text_printf(out,
+                lab->is_korean ? "; 다른 터미널에서: myalloc maps %d]"
+                               : "; from another terminal: myalloc maps %d]",
+                (int)lab->pids[0]);
+}
+
+void lab_wait(struct lab *lab)
+{
+    struct text out = {0};
+    if (lab->is_automatic && lab->pause_seconds <= 0) {
         return;
     }
-    fprintf(lab->out, "%s", lab->is_korean ? "\n[Enter] 다음 단계 " : "\n[Enter] next step ");
-    fflush(lab->out);
+    put_processes(lab, &out);
+    if (lab->pause_seconds > 0) {
+        text_put_char(&out, '\n');
+    } else {
+        text_put(&out, lab->is_korean ? " [Enter] 계속 " : " [Enter] go on ");
+    }
+    text_write(&out, lab->is_json ? stderr : lab->out);
+    text_free(&out);
+    if (lab->pause_seconds > 0) {
+        tool_sleep(lab->pause_seconds);
+        return;
+    }
     int c = 0;
     while (c != '\n' && c != EOF) {
         c = getchar();
@@ -75,7 +99,7 @@ static void write_json(struct lab *lab, const char *key, const char *string)
 void lab_step(struct lab *lab, const char *format, ...)
 {
     if (lab->step++ != 0) {
-        wait_for_enter(lab);
+        lab_wait(lab);
     }
     struct text out = {0};
     struct text head = {0};
@@ -194,7 +218,10 @@ static void introduce(struct lab *lab, size_t i)
     if (lab->is_json) {
         write_json(lab, "lab", about);
     } else {
-        fprintf(lab->out, "myalloc lab %s: %s\n", g_labs[i].name, about);
+        struct text out = {0};
+        text_printf(&out, "myalloc lab %s: %s\n", g_labs[i].name, about);
+        text_write(&out, lab->out);
+        text_free(&out);
     }
 }
 
@@ -207,6 +234,8 @@ int cmd_lab(const struct options *options, char **words)
     text_set_width(0);    // pictures are drawn as they are
     struct lab lab = {
         .out = options->out,
+        .pids = {getpid()},
+        .pause_seconds = option_is_given(options, OPTION_DELAY) ? options->delay_seconds : 0,
         .is_korean = is_korean(options),
         .is_coloured = options->is_coloured,
         .is_json = option_is_given(options, OPTION_JSON),

@@ -77,7 +77,9 @@ static void take_trace(const char *name, pid_t pid, bool is_json)
     name_last(&own, name, pid);
     if (rename(text_string(&own), name) != 0 || stat(name, &status) != 0) {
         tool_warn("no trace was written: %s", strerror(errno));
-        unlink(name);
+        if (stat(name, &status) == 0 && status.st_size == 0) {
+            unlink(name); // made by us; one from before stays
+        }
     } else {
         tell(name, (uint64_t)status.st_size, is_json);
     }

@@ -12,6 +12,8 @@ int cmd_top(const struct options *options, char **words);
 int cmd_heap(const struct options *options, char **words);
 int cmd_lab(const struct options *options, char **words);
 int cmd_profile(const struct options *options, char **words);
+int cmd_purge(const struct options *options, char **words);
+void cmd_profile_check(const struct options *options, char **words); // before -o is opened
 int cmd_diff(const struct options *options, char **words);
 int cmd_check(const struct options *options, char **words);
 int cmd_doctor(const struct options *options, char **words);

@@ -4,8 +4,8 @@
  * Threads:    one; other commands may sweep at the same time.
  * Invariants: LEFT-1  a page goes only when its process is gone and its last sign of life is older
  *                     than KEPT_NS: until then `myalloc heap PID` shows it.
- *             LEFT-2  only regular files with a process id for a name, in directories that are ours
- *                     and that others cannot write, are looked at.
+ *             LEFT-2  only regular files with the names of pages and answers, in directories that
+ * are ours and that others cannot write, are looked at.
  *
  * `myalloc run` holds the page of its program open, and needs no name to read it.
  */
@@ -69,9 +69,31 @@ static bool is_left(int fd, pid_t pid, const struct stat *status)
     return is_old;
 }
 
+/* LEFT-2: a page, PID or PID.2 and so on, or an answer beside it that nobody took; 0: none. */
+static pid_t pid_of_name(const char *name)
+{
+    static const char *const ends[] = {"", ".heap", ".heap.part", ".purge", ".purge.part"};
+    char number[16] = "";
+    const size_t digits = strspn(name, "0123456789");
+    const char *end = name + digits;
+    if (digits >= sizeof(number)) {
+        return 0;
+    }
+    memcpy(number, name, digits);
+    if (end[0] == '.' && end[1] >= '1' && end[1] <= '9') {
+        end += 1 + strspn(end + 1, "0123456789");
+    }
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (strcmp(end, ends[i]) == 0) {
+            return target_pid(number);
+        }
+    }
+    return 0;
+}
+
 static void sweep_file(int directory, const char *name)
 {
-    const pid_t pid = target_pid(name);
+    const pid_t pid = pid_of_name(name);
     const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     const int fd = pid != 0 ? openat(directory, name, flags) : -1;
     struct stat status;

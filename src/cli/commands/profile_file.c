@@ -296,7 +296,6 @@ int profile_file_show(const struct options *options, const char *path)
     enum form form = FORM_TABLE;
     const char *const to = options->values[OPTION_OUTPUT];
     if (to != NULL) {
-        profile_file_check_name(to);
         form_of(to, &form);
     }
     const bool is_read = put_form(&out, path, form, options->is_coloured);

@@ -6,17 +6,22 @@
 #include "cli/procfs/procfs.h"
 
 struct lab {
-    FILE *out;         // [const]
-    bool is_korean;    // [const] picks the right side of every `is_korean ? "..." : "..."`
-    bool is_coloured;  // [const]
-    bool is_json;      // [const] one object per step, line and paragraph
-    bool is_automatic; // [owner] do not wait for the Enter key
-    unsigned step;     // [owner] number of the step that was begun last
+    FILE *out;            // [const]
+    bool is_korean;       // [const] picks the right side of every `is_korean ? "..." : "..."`
+    bool is_coloured;     // [const]
+    bool is_json;         // [const] one object per step, line and paragraph
+    bool is_automatic;    // [owner] do not wait for the Enter key
+    double pause_seconds; // [const] wait this long at each step; 0: for the Enter key
+    pid_t pids[2];        // [owner] the processes to look at; 0: no further one
+    unsigned step;        // [owner] number of the step that was begun last
 };
 
-/* Begin the next step with a line that tells what is done; waits for Enter before all but the
- * first. */
+/* Begin the next step with a line that tells what is done; before all but the first there is time
+ * to look at the processes. */
 void lab_step(struct lab *lab, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The time to look, where somebody wants it: for the last step, which no other follows. */
+void lab_wait(struct lab *lab);
 
 /* A line of what is measured, indented and not wrapped. */
 void lab_show(struct lab *lab, const char *format, ...) __attribute__((format(printf, 2, 3)));

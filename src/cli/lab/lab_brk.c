@@ -89,7 +89,7 @@ static void raise_and_touch(struct lab *lab)
             ? "처음 건드린 페이지마다 CPU가 멈추고(페이지 폴트) 커널이 0으로 채운 4 KiB를 하나 "
               "넣어 준다. RSS는 건드린 만큼, 256 KiB만 늘었다. 폴트 한 번이 malloc 수백 번과 "
               "맞먹으므로, "
-              "할당기는 새 페이지를 되도록 적게 건드린다."
+              "할당자는 새 페이지를 되도록 적게 건드린다."
             : "At the first touch of each page the CPU stops (a page fault) and the kernel puts in "
               "4 KiB of zeroes. RSS grew by what was touched, 256 KiB, not by 1 MiB. One fault "
               "costs as much as hundreds of mallocs: that is why allocators touch few new pages.");
@@ -153,5 +153,6 @@ int lab_brk(struct lab *lab)
     raise_and_touch(lab);
     lower(lab, start);
     exceed(lab);
+    lab_wait(lab);
     return TOOL_OK;
 }

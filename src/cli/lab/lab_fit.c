@@ -51,11 +51,12 @@ static void tell_story(struct lab *lab, enum fit_policy policy, const struct req
     }
     fit_draw(heap, line);
     failed[failures] = 0;
-    lab_show(lab, "%-10s |%s|  %s%s", policy_name(lab, policy), line,
+    lab_show(lab, "%s: %s%s", policy_name(lab, policy),
              failures == 0    ? (lab->is_korean ? "모두 들어감" : "all placed")
              : lab->is_korean ? "자리 없음: "
                               : "no room for ",
              failed);
+    lab_show(lab, "  |%s|", line);
     free(heap);
 }
 
@@ -103,15 +104,14 @@ static void show_segregated(struct lab *lab)
                                            {'G', 4}, {'H', 2}, {0, 0}};
     lab_step(lab, lab->is_korean
                       ? "분리 적합: 크기마다 따로 slab을 둔다 (64칸 힙, +는 블록 안의 낭비)"
-                      : "Segregated fit: each size class has slabs of its own (64 units; + is "
-                        "waste inside a block)");
+                      : "Segregated fit: slabs for each size class (64 units, + is waste inside)");
     tell_story(lab, FIT_FIRST, story, 64);
     tell_story(lab, FIT_SEGREGATED, story, 64);
     lab_say(lab, lab->is_korean
                      ? "3칸은 4칸으로, 7칸은 8칸으로 올려서 같은 크기끼리 나란히 놓는다. free된 "
                        "자리는 같은 크기에 꼭 맞으므로 찾을 것도, 조각도 없다. 대가는 두 가지다: "
                        "블록 안의 낭비(+)와, 다른 크기는 쓸 수 없는 slab의 빈 자리(.). 요즘의 "
-                       "할당기는 작은 블록에 모두 이것을 쓴다."
+                       "할당자는 작은 블록에 모두 이것을 쓴다."
                      : "3 units become 4 and 7 become 8, and equal sizes lie side by side. A freed "
                        "place fits the next request of its class exactly: nothing to search, no "
                        "splinters. The price: waste inside the blocks (+), and free places in a "
@@ -191,12 +191,12 @@ static void run_long(struct lab *lab, enum fit_policy policy)
             ? 100.0 * (1.0 - (double)figures.free_piece_max / figures.free_units)
             : 0.0;
     lab_show(lab,
-             lab->is_korean
-                 ? "%-10s 실패 %4ld   빈 칸 %4d   가장 긴 빈 곳 %3d   외부 단편화 %3.0f%%   내부 "
-                   "낭비 %3d   탐색 %4.1f"
-                 : "%-10s failed %4ld   free %4d   longest %3d   fragmentation %3.0f%%   waste "
-                   "inside %3d   looks %4.1f",
-             policy_name(lab, policy), failures, figures.free_units, figures.free_piece_max,
+             lab->is_korean ? "%-10s 실패 %4ld   빈 칸 %4d   가장 긴 빈 곳 %3d"
+                            : "%-10s failed %4ld   free %4d   longest %3d",
+             policy_name(lab, policy), failures, figures.free_units, figures.free_piece_max);
+    lab_show(lab,
+             lab->is_korean ? "           외부 단편화 %3.0f%%   내부 낭비 %3d   탐색 %4.1f"
+                            : "           fragmentation %3.0f%%   waste inside %3d   looks %4.1f",
              fragmentation, figures.wasted_inside, (double)heap->looks / (double)heap->searches);
     free(heap);
 }

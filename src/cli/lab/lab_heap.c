@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -29,7 +30,9 @@ struct row {
     unsigned long long heap_bytes; // size of [heap]
     unsigned long long mmap_bytes; // writable anonymous mappings
     unsigned long long rss_bytes;
-    char place[8]; // where the block of this step lies: "heap", "mmap" or "-"
+    char place[8];               // where the block of this step lies: "heap", "mmap" or "-"
+    unsigned long long word;     // the 8 bytes before it
+    unsigned long long distance; // to its neighbour; 0: has none
 };
 
 static struct {
@@ -50,10 +53,15 @@ static void read_maps(void)
     close(fd);
 }
 
-/* LABHEAP-1: one line to stdout about the state after a step; `block` may be NULL. */
-static void tell(const void *block)
+/* LABHEAP-1: one line to stdout about the state after a step, then a pause until a byte comes.
+ * `block` may be NULL, so may its `neighbour`. */
+static void tell_of(const char *block, const char *neighbour)
 {
     struct row row = {.place = "-"};
+    if (neighbour != NULL) {
+        memcpy(&row.word, block - sizeof(row.word), sizeof(row.word));
+        row.distance = (unsigned long long)llabs(block - neighbour);
+    }
     read_maps();
     const char *line = g_subject.maps;
     while (*line != 0) {
@@ -72,11 +80,17 @@ static void tell(const void *block)
     }
     row.rss_bytes = lab_resident_bytes();
     char out[128];
-    const int bytes = snprintf(out, sizeof(out), "%llu %llu %llu %s\n", row.heap_bytes,
-                               row.mmap_bytes, row.rss_bytes, row.place);
-    if (write(STDOUT_FILENO, out, (size_t)bytes) != bytes) {
+    const int bytes = snprintf(out, sizeof(out), "%llu %llu %llu %s %llx %llu\n", row.heap_bytes,
+                               row.mmap_bytes, row.rss_bytes, row.place, row.word, row.distance);
+    char go = 0;
+    if (write(STDOUT_FILENO, out, (size_t)bytes) != bytes || read(STDIN_FILENO, &go, 1) != 1) {
         _exit(TOOL_FAILED);
     }
+}
+
+static void tell(const void *block)
+{
+    tell_of(block, NULL);
 }
 
 static void *take(size_t bytes)
@@ -107,7 +121,7 @@ int lab_heap_subject(void)
     for (unsigned i = 0; i < SMALL_COUNT; i++) {
         g_subject.blocks[i] = take(SMALL_BYTES);
     }
-    tell(g_subject.blocks[SMALL_COUNT - 1]);
+    tell_of(g_subject.blocks[SMALL_COUNT - 1], g_subject.blocks[SMALL_COUNT - 2]);
     for (unsigned i = 0; i < SMALL_COUNT; i++) {
         free(i % KEPT_EVERY != 0 ? g_subject.blocks[i] : NULL);
     }
@@ -121,51 +135,67 @@ int lab_heap_subject(void)
     return TOOL_OK;
 }
 
-static _Noreturn void become_subject(const char *library, int out_fd)
+struct subject {
+    const char *name;
+    pid_t pid;
+    FILE *rows_in; // its rows; NULL: not started
+    int go_fd;     // a byte lets it go on
+    struct row rows[STEPS];
+    int count; // of rows
+};
+
+static _Noreturn void become_subject(const char *library, int in_fd, int out_fd)
 {
     if (library != NULL) {
         setenv("LD_PRELOAD", library, 1);
     } else {
         unsetenv("LD_PRELOAD");
     }
+    dup2(in_fd, STDIN_FILENO);
     dup2(out_fd, STDOUT_FILENO);
     execl("/proc/self/exe", "myalloc", "lab", "heap-subject", (char *)NULL);
     _exit(TOOL_FAILED);
 }
 
-/* Run the subject and parse its rows. Returns how many came. */
-static int run_subject(const char *library, struct row rows[STEPS])
+static void start_subject(struct subject *subject, const char *library)
 {
-    int ends[2];
+    int to[2];
+    int from[2];
     fflush(NULL);
-    if (pipe2(ends, O_CLOEXEC) != 0) {
+    if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) {
         tool_die(TOOL_FAILED, "cannot make a pipe: %s", strerror(errno));
     }
-    const pid_t child = fork();
-    if (child == 0) {
-        become_subject(library, ends[1]);
+    subject->pid = fork();
+    if (subject->pid == 0) {
+        become_subject(library, to[0], from[1]);
     }
-    close(ends[1]);
-    FILE *const in = child > 0 ? fdopen(ends[0], "re") : NULL;
-    if (in == NULL) {
+    close(to[0]);
+    close(from[1]);
+    subject->go_fd = to[1];
+    subject->rows_in = subject->pid > 0 ? fdopen(from[0], "re") : NULL;
+    if (subject->rows_in == NULL) {
         tool_die(TOOL_FAILED, "cannot start the subject: %s", strerror(errno));
     }
-    int count = 0;
-    while (count < STEPS &&
-           fscanf(in, "%llu %llu %llu %7s", &rows[count].heap_bytes, &rows[count].mmap_bytes,
-                  &rows[count].rss_bytes, rows[count].place) == 4) {
-        count++;
-    }
-    fclose(in);
-    waitpid(child, NULL, 0);
-    return count;
 }
 
-struct subject {
-    const char *name;
-    struct row rows[STEPS];
-    int count; // 0: not run
-};
+/* LABHEAP-2: lets it do its next step, after which it waits again. */
+static void advance(struct subject *subject, int step)
+{
+    struct row *const row = &subject->rows[step];
+    const bool goes = step == 0 || write(subject->go_fd, "\n", 1) == 1;
+    if (goes &&
+        fscanf(subject->rows_in, "%llu %llu %llu %7s %llx %llu", &row->heap_bytes, &row->mmap_bytes,
+               &row->rss_bytes, row->place, &row->word, &row->distance) == 6) {
+        subject->count++;
+    }
+}
+
+static void end_subject(struct subject *subject)
+{
+    close(subject->go_fd);
+    fclose(subject->rows_in);
+    waitpid(subject->pid, NULL, 0);
+}
 
 static void show(struct lab *lab, const struct subject subjects[2], int step)
 {
@@ -184,6 +214,13 @@ static void show(struct lab *lab, const struct subject subjects[2], int step)
                  : lab->is_korean     ? "   블록 위치: "
                                       : "   block in ",
                  row->place[0] != '-' ? row->place : "");
+        if (row->distance != 0) {
+            lab_show(lab,
+                     lab->is_korean
+                         ? "%-8s 블록 앞의 8바이트 %016llx   이웃까지 %llu바이트"
+                         : "%-8s 8 bytes before it %016llx   to its neighbour %llu bytes",
+                     "", row->word, row->distance);
+        }
     }
 }
 
@@ -211,7 +248,7 @@ static const struct {
     {"free(a)", "free(a)",
      "[heap] does not shrink, and RSS hardly changes: free gave the block back to the allocator, "
      "not to the kernel. The next malloc will use it.",
-     "[heap]은 줄지 않고 RSS도 거의 그대로다. free는 블록을 커널이 아니라 할당기에게 돌려준다. "
+     "[heap]은 줄지 않고 RSS도 거의 그대로다. free는 블록을 커널이 아니라 할당자에게 돌려준다. "
      "다음 malloc이 그것을 다시 쓴다."},
     {"free(b)", "free(b)",
      "Under glibc the mapping of b is gone at once (munmap). It also learns: blocks of this size "
@@ -231,11 +268,14 @@ static const struct {
      "페이지 폴트 1만 번이 여기 있는 다른 모든 일보다 비싸기 때문이다."},
     {"20000 times malloc(100), written", "malloc(100)을 20000번, 그리고 쓰기",
      "2 MB are asked for. glibc puts 8 bytes of header before each block and rounds up to 16: 112 "
-     "bytes. myalloc has no headers: blocks of one class lie side by side in slabs, and 100 "
-     "becomes 112, too.",
+     "bytes; what stands before the last one is that size, 0x70, and 1: its neighbour is in use. "
+     "myalloc has no headers: blocks of one class lie side by side in slabs, 100 becomes 112, too, "
+     "and what stands before a block is the end of its neighbour.",
      "요청한 것은 모두 2 MB다. glibc는 블록마다 8바이트 헤더를 두고 16의 배수로 올려 112바이트를 "
-     "쓴다. myalloc에는 헤더가 없다. 같은 크기의 블록이 slab 안에 나란히 놓이고, 100은 역시 112가 "
-     "된다."},
+     "쓴다. 마지막 블록 앞에 있는 것이 바로 그 크기 0x70이고, 더해진 1은 이웃이 쓰이고 있다는 "
+     "뜻이다. "
+     "myalloc에는 헤더가 없다. 같은 크기의 블록이 slab 안에 나란히 놓이고, 100은 역시 112가 된다. "
+     "블록 앞에 있는 것은 이웃의 끝이다."},
     {"free all but every 64th", "64개에 하나만 남기고 모두 free",
      "98% of the blocks are free, but the heap stays: the survivors are spread over all of it, and "
      "each one pins its neighbourhood. This is fragmentation: not the amount, the places matter.",
@@ -253,29 +293,46 @@ static const struct {
      "내려간다."},
 };
 
+static void do_steps(struct lab *lab, struct subject subjects[2])
+{
+    for (int step = 0; step < STEPS; step++) {
+        lab_step(lab, "%s", lab->is_korean ? g_texts[step].korean : g_texts[step].english);
+        for (int i = 0; i < 2; i++) {
+            if (subjects[i].rows_in != NULL) {
+                advance(&subjects[i], step);
+            }
+        }
+        show(lab, subjects, step);
+        lab_say(lab, "%s", lab->is_korean ? g_texts[step].korean_why : g_texts[step].english_why);
+    }
+}
+
 int lab_heap(struct lab *lab)
 {
     struct subject subjects[2] = {{.name = "glibc"}, {.name = "myalloc"}};
     struct text library = {0};
     const bool has_library = preload_find_library(&library);
-    subjects[0].count = run_subject(NULL, subjects[0].rows);
+    signal(SIGPIPE, SIG_IGN); // a subject that ended is told of below
+    start_subject(&subjects[0], NULL);
     if (has_library) {
-        subjects[1].count = run_subject(text_string(&library), subjects[1].rows);
+        start_subject(&subjects[1], text_string(&library));
     } else {
         lab_say(lab,
                 lab->is_korean ? "libmyalloc.so가 없어서 glibc만 보인다: %s"
                                : "There is no libmyalloc.so, so only glibc is shown: %s",
                 text_string(&library));
     }
-    for (int step = 0; step < STEPS; step++) { // LABHEAP-2
-        lab_step(lab, "%s", lab->is_korean ? g_texts[step].korean : g_texts[step].english);
-        show(lab, subjects, step);
-        lab_say(lab, "%s", lab->is_korean ? g_texts[step].korean_why : g_texts[step].english_why);
-    }
+    lab->pids[0] = subjects[0].pid;
+    lab->pids[1] = subjects[1].pid;
+    do_steps(lab, subjects);
     const bool is_whole =
         subjects[0].count == STEPS && (!has_library || subjects[1].count == STEPS);
     if (!is_whole) {
         tool_warn("a subject ended before its last step");
+    }
+    lab_wait(lab);
+    for (int i = 0; i < (has_library ? 2 : 1); i++) {
+        end_subject(&subjects[i]);
     }
     text_free(&library);
     return is_whole ? TOOL_OK : TOOL_FAILED;

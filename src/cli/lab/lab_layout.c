@@ -11,21 +11,96 @@
 #include "cli/render/units.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
+
+#define LINE_COLUMNS 75 // of 80 behind the indentation
+#define PATH_COLUMNS 41 // of these behind addresses and rights
+#define STACK_BYTES  (2u << 20)
+#define PAGE_BYTES   4096u
 
 static const char g_constant[] = "a constant";
 static int g_with_value = 42;
 static int g_without_value;
 
+/* The end of a path that is too long for its place. */
+static const char *fit_path(const char *path, size_t columns, char *room)
+{
+    const size_t bytes = strlen(path);
+    if (bytes <= columns) {
+        return path;
+    }
+    snprintf(room, columns + 1, "...%s", path + bytes - (columns - 3));
+    return room;
+}
+
 static void show_place(struct lab *lab, const char *what, const void *address)
 {
     const struct mapping *const m = lab_find_mapping(address);
-    if (m == NULL) {
-        lab_show(lab, "%-28s %14p  ?", what, address);
+    char room[PATH_COLUMNS + 1];
+    lab_show(lab, "%-28s %14p", what, address);
+    if (m != NULL) {
+        lab_show(lab, "  %012llx-%012llx %s %s", (unsigned long long)m->start,
+                 (unsigned long long)m->end, m->permissions, fit_path(m->path, PATH_COLUMNS, room));
+    }
+}
+
+/* The line of /proc/self/maps with this address, as it stands there; "": none. */
+static void read_line(const void *address, char *line, size_t bytes)
+{
+    FILE *const file = fopen("/proc/self/maps", "re");
+    bool is_found = false;
+    while (file != NULL && !is_found && fgets(line, (int)bytes, file) != NULL) {
+        unsigned long long start = 0;
+        unsigned long long end = 0;
+        is_found = sscanf(line, "%llx-%llx", &start, &end) == 2 && (uintptr_t)address >= start &&
+                   (uintptr_t)address < end;
+    }
+    line[is_found ? strcspn(line, "\n") : 0] = 0;
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+static void show_fields(struct lab *lab)
+{
+    char line[4352] = "";
+    char fields[5][64] = {""};
+    char room[LINE_COLUMNS + 1];
+    int path_at = 0;
+    read_line((const void *)(uintptr_t)lab_layout, line, sizeof(line));
+    lab_step(lab, lab->is_korean ? "/proc/PID/maps의 한 줄: lab_layout()의 코드"
+                                 : "One line of /proc/PID/maps: the code of lab_layout()");
+    if (sscanf(line, "%63s %63s %63s %63s %63s %n", fields[0], fields[1], fields[2], fields[3],
+               fields[4], &path_at) < 5) {
+        lab_show(lab, "?");
         return;
     }
-    lab_show(lab, "%-28s %14p  %012llx-%012llx %s %s", what, address, (unsigned long long)m->start,
-             (unsigned long long)m->end, m->permissions, m->path);
+    const char *const path = line + path_at;
+    const bool ko = lab->is_korean;
+    lab_show(lab, "%s %s %s %s %s", fields[0], fields[1], fields[2], fields[3], fields[4]);
+    lab_show(lab, "    %s", fit_path(path, LINE_COLUMNS - 4, room));
+    lab_show(lab, ko ? "주소    %s  첫 주소 - 끝 다음 주소" : "address %s  first - behind the last",
+             fields[0]);
+    lab_show(lab,
+             ko ? "권한    %s  읽기, 쓰기, 실행; p 전용(private), s 공유(shared)"
+                : "rights  %s  read, write, execute; p private, s shared",
+             fields[1]);
+    lab_show(lab,
+             ko ? "오프셋  %s  파일의 몇 번째 바이트부터인가(16진수)"
+                : "offset  %s  where in the file it begins, hexadecimal",
+             fields[2]);
+    lab_show(lab,
+             ko ? "장치    %s  파일이 있는 장치(major:minor)"
+                : "device  %s  on which device the file is (major:minor)",
+             fields[3]);
+    lab_show(lab, ko ? "inode   %s  그 장치 안에서 파일의 번호" : "inode   %s  its number there",
+             fields[4]);
+    lab_show(lab, ko ? "경로    파일의 이름" : "path    the name of the file");
+    lab_say(lab, ko ? "파일이 아닌 매핑은 오프셋, 장치, inode가 모두 0이다. 그때 경로는 비었거나 "
+                      "[heap], [stack]처럼 커널이 붙인 이름이다."
+                    : "Where no file is mapped, offset, device and inode are 0, and the path is "
+                      "empty or a name that the kernel gives, such as [heap] or [stack].");
 }
 
 static void show_program(struct lab *lab)
@@ -88,12 +163,58 @@ static void show_rest(struct lab *lab)
               "beforehand.");
 }
 
+/* What is in use of the stack, from a frame of so many bytes that was written to. */
+static __attribute__((noinline)) void use_stack(struct mapping *mapping)
+{
+    volatile char room[STACK_BYTES];
+    for (size_t i = sizeof(room); i > 0; i -= PAGE_BYTES) { // downwards, as a stack is used
+        room[i - 1] = 1;
+    }
+    const struct mapping *const m = lab_find_mapping((const void *)(uintptr_t)room);
+    *mapping = m != NULL ? *m : *mapping;
+}
+
+static void show_stack_line(struct lab *lab, const char *when, const struct mapping *m)
+{
+    lab_show(lab, "%s %012llx-%012llx  %s, RSS %s", when, (unsigned long long)m->start,
+             (unsigned long long)m->end, units_bytes(m->end - m->start).chars,
+             units_bytes(m->rss_bytes).chars);
+}
+
+static void grow_stack(struct lab *lab)
+{
+    struct mapping before = {0};
+    struct mapping within = {0};
+    const struct mapping *m = lab_find_mapping(&before);
+    before = m != NULL ? *m : before;
+    use_stack(&within);
+    m = lab_find_mapping(&before);
+    lab_step(lab, lab->is_korean ? "자라는 스택: 지역 변수 2 MiB를 가진 함수를 부른다"
+                                 : "The stack grows: call a function with 2 MiB of locals");
+    show_stack_line(lab, lab->is_korean ? "부르기 전" : "before", &before);
+    show_stack_line(lab, lab->is_korean ? "함수 안  " : "within", &within);
+    if (m != NULL) {
+        show_stack_line(lab, lab->is_korean ? "돌아온 뒤" : "after ", m);
+    }
+    lab_say(lab,
+            lab->is_korean
+                ? "끝 주소는 그대로이고 시작 주소가 내려갔다. 매핑 바로 아래를 건드리면 페이지 "
+                  "폴트가 나고 커널이 스택을 늘린다(ulimit -s 까지). 함수가 돌아와도 스택은 "
+                  "줄어들지 않는다. 한 번 쓴 페이지는 다음 호출을 위해 남는다."
+                : "The end stays, the start went down: a touch right below the mapping is a page "
+                  "fault at which the kernel makes the stack longer (up to ulimit -s). The return "
+                  "does not make it shorter: what was written to once stays for the next call.");
+}
+
 int lab_layout(struct lab *lab)
 {
     show_program(lab);
+    show_fields(lab);
     show_heap(lab);
     show_rest(lab);
+    grow_stack(lab);
     lab_say(lab, lab->is_korean ? "더 보기: myalloc maps --explain $$"
                                 : "See also: myalloc maps --explain $$");
+    lab_wait(lab);
     return TOOL_OK;
 }

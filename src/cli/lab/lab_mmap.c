@@ -11,9 +11,11 @@
 #include "cli/render/units.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,6 +119,53 @@ static void map_file(struct lab *lab, int fd)
     munmap(shared, PAGE_BYTES);
 }
 
+/* In a child: what ends it. */
+static int write_read_only(char *memory)
+{
+    int status = 0;
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); // it dies as it should
+        signal(SIGSEGV, SIG_DFL);
+        *(volatile char *)memory = 'W';
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        tool_die(TOOL_FAILED, "fork: %s", strerror(errno));
+    }
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void map_read_only(struct lab *lab, int fd)
+{
+    lab_step(lab, lab->is_korean ? "같은 파일을 PROT_READ로만 매핑하고, 자식이 거기에 쓴다"
+                                 : "Map the same file with PROT_READ alone; a child writes to it");
+    char *const memory = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (memory == MAP_FAILED) {
+        tool_die(TOOL_FAILED, "mmap: %s", strerror(errno));
+    }
+    lab_show(lab, lab->is_korean ? "읽기: \"%.5s\"" : "reading: \"%.5s\"", memory);
+    const int number = write_read_only(memory);
+    lab_show(lab, lab->is_korean ? "쓰기: 시그널 %d, %s" : "writing: signal %d, %s", number,
+             number != 0 ? strsignal(number) : "-");
+    mprotect(memory, PAGE_BYTES, PROT_READ | PROT_WRITE);
+    lab_show(lab,
+             lab->is_korean ? "mprotect로 쓰기를 허락한 뒤: 시그널 %d"
+                            : "after mprotect allowed to write: signal %d",
+             write_read_only(memory));
+    lab_say(lab,
+            lab->is_korean
+                ? "CPU는 페이지마다 권한을 본다. 읽기만 되는 페이지에 쓰면 폴트가 나고, 커널은 "
+                  "프로세스에게 SIGSEGV를 보낸다. 프로그램의 코드와 상수가 이렇게 지켜진다. "
+                  "mprotect는 매핑을 그대로 두고 권한만 바꾼다."
+                : "The CPU looks at the rights of each page. A write to one that may only be read "
+                  "is a fault, and the kernel sends SIGSEGV: so the code and the constants of "
+                  "every program are protected. mprotect changes the rights and leaves the mapping "
+                  "as it is.");
+    munmap(memory, PAGE_BYTES);
+}
+
 static void share_with_child(struct lab *lab)
 {
     lab_step(lab, lab->is_korean ? "fork: 자식이 두 익명 매핑에 42를 쓴다"
@@ -157,7 +206,9 @@ int lab_mmap(struct lab *lab)
     }
     map_anonymous(lab);
     map_file(lab, fileno(file));
+    map_read_only(lab, fileno(file));
     share_with_child(lab);
+    lab_wait(lab);
     fclose(file);
     return TOOL_OK;
 }

@@ -17,6 +17,7 @@
 
 #define BLOCK_BYTES 64u
 #define BLOCKS      64u // one page, and one bit each in a 64-bit word
+#define BUMP_BYTES  1000u
 #define PAIRS       1000000u
 #define CALLS       20000u // of sbrk, which is so slow that fewer will do
 
@@ -180,11 +181,54 @@ static void time_it(struct lab *lab, struct pool *pool)
     lab_say(
         lab,
         lab->is_korean
-            ? "시스템 콜은 커널까지 다녀온다. 그래서 할당기는 크게 한 번 얻어 스스로 나눈다. 풀은 "
+            ? "시스템 콜은 커널까지 다녀온다. 그래서 할당자는 크게 한 번 얻어 스스로 나눈다. 풀은 "
               "크기가 하나라서 범용 malloc보다 할 일이 적다."
             : "A system call goes to the kernel and back: allocators take much at once and hand it "
               "out themselves. The pool knows one size only, so it does less than a general "
               "malloc.");
+}
+
+/* The simplest of all: the next byte that was not given out yet. */
+struct bump {
+    char *base, *next, *end;
+};
+
+static char *bump_take(struct bump *bump, size_t bytes)
+{
+    char *const block = bump->next;
+    if ((size_t)(bump->end - block) < bytes) {
+        return NULL;
+    }
+    bump->next += bytes;
+    return block;
+}
+
+static void bump_until_full(struct lab *lab, const struct pool *pool)
+{
+    char *const end = pool->base + (size_t)BLOCKS * BLOCK_BYTES;
+    struct bump bump = {pool->base, pool->base, end};
+    lab_step(lab, lab->is_korean
+                      ? "범프(bump) 풀: 같은 4096바이트에서 1000바이트씩, 포인터 하나만 옮긴다"
+                      : "A bump pool: 1000 bytes each time of the same 4096, only a pointer moves");
+    const char *block = NULL;
+    while ((block = bump_take(&bump, BUMP_BYTES)) != NULL) {
+        lab_show(lab, "take(%u) = base + %td", BUMP_BYTES, block - bump.base);
+    }
+    lab_show(lab,
+             lab->is_korean ? "take(%u) = NULL: Out of memory (%td바이트 남음)"
+                            : "take(%u) = NULL: Out of memory (%td bytes are left)",
+             BUMP_BYTES, bump.end - bump.next);
+    bump.next = bump.base;
+    block = bump_take(&bump, BUMP_BYTES);
+    lab_show(lab, "reset; take(%u) = base + %td", BUMP_BYTES, block - bump.base);
+    lab_say(lab,
+            lab->is_korean
+                ? "더하기 한 번과 비교 한 번이 전부다. 블록 하나를 돌려주는 방법은 없다. 자리가 "
+                  "다하면 NULL이고, 풀 전체를 한 번에 비운다. 남은 바이트는 이번 크기에는 쓸모가 "
+                  "없다."
+                : "One addition and one comparison are all. No block can be given back alone: when "
+                  "the room is used up the answer is NULL, and the pool is emptied as a whole. The "
+                  "bytes that are left are of no use for this size.");
 }
 
 int lab_pool(struct lab *lab)
@@ -203,5 +247,7 @@ int lab_pool(struct lab *lab)
                                   "together, such as one frame of a game or one request of a "
                                   "server, are emptied at once. The library has such pools for "
                                   "programs: myalloc_pool_create, see libmyalloc(3).");
+    bump_until_full(lab, &pool);
+    lab_wait(lab);
     return TOOL_OK;
 }

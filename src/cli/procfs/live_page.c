@@ -25,6 +25,7 @@
 
 #define READ_ATTEMPTS 4  // a writer halves its cells once per doubling of the heap
 #define SHIFT_MAX     32 // 64 Ki cells << 32 exceed the address space
+#define ABSENT_MAX    2  // names in a row: behind them nobody is looked for
 
 static bool is_read(int fd, void *buffer, size_t count, size_t at)
 {
@@ -177,13 +178,10 @@ void live_page_directory(struct text *path, uid_t uid, unsigned place)
     }
 }
 
-static int open_page(const char *directory, const struct process *process)
+static int open_page(const char *path, const struct process *process)
 {
-    struct text path = {0};
-    text_printf(&path, "%s/%d", directory, (int)process->pid);
     const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    int fd = open(text_string(&path), flags);
-    text_free(&path);
+    int fd = open(path, flags);
     struct stat status;
     if (fd >= 0 && (fstat(fd, &status) != 0 || status.st_uid != process->uid)) {
         close(fd); // LIVE-1: somebody else's file tells nothing about this process
@@ -193,36 +191,96 @@ static int open_page(const char *directory, const struct process *process)
     return fd;
 }
 
-struct myalloc_live *live_page_of(const struct process *process, const char **why)
+static struct myalloc_live *read_own(int fd, const struct process *process, const char **why)
 {
-    struct text directory = {0};
-    int fd = -1;
-    errno = ENOENT;
-    for (unsigned place = 0; place < LIVE_PAGE_PLACES && fd < 0 && errno == ENOENT; place++) {
-        live_page_directory(&directory, process->uid, place);
-        fd = open_page(text_string(&directory), process);
-    }
-    const int error = errno;
-    text_free(&directory);
-    if (fd < 0) {
-        *why = error == EACCES || error == EPERM
-                   ? "its live page belongs to another user"
-                   : "it has no live page (start it with `myalloc run` or MYALLOC_CONF=live:1)";
-        return NULL;
-    }
-    struct myalloc_live *page = live_page_read(fd, why);
-    close(fd);
-    if (page == NULL) {
-        return NULL;
-    }
+    struct myalloc_live *const page = live_page_read(fd, why);
     const uint64_t tolerance_ns = 20000000; // start times come in ticks of 10 ms
-    const bool is_other = page->header.pid != (uint32_t)process->pid ||
-                          page->header.started_ns + tolerance_ns < process->started_ns; // LIVE-3
-    if (is_other) {
+    if (page != NULL && (page->header.pid != (uint32_t)process->pid ||
+                         page->header.started_ns + tolerance_ns < process->started_ns)) { // LIVE-3
         free(page);
         *why = "the live page is left from an earlier process of the same id";
         return NULL;
     }
+    return page;
+}
+
+/* LIVE-5 */
+static bool has_mapped(const struct process *process, int fd)
+{
+    struct mappings mappings = {0};
+    struct stat status;
+    bool found = false;
+    if (fstat(fd, &status) == 0 && procfs_mappings(process->pid, &mappings) == 0) {
+        for (size_t i = 0; i < mappings.count && !found; i++) {
+            found = mappings.array[i].inode == status.st_ino;
+        }
+    }
+    procfs_mappings_free(&mappings);
+    return found;
+}
+
+struct search {
+    const struct process *process; // [const]
+    struct myalloc_live *page;     // [owner] the best so far
+    unsigned absent;               // [owner] names in a row that are not there
+    bool is_sure;                  // [owner] LIVE-5 was seen to hold
+};
+
+/* One name.  A second page of our number is looked at closely: it may be another container's. */
+static void search_at(struct search *search, const struct text *at, struct text *path,
+                      const char **why)
+{
+    const int fd = open_page(text_string(at), search->process);
+    if (fd < 0) {
+        search->absent += errno == ENOENT;
+        if (errno != ENOENT && search->page == NULL) {
+            *why = "its live page belongs to another user";
+        }
+        return;
+    }
+    const char *fault = NULL;
+    struct myalloc_live *const page = read_own(fd, search->process, &fault);
+    search->absent = 0;
+    if (page != NULL && (search->page == NULL || has_mapped(search->process, fd))) {
+        search->is_sure = search->page != NULL;
+        free(search->page);
+        search->page = page;
+        text_clear(path);
+        text_put(path, text_string(at));
+    } else {
+        free(page);
+        *why = search->page == NULL ? fault : *why;
+    }
+    close(fd);
+}
+
+struct myalloc_live *live_page_find(const struct process *process, struct text *path,
+                                    const char **why)
+{
+    struct search search = {.process = process};
+    struct text at = {0};
+    *why = "it has no live page (start it with `myalloc run` or MYALLOC_CONF=live:1)";
+    for (unsigned place = 0; place < LIVE_PAGE_PLACES && search.page == NULL; place++) {
+        search.absent = 0;
+        for (unsigned number = 1;
+             number <= LIVE_PAGE_NAMES && search.absent < ABSENT_MAX && !search.is_sure; number++) {
+            live_page_directory(&at, process->uid, place);
+            text_printf(&at, "/%d", (int)process->pid);
+            if (number > 1) {
+                text_printf(&at, ".%u", number);
+            }
+            search_at(&search, &at, path, why);
+        }
+    }
+    text_free(&at);
+    return search.page;
+}
+
+struct myalloc_live *live_page_of(const struct process *process, const char **why)
+{
+    struct text path = {0};
+    struct myalloc_live *const page = live_page_find(process, &path, why);
+    text_free(&path);
     return page;
 }
 

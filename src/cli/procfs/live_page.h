@@ -30,6 +30,9 @@ void live_page_directory(struct text *path, uid_t uid, unsigned place);
 
 /* Find and read the page of a process.  NULL and a sentence if there is none that is its own. */
 struct myalloc_live *live_page_of(const struct process *process, const char **why);
+/* The same; *path: its file. */
+struct myalloc_live *live_page_find(const struct process *process, struct text *path,
+                                    const char **why);
 
 /* The valid events of a copy with numbers above `after`, in order.  Returns how many were stored
  * into `events`, which has room for MYALLOC_LIVE_EVENTS_MAX. */

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void reserve(struct text *text, size_t more)
 {
@@ -220,8 +221,18 @@ void text_fit(struct text *text, unsigned columns)
 
 // ---- files ----
 
+/* What a file of ours held before goes when there is something new, and not before: a command that
+ * fails leaves it as it was, and one that reads what it writes to has read it. */
+static void drop_old(FILE *file)
+{
+    if (file != stdout && file != stderr && ftello(file) == 0) {
+        (void)!ftruncate(fileno(file), 0); // what is no regular file has nothing to drop
+    }
+}
+
 void text_write(struct text *text, FILE *file)
 {
+    drop_old(file);
     if (g_columns != 0) {
         text_fit(text, g_columns);
     }

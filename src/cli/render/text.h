@@ -34,7 +34,8 @@ void text_set_width(unsigned columns);
 /* Break the lines of a text, words never; what goes on is indented. */
 void text_fit(struct text *text, unsigned columns);
 
-/* Write to `file` and empty the text; a failure to write (disk full) ends the command. */
+/* Write to `file` and empty the text; a failure to write (disk full) ends the command. Of a file of
+ * ours, the first time, what it held before goes. */
 void text_write(struct text *text, FILE *file);
 
 /* Read the whole file `path` into an empty text. Returns 0 or the errno; EFBIG: it has more than

@@ -13,8 +13,8 @@ _myalloc_options()
     heap) echo "$common --svg" ;;
     diff) echo "$common --stats" ;;
     profile) echo '--color --help --output --version' ;;
-    lab) echo "$common --auto --lang" ;;
-    check | doctor) echo "$common" ;;
+    lab) echo "$common --auto --delay --lang" ;;
+    check | doctor | purge) echo "$common" ;;
     esac
 }
 
@@ -24,7 +24,7 @@ _myalloc()
     local command=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        words='run record maps watch top heap profile diff lab check doctor --help --version'
+        words='run record maps watch top heap profile purge diff lab check doctor --help --version'
     elif [[ $command =~ ^(run|record)$ && $before != -* ]] && _myalloc_program_at; then
         return
     else
@@ -51,7 +51,9 @@ _myalloc()
 _myalloc_word()
 {
     case $1 in
-    maps | watch | heap | profile) mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2*" | grep -x '[0-9]*') ;;
+    maps | watch | heap | profile | purge)
+        mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2*" | grep -x '[0-9]*')
+        ;;
     diff) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     lab) mapfile -t COMPREPLY < <(compgen -W 'layout brk mmap pool heap fit' -- "$2") ;;
     run | record | check) mapfile -t COMPREPLY < <(compgen -c -f -- "$2") ;;

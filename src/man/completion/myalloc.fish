@@ -30,7 +30,7 @@ complete -c myalloc -f
 complete -c myalloc -n 'not __myalloc_command >/dev/null' -a '(__myalloc_commands)'
 complete -c myalloc -n '__myalloc_at_options; and string match -q -- "-*" (commandline -ct)' \
     -a '(__myalloc_options)'
-complete -c myalloc -n '__myalloc_is maps watch heap profile' -a '(__fish_complete_pids)'
+complete -c myalloc -n '__myalloc_is maps watch heap profile purge' -a '(__fish_complete_pids)'
 complete -c myalloc -n '__myalloc_is lab' -a 'layout brk mmap pool heap fit'
 complete -c myalloc -n '__myalloc_is diff' -F
 complete -c myalloc -n "__myalloc_is run record check" \

@@ -27,7 +27,7 @@ _myalloc() {
     ((CURRENT--))
     case $command in
     run | record | check) _arguments -S $options '(-)*:: :_normal' ;;
-    maps | watch | heap | profile) _arguments $options '*:process:_pids' ;;
+    maps | watch | heap | profile | purge) _arguments $options '*:process:_pids' ;;
     diff) _arguments $options '*:file:_files' ;;
     lab) _arguments $options '1:experiment:(layout brk mmap pool heap fit)' ;;
     *) _arguments $options ;;

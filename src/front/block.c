@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/line.h"
 #include "base/options.h"
+#include "base/os.h"
 #include "base/proc_maps.h"
 #include "core/depot.h"
 #include "core/emergency.h"
@@ -138,14 +139,16 @@ static COLD void warn_foreign(void *ptr, const void *caller)
     line_write(&line, STDERR_FILENO);
 }
 
-// The stack of a thread ends at its thread pointer; that of the main thread is known by its name. A
-// coroutine has its stack in another mapping, with anything between the two.
+// The stack of a thread ends at its thread pointer; that of the main thread is known by its name,
+// and what lies between a stack and its thread pointer is anything. A coroutine has its stack in
+// another mapping, with anything between the two; a guard page keeps it apart from a thread's.
 static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place)
 {
     char here;
     uintptr_t top = (uintptr_t)__builtin_thread_pointer();
-    bool is_one_mapping =
-        place->kind == PROC_MAPS_ANONYMOUS && place->start <= (uintptr_t)&here && top < place->end;
+    bool is_main = os_thread_id() == os_process_id();
+    bool is_one_mapping = !is_main && place->kind == PROC_MAPS_ANONYMOUS &&
+                          place->start <= (uintptr_t)&here && top < place->end;
     return is_one_mapping && (uintptr_t)ptr >= (uintptr_t)&here && (uintptr_t)ptr < top;
 }
 

@@ -1,6 +1,5 @@
 /* test_slot.c - which slot a thread uses: its words, its limits, and how everybody is kept out. */
 #include "core/slot.h"
-#include "core/cpu_cache.h"
 #include "core/depot.h"
 #include "base/lock.h"
 #include "pages/page_heap.h"
@@ -300,17 +299,6 @@ Test(slot, blocks_handed_out_are_counted_beyond_32_bits)
             slot_count_handed(slot, 5);
         }
         cr_assert_eq(slot_handed(slot, 4), 0);
-    }
-}
-
-/* Refills are counted modulo 256 only: the clock is looked at in one of 64 for ever. */
-Test(slot, ticks_go_round)
-{
-    start_as(SLOT_AUTO);
-    t_thread.ticks = 250;
-    for (unsigned i = 1; i <= 1000; i++) {
-        cpu_cache_tick();
-        cr_assert_eq(t_thread.ticks, (250 + i) % 256);
     }
 }
 

@@ -71,7 +71,7 @@ $(B)/libmyalloc.a: $(OBJ_A)
 # What no fast path and no refill calls is built for size, its unwind tables only for debuggers:
 # the library stays small in memory. A level of optimization that somebody asked for stands.
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
-        $(addprefix src/core/,census.c emergency.c large.c thin.c) \
+        $(addprefix src/core/,census.c emergency.c large.c thin.c thread.c) \
         $(addprefix src/hardened/,quarantine.c guarded.c hslab.c) \
         $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c files.c mallopt.c)
 OZ     = $(if $(filter-out -O2,$(filter -O%,$(OPTIMIZED))),,-Oz)
@@ -79,7 +79,7 @@ $(SMALL:src/%.c=$(B)/%.o) $(SMALL:src/%.c=$(B)/static/%.o): \
         OWN_FLAGS += $(OZ) -fno-asynchronous-unwind-tables
 # As small, but who walks up the stack passes through them: the unwinder of guard:N, and ours.
 WALKED := $(patsubst src/%.c,%.o,$(wildcard src/profile/*.c)) sampling/guard.o static/sampling/guard.o \
-        core/slot.o core/inherited.o front/mode.o
+        core/slot.o core/inherited.o front/mode.o front/block.o
 $(addprefix $(B)/,$(WALKED)): OWN_FLAGS += $(OZ)
 
 # Objects follow the flags that they are made with: the file changes when those do.

@@ -48,6 +48,22 @@ static inline bool cpu_reaches(size_t number, const _Atomic(size_t) *limit)
 #endif
 }
 
+// How deep the stack is here.
+static inline const void *cpu_stack(void)
+{
+#if defined(__x86_64__)
+    const void *stack;
+    __asm__("movq %%rsp, %0" : "=r"(stack));
+    return stack;
+#elif defined(__aarch64__)
+    const void *stack;
+    __asm__("mov %0, sp" : "=r"(stack));
+    return stack;
+#else
+    return __builtin_frame_address(0);
+#endif
+}
+
 // Makes a page of memory there is, without a change of the byte. It is written to at once, where
 // one instruction reads and writes: a page fault, where to read and then write would be two.
 static inline void cpu_touch(char *byte)

@@ -5,6 +5,7 @@
  * Locks:      is them.
  * Invariants: LOCK-1  ranks are taken in rising order (debug).
  *             LOCK-2  the word has SLEEPERS whenever somebody may sleep in the kernel.
+ *             LOCK-3  a signal handler of a thread that holds a lock finds `held` above 0.
  */
 #include "base/lock.h"
 
@@ -22,6 +23,7 @@
 static _Thread_local struct {
     uint16_t windows;    // forks inside each other: a signal handler may fork inside of fork
     uint16_t sleeps;     // left to this fork, when it is hasty
+    uint16_t held;       // locks: from before one is taken until after it is free; LOCK-3
     bool is_hasty;       // waits no longer than that
     uint16_t fork_rank;  // debug: of the lock that the fork was about last
     uint32_t held_ranks; // debug: bit r set while a lock of rank r is held
@@ -62,6 +64,14 @@ static void rank_pop(uint32_t rank)
     t_lock.held_ranks &= ~(1U << rank);
 }
 
+// LOCK-3: before the lock is taken, and after it is free.
+static void count_held(int by)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    t_lock.held = (uint16_t)(t_lock.held + by);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void note_taken(const struct lock *lock)
 {
     if (CONFIG_DEBUG) {
@@ -99,7 +109,9 @@ static NOINLINE void wait_for(struct lock *lock)
         if (word == marked ||
             atomic_compare_exchange_strong_explicit(&lock->word, &word, marked,
                                                     memory_order_relaxed, memory_order_relaxed)) {
+            count_held(-1); // a handler that never returns here leaves no lock behind
             os_futex_wait(lower_half(lock), (uint32_t)marked);
+            count_held(1);
         }
     }
 }
@@ -134,6 +146,7 @@ void lock_acquire(struct lock *lock)
         return;
     }
     ASSERT(!CONFIG_DEBUG || lock->rank != LOCK_NONE);
+    count_held(1);
     if (UNLIKELY(!take_free(lock))) {
         wait_for(lock);
     }
@@ -146,7 +159,9 @@ bool lock_try_acquire(struct lock *lock)
         return true;
     }
     ASSERT(!CONFIG_DEBUG || lock->rank != LOCK_NONE);
+    count_held(1);
     if (!take_free(lock)) {
+        count_held(-1);
         return false;
     }
     note_taken(lock);
@@ -162,6 +177,12 @@ void lock_release(struct lock *lock)
         rank_pop(lock->rank);
     }
     let_go(lock);
+    count_held(-1);
+}
+
+bool lock_holds_any(void)
+{
+    return t_lock.held != 0;
 }
 
 bool lock_is_mine(const struct lock *lock)
@@ -224,7 +245,7 @@ bool lock_acquire_for_fork(struct lock *lock)
     }
     while (!take_free(lock)) {
         if (!t_lock.is_hasty) {
-            wait_for(lock);
+            wait_for(lock); // signals are held back: nobody looks at what it counts
             break;
         }
         if (t_lock.sleeps == 0) {

@@ -63,6 +63,10 @@ void lock_acquire(struct lock *lock) ACQUIRES(lock) UNCHECKED_LOCKS;
 bool lock_try_acquire(struct lock *lock) TRY_ACQUIRES(lock) UNCHECKED_LOCKS;
 void lock_release(struct lock *lock) RELEASES(lock) UNCHECKED_LOCKS;
 
+// The calling thread holds a lock, or is about to take or to give it. Not of a fork window. What a
+// signal handler sees: a thread for which this is false may take locks.
+bool lock_holds_any(void);
+
 // The calling thread holds it, if only as in a fork window. For assertions.
 bool lock_is_mine(const struct lock *lock);
 

@@ -1,31 +1,51 @@
 /* emergency.c - a bump allocator for the moments when nothing else may be touched.
  *
- * Owns:       areas, mapped as such moments need them; blocks are never used again.
+ * Owns:       areas, mapped as such moments need them.
  * Threads:    any, also signal handlers.
- * Locks:      none: one fetch-add per block, one exchange per area.
- * Invariants: EMERGENCY-1  the 16 bytes before a block hold its size.
+ * Locks:      none: one compare-and-swap per block, one per area.
+ * Invariants: EMERGENCY-1  the 16 bytes before a block hold its size and a word that knows it,
+ *                          which is gone when the block is freed.
  *             EMERGENCY-2  an area stays, and leads to the one before it.
+ *             EMERGENCY-3  an area whose blocks are all freed begins anew, in the same step.
+ *
+ * Each area is twice as long as the one before, so that there are few to look through.
  */
 #include "core/emergency.h"
 
 #include "base/bits.h"
 #include "base/check.h"
+#include "base/compiler.h"
 #include "base/config.h"
 #include "base/os.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
-#define AREA_BYTES (1024UL * 1024) // untouched pages cost nothing
+#define AREA_BYTES   (1024UL * 1024) // the first; untouched pages cost nothing
+#define AREAS_DOUBLE 10              // and then no more: 1 GiB each
+#define USED_BITS    42              // of the state: bytes, of areas for EMERGENCY_BYTES_MAX
+#define USED_MASK    ((1UL << USED_BITS) - 1)
+#define ONE_BLOCK    (1UL << USED_BITS)
+#define BLOCKS_MAX   (UINT64_MAX >> USED_BITS)
 
 struct area {
-    struct area *before;  // [const] EMERGENCY-2
-    size_t bytes;         // [const] all of it
-    _Atomic(size_t) used; // [atomic] bytes, this structure included
+    struct area *before;     // [const] EMERGENCY-2
+    size_t bytes;            // [const] all of it
+    unsigned number;         // [const] of areas before it
+    _Atomic(uint64_t) state; // [atomic] bytes used, this structure included; blocks in use
+    _Atomic(size_t) top;     // [atomic] bytes below were used at some time, and may not be zero
+};
+
+// Before each block.
+struct head {
+    size_t bytes;
+    _Atomic(uint64_t) word; // [atomic] word_of() while the block is in use
 };
 
 #define AREA_HEAD_BYTES 64UL
 static_assert(sizeof(struct area) <= AREA_HEAD_BYTES, "before the first block");
+static_assert(sizeof(struct head) == BLOCK_ALIGN_BYTES, "EMERGENCY-1");
 
 static _Atomic(struct area *) g_emergency; // the newest area
 
@@ -35,18 +55,52 @@ static struct area *newest(void)
     return atomic_load_explicit(&g_emergency, memory_order_acquire);
 }
 
-// A new area behind `before`, which was the newest one; or what another thread made.
-static struct area *make_area(struct area *before, size_t bytes)
+static struct head *head_of(const void *block)
 {
-    ASSERT(bytes % os_page_bytes() == 0);
-    ASSERT(bytes > AREA_HEAD_BYTES);
+    return (struct head *)((uintptr_t)block - sizeof(struct head)); // NOLINT: what is before it
+}
+
+static uint64_t word_of(const void *block)
+{
+    return ~(uint64_t)(uintptr_t)block;
+}
+
+static bool holds(const struct area *area, const void *ptr)
+{
+    // The first block has this structure and its head before it.
+    size_t offset = (size_t)((const char *)ptr - (const char *)area);
+    return offset > AREA_HEAD_BYTES && offset < area->bytes;
+}
+
+static struct area *area_of(const void *ptr)
+{
+    struct area *area = newest();
+    while (area != NULL && !holds(area, ptr)) { // at most AREAS_DOUBLE, and one a GiB
+        area = area->before;
+    }
+    return area;
+}
+
+// A new area behind `before`, which was the newest one; or what another thread made.
+static NOINLINE COLD struct area *make_area(struct area *before, size_t least)
+{
+    ASSERT(least > AREA_HEAD_BYTES);
+    unsigned number = before != NULL ? before->number + 1 : 0;
+    size_t usual = AREA_BYTES << min_size(number, AREAS_DOUBLE);
+    size_t bytes = align_up(max_size(usual, least), os_page_bytes());
     struct area *made = os_map(NULL, bytes);
+    if (made == NULL && bytes > least) {
+        bytes = align_up(least, os_page_bytes());
+        made = os_map(NULL, bytes);
+    }
     if (made == NULL) {
         return NULL;
     }
     made->before = before;
     made->bytes = bytes;
-    atomic_init(&made->used, AREA_HEAD_BYTES);
+    made->number = number;
+    atomic_init(&made->state, AREA_HEAD_BYTES);
+    atomic_init(&made->top, AREA_HEAD_BYTES);
     if (!atomic_compare_exchange_strong_explicit(&g_emergency, &before, made, memory_order_acq_rel,
                                                  memory_order_acquire)) {
         os_unmap(made, bytes);
@@ -55,36 +109,57 @@ static struct area *make_area(struct area *before, size_t bytes)
     return made;
 }
 
-static void *take_from(struct area *area, size_t bytes, size_t unit)
+// Zeroes what was used before between the two; notes that it is used now.
+static COLD void clear(struct area *area, char *start, size_t bytes)
+{
+    size_t at = (size_t)(start - (char *)area);
+    size_t top = atomic_load_explicit(&area->top, memory_order_relaxed);
+    if (at < top) {
+        memset(start, 0, min_size(bytes, top - at));
+    }
+    while (top < at + bytes &&
+           !atomic_compare_exchange_weak_explicit(&area->top, &top, at + bytes,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
+
+static COLD void *take_from(struct area *area, size_t bytes, size_t unit)
 {
     ASSERT(is_pow2(unit));
     ASSERT(unit >= BLOCK_ALIGN_BYTES);
     size_t whole = align_up(bytes + unit + BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
-    size_t at = atomic_fetch_add_explicit(&area->used, whole, memory_order_relaxed);
-    if (at > area->bytes || area->bytes - at < whole) {
-        return NULL;
-    }
-    char *start = (char *)area + at + BLOCK_ALIGN_BYTES;
+    uint64_t state = atomic_load_explicit(&area->state, memory_order_relaxed);
+    size_t at;
+    do {
+        at = state & USED_MASK;
+        if (area->bytes - at < whole || state >> USED_BITS == BLOCKS_MAX) {
+            return NULL;
+        }
+        // acquire: pairs with the release in give_back, of who used the place before
+    } while (!atomic_compare_exchange_weak_explicit(&area->state, &state, state + whole + ONE_BLOCK,
+                                                    memory_order_acquire, memory_order_relaxed));
+    char *first = (char *)area + at;
+    char *start = first + BLOCK_ALIGN_BYTES;
     char *block = start + (align_up((uintptr_t)start, unit) - (uintptr_t)start);
     ASSERT((uintptr_t)block % unit == 0);
     ASSERT((size_t)(block - (char *)area) + bytes <= area->bytes);
-    *(size_t *)(void *)(block - BLOCK_ALIGN_BYTES) = bytes; // EMERGENCY-1
+    clear(area, first, whole);
+    head_of(block)->bytes = bytes; // EMERGENCY-1
+    atomic_store_explicit(&head_of(block)->word, word_of(block), memory_order_relaxed);
     return block;
 }
 
-void *emergency_allocate(size_t bytes, size_t alignment)
+COLD void *emergency_allocate(size_t bytes, size_t alignment)
 {
     size_t unit = max_size(alignment, BLOCK_ALIGN_BYTES);
     if (bytes > EMERGENCY_BYTES_MAX || unit > EMERGENCY_BYTES_MAX) {
         return NULL;
     }
     ASSERT(is_pow2(unit));
-    size_t most =
-        align_up(max_size(AREA_BYTES, bytes + 2 * unit + AREA_HEAD_BYTES), os_page_bytes());
     struct area *area = newest();
     void *block = area != NULL ? take_from(area, bytes, unit) : NULL;
     while (block == NULL) {
-        area = make_area(area, most);
+        area = make_area(area, bytes + 2 * unit + AREA_HEAD_BYTES);
         if (area == NULL) {
             return NULL;
         }
@@ -93,20 +168,43 @@ void *emergency_allocate(size_t bytes, size_t alignment)
     return block;
 }
 
-bool emergency_is_inside(const void *ptr)
+static COLD void give_back(struct area *area)
 {
-    for (const struct area *area = newest(); area != NULL; area = area->before) {
-        // The first block has this structure and its size before it.
-        size_t offset = (size_t)((const char *)ptr - (const char *)area);
-        if (offset > AREA_HEAD_BYTES && offset < area->bytes) {
-            return true;
+    uint64_t state = atomic_load_explicit(&area->state, memory_order_relaxed);
+    uint64_t left;
+    do {
+        ASSERT(state >= ONE_BLOCK);
+        left = state - ONE_BLOCK;
+        if (left < ONE_BLOCK) {
+            left = AREA_HEAD_BYTES; // EMERGENCY-3
         }
-    }
-    return false;
+        // release: pairs with the acquire in take_from
+    } while (!atomic_compare_exchange_weak_explicit(&area->state, &state, left,
+                                                    memory_order_acq_rel, memory_order_relaxed));
 }
 
-size_t emergency_usable_bytes(const void *ptr)
+COLD bool emergency_free(void *ptr)
+{
+    struct area *area = area_of(ptr);
+    ASSERT(area != NULL);
+    uint64_t word = word_of(ptr); // EMERGENCY-1
+    if (!atomic_compare_exchange_strong_explicit(&head_of(ptr)->word, &word, 0,
+                                                 memory_order_relaxed, memory_order_relaxed)) {
+        return false;
+    }
+    give_back(area);
+    return true;
+}
+
+bool emergency_is_inside(const void *ptr)
+{
+    return area_of(ptr) != NULL;
+}
+
+COLD size_t emergency_usable_bytes(const void *ptr)
 {
     ASSERT(emergency_is_inside(ptr));
-    return *(const size_t *)(const void *)((const char *)ptr - BLOCK_ALIGN_BYTES);
+    bool is_block = (uintptr_t)ptr % BLOCK_ALIGN_BYTES == 0 &&
+                    atomic_load_explicit(&head_of(ptr)->word, memory_order_relaxed) == word_of(ptr);
+    return is_block ? head_of(ptr)->bytes : SIZE_MAX;
 }

@@ -4,7 +4,8 @@
  * Threads:    each its own.
  * Locks:      takes none.
  * Invariants: THREAD-1  `area` is set only while the kernel restarts the sequences of this thread.
- *             THREAD-2  while locks may be held, a signal handler sees is_inside.
+ *             THREAD-2  while locks may be held, a signal handler sees THREAD_INSIDE, or that they
+ *                       are.
  */
 #include "core/thread.h"
 
@@ -31,10 +32,64 @@ struct note {
     void *ptr;
 };
 
-void thread_defer_free(void *ptr, bool may_write)
+// What the kernel puts below an interrupted frame takes more: red zone, registers, siginfo.
+#define SIGNAL_FRAME_BYTES_MIN 512
+// A handler that asks so often while no lock is held, or what came after it, is served: those that
+// report a crash do not end, and what runs deeper than a frame that is gone looks like one.
+#define REFUSALS_MAX 50
+
+// Counts handlers that are refused at one mark. True: that is enough.
+static COLD bool is_refused_again(void)
+{
+    if (t_thread.refused_depth != t_thread.depth) {
+        t_thread.refused_depth = t_thread.depth;
+        t_thread.refusals = 0;
+    }
+    if (t_thread.refusals < REFUSALS_MAX) {
+        t_thread.refusals++;
+        return false;
+    }
+    return true;
+}
+
+// A frame at the place of the one that set the mark, or above it on the same stack, can only be
+// there when that one is gone.
+static COLD bool is_over(void)
+{
+    int32_t deeper = (int32_t)(t_thread.depth - (uint32_t)(uintptr_t)cpu_stack());
+    bool is_restarted = t_thread.area != NULL || t_thread.own == NULL; // else it may change a slot
+    return deeper <= SIGNAL_FRAME_BYTES_MIN || (is_restarted && is_refused_again());
+}
+
+NOINLINE COLD bool thread_end_mark(void)
+{
+    ASSERT(t_thread.inside != 0);
+    if (lock_holds_any()) {
+        return false;
+    }
+    if ((t_thread.inside & THREAD_INSIDE) == 0 || is_over()) {
+        t_thread.inside = THREAD_DOUBTED; // THREAD-2
+        t_thread.refusals = 0;
+        return true;
+    }
+    return false;
+}
+
+NOINLINE COLD bool thread_enter_again(const void *caller)
+{
+    bool enters = thread_end_mark();
+    if (enters) {
+        t_thread.caller = caller;
+        thread_mark();
+        atomic_signal_fence(memory_order_seq_cst); // signal handlers see the mark first
+    }
+    return enters;
+}
+
+COLD void thread_defer_free(void *ptr, bool may_write)
 {
     ASSERT(ptr != NULL);
-    ASSERT(t_thread.is_inside); // THREAD-2
+    ASSERT(thread_is_inside()); // THREAD-2
     struct note *note = may_write ? ptr : emergency_allocate(sizeof *note, BLOCK_ALIGN_BYTES);
     if (note == NULL) {
         return; // too many: it is forgotten
@@ -44,16 +99,23 @@ void thread_defer_free(void *ptr, bool may_write)
     atomic_store_explicit(&t_thread.deferred, note, memory_order_relaxed);
 }
 
-void *thread_take_deferred(void)
+COLD void *thread_take_deferred(void)
 {
-    ASSERT(!t_thread.is_inside);
+    ASSERT((t_thread.inside & THREAD_INSIDE) == 0);
     struct note *note = atomic_load_explicit(&t_thread.deferred, memory_order_relaxed);
     // A handler that comes now takes them all.
     while (note != NULL &&
            !atomic_compare_exchange_strong_explicit(&t_thread.deferred, &note, note->next,
                                                     memory_order_relaxed, memory_order_relaxed)) {
     }
-    return note != NULL ? note->ptr : NULL;
+    if (note == NULL) {
+        return NULL;
+    }
+    void *ptr = note->ptr;
+    if (note != ptr) { // of its own
+        emergency_free(note);
+    }
+    return ptr;
 }
 
 void thread_postfork_child(void)

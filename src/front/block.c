@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/line.h"
 #include "base/options.h"
+#include "base/os.h"
 #include "base/proc_maps.h"
 #include "core/depot.h"
 #include "core/emergency.h"
@@ -94,6 +95,14 @@ static struct block find_huge(const void *ptr)
     return (struct block){BLOCK_NONE, BLOCK_UNKNOWN, NULL, 0};
 }
 
+static NOINLINE COLD struct block find_in_emergency(const void *ptr)
+{
+    size_t bytes = emergency_usable_bytes(ptr);
+    bool is_block = bytes != SIZE_MAX;
+    return (struct block){BLOCK_EMERGENCY, is_block ? BLOCK_OK : BLOCK_FREED, NULL,
+                          is_block ? bytes : 0};
+}
+
 struct block block_find(const void *ptr)
 {
     size_t index = page_map_find(ptr);
@@ -102,7 +111,7 @@ struct block block_find(const void *ptr)
     }
     // Before the registry, which may lock: a signal handler frees such blocks.
     if (emergency_is_inside(ptr)) {
-        return (struct block){BLOCK_EMERGENCY, BLOCK_OK, NULL, emergency_usable_bytes(ptr)};
+        return find_in_emergency(ptr);
     }
     struct block block;
     if (mode_is(&g_mode.samples) && mode_find(ptr, &block)) {
@@ -130,14 +139,16 @@ static COLD void warn_foreign(void *ptr, const void *caller)
     line_write(&line, STDERR_FILENO);
 }
 
-// The stack of a thread ends at its thread pointer; that of the main thread is known by its name. A
-// coroutine has its stack in another mapping, with anything between the two.
+// The stack of a thread ends at its thread pointer; that of the main thread is known by its name,
+// and what lies between a stack and its thread pointer is anything. A coroutine has its stack in
+// another mapping, with anything between the two; a guard page keeps it apart from a thread's.
 static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place)
 {
     char here;
     uintptr_t top = (uintptr_t)__builtin_thread_pointer();
-    bool is_one_mapping =
-        place->kind == PROC_MAPS_ANONYMOUS && place->start <= (uintptr_t)&here && top < place->end;
+    bool is_main = os_thread_id() == os_process_id();
+    bool is_one_mapping = !is_main && place->kind == PROC_MAPS_ANONYMOUS &&
+                          place->start <= (uintptr_t)&here && top < place->end;
     return is_one_mapping && (uintptr_t)ptr >= (uintptr_t)&here && (uintptr_t)ptr < top;
 }
 
@@ -223,7 +234,7 @@ static unsigned class_for(size_t bytes, size_t alignment)
 
 static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     bool wants_zeros = *clean;
     if (is_for_region(bytes) && alignment < HUGE_BYTES_MIN) {
         void *ptr = large_allocate(max_size(bytes, 1), alignment, clean);
@@ -240,7 +251,7 @@ static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
 
 static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     if (mode_is(&g_mode.is_hardened)) {
         *clean = true;
         return mode_allocate(bytes, bytes, alignment);
@@ -252,7 +263,7 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
 // When memory is short: what lies in magazines may be what is needed.
 static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, bool *clean)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     bool is_hardened = mode_is(&g_mode.is_hardened); // whose quarantine may have it
     if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes) && !is_hardened) {
         return NULL; // no slab could serve it
@@ -310,7 +321,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
 // A block whose free misses: all of them do, or it is large, or it gets a span of its own.
 static NOINLINE COLD void *allocate_missing(size_t bytes, size_t alignment, bool *clean)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     bool wants_zeros = *clean;
     unsigned sc = class_for(bytes, alignment);
     if (sc < CLASSES && !mode_samples_in_place()) {
@@ -380,7 +391,7 @@ void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
 
 static void free_any(const struct block *block, void *ptr, const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     ASSERT(block->fault == BLOCK_OK); // BLOCK-1
     if (mode_is(&g_mode.follows)) {
         mode_forget(ptr);
@@ -419,6 +430,14 @@ static NOINLINE COLD void free_foreign(void *ptr, const struct block *block, con
     }
 }
 
+// Also in the middle of a slow path.
+static NOINLINE COLD void free_emergency(void *ptr, size_t bytes, const void *caller)
+{
+    if (!emergency_free(ptr)) {
+        fatal_double_free(ptr, bytes, caller);
+    }
+}
+
 static void free_one(void *ptr, const void *caller)
 {
     ASSERT(ptr != NULL);
@@ -427,11 +446,12 @@ static void free_one(void *ptr, const void *caller)
         free_foreign(ptr, &block, caller);
         return;
     }
+    if (UNLIKELY(block.kind == BLOCK_EMERGENCY)) {
+        free_emergency(ptr, block.bytes, caller);
+        return;
+    }
     if (UNLIKELY(!thread_enter(caller))) {
-        if (block.kind != BLOCK_EMERGENCY) {
-            thread_defer_free(ptr,
-                              !mode_is(&g_mode.is_hardened) && block.bytes >= THREAD_NOTE_BYTES);
-        }
+        thread_defer_free(ptr, !mode_is(&g_mode.is_hardened) && block.bytes >= THREAD_NOTE_BYTES);
         return;
     }
     if (UNLIKELY(g_options.perturb != 0)) {
@@ -466,7 +486,7 @@ void block_free(void *ptr, const void *caller)
 
 static void *resize_in(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     ASSERT(block->fault == BLOCK_OK);
     switch (block->kind) {
     case BLOCK_SLAB:

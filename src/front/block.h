@@ -32,7 +32,7 @@ NOINLINE COLD void block_free_deferred(const void *caller);
 // Ends what thread_enter() began.
 static inline void block_leave(const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     thread_leave();
     if (thread_has_deferred()) {
         block_free_deferred(caller);

@@ -198,7 +198,7 @@ void *mode_allocate(size_t bytes, size_t room, size_t alignment)
     ASSERT(mode_is(&g_mode.is_hardened));
     ASSERT(bytes <= room);
     ASSERT(is_pow2(alignment));
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     return CONFIG_FEATURES ? hardened_allocate(bytes, room, alignment) : NULL;
 }
 
@@ -210,14 +210,14 @@ bool mode_wants_on(size_t bytes)
 
 bool mode_samples_in_place(void)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     return CONFIG_FEATURES && (g_profile.is_in_place || g_harden.is_on);
 }
 
 void mode_note(const void *ptr, size_t bytes, const void *caller)
 {
     ASSERT(may_profile());
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     if (CONFIG_FEATURES && ptr != NULL) {
         profile_note(ptr, bytes, caller);
     } else if (CONFIG_FEATURES) {
@@ -230,7 +230,7 @@ void mode_note(const void *ptr, size_t bytes, const void *caller)
 void mode_forget(const void *ptr)
 {
     ASSERT(ptr != NULL);
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     if (CONFIG_FEATURES) {
         profile_forget(ptr);
     }
@@ -297,7 +297,7 @@ bool mode_is_like(const struct block *block, const void *ptr, size_t bytes, size
 
 void mode_free(const struct block *block, void *ptr, const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     ASSERT(block->fault == BLOCK_OK);
     if (CONFIG_FEATURES && block->kind == BLOCK_GUARD) {
         guard_free(ptr, caller);
@@ -308,7 +308,7 @@ void mode_free(const struct block *block, void *ptr, const void *caller)
 
 void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     ASSERT(block->kind == BLOCK_SLOT || block->kind == BLOCK_GUARDED);
     return CONFIG_FEATURES ? hardened_resize(block, ptr, bytes, caller) : NULL;
 }
@@ -316,7 +316,7 @@ void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void
 void *mode_resize_followed(mode_resizer *resize, void *ptr, const struct block *block, size_t bytes,
                            const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     ASSERT(mode_is(&g_mode.follows));
     struct profile_hold hold;
     struct profile_sizes sizes = {block->bytes, bytes};
@@ -331,7 +331,7 @@ void *mode_resize_followed(mode_resizer *resize, void *ptr, const struct block *
 
 size_t mode_trim(const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     return is_hardened() ? hardened_trim(caller) : 0;
 }
 
@@ -367,7 +367,7 @@ void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const voi
 
 void mode_count(struct census *census)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     if (CONFIG_FEATURES) {
         hslabs_count(census);
     }
@@ -384,7 +384,7 @@ void mode_count_quarantined(size_t *blocks, size_t *bytes)
 
 void mode_tick_on(void)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     if (CONFIG_FEATURES && live_is_on()) {
         view_tick_on();
     }
@@ -418,7 +418,7 @@ bool mode_has_report_on(void)
 void mode_report(int fd)
 {
     ASSERT(mode_has_report());
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     if (CONFIG_FEATURES) {
         profiling_end(fd);
     }

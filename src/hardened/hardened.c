@@ -77,7 +77,7 @@ void *hardened_allocate(size_t bytes, size_t room, size_t alignment)
 // it, or there is more to do than to take or give a block.
 static inline struct hcache *enter(const void *caller) UNCHECKED_LOCKS
 {
-    if (UNLIKELY(t_thread.is_inside) || UNLIKELY(!t_thread.is_bound) ||
+    if (UNLIKELY(t_thread.inside != 0) || UNLIKELY(!t_thread.is_bound) ||
         UNLIKELY(thread_has_deferred())) {
         return NULL;
     }

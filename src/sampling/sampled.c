@@ -58,11 +58,8 @@ bool sampled_free_usual(void *ptr, const void *caller)
     if (LIKELY(!guard_is_inside(ptr)) || guard_find(ptr, &bytes) == GUARD_INTERIOR) {
         return false;
     }
-    if (UNLIKELY(thread_is_interrupted())) { // it waits, linked; too short for that: lost
+    if (!thread_enter(caller)) { // it waits, linked; too short for that: lost
         return bytes < THREAD_NOTE_BYTES;
-    }
-    if (!thread_enter(caller)) {
-        return false;
     }
     guard_free(ptr, caller);
     thread_leave();

@@ -1,15 +1,18 @@
 /* h21_fork_again.c - fork from a handler that interrupted malloc or fork, and fork while stdio is
  * busy. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/blocks.h"
+#include "support/extensions.h"
 #include "support/harness.h"
 
 enum { FORK_COUNT = 300, HANDLER_FORK_COUNT = 60 };
@@ -199,4 +202,62 @@ TEST(a_handler_may_allocate_inside_fork)
         REQUIRE_EQUAL(waitpid(child, &status, 0), child);
         REQUIRE_EQUAL(status, 0);
     }
+}
+
+static char g_fifo[64];
+static pthread_t g_forking;
+static atomic_bool g_let_go, g_came_early;
+
+/* Holds the lock of the library's files for as long as the pipe has no other end. */
+static void *open_fifo(void *unused)
+{
+    size_t bytes = 0;
+    REQUIRE(myalloc_map_file(g_fifo, &bytes, 0) == NULL);
+    return unused;
+}
+
+static void allocate_afresh(int signal_number)
+{
+    (void)signal_number;
+    if (!atomic_load(&g_let_go)) {
+        atomic_store(&g_came_early, true);
+        return; // malloc would wait for this very thread
+    }
+    for (size_t bytes = 1; bytes < 300000; bytes += 1000) {
+        REQUIRE(malloc(bytes) != NULL);
+    }
+}
+
+static void *send_and_let_go(void *unused)
+{
+    usleep(100000);
+    REQUIRE_EQUAL(pthread_kill(g_forking, SIGUSR1), 0);
+    usleep(100000);
+    atomic_store(&g_let_go, true);
+    close(open(g_fifo, O_WRONLY));
+    return unused;
+}
+
+/* The fork waits for a lock, and has others: a signal that comes then is kept for later. */
+TEST(no_handler_runs_before_fork_has_all_locks)
+{
+    if (myalloc_map_file == NULL) {
+        return;
+    }
+    pthread_t holder, sender;
+    const char *directory = getenv("TMPDIR");
+    snprintf(g_fifo, sizeof g_fifo, "%.32s/h21.%d", directory != NULL ? directory : "/tmp",
+             (int)getpid());
+    REQUIRE_EQUAL(mkfifo(g_fifo, 0600), 0);
+    const struct sigaction action = {.sa_handler = allocate_afresh, .sa_flags = SA_RESTART};
+    REQUIRE_EQUAL(sigaction(SIGUSR1, &action, NULL), 0);
+    g_forking = pthread_self();
+    REQUIRE_EQUAL(pthread_create(&holder, NULL, open_fifo, NULL), 0);
+    usleep(50000);
+    REQUIRE_EQUAL(pthread_create(&sender, NULL, send_and_let_go, NULL), 0);
+    fork_and_wait(use_heap_briefly);
+    pthread_join(holder, NULL);
+    pthread_join(sender, NULL);
+    unlink(g_fifo);
+    REQUIRE(!atomic_load(&g_came_early));
 }

@@ -48,6 +48,8 @@ if [ -n "${LIB-}" ]; then
                 silent_success forward $kind forwarded $place
         done
     done
+    claim "free of a mapping right above a coroutine is ignored with one line" \
+        one_line_warning ignore mmap free merged-coroutine
     for place in main thread; do
         claim "free of the stack of a $place ends the program" \
             one_line_death ignore stack free $place

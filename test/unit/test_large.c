@@ -137,6 +137,24 @@ Test(large, a_block_that_shrinks_keeps_a_quarter_at_most, .init = start)
     span_check();
 }
 
+/* Of every length: the rest of a long block must be found again, and go back. */
+Test(large, the_rest_of_a_block_that_shrank_is_free_whatever_its_length, .init = start)
+{
+    for (size_t bytes = 512 * KIB; bytes <= 64 * KIB * KIB; bytes *= 2) {
+        size_t used = span_stats().used_chunks;
+        char *block = take(bytes);
+        cr_assert(large_resize(head_of(block), bytes / 4));
+        cr_assert_eq(span_stats().used_chunks, used + (bytes / 4 >> CHUNK_SHIFT));
+        char *next = take(bytes / 2);
+        cr_assert_eq(next, block + bytes / 4);
+        large_free(head_of(next));
+        large_free(head_of(block));
+        page_heap_free_waiting();
+        cr_assert_eq(span_stats().used_chunks, used);
+        span_check();
+    }
+}
+
 /* What a growing realloc has moved once it should not move at each step. */
 Test(large, a_block_with_room_grows_in_place, .init = start)
 {

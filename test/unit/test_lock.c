@@ -3,8 +3,10 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { THREADS = 4, ROUNDS = 50000, STACK_BYTES = 1 << 20 };
 
@@ -33,6 +35,60 @@ Test(lock, one_thread_at_a_time, .timeout = 60)
         pthread_join(threads[i], NULL);
     }
     cr_assert_eq(g_counter, (long)THREADS * ROUNDS);
+}
+
+static sigjmp_buf g_back;
+
+static void leave(int signal)
+{
+    (void)signal;
+    siglongjmp(g_back, 1);
+}
+
+static void *hold(void *barrier)
+{
+    lock_acquire(&g_lock);
+    pthread_barrier_wait(barrier);
+    usleep(50000);
+    pthread_kill(*(pthread_t *)((pthread_barrier_t *)barrier + 1), SIGUSR1);
+    usleep(50000);
+    lock_release(&g_lock);
+    return NULL;
+}
+
+/* A handler may take locks when this says no; for ever, when it says yes for no reason. */
+Test(lock, a_thread_knows_whether_it_holds_any)
+{
+    cr_assert_not(lock_holds_any());
+    lock_acquire(&g_lock);
+    cr_assert(lock_try_acquire(&g_other));
+    lock_release(&g_other);
+    cr_assert(lock_holds_any());
+    lock_release(&g_lock);
+    cr_assert_not(lock_holds_any());
+    lock_open_fork_window();
+    lock_acquire(&g_lock);
+    cr_assert_not(lock_holds_any());
+    lock_release(&g_lock);
+    lock_close_fork_window();
+
+    struct {
+        pthread_barrier_t barrier;
+        pthread_t self;
+    } shared = {.self = pthread_self()};
+    pthread_t holder;
+    signal(SIGUSR1, leave);
+    pthread_barrier_init(&shared.barrier, NULL, 2);
+    cr_assert_eq(pthread_create(&holder, NULL, hold, &shared), 0);
+    pthread_barrier_wait(&shared.barrier);
+    cr_assert_not(lock_try_acquire(&g_lock));
+    cr_assert_not(lock_holds_any());
+    if (sigsetjmp(g_back, 1) == 0) {
+        lock_acquire(&g_lock); // sleeps, and is left
+        cr_assert_fail();
+    }
+    cr_assert_not(lock_holds_any());
+    pthread_join(holder, NULL);
 }
 
 /* A thread whose thread pointer lies so many bytes above that of number 0. */

@@ -284,6 +284,24 @@ Test(slot, a_look_at_all_slots_sees_each_once)
 
 /* ---- threads that own slots ---- */
 
+/* Of a long-running server: the count passes 32 bits like any other number. */
+Test(slot, blocks_handed_out_are_counted_beyond_32_bits)
+{
+    start_as(SLOT_AUTO);
+    cr_assert(slot_open());
+    struct slot *slot = slot_hint();
+    const uint64_t near[] = {INT32_MAX, UINT32_MAX};
+    for (size_t i = 0; i < 2; i++) {
+        slot_count_handed(slot, 5);
+        atomic_store(&atomic_load(&slot->handed)[5], near[i] - 1);
+        for (uint64_t k = 0; k < 4; k++) {
+            cr_assert_eq(slot_handed(slot, 5), near[i] - 1 + k);
+            slot_count_handed(slot, 5);
+        }
+        cr_assert_eq(slot_handed(slot, 4), 0);
+    }
+}
+
 static void *open_and_fill(void *unused)
 {
     (void)unused;

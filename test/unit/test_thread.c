@@ -1,20 +1,34 @@
 /* test_thread.c - what one thread has: the mark of a slow path, and the frees that wait for it. */
 #include "core/thread.h"
+#include "base/lock.h"
 #include "core/emergency.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <string.h>
+
+static bool g_handler_entered;
+static bool g_handler_interrupted;
+
+static void try_to_enter(int signal)
+{
+    (void)signal;
+    g_handler_interrupted = thread_is_interrupted();
+    g_handler_entered = thread_enter(NULL);
+}
 
 /* A handler that finds no mark would take a lock that its own thread holds. */
 Test(thread, a_slow_path_is_entered_once)
 {
+    signal(SIGUSR1, try_to_enter);
     cr_assert_not(thread_is_interrupted());
     cr_assert(thread_enter(&g_list_end));
     cr_assert_eq(t_thread.caller, &g_list_end);
-    cr_assert(thread_is_interrupted());
-    cr_assert_not(thread_enter(NULL));
+    raise(SIGUSR1);
+    cr_assert(g_handler_interrupted);
+    cr_assert_not(g_handler_entered);
     cr_assert_eq(t_thread.caller, &g_list_end);
     thread_leave();
     cr_assert_not(thread_is_interrupted());
@@ -25,24 +39,144 @@ Test(thread, a_slow_path_is_entered_once)
 /* The inner one must not take the mark of the outer one away. */
 Test(thread, bare_marks_nest)
 {
+    signal(SIGUSR1, try_to_enter);
     bool outer = thread_enter_bare();
     bool inner = thread_enter_bare();
-    cr_assert(thread_is_interrupted());
     thread_leave_bare(inner);
-    cr_assert(thread_is_interrupted());
-    cr_assert_not(thread_enter(NULL));
+    raise(SIGUSR1);
+    cr_assert(g_handler_interrupted);
+    cr_assert_not(g_handler_entered);
     thread_leave_bare(outer);
     cr_assert_not(thread_is_interrupted());
 
     cr_assert(thread_enter(NULL));
     outer = thread_enter_bare();
     thread_leave_bare(outer);
-    cr_assert(thread_is_interrupted());
+    raise(SIGUSR1);
+    cr_assert(g_handler_interrupted);
     thread_leave();
     cr_assert_not(thread_is_interrupted());
 }
 
-static bool g_handler_entered;
+static struct lock g_lock = LOCK_INIT(LOCK_META);
+static sigjmp_buf g_back;
+
+static void leave_for_good(int signal)
+{
+    (void)signal;
+    siglongjmp(g_back, 1);
+}
+
+/* Runs a slow path whose handler leaves it by siglongjmp; `locks`: while it holds a lock. */
+static __attribute__((noinline)) void lose_a_slow_path(bool locks)
+{
+    signal(SIGUSR1, leave_for_good);
+    if (sigsetjmp(g_back, 1) == 0) {
+        cr_assert(thread_enter(NULL));
+        if (locks) {
+            lock_acquire(&g_lock);
+        }
+        raise(SIGUSR1);
+    }
+}
+
+/* Else the thread would be served from the reserve for ever. */
+Test(thread, a_mark_whose_frame_is_gone_is_over)
+{
+    lose_a_slow_path(false);
+    cr_assert(t_thread.inside != 0);
+    cr_assert_not(thread_is_interrupted());
+    lose_a_slow_path(false);
+    cr_assert(thread_enter(&g_list_end));
+    cr_assert_eq(t_thread.caller, &g_list_end);
+    signal(SIGUSR1, try_to_enter); // and the next mark is one
+    raise(SIGUSR1);
+    cr_assert(g_handler_interrupted);
+    cr_assert_not(g_handler_entered);
+    thread_leave();
+    cr_assert_not(thread_is_interrupted());
+}
+
+/* Who left with a lock in its hands would wait for itself. */
+Test(thread, a_mark_of_a_thread_that_holds_a_lock_stays)
+{
+    lose_a_slow_path(true);
+    cr_assert(lock_holds_any());
+    for (int i = 0; i < 1000; i++) {
+        cr_assert(thread_is_interrupted());
+        cr_assert_not(thread_enter(NULL));
+    }
+    lock_release(&g_lock);
+    cr_assert_not(lock_holds_any());
+    cr_assert(thread_enter(NULL));
+    thread_leave();
+}
+
+static __attribute__((noinline)) unsigned refusals_deep_below(void)
+{
+    volatile char frame[100000];
+    unsigned refused = 0;
+    frame[0] = 1;
+    while (refused < 1000 && !thread_enter(NULL)) {
+        refused += frame[0];
+    }
+    thread_leave();
+    return refused;
+}
+
+/* It cannot be told from a handler by its frame, but handlers do not ask for ever. */
+Test(thread, what_runs_below_a_frame_that_is_gone_is_served_soon)
+{
+    lose_a_slow_path(false);
+    unsigned refused = refusals_deep_below();
+    cr_assert_gt(refused, 10);
+    cr_assert_lt(refused, 100);
+    cr_assert_eq(refusals_deep_below(), 0);
+}
+
+static unsigned g_refused;
+
+static void stay(int signal)
+{
+    (void)signal;
+    g_refused = refusals_deep_below();
+}
+
+/* A handler that was served though its mark was none to take away: from then on the locks tell. */
+Test(thread, a_path_that_goes_on_without_its_mark_is_not_entered_while_it_holds_a_lock)
+{
+    signal(SIGUSR1, stay);
+    cr_assert(thread_enter(NULL));
+    raise(SIGUSR1);
+    cr_assert_gt(g_refused, 10);
+    signal(SIGUSR1, try_to_enter);
+    lock_acquire(&g_lock);
+    raise(SIGUSR1);
+    cr_assert_not(g_handler_entered);
+    lock_release(&g_lock);
+    thread_leave();
+    cr_assert(thread_enter(NULL));
+    thread_leave();
+}
+
+/* Without restartable sequences a handler may have interrupted the change of a slot. */
+Test(thread, a_thread_with_a_slot_of_its_own_serves_no_handler_that_stays)
+{
+    static char slot;
+    t_thread.own = (struct slot *)(void *)&slot;
+    lose_a_slow_path(false);
+    volatile char frame[4096];
+    frame[0] = 0;
+    for (int i = 0; i < 1000; i++) {
+        t_thread.depth += 8192; // as if that frame had been far above this one
+        cr_assert_not(thread_enter(NULL), "%d %d", i, frame[0]);
+        t_thread.depth -= 8192;
+    }
+    cr_assert(thread_enter(NULL));
+    thread_leave();
+    t_thread.own = NULL;
+}
+
 static void *g_deferred;
 
 static void handler(int signal)

@@ -1,12 +1,14 @@
 /* foreign.c KIND OPERATION [PLACE] - hands the allocator a pointer that it never returned.
  * Exits 0 when the program could go on. PLACE: in a thread, in a coroutine whose stack is a block,
- * or in one whose stack is a mapping below all others.
+ * or in one whose stack is a mapping below all others, or one right below the pointer's, which in
+ * turn lies right below the memory of the thread: they are one to whoever looks at mappings.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +21,7 @@ enum { BYTES = 4 << 20, STACK_BYTES = 64 << 10 };
 static char **g_argv;
 static int g_result;
 static ucontext_t g_back;
+static void *g_neighbour; // what stands above the coroutine
 
 static void *map(int flags, int fd)
 {
@@ -45,11 +48,28 @@ static void *foreign_pointer(const char *kind)
     return map(MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
+/* A stack for a coroutine, in one mapping with the thread pointer, and the pointer between. */
+static void *map_below_thread(void)
+{
+    uintptr_t top = (uintptr_t)__builtin_thread_pointer() & ~(uintptr_t)4095;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+    for (uintptr_t at = top; top - at < 64 << 20; at -= 4096) {
+        char *start = mmap((void *)(at - BYTES), BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
+        if (start != MAP_FAILED) {
+            g_neighbour = start + BYTES / 2;
+            return start;
+        }
+    }
+    return NULL;
+}
+
 static void operate(void)
 {
     _Alignas(16) char on_stack[64];
     bool is_stack = strcmp(g_argv[1], "stack") == 0;
-    void *volatile ptr = is_stack ? on_stack : foreign_pointer(g_argv[1]);
+    void *volatile ptr = is_stack              ? on_stack
+                         : g_neighbour != NULL ? g_neighbour
+                                               : foreign_pointer(g_argv[1]);
     g_result = 0;
     if (strcmp(g_argv[2], "free") == 0) {
         for (int i = 0; i < 3; i++) {
@@ -117,6 +137,8 @@ int main(int argc, char **argv)
         operate_in_coroutine(malloc(STACK_BYTES));
     } else if (strcmp(place, "low-coroutine") == 0) {
         operate_in_coroutine(low);
+    } else if (strcmp(place, "merged-coroutine") == 0) {
+        operate_in_coroutine(map_below_thread());
     } else if (strcmp(place, "thread-coroutine") == 0) {
         in_thread(start_coroutine, malloc(STACK_BYTES));
     } else {

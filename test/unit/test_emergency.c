@@ -1,0 +1,104 @@
+/* test_emergency.c - blocks for handlers in the middle of a slow path. */
+#include "core/emergency.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A program whose handler allocates and frees for years would fill its memory. */
+Test(emergency, freed_blocks_are_used_again_and_zero)
+{
+    uintptr_t least = UINTPTR_MAX;
+    uintptr_t most = 0;
+    for (unsigned i = 0; i < 100000; i++) {
+        unsigned char *first = emergency_allocate(1000 + i % 100, 16);
+        unsigned char *second = emergency_allocate(40, 64);
+        cr_assert_eq((uintptr_t)second % 64, 0);
+        for (unsigned k = 0; k < 1000; k++) {
+            cr_assert_eq(first[k], 0);
+        }
+        memset(first, 0xff, 1000 + i % 100);
+        memset(second, 0xff, 40);
+        least = (uintptr_t)first < least ? (uintptr_t)first : least;
+        most = (uintptr_t)second > most ? (uintptr_t)second : most;
+        cr_assert(emergency_free(i % 2 == 0 ? first : second));
+        cr_assert(emergency_free(i % 2 == 0 ? second : first));
+    }
+    cr_assert_lt(most - least, 8192);
+}
+
+/* Whose word is gone is no block. */
+Test(emergency, a_block_is_freed_once)
+{
+    char *kept = emergency_allocate(100, 16);
+    char *block = emergency_allocate(200, 16);
+    cr_assert_eq(emergency_usable_bytes(block), 200);
+    cr_assert_eq(emergency_usable_bytes(block + 16), SIZE_MAX);
+    cr_assert_eq(emergency_usable_bytes(block + 1), SIZE_MAX);
+    cr_assert(emergency_free(block));
+    cr_assert_not(emergency_free(block));
+    cr_assert_eq(emergency_usable_bytes(block), SIZE_MAX);
+    cr_assert_eq(emergency_usable_bytes(kept), 100);
+    char *next = emergency_allocate(100, 16);
+    cr_assert(next > block); // `kept` is still there
+}
+
+/* A crash reporter keeps much: each area is twice as long as the one before. */
+Test(emergency, areas_are_few)
+{
+    enum { COUNT = 20000, BYTES = 10000 }; // 200 MB
+    static char *blocks[COUNT];
+    unsigned areas = 1;
+    for (unsigned i = 0; i < COUNT; i++) {
+        blocks[i] = emergency_allocate(BYTES, 16);
+        cr_assert_not_null(blocks[i]);
+        if (i != 0 && blocks[i] - blocks[i - 1] != blocks[1] - blocks[0]) {
+            areas++;
+        }
+    }
+    cr_assert_lt(areas, 12);
+    for (unsigned i = 0; i < COUNT; i++) {
+        cr_assert(emergency_is_inside(blocks[i]));
+        cr_assert(emergency_free(blocks[i]));
+    }
+    char here;
+    cr_assert_not(emergency_is_inside(&here));
+}
+
+static void *churn(void *seed)
+{
+    unsigned char mark = (unsigned char)(uintptr_t)seed;
+    unsigned char *kept[8] = {NULL};
+    for (unsigned i = 0; i < 100000; i++) {
+        unsigned char **place = &kept[(i * 7 + mark) % 8];
+        if (*place != NULL) {
+            for (unsigned k = 0; k < 24; k++) {
+                cr_assert_eq((*place)[k], mark);
+            }
+            cr_assert(emergency_free(*place));
+        }
+        *place = emergency_allocate(24, 16);
+        cr_assert_eq((*place)[0] | (*place)[23], 0);
+        memset(*place, mark, 24);
+        if (i % 64 == 0) { // so that the area begins anew
+            for (unsigned k = 0; k < 8; k++) {
+                cr_assert(kept[k] == NULL || emergency_free(kept[k]));
+                kept[k] = NULL;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* An area that begins anew while another thread takes a block of it. */
+Test(emergency, threads_get_blocks_of_their_own)
+{
+    pthread_t threads[3];
+    for (uintptr_t i = 0; i < 3; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, churn, (void *)(i + 1)), 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}

@@ -197,18 +197,6 @@ void os_exit(int status)
     }
 }
 
-// As abort() does, whose name a program may have taken: not even a handler that returns, or a mask,
-// keeps the process alive.
-void os_abort(void)
-{
-    const uint64_t mask = 1UL << (SIGABRT - 1);
-    for (;;) {
-        raw_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, sizeof mask);
-        raw_call(SYS_tgkill, os_process_id(), os_thread_id(), SIGABRT, 0);
-        os_signal_default(SIGABRT);
-    }
-}
-
 uint32_t os_thread_id(void)
 {
     return (uint32_t)raw_call(SYS_gettid, 0, 0, 0, 0);

@@ -36,6 +36,8 @@ static bool give_up_caches(void)
 
 size_t page_heap_allocate(size_t length, size_t alignment, bool *clean)
 {
+    ASSERT(length != 0);
+    ASSERT(is_pow2(alignment));
     size_t index = span_allocate(length, alignment, true, clean);
     if (UNLIKELY(index == 0) && give_up_caches()) { // PAGE_HEAP-1
         index = span_allocate(length, alignment, true, clean);
@@ -45,12 +47,14 @@ size_t page_heap_allocate(size_t length, size_t alignment, bool *clean)
 
 size_t page_heap_allocate_without_growth(size_t length, bool *clean)
 {
+    ASSERT(length != 0);
     return span_allocate(length, 1, false, clean);
 }
 
 void page_heap_free(size_t index, size_t length)
 {
     ASSERT(index != 0);
+    ASSERT(length != 0);
     span_free(index, length);
     purge_consider(length << CHUNK_SHIFT);
     if (UNLIKELY(purge_is_low()) && huge_caches()) {
@@ -61,6 +65,7 @@ void page_heap_free(size_t index, size_t length)
 // Puts a span, or 0, in the place of what waits there, and gives that back.
 static bool replace_waiting(unsigned place, uint64_t span)
 {
+    ASSERT(place < WAITING);
     // acq_rel: who takes a span out sees what its giver did to it
     uint64_t old =
         atomic_exchange_explicit(&g_page_heap.waiting[place], span, memory_order_acq_rel);
@@ -81,6 +86,9 @@ bool page_heap_free_waiting(void)
 
 void page_heap_free_late(size_t index, size_t length)
 {
+    ASSERT(index != 0);
+    ASSERT(length != 0);
+    ASSERT(index <= UINT32_MAX);
     size_t used = span_used_bytes();
     bool is_short = length << CHUNK_SHIFT <= max_size(WAIT_BYTES_MIN, used / 32) / WAITING;
     if (is_short && used >= purge_peak_bytes() / 2) { // PAGE_HEAP-2

@@ -17,6 +17,7 @@
  */
 #include "core/depot.h"
 
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/lock.h"
 #include "base/live.h"
@@ -70,6 +71,7 @@ TABLE(depot, .id = MYALLOC_TABLE_DEPOTS, .address = &g_depot.of, .second = &g_ma
 
 static list_word *magazines_of(const struct depot *depot)
 {
+    ASSERT((size_t)(depot - g_depot.of) < CLASSES);
     return g_magazines[depot - g_depot.of];
 }
 
@@ -80,6 +82,7 @@ struct leaving {
 
 unsigned depot_magazine_blocks_max(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     size_t bytes = size_class_bytes(sc);
     if (size_class_is_small(sc)) {
         return (unsigned)min_size(MAGAZINE_BYTES / bytes, MAGAZINE_BLOCKS_MOST);
@@ -93,6 +96,7 @@ unsigned depot_magazine_blocks_max(unsigned sc)
 
 unsigned depot_magazine_blocks(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     unsigned blocks = atomic_load_explicit(&g_depot.of[sc].magazine_blocks, memory_order_relaxed);
     return blocks != 0 ? blocks - 1 : depot_magazine_blocks_max(sc);
 }
@@ -126,6 +130,7 @@ static void adapt_locked(struct depot *depot, unsigned sc)
     } else if (depot->had_many) {
         blocks = 0;
     }
+    ASSERT(blocks <= most);
     atomic_store_explicit(&depot->magazine_blocks, (uint16_t)(blocks + 1), memory_order_relaxed);
 }
 
@@ -148,6 +153,8 @@ void depot_set_slots(size_t slots)
 // A slab without a block out leaves its list.
 static void leave_locked(struct depot *depot, struct chunk *slab, struct leaving *leaving)
 {
+    ASSERT(slab_free_count(slab) + inherited_count(slab) == slab->carved);
+    ASSERT(depot->slabs != 0);
     // No block is out any more: who looks without the lock sees nothing to purge.
     slab->carved = (uint16_t)(slab->carved - inherited_count(slab));
     inherited_forget(slab);
@@ -224,8 +231,10 @@ static void send_home_locked(struct depot *depot, unsigned sc, list_word list,
 static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
                                struct leaving *leaving)
 {
+    ASSERT(count <= depot->count);
     for (unsigned i = 0; i < count; i++) {
         list_word list = magazines_of(depot)[i];
+        ASSERT(depot->blocks >= list_count(list));
         depot->blocks -= list_count(list);
         depot->out += list_count(list);
         send_home_locked(depot, sc, list, leaving);
@@ -254,6 +263,7 @@ void depot_sweep(unsigned sc)
     struct depot *depot = &g_depot.of[sc];
     struct leaving leaving = {0};
     lock_acquire(&depot->lock);
+    ASSERT(depot->low <= depot->count);
     send_oldest_locked(depot, sc, depot->low, &leaving);
     depot->low = depot->count;
     adapt_locked(depot, sc);
@@ -265,7 +275,9 @@ void depot_sweep(unsigned sc)
 
 static list_word take_magazine_locked(struct depot *depot)
 {
+    ASSERT(depot->count != 0);
     list_word list = magazines_of(depot)[--depot->count];
+    ASSERT(depot->blocks >= list_count(list));
     depot->blocks -= list_count(list);
     depot->out += list_count(list);
     depot->low = (uint32_t)min_size(depot->low, depot->count);
@@ -275,6 +287,7 @@ static list_word take_magazine_locked(struct depot *depot)
 // The blocks of a slab that are home, or the next ones carved.
 static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, bool *is_clean)
 {
+    ASSERT(slab_has_blocks(slab)); // DEPOT-1
     if (page_map_index(slab) == depot->empty) {
         depot->empty = 0;
     }
@@ -282,6 +295,7 @@ static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, boo
     if (!slab_has_blocks(slab)) {
         slab_list_remove(&depot->partial, slab); // DEPOT-1
     }
+    ASSERT(!list_is_empty(list));
     depot->out += list_count(list);
     return list;
 }
@@ -326,6 +340,7 @@ static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
     slab_list_insert(&depot->partial, page_map_entry(index));
     depot->slabs++;
     taken.list = take_blocks_locked(depot, page_map_entry(index), &taken.is_clean);
+    ASSERT(!list_is_empty(taken.list));
     adapt_locked(depot, sc);
     lock_release(&depot->lock);
     taken.is_fresh = true;
@@ -335,6 +350,7 @@ static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
 
 struct depot_fetched depot_fetch(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     struct depot *depot = &g_depot.of[sc];
     struct depot_fetched taken = {.list = list_empty()};
     lock_acquire(&depot->lock);
@@ -393,6 +409,7 @@ static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
 
 bool depot_return(unsigned sc, list_word list)
 {
+    ASSERT(sc < CLASSES);
     struct depot *depot = &g_depot.of[sc];
     struct leaving leaving = {0};
     if (list_is_empty(list)) {
@@ -410,6 +427,7 @@ bool depot_return(unsigned sc, list_word list)
         if (depot->count == DEPOT_MAGAZINES) {
             send_oldest_locked(depot, sc, DEPOT_MAGAZINES / 2, &leaving);
         }
+        ASSERT(depot->count < DEPOT_MAGAZINES);
         magazines_of(depot)[depot->count++] = list;
         depot->blocks += list_count(list);
         depot->out -= list_count(list);
@@ -459,6 +477,7 @@ void depot_drain_slot(struct slot *slot)
 
 size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max)
 {
+    ASSERT(out_max != 0);
     struct depot *depot = &g_depot.of[sc];
     size_t purged = 0;
     lock_acquire(&depot->lock);
@@ -484,6 +503,9 @@ static size_t trim_class(unsigned sc, bool purges)
         leave_locked(depot, page_map_entry(depot->empty), &leaving);
         depot->empty = 0;
     }
+    ASSERT(depot->count == 0);
+    ASSERT(depot->blocks == 0);
+    ASSERT(depot->empty == 0); // DEPOT-3
     for (uint32_t i = depot->partial; purges && i != 0; i = page_map_entry(i)->next) {
         purged += slab_purge_pages(page_map_entry(i));
     }

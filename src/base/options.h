@@ -19,7 +19,7 @@
     WORD(fit, 1, "first|best|segregated", "which free span serves a large request or a slab")      \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
     WORD(                                                                                          \
-        huge_pages, 0, "never|auto|always",                                                        \
+        huge_pages, 1, "never|auto|always",                                                        \
         "huge pages where memory is written to all over; auto: in heaps beyond 8 MiB, as long as " \
         "they come quickly")                                                                       \
     NUMBER(huge_bytes, 0, 0, LIMIT_BYTES_MAX,                                                      \

@@ -360,8 +360,9 @@ void cpu_cache_free(unsigned sc, void *block)
     }
     list_word list = list_empty();
     struct slot *slot = is_usable() ? slot_hint() : NULL;
-    bool has_slot = slot != NULL && slot_exchange(slot_loaded_at(sc), list_empty(), &list);
     bool early = UNLIKELY(slot != NULL && is_early(slot, sc));
+    bool has_slot = slot != NULL && !(early && depot_magazine_blocks(sc) == 0) &&
+                    slot_exchange(slot_loaded_at(sc), list_empty(), &list);
     if (early) {
         look_early(sc, list, block);
     }

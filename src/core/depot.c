@@ -13,11 +13,11 @@
  * an eighth of what the class has out, once the class has more than KEEP_BYTES of slabs: below, all
  * that may lie here, and all slabs that it may keep, are not worth a look. A class that had more
  * and shrank below keeps nothing until it grows again: of its last blocks each may hold a slab, and
- * one of them the break.
+ * one of them the break. A class of large blocks begins so: what a vector leaves behind as it grows
+ * is not asked for again, and serves other sizes.
  */
 #include "core/depot.h"
 
-#include "base/check.h"
 #include "base/fatal.h"
 #include "base/lock.h"
 #include "base/live.h"
@@ -32,6 +32,7 @@
 #define KEEP_BYTES (CONFIG_TINY ? 0UL : 256UL * 1024) // see above
 #define KEEP_SLABS 4UL                                // at least: a slot and the depot hold three
 #define KEEP_SHARE 8
+#define LEAN_LARGE 4U // fetches, after which blocks of a large class are kept
 
 // Blocks of a magazine: so many bytes of them, within these bounds.
 #define MAGAZINE_BYTES        (16UL * 1024)
@@ -49,16 +50,25 @@ static struct {
         struct lock lock;
         _Atomic(uint16_t) magazine_blocks; // [atomic] + 1; written under the lock; 0: not set yet
         uint32_t partial;                  // [lock: LOCK_DEPOT] first slab of the list; 0 none
-        uint32_t empty; // [lock: LOCK_DEPOT] slab without a block out, on the list; 0 none
-        bool had_many;  // [lock: LOCK_DEPOT] it was large, and only shrank since
-        uint32_t slabs; // [lock: LOCK_DEPOT]
-        uint32_t count; // [lock: LOCK_DEPOT] magazines
-        uint32_t low;   // [lock: LOCK_DEPOT] fewest magazines since the last sweep
-        size_t blocks;  // [lock: LOCK_DEPOT] in magazines
-        size_t out;     // [lock: LOCK_DEPOT] DEPOT-2
+        uint32_t empty;  // [lock: LOCK_DEPOT] slab without a block out, on the list; 0 none
+        bool had_many;   // [lock: LOCK_DEPOT] it was large, and only shrank since; or it began so
+        uint8_t fetches; // [lock: LOCK_DEPOT] meanwhile
+        uint32_t slabs;  // [lock: LOCK_DEPOT]
+        uint32_t count;  // [lock: LOCK_DEPOT] magazines
+        uint32_t low;    // [lock: LOCK_DEPOT] fewest magazines since the last sweep
+        size_t blocks;   // [lock: LOCK_DEPOT] in magazines
+        size_t out;      // [lock: LOCK_DEPOT] DEPOT-2
     } of[CLASSES];
     _Atomic(size_t) share; // [atomic] see depot_set_slots; 0: not set
-} g_depot = {.of = {[0 ... CLASSES - 1] = {.lock = LOCK_INIT(LOCK_DEPOT)}}};
+} g_depot = {
+    // clang-format off
+    .of = {
+        [0 ... MEDIUM_END - 1]       = {.lock = LOCK_INIT(LOCK_DEPOT)},
+        [MEDIUM_END ... CLASSES - 1] = {.lock = LOCK_INIT(LOCK_DEPOT),
+                                        .magazine_blocks = 1, .had_many = true},
+    },
+    // clang-format on
+};
 
 // [lock: LOCK_DEPOT] The last one of a class is the newest. Apart from the rest, which fits into a
 // page of small programs.
@@ -71,18 +81,17 @@ TABLE(depot, .id = MYALLOC_TABLE_DEPOTS, .address = &g_depot.of, .second = &g_ma
 
 static list_word *magazines_of(const struct depot *depot)
 {
-    ASSERT((size_t)(depot - g_depot.of) < CLASSES);
     return g_magazines[depot - g_depot.of];
 }
 
 // Slabs on their way to the page heap, linked by `next`.
 struct leaving {
     uint32_t first;
+    bool is_late; // see page_heap_free_late
 };
 
 unsigned depot_magazine_blocks_max(unsigned sc)
 {
-    ASSERT(sc < CLASSES);
     size_t bytes = size_class_bytes(sc);
     if (size_class_is_small(sc)) {
         return (unsigned)min_size(MAGAZINE_BYTES / bytes, MAGAZINE_BLOCKS_MOST);
@@ -96,7 +105,6 @@ unsigned depot_magazine_blocks_max(unsigned sc)
 
 unsigned depot_magazine_blocks(unsigned sc)
 {
-    ASSERT(sc < CLASSES);
     unsigned blocks = atomic_load_explicit(&g_depot.of[sc].magazine_blocks, memory_order_relaxed);
     return blocks != 0 ? blocks - 1 : depot_magazine_blocks_max(sc);
 }
@@ -127,10 +135,10 @@ static void adapt_locked(struct depot *depot, unsigned sc)
     }
     if (is_large_locked(depot, sc)) {
         depot->had_many = true;
+        depot->fetches = 0;
     } else if (depot->had_many) {
         blocks = 0;
     }
-    ASSERT(blocks <= most);
     atomic_store_explicit(&depot->magazine_blocks, (uint16_t)(blocks + 1), memory_order_relaxed);
 }
 
@@ -153,8 +161,6 @@ void depot_set_slots(size_t slots)
 // A slab without a block out leaves its list.
 static void leave_locked(struct depot *depot, struct chunk *slab, struct leaving *leaving)
 {
-    ASSERT(slab_free_count(slab) + inherited_count(slab) == slab->carved);
-    ASSERT(depot->slabs != 0);
     // No block is out any more: who looks without the lock sees nothing to purge.
     slab->carved = (uint16_t)(slab->carved - inherited_count(slab));
     inherited_forget(slab);
@@ -231,10 +237,8 @@ static void send_home_locked(struct depot *depot, unsigned sc, list_word list,
 static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
                                struct leaving *leaving)
 {
-    ASSERT(count <= depot->count);
     for (unsigned i = 0; i < count; i++) {
         list_word list = magazines_of(depot)[i];
-        ASSERT(depot->blocks >= list_count(list));
         depot->blocks -= list_count(list);
         depot->out += list_count(list);
         send_home_locked(depot, sc, list, leaving);
@@ -253,7 +257,7 @@ static void free_leaving(struct leaving leaving)
         uint32_t index = leaving.first;
         struct chunk *slab = page_map_entry(index);
         leaving.first = slab->next;
-        page_heap_free(index, slab->length);
+        (leaving.is_late ? page_heap_free_late : page_heap_free)(index, slab->length);
     }
 }
 
@@ -263,7 +267,6 @@ void depot_sweep(unsigned sc)
     struct depot *depot = &g_depot.of[sc];
     struct leaving leaving = {0};
     lock_acquire(&depot->lock);
-    ASSERT(depot->low <= depot->count);
     send_oldest_locked(depot, sc, depot->low, &leaving);
     depot->low = depot->count;
     adapt_locked(depot, sc);
@@ -275,9 +278,7 @@ void depot_sweep(unsigned sc)
 
 static list_word take_magazine_locked(struct depot *depot)
 {
-    ASSERT(depot->count != 0);
     list_word list = magazines_of(depot)[--depot->count];
-    ASSERT(depot->blocks >= list_count(list));
     depot->blocks -= list_count(list);
     depot->out += list_count(list);
     depot->low = (uint32_t)min_size(depot->low, depot->count);
@@ -287,7 +288,6 @@ static list_word take_magazine_locked(struct depot *depot)
 // The blocks of a slab that are home, or the next ones carved.
 static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, bool *is_clean)
 {
-    ASSERT(slab_has_blocks(slab)); // DEPOT-1
     if (page_map_index(slab) == depot->empty) {
         depot->empty = 0;
     }
@@ -295,7 +295,6 @@ static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, boo
     if (!slab_has_blocks(slab)) {
         slab_list_remove(&depot->partial, slab); // DEPOT-1
     }
-    ASSERT(!list_is_empty(list));
     depot->out += list_count(list);
     return list;
 }
@@ -331,7 +330,11 @@ static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
 {
     struct depot_fetched taken = {.list = list_empty()};
     bool is_zero = false;
-    size_t index = page_heap_allocate(g_size_classes[sc].slab_chunks, 1, &is_zero);
+    size_t length = g_size_classes[sc].slab_chunks;
+    // Blocks of more than a page are often reserved for more than is written to.
+    size_t index = size_class_bytes(sc) <= PAGE_BYTES_MIN
+                       ? page_heap_allocate_dense(length, &is_zero)
+                       : page_heap_allocate(length, 1, &is_zero);
     if (index == 0) {
         return taken;
     }
@@ -340,7 +343,6 @@ static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
     slab_list_insert(&depot->partial, page_map_entry(index));
     depot->slabs++;
     taken.list = take_blocks_locked(depot, page_map_entry(index), &taken.is_clean);
-    ASSERT(!list_is_empty(taken.list));
     adapt_locked(depot, sc);
     lock_release(&depot->lock);
     taken.is_fresh = true;
@@ -350,12 +352,12 @@ static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
 
 struct depot_fetched depot_fetch(unsigned sc)
 {
-    ASSERT(sc < CLASSES);
     struct depot *depot = &g_depot.of[sc];
     struct depot_fetched taken = {.list = list_empty()};
     lock_acquire(&depot->lock);
     taken.list = take_locked(depot, sc, &taken.is_clean);
-    if (UNLIKELY(depot->had_many) && !is_large_locked(depot, sc)) {
+    unsigned least = sc >= MEDIUM_END ? LEAN_LARGE : 1;
+    if (UNLIKELY(depot->had_many) && !is_large_locked(depot, sc) && ++depot->fetches >= least) {
         depot->had_many = false; // it grows again
         adapt_locked(depot, sc);
     }
@@ -409,7 +411,6 @@ static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
 
 bool depot_return(unsigned sc, list_word list)
 {
-    ASSERT(sc < CLASSES);
     struct depot *depot = &g_depot.of[sc];
     struct leaving leaving = {0};
     if (list_is_empty(list)) {
@@ -421,13 +422,13 @@ bool depot_return(unsigned sc, list_word list)
         lock_release(&depot->lock);
         return false;
     }
+    leaving.is_late = sc >= MEDIUM_END && depot->had_many && !is_large_locked(depot, sc);
     if (goes_home_locked(depot, sc, list)) {
         send_home_locked(depot, sc, list, &leaving);
     } else {
         if (depot->count == DEPOT_MAGAZINES) {
             send_oldest_locked(depot, sc, DEPOT_MAGAZINES / 2, &leaving);
         }
-        ASSERT(depot->count < DEPOT_MAGAZINES);
         magazines_of(depot)[depot->count++] = list;
         depot->blocks += list_count(list);
         depot->out -= list_count(list);
@@ -477,7 +478,6 @@ void depot_drain_slot(struct slot *slot)
 
 size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max)
 {
-    ASSERT(out_max != 0);
     struct depot *depot = &g_depot.of[sc];
     size_t purged = 0;
     lock_acquire(&depot->lock);
@@ -503,9 +503,6 @@ static size_t trim_class(unsigned sc, bool purges)
         leave_locked(depot, page_map_entry(depot->empty), &leaving);
         depot->empty = 0;
     }
-    ASSERT(depot->count == 0);
-    ASSERT(depot->blocks == 0);
-    ASSERT(depot->empty == 0); // DEPOT-3
     for (uint32_t i = depot->partial; purges && i != 0; i = page_map_entry(i)->next) {
         purged += slab_purge_pages(page_map_entry(i));
     }

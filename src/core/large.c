@@ -38,10 +38,8 @@ static void large_mark(struct chunk *head, size_t length, size_t bytes)
     chunk_set_state(head, CHUNK_LARGE);
 }
 
-static void *take_span(size_t length, size_t bytes, size_t alignment, bool *clean)
+static void *make_block(size_t index, size_t length, size_t bytes)
 {
-    size_t alignment_chunks = max_size(alignment >> CHUNK_SHIFT, 1);
-    size_t index = page_heap_allocate(length, alignment_chunks, clean);
     if (index == 0) {
         return NULL;
     }
@@ -50,23 +48,31 @@ static void *take_span(size_t length, size_t bytes, size_t alignment, bool *clea
     return page_map_address(index);
 }
 
+static void *take_span(size_t bytes, size_t alignment, bool *clean)
+{
+    size_t length = chunks_for(bytes);
+    size_t index = page_heap_allocate(length, max_size(alignment >> CHUNK_SHIFT, 1), clean);
+    return make_block(index, length, bytes);
+}
+
 void *large_allocate(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(bytes != 0);
-    return take_span(chunks_for(bytes), bytes, alignment, clean);
+    return take_span(bytes, alignment, clean);
 }
 
 void *large_allocate_growing(size_t bytes, size_t roomy_bytes)
 {
     bool clean;
     ASSERT(bytes <= roomy_bytes);
-    return take_span(chunks_for(roomy_bytes), bytes, BLOCK_ALIGN_BYTES, &clean);
+    size_t length = chunks_for(roomy_bytes);
+    return make_block(page_heap_allocate_dense(length, &clean), length, bytes);
 }
 
 void *large_allocate_placed(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(bytes != 0);
-    void *ptr = take_span(chunks_for(bytes), bytes, alignment, clean);
+    void *ptr = take_span(bytes, alignment, clean);
     if (ptr != NULL) {
         struct chunk *head = page_map_entry(page_map_find(ptr));
         head->usable_bytes = bytes;

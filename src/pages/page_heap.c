@@ -34,21 +34,25 @@ static bool give_up_caches(void)
     return huge_release_cache() != 0 || any;
 }
 
-size_t page_heap_allocate(size_t length, size_t alignment, bool *clean)
+static size_t allocate(size_t length, size_t alignment, bool is_dense, bool *clean)
 {
     ASSERT(length != 0);
     ASSERT(is_pow2(alignment));
-    size_t index = span_allocate(length, alignment, true, clean);
+    size_t index = span_allocate(length, alignment, is_dense, clean);
     if (UNLIKELY(index == 0) && give_up_caches()) { // PAGE_HEAP-1
-        index = span_allocate(length, alignment, true, clean);
+        index = span_allocate(length, alignment, is_dense, clean);
     }
     return index;
 }
 
-size_t page_heap_allocate_without_growth(size_t length, bool *clean)
+size_t page_heap_allocate(size_t length, size_t alignment, bool *clean)
 {
-    ASSERT(length != 0);
-    return span_allocate(length, 1, false, clean);
+    return allocate(length, alignment, false, clean);
+}
+
+size_t page_heap_allocate_dense(size_t length, bool *clean)
+{
+    return allocate(length, 1, true, clean);
 }
 
 void page_heap_free(size_t index, size_t length)

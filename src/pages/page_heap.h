@@ -8,8 +8,8 @@
 
 // span_allocate that gives up cached mappings before it fails.
 size_t page_heap_allocate(size_t length, size_t alignment, bool *clean);
-// As page_heap_allocate, but of memory that we have already; 0 when that is not enough.
-size_t page_heap_allocate_without_growth(size_t length, bool *clean);
+// The same for what will be written to all over: blocks of slabs, and what grows.
+size_t page_heap_allocate_dense(size_t length, bool *clean);
 // Looks at the clock: gives back what nobody used for a second. For slow paths, now and then.
 bool page_heap_tick(void);
 // True once after most of the memory in use was freed: what lies in caches should follow.

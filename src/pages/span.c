@@ -148,12 +148,13 @@ static size_t coalesce(size_t index, size_t length)
 // ---- taking ----
 
 // Turns [index, index + length) of a free span into memory in use; the rest stays free.
-static bool cut(size_t span, size_t index, size_t length)
+static bool cut(size_t span, size_t index, size_t length, bool is_dense)
 {
     size_t end = span + page_map_entry(span)->length;
     ASSERT(index >= span);
     ASSERT(index + length <= end);
-    if (huge_pages_are_for(span_used_bytes() + (length << CHUNK_SHIFT))) {
+    if (units_fill(length, is_dense) &&
+        huge_pages_are_for(span_used_bytes() + (length << CHUNK_SHIFT))) {
         units_ask(span, end, index, length);
     }
     free_span_remove(span);
@@ -246,7 +247,7 @@ bool span_start(bool use_break)
     return region_start(use_break);
 }
 
-size_t span_allocate(size_t length, size_t alignment, bool may_grow, bool *clean)
+size_t span_allocate(size_t length, size_t alignment, bool is_dense, bool *clean)
 {
     ASSERT(length != 0);
     ASSERT(is_pow2(alignment));
@@ -254,7 +255,7 @@ size_t span_allocate(size_t length, size_t alignment, bool may_grow, bool *clean
     size_t index = 0;
     lock_acquire(&g_span.lock);
     size_t span = page_fit_find(room);
-    if (span == 0 && may_grow && (fill(room) || grow(missing_at_end(room)) || grow(room))) {
+    if (span == 0 && (fill(room) || grow(missing_at_end(room)) || grow(room))) {
         span = page_fit_find(room); // a growth that was not contiguous asks for the whole
         if (span == 0 && grow(room)) {
             span = page_fit_find(room);
@@ -263,7 +264,7 @@ size_t span_allocate(size_t length, size_t alignment, bool may_grow, bool *clean
     span = span != 0 ? span : page_fit_find_hidden(room);
     if (span != 0) {
         index = align_index(span, alignment);
-        *clean = cut(span, index, length);
+        *clean = cut(span, index, length, is_dense);
     }
     lock_release(&g_span.lock);
     return index;
@@ -295,7 +296,7 @@ bool span_extend(size_t index, size_t length, size_t more, bool *clean)
         fits = is_free(behind) && page_map_entry(behind)->length >= more;
     }
     if (fits) {
-        *clean = cut(behind, behind, more);
+        *clean = cut(behind, behind, more, true); // what grows is full
     }
     lock_release(&g_span.lock);
     return fits;

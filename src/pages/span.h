@@ -25,8 +25,9 @@ struct span_stats {
 bool span_start(bool use_break);
 
 // A span whose first chunk is at a multiple of `alignment` chunks (a power of two) in the
-// address space; 0 without memory. *clean: all bytes are zero. Without `may_grow` the break stays.
-size_t span_allocate(size_t length, size_t alignment, bool may_grow, bool *clean);
+// address space; 0 without memory. *clean: all bytes are zero. `is_dense`: all of it will be
+// written to, so that huge pages may serve.
+size_t span_allocate(size_t length, size_t alignment, bool is_dense, bool *clean);
 
 // Gives a span back; its neighbours are joined with it.
 void span_free(size_t index, size_t length);

@@ -15,10 +15,14 @@
 #include "pages/huge_pages.h"
 #include "pages/page_map.h"
 
-#define UNITS_MAX 8192UL // 16 GiB
+#define UNITS_MAX    8192UL              // 16 GiB
+#define SPARSE_SHIFT 3                   // a unit may be sparse by an eighth
+#define DENSE_LEAST  UNIT_CHUNKS         // taken before the first unit is asked for
+#define DENSE_MOST   (8UL * UNIT_CHUNKS) // that count
 
 static struct {
     bool has_any; // [lock: LOCK_PAGE_HEAP] some unit was asked for
+    size_t dense; // [lock: LOCK_PAGE_HEAP] chunks taken lately, less eight times those of others
 } g_units;
 
 bool units_any(void)
@@ -29,6 +33,16 @@ bool units_any(void)
 bool units_is_huge(size_t unit)
 {
     return ((g_page_map.units[unit / 64] >> (unit % 64)) & 1) != 0;
+}
+
+bool units_fill(size_t length, bool is_dense)
+{
+    if (is_dense) {
+        g_units.dense = min_size(g_units.dense + length, DENSE_MOST);
+    } else {
+        g_units.dense -= min_size(length << SPARSE_SHIFT, g_units.dense);
+    }
+    return is_dense && g_units.dense >= DENSE_LEAST;
 }
 
 void units_ask(size_t span, size_t end, size_t index, size_t length)

@@ -14,6 +14,10 @@
 bool units_any(void);
 bool units_is_huge(size_t unit);
 
+// Notes what is taken; true when it is dense (will be written to all over), as nearly all was
+// lately: then a unit that it begins becomes dense as a whole.
+bool units_fill(size_t length, bool is_dense);
+
 // Asks for huge pages in the units that are free as a whole, and not resident, of which [index,
 // index + length) of the free span [span, end) takes a part.
 void units_ask(size_t span, size_t end, size_t index, size_t length);

@@ -379,7 +379,7 @@ BACKED(a_program_that_closes_all_descriptors_loses_nothing)
     REQUIRE_EQUAL(unlink(other), 0);
 }
 
-enum { WORKERS = 3, LIVES = 400 };
+enum { WORKERS = 3, LIVES = 150 };
 
 static void *live(void *argument)
 {

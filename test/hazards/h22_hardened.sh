@@ -19,9 +19,9 @@ for level in 1 2 3; do
     # The shares are those of 4-KiB pages: with larger ones a block between guards takes more.
     case ${LIB-} in *page16k* | *page64k*) continue ;; esac
     claim "harden:$level: 24 MiB of addresses serve all sizes, again and again" \
-        refills $level as 24 20
-    claim "harden:$level: 24 MiB of data do" refills $level data 24 20
+        refills $level as 24 8
+    claim "harden:$level: 24 MiB of data do" refills $level data 24 8
     claim "harden:$level: so they do where the kernel has no marks for guards" \
-        refills $level data 24 20 old
+        refills $level data 24 8 old
 done
 finish

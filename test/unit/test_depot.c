@@ -252,6 +252,20 @@ Test(depot, blocks_come_from_the_fullest_slab, .init = start)
 }
 
 /* malloc_trim promises that nothing which is free stays. */
+/* What a vector leaves behind as it grows is not asked for again. */
+Test(depot, a_large_class_keeps_nothing_until_it_is_asked_for_often, .init = start)
+{
+    unsigned sc = MEDIUM_END + 1;
+    for (unsigned fetches = 1; fetches < 4; fetches++) {
+        give_blocks(sc, 0, take_blocks(sc, 1), 1);
+        cr_assert_eq(depot_counts(sc).slabs, 0);
+        cr_assert_eq(depot_magazine_blocks(sc), 0);
+    }
+    give_blocks(sc, 0, take_blocks(sc, 1), 1);
+    cr_assert_eq(depot_counts(sc).slabs, 1);
+    cr_assert_neq(depot_magazine_blocks(sc), 0);
+}
+
 Test(depot, a_trim_leaves_only_slabs_with_blocks_out, .init = start)
 {
     unsigned count = 0;
@@ -260,6 +274,7 @@ Test(depot, a_trim_leaves_only_slabs_with_blocks_out, .init = start)
         give_blocks(sc, 0, count, (unsigned)max_size(depot_magazine_blocks(sc), 1));
     }
     depot_trim(false);
+    page_heap_free_waiting();
     depot_check();
     for (unsigned sc = 0; sc < CLASSES; sc++) {
         cr_assert_eq(depot_counts(sc).slabs, 0);

@@ -71,15 +71,3 @@ Test(page_heap, cached_mappings_go_before_memory_is_refused, .init = start)
     cr_assert_eq(index, 0);
     cr_assert_not(huge_caches());
 }
-
-Test(page_heap, without_growth_only_what_is_there_serves, .init = start)
-{
-    bool clean = false;
-    size_t index = take(8);
-    page_heap_free(index, 8);
-    size_t region = page_map_count();
-    cr_assert_neq(page_heap_allocate_without_growth(8, &clean), 0);
-    cr_assert_eq(page_heap_allocate_without_growth((size_t)1 << 20, &clean), 0);
-    cr_assert_eq(page_map_count(), region);
-    span_check();
-}

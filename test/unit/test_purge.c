@@ -125,6 +125,29 @@ Test(purge, a_page_of_a_huge_unit_waits_for_the_rest, .init = start)
     span_check();
 }
 
+/* Takes `count` chunks in a row, of which one in `share` is not dense. */
+static size_t take_mixed(size_t count, size_t share)
+{
+    bool clean = false;
+    size_t first = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t index = span_allocate(1, 1, i % share != 0, &clean);
+        first = first == 0 ? index : first;
+        cr_assert_eq(index, first + i);
+    }
+    return page_map_unit(first + count / 2);
+}
+
+/* A reserve that is hardly written to would be resident as a whole. */
+Test(purge, what_is_sparse_stays_out_of_huge_pages, .init = start)
+{
+    huge_pages_set(HUGE_PAGES_ALWAYS);
+    cr_assert(units_is_huge(take_mixed(64 * UNIT_CHUNKS, 64)));
+    cr_assert_not(units_is_huge(take_mixed(64 * UNIT_CHUNKS, 4)));
+    cr_assert_not(units_is_huge(take_mixed(4 * UNIT_CHUNKS, 1)));
+    cr_assert(units_is_huge(take_mixed(64 * UNIT_CHUNKS, 64))); // dense again
+}
+
 /* The kernel has forgotten what was asked for; the next growth must ask anew. */
 Test(purge, what_is_trimmed_is_asked_for_again, .init = start)
 {

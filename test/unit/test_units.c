@@ -14,7 +14,7 @@ static void start(void)
     bool clean = false;
     cr_assert(span_start(false));
     huge_pages_set(HUGE_PAGES_NEVER);
-    size_t index = span_allocate(18 * UNIT_CHUNKS, 1, true, &clean);
+    size_t index = span_allocate(18 * UNIT_CHUNKS, 1, false, &clean);
     cr_assert_neq(index, 0);
     first = page_map_unit_start(page_map_unit(index + UNIT_CHUNKS - 1));
 }

@@ -1,5 +1,5 @@
-/* os_call.c - what all system calls have in common: failures on demand, which
- * the environment asks for.
+/* os_call.c - what the system calls share: failures on demand, the environment, the
+ * auxiliary vector.
  *
  * Owns:       in debug builds the countdown of injected failures.
  * Threads:    any.

@@ -4,8 +4,9 @@
  * Threads:    any.
  * Locks:      none.
  * Invariants: OS-1  errno is as it was, whatever happened.
- *             OS-2  memory goes away by libc's own functions, which RDMA stacks patch to learn of
- * it (hazards.md, H32); never by their names, which a program may have taken.
+ *             OS-2  memory is unmapped, purged and moved by libc's own functions, which RDMA stacks
+ *                   patch to learn of it (hazards.md, H32); never by their names, which a program
+ *                   may have taken.
  */
 #include "base/os_vm.h"
 

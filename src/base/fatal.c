@@ -7,8 +7,8 @@
  */
 #include "base/fatal.h"
 
+#include "base/check.h"
 #include "base/line.h"
-#include "base/os.h"
 #include "base/proc_maps.h"
 
 #include <stdbool.h>
@@ -51,7 +51,7 @@ static void tell(const char *what, const void *ptr, size_t block_bytes, const ch
 NORETURN static void die(const char *what, const void *ptr, size_t block_bytes, const void *caller)
 {
     tell(what, ptr, block_bytes, ", called from ", caller);
-    os_abort();
+    check_abort();
 }
 
 void fatal_double_free(const void *ptr, size_t block_bytes, const void *caller)
@@ -172,18 +172,5 @@ void fatal_sampled(enum fatal_sampled_kind kind, const struct fatal_story *story
     if (story->freed != NULL) {
         tell_stack("freed", story->freed);
     }
-    os_abort();
-}
-
-void fatal_bug(const char *condition, const char *file, int line_number)
-{
-    struct line line = {.used = 0};
-    line_add(&line, "myalloc: fatal: broken invariant: ");
-    line_add(&line, condition);
-    line_add(&line, " at ");
-    line_add(&line, file);
-    line_add(&line, ":");
-    line_add_number(&line, (uint64_t)line_number);
-    line_write(&line, STDERR_FILENO); // DIE-1
-    os_abort();
+    check_abort();
 }

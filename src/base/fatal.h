@@ -53,8 +53,6 @@ enum fatal_sampled_kind {
 NORETURN COLD void fatal_sampled(enum fatal_sampled_kind kind, const struct fatal_story *story,
                                  const void *caller);
 
-NORETURN COLD void fatal_bug(const char *condition, const char *file, int line);
-
 struct line;
 // Appends "/path/of/program+0xOFFSET" for an address inside a mapped file, else the address.
 void fatal_add_place(struct line *line, const void *address);

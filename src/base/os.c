@@ -7,6 +7,7 @@
  */
 #include "base/os.h"
 
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/raw_call.h"
 #include "base/symbol.h"
@@ -43,6 +44,7 @@ static int ask_kernels_page(clockid_t clock, struct timespec *now)
     clock_function ask = atomic_load_explicit(&g_ask, memory_order_relaxed);
     if (UNLIKELY(ask == NULL)) {
         void *of_kernel = symbol_of_kernel("__vdso_clock_gettime");
+        ASSERT(clock == CLOCK_MONOTONIC_COARSE || clock == CLOCK_REALTIME_COARSE);
         ask = of_kernel != NULL ? (clock_function)of_kernel : ask_kernel;
         atomic_store_explicit(&g_ask, ask, memory_order_relaxed);
     }
@@ -53,6 +55,8 @@ static uint64_t read_clock(clock_function ask, clockid_t clock)
 {
     struct timespec now = {0};
     ask(clock, &now);
+    ASSERT(now.tv_sec >= 0);
+    ASSERT(now.tv_nsec < 1000000000);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
@@ -78,17 +82,21 @@ uint64_t os_boot_ns(void)
 
 void os_signals_block(uint64_t *old)
 {
+    ASSERT(old != NULL); // to NULL the kernel would write nothing
     const uint64_t all = ~0UL;
     raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)old, sizeof all);
 }
 
 void os_signals_restore(const uint64_t *old)
 {
+    ASSERT(old != NULL); // of NULL the kernel would change nothing
     raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, sizeof *old);
 }
 
 void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struct sigaction *before)
 {
+    ASSERT(handler != NULL);
+    ASSERT(before != NULL);
     const int usual = SA_ONSTACK | SA_RESTART;
     int saved = errno;
     __sigaction(signal, NULL, before);
@@ -102,6 +110,8 @@ void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *), struc
 
 bool os_signal_listen(int signal, void (*handler)(int, siginfo_t *, void *))
 {
+    ASSERT(handler != NULL);
+    ASSERT(signal > 0);
     const struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_RESTART};
     struct sigaction before;
     int saved = errno;
@@ -113,6 +123,9 @@ bool os_signal_listen(int signal, void (*handler)(int, siginfo_t *, void *))
 
 void os_signals_hold(const sigset_t *set, int signal)
 {
+    ASSERT(set != NULL);
+    ASSERT(signal >= 0);
+    ASSERT(signal <= 64);
     uint64_t mask; // the part that the kernel has
     memcpy(&mask, set, sizeof mask);
     mask |= signal != 0 ? 1UL << (signal - 1) : 0;
@@ -121,6 +134,8 @@ void os_signals_hold(const sigset_t *set, int signal)
 
 void os_signal_again(int signal, const siginfo_t *info)
 {
+    ASSERT(info != NULL);
+    ASSERT(signal > 0);
     const sigset_t none = {{0}};
     os_signals_hold(&none, signal);
     raw_call(SYS_rt_tgsigqueueinfo, os_process_id(), os_thread_id(), signal, (long)info);
@@ -128,6 +143,8 @@ void os_signal_again(int signal, const siginfo_t *info)
 
 bool os_is_fault(const siginfo_t *info, const void *context)
 {
+    ASSERT(info != NULL);
+    ASSERT(context != NULL);
     const ucontext_t *of_fault = context;
     if (info->si_code <= 0) {
         return false;
@@ -148,6 +165,7 @@ bool os_is_fault(const siginfo_t *info, const void *context)
 
 void os_signal_default(int signal_number)
 {
+    ASSERT(signal_number > 0);
     const struct sigaction action = {.sa_handler = SIG_DFL};
     int saved = errno;
     __sigaction(signal_number, &action, NULL);
@@ -156,6 +174,7 @@ void os_signal_default(int signal_number)
 
 const void *os_context_code(const void *context)
 {
+    ASSERT(context != NULL);
     const ucontext_t *of_fault = context;
 #if defined(__x86_64__)
     return (const void *)of_fault->uc_mcontext.gregs[REG_RIP]; // NOLINT: an address of code
@@ -169,6 +188,7 @@ const void *os_context_code(const void *context)
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
 {
+    ASSERT((uintptr_t)word % sizeof *word == 0); // else it would return at once, and again
     raw_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0);
 }
 
@@ -182,6 +202,7 @@ void os_sleep_ms(void)
 
 void os_futex_wake(_Atomic(uint32_t) *word)
 {
+    ASSERT((uintptr_t)word % sizeof *word == 0);
     raw_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
@@ -194,18 +215,6 @@ void os_exit(int status)
 {
     for (;;) {
         raw_call(SYS_exit_group, status, 0, 0, 0);
-    }
-}
-
-// As abort() does, whose name a program may have taken: not even a handler that returns, or a mask,
-// keeps the process alive.
-void os_abort(void)
-{
-    const uint64_t mask = 1UL << (SIGABRT - 1);
-    for (;;) {
-        raw_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&mask, 0, sizeof mask);
-        raw_call(SYS_tgkill, os_process_id(), os_thread_id(), SIGABRT, 0);
-        os_signal_default(SIGABRT);
     }
 }
 
@@ -247,6 +256,7 @@ const char *os_executable_name(struct os_name *name)
     if (end >= sizeof gone && memcmp(path + end - (sizeof gone - 1), gone, sizeof gone - 1) == 0) {
         end -= sizeof gone - 1;
     }
+    ASSERT(end < sizeof name->text);
     path[end] = '\0';
     const char *slash = strrchr(path, '/');
     const char *start = slash != NULL ? slash + 1 : path;

@@ -1,5 +1,5 @@
-/* os.h - every system call that we make (but the write in line.c and the reads in proc_maps.c):
- * memory in os_vm.h, files in os_file.h, and here the rest.
+/* os.h - every system call that we make (but the write in line.c, the reads in proc_maps.c and the
+ * abort in check.c): memory in os_vm.h, files in os_file.h, and here the rest.
  *
  * Nothing here changes errno. Failures are NULL or false.
  */
@@ -64,7 +64,6 @@ uint64_t os_seconds(void); // since 1970
 uint32_t os_process_id(void);
 // Ends the process as it is: no handlers.
 NORETURN void os_exit(int status);
-NORETURN COLD void os_abort(void); // by SIGABRT
 uint32_t os_thread_id(void);
 uint32_t os_user_id(void); // effective
 

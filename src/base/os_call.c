@@ -1,5 +1,5 @@
-/* os_call.c - what all system calls have in common: failures on demand, which
- * the environment asks for.
+/* os_call.c - what the system calls share: failures on demand, the environment, the
+ * auxiliary vector.
  *
  * Owns:       in debug builds the countdown of injected failures.
  * Threads:    any.
@@ -7,6 +7,8 @@
  * Invariants: OS-1  errno is as it was, whatever happened.
  */
 #include "base/os_call.h"
+
+#include "base/check.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -26,6 +28,7 @@ extern unsigned long __getauxval(unsigned long type);
 
 unsigned long os_auxval(unsigned long type)
 {
+    ASSERT(type != AT_NULL); // the end of the list
     int saved = errno;
     unsigned long value = __getauxval(type);
     errno = saved; // ENOENT
@@ -38,6 +41,8 @@ const char *os_env(const char *name)
         return NULL;
     }
     size_t bytes = strlen(name);
+    ASSERT(bytes != 0);
+    ASSERT(memchr(name, '=', bytes) == NULL);
     for (char **entry = __environ; entry != NULL && *entry != NULL; entry++) {
         if (strncmp(*entry, name, bytes) == 0 && (*entry)[bytes] == '=') {
             return *entry + bytes + 1;
@@ -52,6 +57,7 @@ const char *os_env_next(const char *beginning, size_t *at)
         return NULL;
     }
     size_t bytes = strlen(beginning);
+    ASSERT(bytes != 0);
     while (__environ[*at] != NULL) {
         const char *entry = __environ[(*at)++];
         if (strncmp(entry, beginning, bytes) == 0) {
@@ -71,6 +77,7 @@ static void fail_ask_environment(void)
 {
     const char *text = os_env("MYALLOC_FAIL_AFTER");
     os_fail_after(text != NULL ? strtol(text, NULL, 10) : 0);
+    ASSERT(atomic_load_explicit(&g_os_call.fail_asked, memory_order_relaxed)); // once
 }
 
 bool os_fail_is_due(void)
@@ -89,6 +96,7 @@ bool os_fail_is_due(void)
     if (left == -1) {
         return true;
     }
+    ASSERT(left > 1 || left < -1);
     atomic_fetch_add_explicit(&g_os_call.fail_after, left > 0 ? -1 : 1, memory_order_relaxed);
     return false;
 }

@@ -1,5 +1,5 @@
-/* os_call.h - what all system calls have in common: failures on demand, which
- * the environment asks for. */
+/* os_call.h - what the system calls share: failures on demand, the environment, the
+ * auxiliary vector. */
 #ifndef BASE_OS_CALL_H
 #define BASE_OS_CALL_H
 

@@ -7,6 +7,7 @@
  */
 #include "base/os_file.h"
 
+#include "base/check.h"
 #include "base/line.h"
 #include "base/os_call.h"
 #include "base/os_vm.h"
@@ -24,6 +25,8 @@
 
 void *os_map_file(int fd, size_t offset, size_t bytes)
 {
+    ASSERT(offset % PAGE_BYTES_MIN == 0);
+    ASSERT(bytes != 0);
     if (os_fail_now()) {
         return NULL;
     }
@@ -39,6 +42,7 @@ int os_keep_descriptor(int fd)
     for (long least = DESCRIPTOR_MIN; kept < 0 && least >= DESCRIPTOR_LEAST; least /= 2) {
         kept = raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least, 0);
     }
+    ASSERT(kept < 0 || kept >= DESCRIPTOR_LEAST);
     return (int)kept;
 }
 
@@ -51,11 +55,13 @@ uint64_t os_file_id(int fd)
 
 void os_close(int fd)
 {
+    ASSERT(fd >= 0);
     raw_call(SYS_close, fd, 0, 0, 0);
 }
 
 void os_unlink(const char *path)
 {
+    ASSERT(path[0] != '\0');
     raw_call(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0);
 }
 
@@ -79,6 +85,7 @@ static int open_and_unlink(const char *directory)
 
 int os_open_unnamed(const char *directory)
 {
+    ASSERT(directory[0] != '\0');
     if (os_fail_now()) {
         return -EACCES;
     }
@@ -99,6 +106,9 @@ int os_open_unnamed(const char *directory)
 
 bool os_map_file_at(void *start, size_t bytes, int fd, size_t offset, bool is_shared)
 {
+    ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
+    ASSERT(offset % PAGE_BYTES_MIN == 0);
+    ASSERT(bytes != 0);
     const long flags = MAP_FIXED | (is_shared ? MAP_SHARED : MAP_PRIVATE | MAP_NORESERVE);
     const long protection = PROT_READ | PROT_WRITE;
     return !os_fail_now() &&
@@ -114,6 +124,7 @@ int os_open_file(const char *path, bool writes)
 
 size_t os_file_bytes(int fd)
 {
+    ASSERT(fd >= 0);
     struct stat status = {0};
     raw_call(SYS_fstat, fd, (long)&status, 0, 0);
     return (size_t)status.st_size;
@@ -121,6 +132,7 @@ size_t os_file_bytes(int fd)
 
 long os_map_whole_file(int fd, size_t bytes, bool writes)
 {
+    ASSERT(bytes != 0);
     const long protection = PROT_READ | (writes ? PROT_WRITE : 0);
     const long flags = writes ? MAP_SHARED : MAP_PRIVATE;
     return raw_call_long(SYS_mmap, (long[6]){0, (long)bytes, protection, flags, fd});
@@ -128,10 +140,12 @@ long os_map_whole_file(int fd, size_t bytes, bool writes)
 
 int os_sync(void *start, size_t bytes)
 {
+    ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
     return -(int)raw_call_long(SYS_msync, (long[6]){(long)start, (long)bytes, MS_SYNC});
 }
 
 bool os_remove(void *start, size_t bytes)
 {
+    ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
     return !os_fail_now() && raw_call(SYS_madvise, (long)start, (long)bytes, MADV_REMOVE, 0) == 0;
 }

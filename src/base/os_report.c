@@ -8,6 +8,7 @@
  */
 #include "base/os_report.h"
 
+#include "base/check.h"
 #include "base/line.h"
 #include "base/os_call.h"
 #include "base/quiet.h"
@@ -24,12 +25,15 @@ static_assert(OS_REPORT_HERE == AT_FDCWD, "as the kernel has it"); // NOLINT: th
 
 static int open_at(int directory, const char *name, long flags)
 {
+    ASSERT(name[0] != '\0');
     const long always = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     return (int)raw_call_long(SYS_openat, (long[6]){directory, (long)name, flags | always, 0600});
 }
 
 static int close_with(int fd, int error)
 {
+    ASSERT(fd >= 0);
+    ASSERT(error < 0);
     raw_call(SYS_close, fd, 0, 0, 0);
     return error;
 }
@@ -42,6 +46,7 @@ static bool is_ours(int fd, struct stat *status)
 
 int os_report_directory(const char *path)
 {
+    ASSERT(path[0] != '\0');
     struct stat status = {0};
     if (os_fail_now()) {
         return -EACCES;
@@ -72,6 +77,7 @@ static int take_over(int directory, const char *name)
     if (fd < 0) {
         return -EEXIST;
     }
+    ASSERT(directory != OS_REPORT_HERE); // what anybody may write to is not looked through
     bool is_free = is_ours(fd, &status) && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
                    (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 && holds(fd) &&
                    raw_call(SYS_ftruncate, fd, 0, 0, 0) == 0;
@@ -89,6 +95,8 @@ int os_report_hold(int directory, const char *name)
 
 int os_report_rename(int directory, const char *name, const char *to)
 {
+    ASSERT(name[0] != '\0');
+    ASSERT(to[0] != '\0');
     return -(int)raw_call_long(SYS_renameat2,
                                (long[6]){directory, (long)name, directory, (long)to, 0});
 }
@@ -102,6 +110,7 @@ static bool is_within_limit(size_t end)
 // Where the file system has no fallocate: a byte into each of its blocks.
 static int write_zeros(int fd, size_t offset, size_t bytes)
 {
+    ASSERT(bytes != 0);
     struct stat status = {0};
     raw_call(SYS_fstat, fd, (long)&status, 0, 0);
     size_t step =
@@ -121,6 +130,8 @@ static int write_zeros(int fd, size_t offset, size_t bytes)
 
 int os_allocate(int fd, size_t offset, size_t bytes)
 {
+    ASSERT(bytes != 0);
+    ASSERT(offset + bytes > offset);
     if (os_fail_now()) {
         return ENOSPC;
     }
@@ -132,12 +143,14 @@ int os_allocate(int fd, size_t offset, size_t bytes)
 
 int os_report_extend(int fd, size_t offset, size_t bytes)
 {
+    ASSERT(fd >= 0);
     int error = os_allocate(fd, offset, bytes);
     return error == EOPNOTSUPP || error == ENOSYS ? write_zeros(fd, offset, bytes) : error;
 }
 
 void os_report_add_reason(struct line *line, int error)
 {
+    ASSERT(error > 0);
     static const struct {
         uint8_t errors[2];
         char text[30]; // in place: pointers would need relocations

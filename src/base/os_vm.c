@@ -4,12 +4,14 @@
  * Threads:    any.
  * Locks:      none.
  * Invariants: OS-1  errno is as it was, whatever happened.
- *             OS-2  memory goes away by libc's own functions, which RDMA stacks patch to learn of
- * it (hazards.md, H32); never by their names, which a program may have taken.
+ *             OS-2  memory is unmapped, purged and moved by libc's own functions, which RDMA stacks
+ *                   patch to learn of it (hazards.md, H32); never by their names, which a program
+ *                   may have taken.
  */
 #include "base/os_vm.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/os_call.h"
 #include "base/raw_call.h"
@@ -68,12 +70,14 @@ static COLD void *raw_remap(void *start, size_t old_bytes, size_t new_bytes, int
     va_start(more, flags);
     long target = (long)va_arg(more, void *);
     va_end(more);
+    ASSERT(((flags & MREMAP_FIXED) != 0) == (target != 0));
     return (void *)raw_call_long(
         SYS_mremap, (long[6]){(long)start, (long)old_bytes, (long)new_bytes, flags, target});
 }
 
 static void *find_call(const char *name, void *otherwise)
 {
+    ASSERT(otherwise != NULL);
     void *of_libc = symbol_of_libc(name);
     return of_libc != NULL ? of_libc : otherwise;
 }
@@ -95,6 +99,8 @@ static void know_calls(void)
 
 static int unmap(void *start, size_t bytes)
 {
+    ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
+    ASSERT(bytes != 0); // the kernel would refuse both, and nobody would notice
     int saved = errno;
     know_calls();
     int result = atomic_load_explicit(&g_os_vm.unmap, memory_order_relaxed)(start, bytes);
@@ -104,6 +110,8 @@ static int unmap(void *start, size_t bytes)
 
 static int advise(void *start, size_t bytes, int advice)
 {
+    ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
+    ASSERT(bytes % PAGE_BYTES_MIN == 0); // the kernel would round up
     int saved = errno;
     know_calls();
     int result = atomic_load_explicit(&g_os_vm.advise, memory_order_relaxed)(start, bytes, advice);
@@ -114,6 +122,9 @@ static int advise(void *start, size_t bytes, int advice)
 // NULL when refused.
 static void *remap(void *start, size_t old_bytes, size_t new_bytes, int flags, void *target)
 {
+    ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
+    ASSERT(old_bytes != 0);
+    ASSERT(new_bytes != 0);
     int saved = errno;
     know_calls();
     remap_function call = atomic_load_explicit(&g_os_vm.remap, memory_order_relaxed);
@@ -129,6 +140,8 @@ size_t os_page_bytes(void)
     size_t bytes = atomic_load_explicit(&g_os_vm.page_bytes, memory_order_relaxed);
     if (UNLIKELY(bytes == 0)) {
         bytes = MYALLOC_FORCE_PAGE != 0 ? MYALLOC_FORCE_PAGE : os_auxval(AT_PAGESZ);
+        ASSERT(is_pow2(bytes));
+        ASSERT(bytes >= PAGE_BYTES_MIN);
         atomic_store_explicit(&g_os_vm.page_bytes, bytes, memory_order_relaxed);
     }
     return bytes;
@@ -144,6 +157,7 @@ void *os_break(void)
 
 void *os_break_move(intptr_t bytes)
 {
+    ASSERT(bytes != 0); // os_break() asks
     if (os_fail_now()) {
         return NULL;
     }
@@ -155,6 +169,7 @@ void *os_break_move(intptr_t bytes)
 
 static void *map_raw(void *hint, size_t bytes, int protection)
 {
+    ASSERT(bytes != 0);
     const long flags = MAP_PRIVATE | MAP_ANONYMOUS;
     long at = raw_call_long(SYS_mmap, (long[6]){(long)hint, (long)bytes, protection, flags, -1, 0});
     return at < 0 ? NULL : (void *)at;
@@ -169,6 +184,7 @@ static void *map_whole_pages(size_t bytes, int protection)
         return NULL;
     }
     char *start = at + (align_up((uintptr_t)at, page) - (uintptr_t)at);
+    ASSERT((size_t)(start - at) < page);
     if (start != at) {
         os_unmap(at, (size_t)(start - at));
     }
@@ -197,6 +213,7 @@ void *os_map_none(size_t bytes)
 
 void *os_map_at(void *address, size_t bytes)
 {
+    ASSERT((uintptr_t)address % PAGE_BYTES_MIN == 0); // else it could never be there
     // A plain hint, then a look: MAP_FIXED_NOREPLACE is unknown to old kernels and to valgrind.
     void *at = os_map(address, bytes);
     if (at != NULL && at != address) {
@@ -225,9 +242,12 @@ static uint64_t random_number(uint64_t number)
 
 void *os_hole_address(unsigned place)
 {
+    ASSERT(place < 8);
     // 20 random bits in steps of 2 MiB: 2 TiB; others for each place.
     uint64_t random = random_number(UINT64_MAX - place);
     uintptr_t address = HOLE_ADDRESS + place * HOLE_STEP + ((random & 0xfffff) << 21);
+    ASSERT(address >= HOLE_ADDRESS);
+    ASSERT(address < HOLE_ADDRESS + 8 * HOLE_STEP);
     return (void *)address; // NOLINT: we choose the address
 }
 
@@ -244,12 +264,14 @@ void os_unmap(void *start, size_t bytes)
 
 void os_move(void *from, void *to, size_t bytes)
 {
+    ASSERT(from != to);
     remap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 }
 
 // MYALLOC_FORCE_PAGE: moves to a place that such a kernel would have chosen.
 static void *remap_whole_pages(void *start, size_t old_bytes, size_t new_bytes)
 {
+    ASSERT(new_bytes % os_page_bytes() == 0);
     void *target = new_bytes > old_bytes ? map_whole_pages(new_bytes, PROT_NONE) : start;
     if (target == NULL) {
         return NULL;
@@ -274,17 +296,21 @@ bool os_purge(void *start, size_t bytes)
 
 bool os_protect(void *start, size_t bytes, bool is_usable)
 {
+    ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
+    ASSERT(bytes != 0);
     long protection = is_usable ? PROT_READ | PROT_WRITE : PROT_NONE;
     return !os_fail_now() && raw_call(SYS_mprotect, (long)start, (long)bytes, protection, 0) == 0;
 }
 
 bool os_mark_hidden(void *start, size_t bytes, bool is_hidden)
 {
+    ASSERT(bytes != 0);
     int advice = is_hidden ? ADVICE_GUARD_INSTALL : ADVICE_GUARD_REMOVE;
     return !os_fail_now() && advise(start, bytes, advice) == 0;
 }
 
 void os_huge_pages(void *start, size_t bytes, bool wants)
 {
+    ASSERT(bytes % HUGE_PAGE_BYTES == 0);
     raw_advise(start, bytes, wants ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }

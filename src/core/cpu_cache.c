@@ -16,6 +16,7 @@
  */
 #include "core/cpu_cache.h"
 
+#include "base/check.h"
 #include "base/fatal.h"
 #include "core/depot.h"
 #include "core/inherited.h"
@@ -51,11 +52,13 @@ static bool is_usable(void)
 static unsigned limit_of(const struct slot *slot, unsigned sc)
 {
     unsigned limit = atomic_load_explicit(&slot->limit[slot_bin(sc)], memory_order_relaxed);
+    ASSERT(limit == 0 || limit >= g_list_end);
     return limit != 0 ? limit - g_list_end : 0;
 }
 
 static void set_limit(struct slot *slot, unsigned sc, unsigned blocks)
 {
+    ASSERT(blocks <= LIST_BLOCKS_MAX);
     // CACHE-1: this thread may have moved since it looked
     if (atomic_load_explicit(&slot->is_open, memory_order_acquire)) {
         atomic_store_explicit(&slot->limit[slot_bin(sc)], (uint16_t)(g_list_end + blocks),
@@ -73,6 +76,7 @@ static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
         next = (unsigned)min_size(limit != 0 ? limit * 2UL : LIMIT_FIRST, grown);
     }
     next = (unsigned)min_size(next, depot_magazine_blocks(sc));
+    ASSERT(next <= depot_magazine_blocks_max(sc));
     if (next != limit) {
         set_limit(slot, sc, next);
     }
@@ -83,6 +87,7 @@ static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
 // itself where there is no slot, goes to the depot.
 static void put_into(size_t at, unsigned sc, list_word list)
 {
+    ASSERT(at == slot_loaded_at(sc) || at == slot_spare_at(sc));
     list_word old = list;
     slot_exchange(at, list, &old); // CACHE-2
     depot_return(sc, old);
@@ -99,6 +104,7 @@ static bool is_early(const struct slot *slot, unsigned sc)
 // Blocks that were looked at and wait in the spare magazine; see give_early.
 static unsigned waiting_max(unsigned sc)
 {
+    ASSERT(magazine_blocks_max(sc) != 0);
     unsigned most = sc >= MEDIUM_END ? EARLY_WAITING : magazine_blocks_max(sc) - 1;
     return (unsigned)min_size(EARLY_WAITING, most);
 }
@@ -106,6 +112,7 @@ static unsigned waiting_max(unsigned sc)
 // Dies when one of the first links of a list is not sound.
 static void check_list(list_word list)
 {
+    ASSERT(list_count(list) <= LIST_BLOCKS_MAX);
     for (unsigned i = 0; i < CHECKED_LINKS && !list_is_empty(list); i++) {
         if (!list_is_sound(list)) {
             slab_complain(list_first(list), t_thread.caller);
@@ -118,6 +125,7 @@ static void check_list(list_word list)
 // was taken leads anywhere; but only to what was free since, so not to a block in use.
 RACY_READER static bool is_in_list(list_word list, unsigned sc, const void *block, unsigned most)
 {
+    ASSERT(most != 0);
     for (unsigned i = 0; i < most && !list_is_empty(list); i++) {
         const void *at = list_first(list);
         if (page_map_bin(page_map_find(at)) != slot_bin(sc) ||
@@ -135,6 +143,7 @@ RACY_READER static bool is_in_list(list_word list, unsigned sc, const void *bloc
 // True when one of the first slots has the block.
 static bool is_held(unsigned sc, const void *block)
 {
+    ASSERT(block != NULL);
     size_t bin = slot_bin(sc);
     unsigned looks = HELD_LOOKS;
     for (const struct slot *slot = slot_next(NULL); slot != NULL && looks-- > 0;
@@ -184,6 +193,7 @@ void cpu_cache_tick(void)
 // The loaded magazine of the slot, or the spare one.
 static list_word take_from_slot(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     list_word list = list_empty();
     if (is_usable()) {
         slot_exchange(slot_loaded_at(sc), list_empty(), &list); // usually empty
@@ -204,6 +214,7 @@ static list_word take_from_depot(unsigned sc, bool *is_clean)
         thin_out(taken.fresh_bytes);
     }
     cpu_cache_tick();
+    ASSERT(!taken.is_clean || list_count(taken.list) == 1);
     *is_clean = taken.is_clean;
     return taken.list;
 }
@@ -231,6 +242,7 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
 
 void *cpu_cache_allocate(unsigned sc, bool *is_clean)
 {
+    ASSERT(sc < CLASSES);
     *is_clean = false;
     void *block = slot_pop(sc); // filled meanwhile, or a mode that misses always
     if (block != NULL) {
@@ -244,9 +256,11 @@ void *cpu_cache_allocate(unsigned sc, bool *is_clean)
     if (UNLIKELY(!list_is_sound(list))) { // LIST-1
         slab_complain(block, t_thread.caller);
     }
+    ASSERT((uintptr_t)block % BLOCK_ALIGN_BYTES == 0);
     if (list_count(list) != 1) {
         put_into(slot_loaded_at(sc), sc, list_link(block));
     }
+    ASSERT(!*is_clean || list_count(list) == 1);
     if (*is_clean) {
         list_set_link(block, 0); // as the rest of it
     }
@@ -259,6 +273,7 @@ void *cpu_cache_allocate(unsigned sc, bool *is_clean)
 // since all frees so far were looked at.
 static void look_early(unsigned sc, list_word list, const void *block)
 {
+    ASSERT(block != NULL);
     size_t bytes = size_class_bytes(sc);
     bool is_free = is_held(sc, block) || depot_holds(sc, block, EARLY_LINKS);
     for (unsigned i = 0; i < EARLY_LINKS && !list_is_empty(list) && !is_free; i++) {
@@ -277,6 +292,7 @@ static void count_early(struct slot *slot, unsigned sc)
 {
     _Atomic(uint8_t) *early = &slot->early[slot_bin(sc)];
     unsigned count = atomic_load_explicit(early, memory_order_relaxed);
+    ASSERT(count <= EARLY_FREES);
     atomic_store_explicit(early, (uint8_t)min_size(count + 1, EARLY_FREES), memory_order_relaxed);
     if (count + 1 == EARLY_FREES) {
         set_limit(slot, sc, (unsigned)min_size(LIMIT_FIRST, depot_magazine_blocks(sc)));
@@ -301,6 +317,7 @@ static void give_early(unsigned sc, list_word list, void *block)
         put_into(waits ? slot_spare_at(sc) : slot_loaded_at(sc), sc, spare);
         return;
     }
+    ASSERT(list_first(list) != block); // look_early() would have died
     if (list_count(list) >= depot_magazine_blocks(sc)) {
         put_into(slot_spare_at(sc), sc, list);
         list = list_push(list_empty(), block);
@@ -313,11 +330,14 @@ static void give_early(unsigned sc, list_word list, void *block)
 // A slot whose class is only freed in gets short magazines: nobody here uses them again.
 static unsigned freed_limit(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     return (unsigned)max_size(FREED_BYTES / size_class_bytes(sc), LIMIT_FIRST);
 }
 
 static void give(struct slot *slot, unsigned sc, list_word list, void *block)
 {
+    ASSERT(slot != NULL);
+    ASSERT(block != NULL);
     if (list_count(list) >= limit_of(slot, sc) && adapt_limit(slot, sc, freed_limit(sc))) {
         put_into(slot_spare_at(sc), sc, list);
         list = list_empty();
@@ -332,6 +352,9 @@ static void give(struct slot *slot, unsigned sc, list_word list, void *block)
 
 void cpu_cache_free(unsigned sc, void *block)
 {
+    ASSERT(sc < CLASSES);
+    ASSERT((uintptr_t)block % BLOCK_ALIGN_BYTES == 0);
+    ASSERT(slab_of(block)->sc == sc); // else a block of one class would be given out as another
     if (inherited_is_slab(page_map_find(block))) {
         depot_mark(slab_of(block), block);
         return;
@@ -362,6 +385,7 @@ void cpu_cache_free(unsigned sc, void *block)
 
 bool cpu_cache_holds(unsigned sc, const void *block)
 {
+    ASSERT(block != NULL);
     const struct slot *slot = slot_hint();
     size_t bin = slot_bin(sc);
     return slot != NULL && (is_in_list(slot_look(&slot->loaded[bin]), sc, block, HELD_LINKS) ||

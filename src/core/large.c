@@ -10,6 +10,7 @@
 
 #include "pages/page_heap.h"
 #include "pages/span.h"
+#include "base/check.h"
 #include "base/os.h"
 #include "base/live.h"
 
@@ -17,6 +18,7 @@
 
 static size_t chunks_for(size_t bytes)
 {
+    ASSERT(bytes != 0);
     return (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
 }
 
@@ -29,7 +31,9 @@ static size_t usable_for(size_t bytes)
 static void large_mark(struct chunk *head, size_t length, size_t bytes)
 {
     head->length = (uint32_t)length;
-    head->usable_bytes = usable_for(bytes); // LARGE-1
+    head->usable_bytes = usable_for(bytes);
+    ASSERT(head->usable_bytes >= bytes);                               // LARGE-1
+    ASSERT(head->usable_bytes <= (size_t)head->length << CHUNK_SHIFT); // LARGE-1
     page_map_mark_body(head, length);
     chunk_set_state(head, CHUNK_LARGE);
 }
@@ -60,6 +64,7 @@ void *large_allocate(size_t bytes, size_t alignment, bool *clean)
 void *large_allocate_growing(size_t bytes, size_t roomy_bytes)
 {
     bool clean;
+    ASSERT(bytes <= roomy_bytes);
     size_t length = chunks_for(roomy_bytes);
     return make_block(page_heap_allocate_dense(length, &clean), length, bytes);
 }
@@ -88,6 +93,7 @@ void large_free(struct chunk *head)
 
 bool large_resize(struct chunk *head, size_t bytes)
 {
+    ASSERT(bytes != 0);
     ASSERT(chunk_state(head) == CHUNK_LARGE);
     size_t index = page_map_index(head);
     size_t old_length = head->length;

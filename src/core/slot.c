@@ -12,6 +12,7 @@
  */
 #include "core/slot.h"
 
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/meta_alloc.h"
 #include "base/os.h"
@@ -70,6 +71,7 @@ TABLE(slots, .id = MYALLOC_TABLE_SLOTS, .address = &g_slot, .second = &g_list_en
 
 static enum slot_kind best_kind(enum slot_kind asked)
 {
+    ASSERT(asked <= SLOT_BY_THREAD);
     size_t bytes = &__rseq_size != NULL ? __rseq_size : 0;
     if (!CONFIG_RSEQ || bytes == 0 || asked == SLOT_BY_THREAD) {
         return SLOT_BY_THREAD;
@@ -82,6 +84,7 @@ static enum slot_kind best_kind(enum slot_kind asked)
 bool slot_start(enum slot_kind asked)
 {
     g_list_end = (uint16_t)(LIST_END_FIRST + os_random() % (LIST_END_MAX - LIST_END_FIRST));
+    ASSERT(g_list_end <= UINT16_MAX - LIST_BLOCKS_MAX); // no count wraps
     g_slot.kind = best_kind(asked);
     if (g_slot.kind == SLOT_BY_THREAD) {
         return true;
@@ -92,6 +95,7 @@ bool slot_start(enum slot_kind asked)
         return false;
     }
     g_slots.id_offset = g_slot.kind == SLOT_BY_CID ? RSEQ_MM_CID_OFFSET : RSEQ_CPU_ID_OFFSET;
+    ASSERT(g_slots.id_offset != 0);
     g_slot.first = table + SLOT_BYTES;
     __atomic_store_n(&g_slots.first, g_slot.first, __ATOMIC_RELEASE);
     return true;
@@ -112,6 +116,8 @@ void slot_miss_always(void)
 
 static void fill_empty(struct slot *slot)
 {
+    ASSERT(slot != &g_empty);
+    ASSERT(!slot->is_open); // SLOT-1: lists that are there would be lost
     for (unsigned bin = 0; bin < SLOT_BINS; bin++) {
         slot_set(&slot->loaded[bin], list_empty()); // SLOT-1
         slot_set(&slot->spare[bin], list_empty());
@@ -135,10 +141,14 @@ static void thread_exit(void *unused)
         return;
     }
     struct slot *own = t_thread.own;
+    ASSERT(own != NULL);
+    ASSERT(own->is_open);
     bool was_inside = thread_enter_bare();
     t_thread.is_dead = true;
     t_thread.own = NULL;
     depot_drain_slot(own);
+    ASSERT(list_is_empty(own->loaded[slot_bin(0)])); // SLOT-2
+    ASSERT(list_is_empty(own->spare[slot_bin(0)]));  // SLOT-2
     lock_acquire(&g_slot.lock);
     own->next_unused = g_slot.unused;
     g_slot.unused = own; // SLOT-2
@@ -165,6 +175,7 @@ static struct slot *take_own(void)
     }
     struct slot *own = g_slot.unused;
     if (own != NULL) {
+        ASSERT(own->is_open);
         g_slot.unused = own->next_unused;
     } else {
         own = make_own();
@@ -175,6 +186,7 @@ static struct slot *take_own(void)
 
 void slot_watch_exit(void)
 {
+    ASSERT(!thread_is_interrupted());
     t_thread.watches_exit = false;
     if (g_slot.has_key) {
         pthread_setspecific(g_slot.key, &t_thread);
@@ -183,6 +195,7 @@ void slot_watch_exit(void)
 
 size_t slot_number(const struct slot *slot)
 {
+    ASSERT(slot != NULL);
     if (is_of_cpu(slot)) {
         return (size_t)((const char *)slot - g_slot.first) / SLOT_BYTES;
     }
@@ -203,11 +216,13 @@ static char *find_area(void)
     }
     char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
     int32_t cpu = *(const volatile int32_t *)(const void *)(area + RSEQ_CPU_ID_OFFSET);
+    ASSERT((uintptr_t)area % RSEQ_AREA_BYTES == 0);
     return cpu >= 0 && (size_t)cpu < SLOTS_MAX ? area : NULL;
 }
 
 static void bind(void)
 {
+    ASSERT(!t_thread.is_bound);
     bool misses = atomic_load_explicit(&g_slot.misses_always, memory_order_relaxed);
     t_thread.area = find_area(); // THREAD-1
     t_thread.fast_area = t_thread.area != NULL && !misses ? t_thread.area : t_thread.dummy;
@@ -222,6 +237,8 @@ static void count_opened_locked(const struct slot *slot)
 {
     size_t end = (size_t)((const char *)slot - g_slot.first) / SLOT_BYTES + 1;
     size_t opened = atomic_load_explicit(&g_slot.opened, memory_order_relaxed);
+    ASSERT(end <= g_slot.count);
+    ASSERT(opened <= g_slot.count);
     atomic_store_explicit(&g_slot.opened, max_size(end, opened), memory_order_relaxed);
     if (g_slot.kind == SLOT_BY_CPU) {
         depot_set_slots(max_size(end, opened));
@@ -256,8 +273,10 @@ bool slot_open(void)
 
 struct slot *slot_next_of_cpu(const struct slot *slot)
 {
+    ASSERT(slot == NULL || is_of_cpu(slot));
     size_t at = slot == NULL ? 0 : (size_t)((const char *)slot - g_slot.first) + SLOT_BYTES;
     size_t end = atomic_load_explicit(&g_slot.opened, memory_order_relaxed) * SLOT_BYTES;
+    ASSERT(end <= g_slot.count * SLOT_BYTES);
     for (; at < end; at += SLOT_BYTES) {
         struct slot *found = (struct slot *)(void *)(g_slot.first + at);
         // acquire: pairs with the release in fill_empty
@@ -280,6 +299,7 @@ struct slot *slot_next(const struct slot *slot)
 
 void slot_count_handed(struct slot *slot, size_t bin)
 {
+    ASSERT(bin < SLOT_BINS);
     slot_count *handed = atomic_load_explicit(&slot->handed, memory_order_acquire);
     if (UNLIKELY(handed == NULL)) {
         lock_acquire(&g_slot.lock);
@@ -298,6 +318,7 @@ void slot_count_handed(struct slot *slot, size_t bin)
 
 static char *make_closed(void)
 {
+    ASSERT(g_slot.count != 0);
     size_t bytes = align_up((g_slot.count + 1) * SLOT_BYTES, os_page_bytes());
     char *table = os_map(NULL, bytes);
     return table != NULL ? table + SLOT_BYTES : NULL;
@@ -322,6 +343,7 @@ bool slot_keep_out(void) UNCHECKED_LOCKS
     if (!has_others()) {
         return false;
     }
+    ASSERT(g_slot.kind != SLOT_BY_THREAD);
     lock_acquire(&g_slot.lock);
     if (g_slot.closed == NULL) {
         g_slot.closed = make_closed();
@@ -339,6 +361,7 @@ bool slot_keep_out(void) UNCHECKED_LOCKS
 
 void slot_let_in(void) UNCHECKED_LOCKS
 {
+    ASSERT(g_slots.first == g_slot.closed);
     // release: whoever finds a list sees what was done to it
     __atomic_store_n(&g_slots.first, g_slot.first, __ATOMIC_RELEASE);
     lock_release(&g_slot.lock);
@@ -363,6 +386,7 @@ void slot_postfork_child(void)
     g_slot.unused = NULL;
     for (struct slot *own = atomic_load_explicit(&g_slot.owned, memory_order_relaxed); own != NULL;
          own = own->next) {
+        ASSERT(own->is_open);
         if (own != t_thread.own) {
             own->next_unused = g_slot.unused;
             g_slot.unused = own;

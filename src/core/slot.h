@@ -9,6 +9,7 @@
 #define CORE_SLOT_H
 
 #include "base/lock.h"
+#include "base/check.h"
 #include "core/rseq.h"
 #include "core/thread.h"
 
@@ -34,6 +35,7 @@ void slot_miss_always(void);
 
 static inline size_t slot_bin(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     return sc + 1;
 }
 
@@ -57,6 +59,7 @@ static inline struct slot *slot_hint(void)
 
 static inline void *slot_own_pop(struct slot *own, unsigned sc)
 {
+    ASSERT(own->is_open);
     list_word list = own->loaded[slot_bin(sc)];
     if (list_is_empty(list) || !list_is_sound(list)) {
         return NULL;
@@ -67,6 +70,8 @@ static inline void *slot_own_pop(struct slot *own, unsigned sc)
 
 static inline bool slot_own_push(struct slot *own, unsigned sc, void *block)
 {
+    ASSERT(own->is_open);
+    ASSERT((uintptr_t)block % BLOCK_ALIGN_BYTES == 0);
     list_word list = own->loaded[slot_bin(sc)];
     uint16_t limit = atomic_load_explicit(&own->limit[slot_bin(sc)], memory_order_relaxed);
     if ((uint16_t)list >= limit) {
@@ -78,6 +83,8 @@ static inline bool slot_own_push(struct slot *own, unsigned sc, void *block)
 
 static inline list_word slot_own_exchange(struct slot *own, size_t at, list_word list)
 {
+    ASSERT(own->is_open);
+    ASSERT(at < offsetof(struct slot, limit));
     list_word *word = (list_word *)(void *)((char *)own + at);
     list_word old = *word;
     slot_set(word, list);
@@ -120,6 +127,8 @@ static inline bool slot_push(unsigned sc, void *block)
 // See rseq_exchange; `at`: slot_loaded_at() or slot_spare_at().
 static inline bool slot_exchange(size_t at, list_word list, list_word *old)
 {
+    ASSERT(at % sizeof(list_word) == 0);
+    ASSERT(at < offsetof(struct slot, limit));
     if (LIKELY(t_thread.area != NULL)) {
         return rseq_exchange(t_thread.area, at, list, old);
     }
@@ -156,6 +165,7 @@ void slot_count_handed(struct slot *slot, size_t bin);
 
 static inline uint64_t slot_handed(const struct slot *slot, size_t bin)
 {
+    ASSERT(bin < SLOT_BINS);
     // acquire: pairs with the release in slot_count_handed
     const slot_count *handed = atomic_load_explicit(&slot->handed, memory_order_acquire);
     return handed != NULL ? atomic_load_explicit(&handed[bin], memory_order_relaxed) : 0;

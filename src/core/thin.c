@@ -13,7 +13,9 @@
  */
 #include "core/thin.h"
 
+#include "base/check.h"
 #include "base/live.h"
+#include "base/os.h"
 #include "core/depot.h"
 #include "core/slab.h"
 #include "pages/purge.h"
@@ -61,6 +63,8 @@ void thin_out(size_t bytes)
     }
     for (unsigned step = 0; step < chunks * STEPS && looks < chunks * LOOKS; step++) { // THIN-1
         at = at + 1 < count ? at + 1 : 1;
+        ASSERT(at != 0);
+        ASSERT(at < count);
         struct chunk *slab = page_map_entry(at);
         unsigned sc;
         if (is_thin(slab, &sc)) {
@@ -69,6 +73,7 @@ void thin_out(size_t bytes)
         }
     }
     atomic_store_explicit(&g_thin.next, at, memory_order_relaxed);
+    ASSERT(purged % os_page_bytes() == 0);
     if (purged != 0) {
         live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
     }

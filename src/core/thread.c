@@ -10,7 +10,6 @@
 #include "core/thread.h"
 
 #include "base/check.h"
-
 #include "core/emergency.h"
 
 // Any thread that was not bound yet, at the very beginning: nothing is written to but `rseq_cs`.

@@ -4,8 +4,7 @@
  * Threads:    any, as the flags of the pool say.
  * Locks:      takes none itself; pool.c below takes LOCK_POOL.
  * Invariants: POOLS-1  around the page heap the heap of the thread is busy, as in every slow path:
- *                      a
- *             signal handler that allocates then gets a block of the emergency area.
+ *                      a signal handler that allocates then gets a block of the emergency area.
  */
 #include "myalloc.h"
 
@@ -62,7 +61,8 @@ EXPORT struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned fla
 
 static void *alloc_anew(struct pool *pool, size_t bytes, const void *caller)
 {
-    bool is_inside = thread_enter(caller); // POOLS-1
+    bool is_inside = thread_enter(caller);
+    ASSERT(thread_is_interrupted()); // POOLS-1
     void *ptr = pool_allocate_anew(pool, bytes);
     leave(is_inside);
     return ptr != NULL ? ptr : fail_with(ENOMEM);
@@ -81,7 +81,8 @@ EXPORT void *myalloc_pool_alloc(struct myalloc_pool *handle, size_t bytes)
 static void free_chunk(struct pool_chunk *chunk, const void *caller)
 {
     view_peak();
-    bool is_inside = thread_enter(caller); // POOLS-1
+    bool is_inside = thread_enter(caller);
+    ASSERT(thread_is_interrupted()); // POOLS-1
     pool_chunk_free(chunk);
     leave(is_inside);
 }

@@ -10,6 +10,7 @@
 #include "front/fast.h"
 #include "front/mode.h"
 #include "pages/huge.h"
+#include "base/fatal.h"
 #include "base/os.h"
 #include "base/symbol.h"
 #include "base/options.h"

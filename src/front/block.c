@@ -8,6 +8,7 @@
 #include "front/block.h"
 
 #include "base/check.h"
+#include "base/fatal.h"
 #include "base/line.h"
 #include "base/options.h"
 #include "base/os.h"

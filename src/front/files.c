@@ -8,6 +8,7 @@
  */
 #include "front/files.h"
 
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/lock.h"
 #include "base/os.h"
@@ -41,6 +42,7 @@ static bool enter(const void *caller) UNCHECKED_LOCKS
 
 static void leave(bool is_inside, int error) UNCHECKED_LOCKS
 {
+    ASSERT(error >= 0);
     lock_release(&g_files.lock);
     if (is_inside) {
         thread_leave();
@@ -69,18 +71,22 @@ static struct file_map *take_locked(void)
             g_files.first = map;
         }
     }
+    ASSERT(map == NULL || map->start == NULL);
     return map;
 }
 
 // Makes the file `bytes` long; the errno, 0 for done.
 static int extend(int fd, size_t old_bytes, size_t bytes)
 {
+    ASSERT(bytes > old_bytes);
     return os_report_extend(fd, old_bytes, bytes - old_bytes);
 }
 
 // Maps the open file whole; the errno, 0 for done.
 static int map_locked(struct file_map *map, int fd, size_t least_bytes, bool writes)
 {
+    ASSERT(map->start == NULL);
+    ASSERT(fd >= 0);
     size_t bytes = os_file_bytes(fd);
     if (writes && bytes < least_bytes) {
         int error = extend(fd, bytes, least_bytes);
@@ -100,6 +106,7 @@ static int map_locked(struct file_map *map, int fd, size_t least_bytes, bool wri
     map->bytes = bytes;
     map->fd = writes ? os_keep_descriptor(fd) : 0;
     map->file_id = os_file_id(map->fd);
+    ASSERT(find_locked(map->start) == map);
     return 0;
 }
 
@@ -136,6 +143,8 @@ EXPORT int myalloc_map_sync(void *start)
 
 static int grow_locked(struct file_map *map, size_t bytes)
 {
+    ASSERT(map->fd > 0);
+    ASSERT(bytes >= map->bytes);
     if (os_file_id(map->fd) != map->file_id) { // FILES-1
         return EBADF;
     }
@@ -145,6 +154,7 @@ static int grow_locked(struct file_map *map, size_t bytes)
     if (moved == NULL) {
         return error != 0 ? error : ENOMEM;
     }
+    ASSERT(find_locked(moved) == NULL || moved == map->start); // no other mapping was there
     map->start = moved;
     map->bytes = bytes;
     return 0;
@@ -168,6 +178,7 @@ EXPORT int myalloc_unmap_file(void *start)
     bool is_inside = enter(CALLER());
     struct file_map *map = start != NULL ? find_locked(start) : NULL;
     if (map != NULL) {
+        ASSERT(map->bytes != 0);
         os_unmap(start, map->bytes);
         if (map->fd > 0 && os_file_id(map->fd) == map->file_id) { // FILES-1
             os_close(map->fd);

@@ -15,6 +15,7 @@
 #include "front/report.h"
 #include "front/shadow.h"
 #include "front/statistics.h"
+#include "base/check.h"
 #include "base/config.h"
 #include "base/line.h"
 #include "base/fatal.h"
@@ -38,10 +39,6 @@ extern void *__libc_realloc(void *ptr, size_t bytes);
 void free_sized(void *ptr, size_t bytes);
 void free_aligned_sized(void *ptr, size_t alignment, size_t bytes);
 void cfree(void *ptr);
-
-static struct {
-    _Atomic(void *) dlopen; // [atomic] the next dlopen in lookup order
-} g_interpose;
 
 // The two begin a cache line each.
 EXPORT ALIGNED(64) void *malloc(size_t bytes)
@@ -144,7 +141,9 @@ EXPORT void *pvalloc(size_t bytes)
 // The next definition behind ours in lookup order; libc has all that we ask for.
 static void *next_symbol(const char *name)
 {
-    return CONFIG_STATIC ? NULL : symbol_behind(RTLD_NEXT, name);
+    void *found = CONFIG_STATIC ? NULL : symbol_behind(RTLD_NEXT, name);
+    ASSERT(CONFIG_STATIC || found != NULL);
+    return found;
 }
 
 // True when the questions below are about somebody else's heap: shadowed, or an excluded program.
@@ -241,16 +240,6 @@ EXPORT void malloc_stats(void)
 
 // ---- dlopen without RTLD_DEEPBIND ----
 
-static void *(*next_dlopen(void))(const char *, int)
-{
-    void *next = atomic_load_explicit(&g_interpose.dlopen, memory_order_relaxed);
-    if (next == NULL) {
-        next = next_symbol("dlopen");
-        atomic_store_explicit(&g_interpose.dlopen, next, memory_order_relaxed);
-    }
-    return (void *(*)(const char *, int))next;
-}
-
 static NOINLINE COLD int without_deepbind(const char *file, int flags)
 {
     if (g_options.deepbind == DEEPBIND_WARN) {
@@ -268,7 +257,7 @@ static NOINLINE COLD int without_deepbind(const char *file, int flags)
 // see test H1.
 EXPORT void *dlopen(const char *file, int flags)
 {
-    void *(*next)(const char *, int) = next_dlopen();
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))next_symbol("dlopen");
     if (UNLIKELY((flags & RTLD_DEEPBIND) != 0) && g_options.deepbind != DEEPBIND_KEEP &&
         start_mode() != START_FORWARDING && !is_shadowed()) {
         flags = without_deepbind(file, flags);

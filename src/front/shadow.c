@@ -10,6 +10,7 @@
  */
 #include "front/shadow.h"
 
+#include "base/check.h"
 #include "base/symbol.h"
 #include "core/emergency.h"
 #include "front/start.h"
@@ -37,6 +38,7 @@ static struct {
 
 static enum shadow_answer find_answer(const void *public_malloc)
 {
+    ASSERT(public_malloc != NULL);
     Dl_info info;
     Dl_info own;
     void *of_libc = symbol_of_libc("dladdr1"); // whatever else has this name
@@ -78,6 +80,7 @@ static enum shadow_answer find_owner(void)
     }
     for (unsigned i = 0; i < SHADOW_CALLS; i++) {
         void *call = symbol_behind(program, names[i]);
+        ASSERT(call != NULL); // libc has what the program has not
         atomic_store_explicit(&g_shadow.calls[i], call, memory_order_relaxed);
     }
     ((void (*)(void *))symbol_behind(program, "free"))(block);
@@ -86,10 +89,12 @@ static enum shadow_answer find_owner(void)
 
 void *shadow_owner(enum shadow_call call)
 {
+    ASSERT(call < SHADOW_CALLS);
     // acquire: pairs with the release below
     int owner = atomic_load_explicit(&g_shadow.owner, memory_order_acquire);
     if (owner == (int)SHADOW_UNKNOWN) {
         owner = (int)find_owner();
+        ASSERT(owner != (int)SHADOW_UNKNOWN); // SHADOW-1
         atomic_store_explicit(&g_shadow.owner, owner, memory_order_release);
     }
     bool is_other = owner == (int)SHADOW_DEFINITION;
@@ -101,6 +106,7 @@ bool shadow_is_active(const void *public_malloc)
     int answer = atomic_load_explicit(&g_shadow.answer, memory_order_relaxed);
     if (answer == (int)SHADOW_UNKNOWN) {
         answer = (int)find_answer(public_malloc);
+        ASSERT(answer != (int)SHADOW_UNKNOWN); // SHADOW-1
         atomic_store_explicit(&g_shadow.answer, answer, memory_order_relaxed);
     }
     return answer == (int)SHADOW_DEFINITION && start_mode() != START_SERVING;

@@ -14,6 +14,7 @@
 #include "front/statistics.h"
 
 #include "front/report.h"
+#include "base/check.h"
 #include "base/line.h"
 #include "base/os.h"
 #include "core/census.h"
@@ -59,6 +60,7 @@ void statistics_start(void)
     if (start_once() != START_SERVING || !is_asked_for()) {
         return;
     }
+    ASSERT(g_statistics.process == 0);
     g_statistics.process = os_process_id();
     if (g_options.stats[0] != '\0' || mode_has_report()) {
         int kept = os_keep_descriptor(STDERR_FILENO);
@@ -67,6 +69,7 @@ void statistics_start(void)
         }
         g_statistics.fd =
             kept >= 0 ? kept : STDERR_FILENO; // few descriptors: as long as it is open
+        ASSERT(g_statistics.fd > 0);
         g_statistics.file_id = os_file_id(g_statistics.fd);
     }
 }
@@ -74,18 +77,22 @@ void statistics_start(void)
 // The copy of stderr; -1: it is another file by now.
 static int talk_fd(void)
 {
+    ASSERT(g_statistics.fd >= 0);
     bool is_ours = os_file_id(g_statistics.fd) == g_statistics.file_id;
     return is_ours && g_statistics.file_id != 0 ? g_statistics.fd : -1; // STATISTICS-1
 }
 
 static int choose_output(struct line *name)
 {
+    ASSERT(g_options.stats[0] != '\0');
     return goes_to_stderr() ? talk_fd()
                             : place_create(g_options.stats, name, talk_fd()); // STATISTICS-2
 }
 
 static void write_line(struct line *line, int fd)
 {
+    ASSERT(fd >= 0);
+    ASSERT(line->used < sizeof line->text);
     int error = line_write(line, fd);
     g_statistics.error = error != 0 ? error : g_statistics.error;
 }
@@ -106,6 +113,8 @@ static const struct {
 // One more number on the line; after `before`, which is for text only.
 static COLD void add_number(struct line *line, const char *before, const char *name, uint64_t value)
 {
+    ASSERT(name[0] != '\0');
+    ASSERT(line->used < sizeof line->text);
     bool is_json = g_options.stats_format == STATS_JSON;
     line_add(line, is_json ? (line->used != 0 && line->text[line->used - 1] == '{' ? "\"" : ",\"")
                            : before);
@@ -116,6 +125,7 @@ static COLD void add_number(struct line *line, const char *before, const char *n
 
 static COLD void write_head(struct line *line, int fd, bool is_json)
 {
+    ASSERT(line->used == 0);
     line_add(line, is_json ? "{\"schema\":1,\"program\":\"" : "myalloc: statistics of ");
     place_add_program(line);
     line_add(line, is_json ? "\"" : " at exit, in bytes:");
@@ -127,9 +137,11 @@ static COLD void write_sums(struct line *line, int fd, const struct census *cens
 {
     struct myalloc_stats stats;
     uint64_t mallocs = 0;
+    ASSERT(line->used == 0);
     report_fill(&stats);
     for (size_t i = 0; i < sizeof g_rows / sizeof g_rows[0]; i++) {
         size_t value;
+        ASSERT(g_rows[i].offset + sizeof value <= sizeof stats);
         memcpy(&value, (const char *)&stats + g_rows[i].offset, sizeof value);
         add_number(line, "myalloc:   ", g_rows[i].name, value);
         write_line(line, fd);
@@ -143,6 +155,7 @@ static COLD void write_sums(struct line *line, int fd, const struct census *cens
 
 static COLD void write_classes(struct line *line, int fd, const struct census *census, bool is_json)
 {
+    ASSERT(line->used == 0);
     const char *between = ",\"classes\":[{";
     for (unsigned i = 0; i < CLASSES; i++) {
         const struct census_class *class = &census->classes[i];
@@ -167,6 +180,7 @@ static COLD void write_classes(struct line *line, int fd, const struct census *c
 
 static COLD void write_statistics(const struct census *census)
 {
+    ASSERT(g_options.stats[0] != '\0');
     struct line line = {.used = 0};
     bool is_json = g_options.stats_format == STATS_JSON;
     struct line name = {.used = 0};
@@ -188,6 +202,7 @@ static COLD void write_statistics(const struct census *census)
 
 static NOINLINE COLD void write_all(void)
 {
+    ASSERT(atomic_load_explicit(&g_statistics.is_ended, memory_order_relaxed)); // STATISTICS-3
     if (mode_has_report()) {
         bool was_inside = thread_enter_bare();
         mode_report(talk_fd());

@@ -17,6 +17,7 @@
 #include "pages/limit.h"
 #include "pages/span.h"
 #include "base/lock.h"
+#include "base/fatal.h"
 #include "base/os.h"
 #include "hardened/canary.h"
 #include "hardened/quarantine.h"

@@ -17,6 +17,7 @@
  */
 #include "hardened/harden.h"
 
+#include "base/fatal.h"
 #include "base/os.h"
 #include "core/thread.h"
 #include "hardened/canary.h"

@@ -10,6 +10,7 @@
 #include "hardened/canary.h"
 #include "hardened/hcache.h"
 #include "hardened/quarantine.h"
+#include "base/fatal.h"
 #include "base/os.h"
 #include "core/thread.h"
 

@@ -19,6 +19,7 @@
 
 #include "pages/page_heap.h"
 #include "base/lock.h"
+#include "base/fatal.h"
 #include "base/os.h"
 #include "hardened/canary.h"
 #include "pages/protect.h"

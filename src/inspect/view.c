@@ -206,8 +206,8 @@ void view_refresh(void)
     live_store(&g_live_page->counters.counted_ns, os_boot_ns());
     uint64_t now = os_exact_ns();
     uint64_t unpaid = begun - min_size(begun, CREDIT_NS);
-    ASSERT(unpaid <= begun);
-    g_view.paid_ns = max_size(g_view.paid_ns, unpaid) + (now - begun) * REST_FACTOR; // VIEW-1
+    g_view.paid_ns = max_size(g_view.paid_ns, unpaid) + (now - begun) * REST_FACTOR;
+    ASSERT(g_view.paid_ns >= unpaid + (now - begun) * REST_FACTOR); // VIEW-1
     atomic_store_explicit(&g_view.next_ns, max_size(g_view.paid_ns, now + REST_NS_MIN),
                           memory_order_relaxed);
     atomic_store_explicit(&g_view.is_busy, false, memory_order_release);

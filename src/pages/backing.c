@@ -17,6 +17,7 @@
 #include "pages/backing.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/line.h"
 #include "base/lock.h"
 #include "base/os.h"
@@ -46,6 +47,7 @@ static struct {
 
 static void warn_locked(int error)
 {
+    ASSERT(error > 0);
     struct line line = {.used = 0};
     if (g_backing.has_warned) {
         return;
@@ -71,6 +73,7 @@ static int file_locked(void)
     }
     *end = g_backing.first;
     g_backing.first = NULL;
+    ASSERT(backing_is_on());
     int fd = os_open_unnamed(g_options.backing);
     g_backing.fd = fd > 0 ? fd : 0;
     g_backing.file_id = os_file_id(fd);
@@ -80,6 +83,7 @@ static int file_locked(void)
 // The link to the range at `start`, NULL when it is on neither list.
 static struct range **find_locked(const void *start)
 {
+    ASSERT(start != NULL);
     for (int i = 0; i < 2; i++) {
         struct range **link = i == 0 ? &g_backing.first : &g_backing.lost;
         for (; *link != NULL; link = &(*link)->next) {
@@ -110,6 +114,8 @@ static void recycle_locked(struct range *range)
 // Maps `range` of the file at its place and files it behind `link`; the errno, 0 for done.
 static int cover_locked(int fd, struct range *range)
 {
+    ASSERT(fd > 0);
+    ASSERT(range->bytes != 0);
     struct range **link = &g_backing.first;
     range->offset = 0;
     while (*link != NULL && (*link)->offset - range->offset < range->bytes) { // the first gap
@@ -122,13 +128,16 @@ static int cover_locked(int fd, struct range *range)
     }
     if (error == 0) {
         range->next = *link;
-        *link = range; // BACKING-1
+        *link = range;
+        ASSERT(range->next == NULL || range->next->offset >= range->offset + range->bytes);
     }
     return error;
 }
 
 bool backing_cover(void *start, size_t bytes, bool *clean)
 {
+    ASSERT((uintptr_t)start % os_page_bytes() == 0);
+    ASSERT(bytes % os_page_bytes() == 0);
     if (lock_in_fork_window()) {
         return false; // BACKING-2: the fork would share it
     }
@@ -155,6 +164,8 @@ bool backing_cover(void *start, size_t bytes, bool *clean)
 // Frees the room of the last part of a range.
 static void cut_locked(const struct range *range, size_t bytes)
 {
+    ASSERT(bytes != 0);
+    ASSERT(bytes <= range->bytes);
     if (!os_remove(range->start + range->bytes - bytes, bytes)) {
         g_backing.has_stale = true;
     }
@@ -176,6 +187,7 @@ void backing_return(void *start, size_t bytes)
 // True when the file has room for more behind the range.
 static bool extend_locked(const struct range *range, size_t bytes)
 {
+    ASSERT(bytes != 0);
     size_t end = range->offset + range->bytes;
     int fd = file_locked();
     struct range **link = &g_backing.first; // file_locked() may have moved it to the lost ones
@@ -188,6 +200,8 @@ static bool extend_locked(const struct range *range, size_t bytes)
 
 void *backing_resize(void *start, size_t old_bytes, size_t new_bytes)
 {
+    ASSERT(new_bytes != old_bytes);
+    ASSERT(new_bytes % os_page_bytes() == 0);
     char *moved = NULL;
     lock_acquire(&g_backing.lock);
     struct range **link = find_locked(start);
@@ -251,6 +265,8 @@ void backing_prefork(void)
     bool is_ours = os_file_id(g_backing.fd) == g_backing.file_id;
     make_all_private(&g_backing.first, is_ours ? g_backing.fd : 0);
     make_all_private(&g_backing.lost, 0);
+    ASSERT(g_backing.first == NULL); // BACKING-2
+    ASSERT(g_backing.lost == NULL);  // BACKING-2
     if (is_ours) {
         os_close(g_backing.fd);
     }

@@ -8,12 +8,14 @@
 #include "pages/dirty.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/config.h"
 #include "pages/page_map.h"
 
 // The bits of a range in its first word: how many, and the mask.
 static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
 {
+    ASSERT(length != 0);
     size_t bit = index % 64;
     size_t bits = min_size(length, 64 - bit);
     *mask = (bits == 64 ? ~0UL : (1UL << bits) - 1) << bit;
@@ -22,6 +24,8 @@ static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
 
 size_t dirty_exchange(size_t index, size_t length, bool dirty)
 {
+    ASSERT(index != 0);
+    ASSERT(index + length <= g_page_map.opened);
     size_t count = 0;
     if (length == 1) { // a small slab
         uint64_t bit = 1UL << (index % 64);
@@ -85,6 +89,8 @@ size_t dirty_highest_below(size_t end, size_t *count)
         size_t row = below == 0 ? 64 : (size_t)__builtin_clzll(below);
         row = min_size(row, top + 1);
         *count = min_size(row, PURGE_STEP_BYTES >> CHUNK_SHIFT);
+        ASSERT(*count != 0);
+        ASSERT(word * 64 + top < end);
         return word * 64 + top + 1 - *count;
     }
     *count = 0;

@@ -54,6 +54,7 @@ static void tell_purge_locked(void)
 
 static void insert_locked(struct huge_block *block)
 {
+    ASSERT(block->mapping.start != NULL);
     struct huge_stats *stats = &g_huge.stats;
     huge_index_insert(block);
     stats->live_blocks++;
@@ -67,6 +68,8 @@ static void remove_locked(struct huge_block *block)
 {
     struct huge_stats *stats = &g_huge.stats;
     huge_index_remove(block);
+    ASSERT(stats->live_blocks != 0);
+    ASSERT(stats->live_bytes >= block->mapping.bytes);
     stats->live_blocks--;
     stats->live_bytes -= block->mapping.bytes;
     live_cut(kind_of(&block->mapping), block->mapping.start, block->mapping.bytes);
@@ -76,6 +79,8 @@ static void remove_locked(struct huge_block *block)
 
 static void unmap(struct mapping mapping)
 {
+    ASSERT(mapping.start != NULL);
+    ASSERT(mapping.bytes % os_page_bytes() == 0);
     if (mapping.is_backed) {
         backing_return(mapping.start, mapping.bytes);
     }
@@ -94,6 +99,7 @@ static void unmap_all(const struct mapping *mappings, size_t count)
 // Keeps a mapping that is of use to a later block, or unmaps it.
 static void keep(struct mapping mapping, bool is_of_use)
 {
+    ASSERT(mapping.start != NULL);
     struct mapping evicted[MAP_CACHE_ENTRIES + 1];
     evicted[0] = mapping; // a piece of a file is not kept: it is for what is in use
     size_t count = 1;
@@ -145,6 +151,8 @@ void huge_age(void)
 // cannot be, and waits there for others.
 static struct mapping fit_cached(struct mapping mapping, size_t bytes)
 {
+    ASSERT(mapping.start != NULL);
+    ASSERT(bytes % os_page_bytes() == 0);
     if (mapping.bytes > bytes + bytes / 4) {
         keep((struct mapping){mapping.start + bytes, mapping.bytes - bytes, false}, true);
         mapping.bytes = bytes;
@@ -158,12 +166,14 @@ static struct mapping fit_cached(struct mapping mapping, size_t bytes)
         }
         mapping = (struct mapping){moved, bytes, false};
     }
+    ASSERT(mapping.bytes >= bytes);
     return mapping;
 }
 
 // `reserves`: addresses only.
 static struct mapping map_aligned(size_t bytes, size_t alignment, bool reserves)
 {
+    ASSERT(bytes % os_page_bytes() == 0);
     size_t page = os_page_bytes();
     size_t slack = alignment > page ? alignment - page : 0;
     char *start = NULL;
@@ -173,8 +183,10 @@ static struct mapping map_aligned(size_t bytes, size_t alignment, bool reserves)
     if (start == NULL || slack == 0) {
         return (struct mapping){start, bytes, false};
     }
+    ASSERT(is_pow2(alignment));
     char *aligned = start + (align_up((uintptr_t)start, alignment) - (uintptr_t)start);
     size_t before = (size_t)(aligned - start);
+    ASSERT(before <= slack);
     if (before != 0) {
         os_unmap(start, before);
     }
@@ -202,6 +214,7 @@ static struct mapping map_backed(size_t bytes, size_t alignment, bool *clean)
 // others would lose it for nothing.
 static NOINLINE COLD bool can_be_freed_for(size_t bytes)
 {
+    ASSERT(bytes != 0);
     size_t most = map_cache_bytes() + span_free_bytes();
     if (bytes <= most) {
         return true; // at the very limit not even a page could be tried
@@ -217,6 +230,7 @@ static NOINLINE COLD bool can_be_freed_for(size_t bytes)
 // Asks for huge pages from byte `from` of a block on.
 static void ask_huge_pages(const struct mapping *mapping, size_t from)
 {
+    ASSERT(from <= mapping->bytes);
     size_t used = span_used_bytes() + mapping->bytes; // at least
     if (mapping->bytes - from >= UNITS_MIN * HUGE_PAGE_BYTES && huge_pages_are_for(used)) {
         huge_pages_ask(mapping->start + from, mapping->bytes - from, false);
@@ -243,6 +257,7 @@ static struct mapping map_new(size_t bytes, size_t alignment, bool is_sparse)
 // A cached mapping, made to fit; start NULL: there is none.
 static struct mapping map_cached(size_t bytes)
 {
+    ASSERT(bytes != 0);
     lock_acquire(&g_huge.lock);
     struct mapping mapping = map_cache_take(bytes);
     g_huge.stats.reuses += mapping.start != NULL;
@@ -272,6 +287,7 @@ static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
 // cache sets, at no cost in memory.
 static size_t start_offset_locked(size_t bytes, size_t mapped_bytes, size_t alignment)
 {
+    ASSERT(bytes <= mapped_bytes);
     size_t slack = min_size(mapped_bytes - bytes, os_page_bytes() - 1);
     size_t steps = slack / CACHE_LINE_BYTES;
     if (steps == 0 || alignment > CACHE_LINE_BYTES) {
@@ -298,6 +314,7 @@ void *huge_allocate(size_t bytes, size_t alignment, bool *clean)
     struct huge_block *block = huge_index_new();
     if (block != NULL) {
         ptr = mapping.start + start_offset_locked(bytes, mapping.bytes, alignment);
+        ASSERT((uintptr_t)ptr % alignment == 0);
         block->mapping = mapping;
         atomic_store_explicit(&block->usable, (size_t)(mapping.start + mapping.bytes - ptr),
                               memory_order_relaxed);
@@ -333,6 +350,8 @@ bool huge_free(void *ptr)
         return false;
     }
     struct mapping mapping = block->mapping;
+    ASSERT((uintptr_t)ptr - (uintptr_t)mapping.start < os_page_bytes());
+    ASSERT(mapping.bytes % os_page_bytes() == 0);
     remove_locked(block);
     bool was_last = limit_raise(mapping.bytes);
     g_huge.freed[g_huge.freed_next++ % FREED_RING] =
@@ -352,6 +371,8 @@ bool huge_free(void *ptr)
 // when it grows in small steps, so that not every step is a system call.
 static size_t resized_bytes(size_t old_bytes, size_t needed)
 {
+    ASSERT(needed != 0);
+    ASSERT(needed % os_page_bytes() == 0);
     size_t page = os_page_bytes();
     if (needed > old_bytes) {
         bool is_step = needed - old_bytes <= old_bytes / 8;
@@ -365,6 +386,7 @@ static size_t resized_bytes(size_t old_bytes, size_t needed)
 static bool remap(struct huge_block *block, size_t mapped_bytes)
 {
     struct mapping old = block->mapping;
+    ASSERT(mapped_bytes != old.bytes);
     lock_acquire(&g_huge.lock);
     remove_locked(block);
     lock_release(&g_huge.lock);
@@ -398,7 +420,9 @@ void *huge_resize(void *ptr, size_t bytes)
     }
     // The block is the caller's: nobody else changes it meanwhile.
     size_t old_bytes = block->mapping.bytes;
+    ASSERT(bytes != 0);
     size_t offset = (size_t)((char *)ptr - block->mapping.start);
+    ASSERT(offset < os_page_bytes());
     if (bytes > PTRDIFF_MAX / 2) {
         return NULL;
     }
@@ -416,6 +440,7 @@ void *huge_resize(void *ptr, size_t bytes)
 
 size_t huge_freed_bytes(const void *ptr)
 {
+    ASSERT(ptr != NULL);
     size_t bytes = 0;
     bool was_taken = lock_acquire_to_look(&g_huge.lock);
     for (size_t i = 0; i < FREED_RING; i++) {

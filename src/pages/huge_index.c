@@ -53,6 +53,8 @@ static struct buckets *buckets_now(void)
 
 static size_t index_of(const struct buckets *buckets, const void *ptr)
 {
+    ASSERT(buckets->shift >= FIRST_SHIFT);
+    ASSERT(buckets->shift <= LAST_SHIFT);
     uint64_t hash = ((uintptr_t)ptr >> 12) * 0x9e3779b97f4a7c15ULL;
     return hash >> (64 - buckets->shift);
 }
@@ -77,6 +79,7 @@ struct huge_block *huge_index_find(const void *ptr)
 static void push(struct buckets *buckets, struct huge_block *block)
 {
     const void *ptr = atomic_load_explicit(&block->ptr, memory_order_relaxed);
+    ASSERT(ptr != NULL);
     bucket *head = &buckets->heads[index_of(buckets, ptr)];
     atomic_store_explicit(&block->next, atomic_load_explicit(head, memory_order_relaxed),
                           memory_order_relaxed);
@@ -109,10 +112,12 @@ static void grow(void)
 
 void huge_index_insert(struct huge_block *block)
 {
+    ASSERT(huge_index_find(block->ptr) == NULL); // INDEX-1
     if (g_huge_index.count >> buckets_now()->shift != 0) {
         grow(); // INDEX-2
     }
-    push(buckets_now(), block); // INDEX-1
+    push(buckets_now(), block);
+    ASSERT(huge_index_find(block->ptr) == block); // INDEX-1
     g_huge_index.count++;
 }
 
@@ -129,6 +134,7 @@ void huge_index_remove(struct huge_block *block)
     }
     // release: pairs with the acquire in huge_index_find
     atomic_store_explicit(link, next_of(block), memory_order_release);
+    ASSERT(huge_index_find(ptr) == NULL); // INDEX-1
     ASSERT(g_huge_index.count != 0);
     g_huge_index.count--;
 }
@@ -137,6 +143,7 @@ struct huge_block *huge_index_new(void)
 {
     struct huge_block *block = g_huge_index.unused;
     if (block != NULL) {
+        ASSERT(block->ptr == NULL);
         g_huge_index.unused = atomic_load_explicit(&block->next, memory_order_relaxed);
         return block;
     }
@@ -145,6 +152,7 @@ struct huge_block *huge_index_new(void)
 
 void huge_index_recycle(struct huge_block *block)
 {
+    ASSERT(block->ptr == NULL || huge_index_find(block->ptr) != block); // INDEX-1
     atomic_store_explicit(&block->ptr, NULL, memory_order_relaxed);
     atomic_store_explicit(&block->next, g_huge_index.unused, memory_order_relaxed);
     g_huge_index.unused = block;
@@ -171,5 +179,6 @@ struct huge_block *huge_index_next(const struct huge_block *block)
     }
     struct huge_block *next = next_of(block);
     const void *ptr = atomic_load_explicit(&block->ptr, memory_order_relaxed);
+    ASSERT(ptr != NULL);
     return next != NULL ? next : first_from(buckets, index_of(buckets, ptr) + 1);
 }

@@ -11,6 +11,7 @@
 #include "pages/huge_pages.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/config.h"
 #include "base/os.h"
@@ -36,6 +37,7 @@ static unsigned mode(void)
 
 void huge_pages_set(enum huge_pages_mode to)
 {
+    ASSERT(to <= HUGE_PAGES_ALWAYS);
     bool fits = os_page_bytes() == PAGE_BYTES_MIN; // else a huge page is not HUGE_PAGE_BYTES
     atomic_store_explicit(&g_huge_pages.mode, fits ? to : HUGE_PAGES_NEVER, memory_order_relaxed);
 }
@@ -50,6 +52,7 @@ bool huge_pages_are_for(size_t used_bytes)
 // ticks can tell; 0: there is none.
 static uint64_t touch(char *start, size_t pages)
 {
+    ASSERT(pages != 0);
     uint64_t began = os_now_ns();
     for (size_t i = 0; i < pages; i++) {
         *(volatile char *)(start + i * PAGE_BYTES_MIN) = 0;
@@ -60,6 +63,7 @@ static uint64_t touch(char *start, size_t pages)
 // Writes to the small pages of a unit, which will be needed next; true: that was done before.
 static bool is_sampled(char *unit)
 {
+    ASSERT((uintptr_t)unit % HUGE_PAGE_BYTES == 0);
     uint64_t unknown = 0;
     if (atomic_load_explicit(&g_huge_pages.small_ns, memory_order_relaxed) != 0) {
         return true;
@@ -73,6 +77,7 @@ static bool is_sampled(char *unit)
 // Times the first write to the first units; false: they take longer than their small pages would.
 static bool is_quick(char *unit)
 {
+    ASSERT((uintptr_t)unit % HUGE_PAGE_BYTES == 0);
     if (atomic_load_explicit(&g_huge_pages.trials, memory_order_relaxed) >= TRIALS) {
         return true;
     }
@@ -80,11 +85,14 @@ static bool is_quick(char *unit)
     uint64_t took = touch(unit, 1);
     uint64_t all = atomic_fetch_add_explicit(&g_huge_pages.huge_ns, took, memory_order_relaxed);
     atomic_fetch_add_explicit(&g_huge_pages.trials, 1, memory_order_relaxed);
+    ASSERT(took == 0 || small != 0); // UNIT-1: the same clock timed small pages before
     return took != 0 && all + took <= TRIALS * small + TICKS_NS; // UNIT-1
 }
 
 static void ask(char *from, char *to, bool is_next)
 {
+    ASSERT(from < to);
+    ASSERT((size_t)(to - from) % HUGE_PAGE_BYTES == 0);
     // Where small pages were purged before, their empty table would keep a huge one away: since
     // Linux 6.14 it goes when the whole unit is purged.
     os_purge(from, (size_t)(to - from));
@@ -113,5 +121,6 @@ void huge_pages_ask(void *start, size_t bytes, bool is_next)
 
 void huge_pages_refuse(void *start, size_t bytes)
 {
+    ASSERT(bytes % HUGE_PAGE_BYTES == 0);
     os_huge_pages(start, bytes, false);
 }

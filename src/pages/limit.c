@@ -9,6 +9,7 @@
 
 #include "pages/backing.h"
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/config.h"
 
 static struct {
@@ -25,6 +26,7 @@ void limit_set(size_t bytes)
     g_limit.is_fixed = bytes != 0;
     size_t limit =
         bytes != 0 ? clamp_size(bytes, MEDIUM_BYTES_MAX + 1, LIMIT_BYTES_MAX) : HUGE_BYTES_MIN;
+    ASSERT(limit > MEDIUM_BYTES_MAX); // what the fast paths serve is never huge
     atomic_store_explicit(&g_limit.bytes, limit, memory_order_relaxed);
     atomic_store_explicit(&g_limit_slab_bytes, min_size(limit - 1, SLAB_BYTES_MAX),
                           memory_order_relaxed);
@@ -32,11 +34,14 @@ void limit_set(size_t bytes)
 
 size_t limit_bytes(void)
 {
-    return atomic_load_explicit(&g_limit.bytes, memory_order_relaxed);
+    size_t bytes = atomic_load_explicit(&g_limit.bytes, memory_order_relaxed);
+    ASSERT(bytes > MEDIUM_BYTES_MAX);
+    return bytes;
 }
 
 bool limit_raise(size_t bytes)
 {
+    ASSERT(bytes != 0);
     bool may_rise = !g_limit.is_fixed && !backing_is_on() && bytes < LARGE_BYTES_LIMIT;
     if (may_rise && bytes >= limit_bytes()) {
         atomic_store_explicit(&g_limit.bytes, bytes + 1, memory_order_relaxed); // LIMIT-1
@@ -46,6 +51,7 @@ bool limit_raise(size_t bytes)
 
 void limit_set_maps(size_t count)
 {
+    ASSERT(count <= INT32_MAX);
     atomic_store_explicit(&g_limit.maps, count, memory_order_relaxed);
 }
 

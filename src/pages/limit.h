@@ -8,7 +8,9 @@
 #ifndef PAGES_LIMIT_H
 #define PAGES_LIMIT_H
 
+#include "base/check.h"
 #include "base/compiler.h"
+#include "base/config.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -27,7 +29,9 @@ extern HIDDEN _Atomic(size_t) g_limit_slab_bytes;
 // Blocks to this size may lie in slabs: SLAB_BYTES_MAX, or less where larger ones are huge.
 static inline size_t limit_slab_bytes(void)
 {
-    return atomic_load_explicit(&g_limit_slab_bytes, memory_order_relaxed);
+    size_t bytes = atomic_load_explicit(&g_limit_slab_bytes, memory_order_relaxed);
+    ASSERT(bytes <= SLAB_BYTES_MAX);
+    return bytes;
 }
 
 // A huge block of so many bytes was freed; true when its like are not huge any more.

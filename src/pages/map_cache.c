@@ -38,6 +38,7 @@ static struct mapping remove_entry(size_t entry)
     for (size_t i = entry + 1; i < g_map_cache.entries; i++) {
         g_map_cache.of[i - 1] = g_map_cache.of[i];
     }
+    ASSERT(map_cache_bytes() >= mapping.bytes); // CACHED-1
     g_map_cache.entries--;
     count(map_cache_bytes() - mapping.bytes);
     live_cut(MYALLOC_LIVE_REGION_CACHED, mapping.start, mapping.bytes);
@@ -46,6 +47,7 @@ static struct mapping remove_entry(size_t entry)
 
 struct mapping map_cache_take(size_t bytes)
 {
+    ASSERT(bytes != 0);
     size_t best = MAP_CACHE_ENTRIES;
     for (size_t i = 0; i < g_map_cache.entries; i++) {
         size_t length = g_map_cache.of[i].bytes;
@@ -60,6 +62,7 @@ struct mapping map_cache_take(size_t bytes)
 size_t map_cache_put(struct mapping mapping, size_t most, struct mapping *evicted)
 {
     size_t gone = 0;
+    ASSERT(mapping.bytes != 0);
     if (mapping.bytes > most) {
         evicted[0] = mapping;
         return 1;
@@ -71,6 +74,7 @@ size_t map_cache_put(struct mapping mapping, size_t most, struct mapping *evicte
     g_map_cache.of[g_map_cache.entries++] = mapping;
     count(map_cache_bytes() + mapping.bytes);
     live_add(MYALLOC_LIVE_REGION_CACHED, mapping.start, mapping.bytes);
+    ASSERT(map_cache_bytes() <= most);
     return gone;
 }
 

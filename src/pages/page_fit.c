@@ -25,6 +25,7 @@ static struct {
 
 void page_fit_set_policy(enum page_fit_policy policy)
 {
+    ASSERT(policy <= PAGE_FIT_SEGREGATED);
     g_page_fit.policy = policy;
 }
 
@@ -42,6 +43,8 @@ static unsigned page_fit_bin(size_t length)
 
 void page_fit_insert(size_t index)
 {
+    ASSERT(index != 0);
+    ASSERT(index < page_map_count());
     struct chunk *span = page_map_entry(index);
     unsigned bin = page_fit_bin(span->length);
     span->prev = 0;
@@ -56,7 +59,8 @@ void page_fit_insert(size_t index)
 void page_fit_remove(size_t index)
 {
     struct chunk *span = page_map_entry(index);
-    unsigned bin = page_fit_bin(span->length); // FIT-2
+    unsigned bin = page_fit_bin(span->length);
+    ASSERT(((g_page_fit.filled[bin / 64] >> (bin % 64)) & 1) != 0); // FIT-1
     if (span->next != 0) {
         page_map_entry(span->next)->prev = span->prev;
     }
@@ -64,7 +68,7 @@ void page_fit_remove(size_t index)
         page_map_entry(span->prev)->next = span->next;
         return;
     }
-    ASSERT(g_page_fit.heads[bin] == index);
+    ASSERT(g_page_fit.heads[bin] == index); // FIT-2
     g_page_fit.heads[bin] = span->next;
     if (span->next == 0) {
         g_page_fit.filled[bin / 64] &= ~(1UL << (bin % 64)); // FIT-1
@@ -80,6 +84,7 @@ static unsigned next_filled(unsigned bin)
             bits &= ~0UL << (bin % 64);
         }
         if (bits != 0) {
+            ASSERT(g_page_fit.heads[word * 64 + (unsigned)__builtin_ctzll(bits)] != 0); // FIT-1
             return word * 64 + (unsigned)__builtin_ctzll(bits);
         }
     }
@@ -102,6 +107,7 @@ static size_t find_first(size_t length)
 // Of two spans of the same length the one that is resident, else the lower one.
 static bool is_better(size_t candidate, size_t best)
 {
+    ASSERT(candidate != best);
     if (best == 0) {
         return true;
     }
@@ -120,6 +126,7 @@ static size_t best_in(unsigned bin, size_t length, unsigned looks)
 {
     size_t best = 0;
     for (size_t i = g_page_fit.heads[bin]; i != 0 && looks-- > 0; i = page_map_entry(i)->next) {
+        ASSERT(page_fit_bin(page_map_entry(i)->length) == bin); // FIT-2
         if (page_map_entry(i)->length >= length && is_better(i, best)) {
             best = i;
         }
@@ -143,6 +150,7 @@ static size_t find_best(size_t length)
 
 COLD size_t page_fit_find_hidden(size_t length)
 {
+    ASSERT(length != 0);
     return best_in(page_fit_bin(length), length, UINT_MAX);
 }
 
@@ -159,6 +167,7 @@ static size_t find_segregated(size_t length)
 
 size_t page_fit_find(size_t length)
 {
+    ASSERT(length != 0);
     switch (g_page_fit.policy) {
     case PAGE_FIT_FIRST:
         return find_first(length);

@@ -36,6 +36,8 @@ static bool give_up_caches(void)
 
 static size_t allocate(size_t length, size_t alignment, bool is_dense, bool *clean)
 {
+    ASSERT(length != 0);
+    ASSERT(is_pow2(alignment));
     size_t index = span_allocate(length, alignment, is_dense, clean);
     if (UNLIKELY(index == 0) && give_up_caches()) { // PAGE_HEAP-1
         index = span_allocate(length, alignment, is_dense, clean);
@@ -56,6 +58,7 @@ size_t page_heap_allocate_dense(size_t length, bool *clean)
 void page_heap_free(size_t index, size_t length)
 {
     ASSERT(index != 0);
+    ASSERT(length != 0);
     span_free(index, length);
     purge_consider(length << CHUNK_SHIFT);
     if (UNLIKELY(purge_is_low()) && huge_caches()) {
@@ -66,6 +69,7 @@ void page_heap_free(size_t index, size_t length)
 // Puts a span, or 0, in the place of what waits there, and gives that back.
 static bool replace_waiting(unsigned place, uint64_t span)
 {
+    ASSERT(place < WAITING);
     // acq_rel: who takes a span out sees what its giver did to it
     uint64_t old =
         atomic_exchange_explicit(&g_page_heap.waiting[place], span, memory_order_acq_rel);
@@ -86,6 +90,9 @@ bool page_heap_free_waiting(void)
 
 void page_heap_free_late(size_t index, size_t length)
 {
+    ASSERT(index != 0);
+    ASSERT(length != 0);
+    ASSERT(index <= UINT32_MAX);
     size_t used = span_used_bytes();
     bool is_short = length << CHUNK_SHIFT <= max_size(WAIT_BYTES_MIN, used / 32) / WAITING;
     if (is_short && used >= purge_peak_bytes() / 2) { // PAGE_HEAP-2

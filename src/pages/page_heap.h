@@ -1,5 +1,5 @@
-/* page_heap.h - the door to this floor for slabs and large blocks: spans with all that helps to get
- * them and all that follows from giving them back. Any thread; no lock above LOCK_HUGE held. */
+/* page_heap.h - allocates and frees spans for slabs and large blocks: empties caches before it
+ * refuses memory, and purges when too much is free. Any thread; no lock above LOCK_HUGE held. */
 #ifndef PAGES_PAGE_HEAP_H
 #define PAGES_PAGE_HEAP_H
 

@@ -34,6 +34,7 @@ static struct area {
 // Bytes of an area for so many chunks (a multiple of OPEN_CHUNKS_MIN): whole pages.
 static size_t area_bytes(unsigned area, size_t chunks)
 {
+    ASSERT(chunks % OPEN_CHUNKS_MIN == 0);
     switch (area) {
     case AREA_ENTRIES:
         return chunks * sizeof(struct chunk);
@@ -49,6 +50,7 @@ static size_t area_bytes(unsigned area, size_t chunks)
 // Tells a mapping of others behind an area from a lack of memory.
 static NOINLINE COLD void note_wall(size_t bytes)
 {
+    ASSERT(bytes != 0);
     void *elsewhere = os_map(NULL, bytes);
     atomic_store_explicit(&g_is_walled, elsewhere != NULL, memory_order_relaxed);
     if (elsewhere != NULL) {
@@ -64,6 +66,7 @@ bool page_map_is_walled(void)
 // Extends an area at its end; false without memory, or where something else stands there.
 static bool area_grow(struct area *area, size_t bytes)
 {
+    ASSERT(bytes % os_page_bytes() == 0); // the next growth begins where this one ends
     if (bytes > area->bytes) {
         if (os_map_at(area->start + area->bytes, bytes - area->bytes) == NULL) {
             note_wall(bytes - area->bytes);
@@ -78,6 +81,7 @@ static bool area_grow(struct area *area, size_t bytes)
 // Begins an area at its place in the hole; where that is taken (sanitizers), anywhere, whole.
 static bool area_start(struct area *area, unsigned place)
 {
+    ASSERT(area->bytes == 0);
     area->start = os_hole_address(place);
     if (area_grow(area, area_bytes(place, OPEN_CHUNKS_MIN))) {
         return true;
@@ -100,6 +104,7 @@ bool page_map_start(uintptr_t base)
     if (!page_map_open(OPEN_CHUNKS_MIN)) {
         return false;
     }
+    ASSERT(map->opened >= OPEN_CHUNKS_MIN);
     map->base = base;
     map->entries = (struct chunk *)(void *)g_areas[AREA_ENTRIES].start;
     map->bins = (uint8_t *)g_areas[AREA_BINS].start;
@@ -124,6 +129,7 @@ bool page_map_open(size_t chunks)
             return false; // the areas that did grow are found longer the next time
         }
     }
+    ASSERT(target >= chunks);
     map->opened = target;
     ASSERT(page_map_count() <= map->opened); // MAP-1
     return true;
@@ -138,6 +144,7 @@ void page_map_show(void)
 
 static void purge_inside(uintptr_t start, uintptr_t end)
 {
+    ASSERT(start <= end);
     start = align_up(start, os_page_bytes());
     end = align_down(end, os_page_bytes());
     if (start < end) {
@@ -147,12 +154,15 @@ static void purge_inside(uintptr_t start, uintptr_t end)
 
 void page_map_forget(size_t index, size_t length)
 {
+    ASSERT(index != 0);
+    ASSERT(index + length <= g_page_map.opened);
     uintptr_t entries = (uintptr_t)page_map_entry(index);
     purge_inside(entries, entries + length * sizeof(struct chunk)); // MAP-2
 }
 
 void page_map_mark_body(struct chunk *head, size_t length)
 {
+    ASSERT(length != 0);
     for (size_t i = 1; i < length; i++) {
         head[i].head_distance = (uint32_t)i;
         chunk_set_state(head + i, CHUNK_BODY);
@@ -162,6 +172,7 @@ void page_map_mark_body(struct chunk *head, size_t length)
 void page_map_set_bin(size_t index, size_t length, uint8_t bin)
 {
     ASSERT(index != 0);
+    ASSERT(index + length <= page_map_count());
     for (size_t i = index; i < index + length; i++) {
         __atomic_store_n(&g_page_map.bins[i], bin, __ATOMIC_RELAXED);
     }

@@ -103,22 +103,27 @@ static inline bool page_map_is_beyond(size_t index)
 
 static inline void page_map_publish(size_t chunks)
 {
+    ASSERT(chunks != 0);                 // index 0 is never used
+    ASSERT(chunks <= g_page_map.opened); // MAP-1
     // release: pairs with the acquire in page_map_count
     atomic_store_explicit(&g_page_map.chunks, chunks, memory_order_release);
 }
 
 static inline struct chunk *page_map_entry(size_t index)
 {
+    ASSERT(index <= UINT32_MAX); // links are 32 bits wide
     return &g_page_map.entries[index];
 }
 
 static inline uint32_t page_map_index(const struct chunk *entry)
 {
+    ASSERT(entry > g_page_map.entries);
     return (uint32_t)(entry - g_page_map.entries);
 }
 
 static inline void *page_map_address(size_t index)
 {
+    ASSERT(index <= UINT32_MAX);
     return (void *)(g_page_map.base + (index << CHUNK_SHIFT)); // NOLINT: the map's purpose
 }
 
@@ -132,6 +137,7 @@ static inline size_t page_map_find(const void *ptr)
 // True when a chunk is free and may be resident. Under LOCK_PAGE_HEAP.
 static inline bool page_map_is_dirty(size_t index)
 {
+    ASSERT(index != 0);
     return ((g_page_map.dirty[index / 64] >> (index % 64)) & 1) != 0;
 }
 
@@ -139,6 +145,7 @@ static inline bool page_map_is_dirty(size_t index)
 // below the map.
 static inline size_t page_map_unit(size_t index)
 {
+    ASSERT(index <= UINT32_MAX);
     size_t unit_chunks = HUGE_PAGE_BYTES / CHUNK_BYTES;
     return ((g_page_map.base >> CHUNK_SHIFT) % unit_chunks + index) / unit_chunks;
 }
@@ -157,6 +164,7 @@ static inline enum chunk_state chunk_state(const struct chunk *entry)
 
 static inline void chunk_set_state(struct chunk *entry, enum chunk_state state)
 {
+    ASSERT(state <= CHUNK_BODY);
     // release: who sees what stands there sees the fields that tell of it
     atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_release);
 }

@@ -16,6 +16,7 @@
 #include "pages/protect.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/config.h"
 #include "base/os.h"
@@ -35,6 +36,7 @@ static struct {
 
 bool protect_reserve(unsigned rows)
 {
+    ASSERT(rows != 0);
     if (os_page_bytes() > CHUNK_BYTES ||
         atomic_load_explicit(&g_protect.was_refused, memory_order_relaxed)) {
         return false;
@@ -49,16 +51,21 @@ bool protect_reserve(unsigned rows)
 
 void protect_unreserve(unsigned rows)
 {
-    atomic_fetch_sub_explicit(&g_protect.rows, rows, memory_order_relaxed);
+    unsigned before = atomic_fetch_sub_explicit(&g_protect.rows, rows, memory_order_relaxed);
+    ASSERT(before >= rows);
 }
 
 bool protect_hide(void *start, size_t bytes)
 {
+    ASSERT((uintptr_t)start % os_page_bytes() == 0);
+    ASSERT(bytes % os_page_bytes() == 0);
     return bytes == 0 || os_protect(start, bytes, false);
 }
 
 bool protect_show(void *start, size_t bytes)
 {
+    ASSERT((uintptr_t)start % os_page_bytes() == 0);
+    ASSERT(bytes % os_page_bytes() == 0);
     if (bytes == 0 || os_protect(start, bytes, true)) {
         return true;
     }
@@ -74,6 +81,7 @@ enum protect_guard protect_kind(void)
 
 bool protect_guard_more(void *start, size_t bytes, enum protect_guard guard)
 {
+    ASSERT(guard != PROTECT_NONE);
     if (guard == PROTECT_MARKED) {
         if (bytes == 0 || os_mark_hidden(start, bytes, true)) {
             return true;
@@ -85,12 +93,14 @@ bool protect_guard_more(void *start, size_t bytes, enum protect_guard guard)
 
 bool protect_guard_less(void *start, size_t bytes, enum protect_guard guard)
 {
+    ASSERT(guard != PROTECT_NONE);
     return protect_show(start, bytes) &&
            (guard != PROTECT_MARKED || bytes == 0 || os_mark_hidden(start, bytes, false));
 }
 
 enum protect_guard protect_guard(void *start, size_t bytes)
 {
+    ASSERT(bytes != 0);
     if (os_page_bytes() <= CHUNK_BYTES && protect_kind() == PROTECT_MARKED) {
         if (os_mark_hidden(start, bytes, true)) {
             return PROTECT_MARKED;
@@ -109,6 +119,7 @@ enum protect_guard protect_guard(void *start, size_t bytes)
 
 bool protect_unguard(void *start, size_t bytes, enum protect_guard guard)
 {
+    ASSERT(bytes != 0);
     if (guard == PROTECT_MARKED) {
         return os_mark_hidden(start, bytes, false);
     }
@@ -123,6 +134,7 @@ bool protect_unguard(void *start, size_t bytes, enum protect_guard guard)
 
 static bool is_zero(const char *page, size_t bytes)
 {
+    ASSERT(bytes % sizeof(size_t) == 0);
     const size_t *word = (const size_t *)(const void *)page;
     const size_t *end = (const size_t *)(const void *)(page + bytes);
     while (word != end && *word == 0) {
@@ -133,6 +145,7 @@ static bool is_zero(const char *page, size_t bytes)
 
 bool protect_is_written(const char *start, size_t bytes)
 {
+    ASSERT(bytes % os_page_bytes() == 0);
     size_t page = os_page_bytes();
     size_t pages = bytes / page;
     size_t looks = min_size(pages, LOOKS);
@@ -148,6 +161,8 @@ bool protect_is_written(const char *start, size_t bytes)
 
 void protect_clear(char *start, size_t bytes)
 {
+    ASSERT((uintptr_t)start % os_page_bytes() == 0);
+    ASSERT(bytes % os_page_bytes() == 0);
     while (bytes != 0) {
         size_t some = min_size(bytes, PIECE_BYTES);
         if (some <= CLEARED_UNASKED || protect_is_written(start, some) || !os_purge(start, some)) {

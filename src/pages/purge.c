@@ -4,6 +4,7 @@
  * Threads:    any; the numbers are hints, a lost update costs a purge too many or too few.
  * Locks:      takes none; span_purge_step() and span_trim() take LOCK_PAGE_HEAP for one step each.
  * Invariants: PURGE-1  one call purges at most STEPS_MAX steps, but at the end of a fall or window.
+ *             PURGE-2  the last turn is never above the top, but for a lost update.
  *
  * A purge pays when the memory stays unused; when it is taken again at once, it cost a system call
  * and a page fault, as much as 200 pairs of malloc and free, for nothing. "In use" are spans and
@@ -56,15 +57,18 @@ static struct {
     _Atomic(size_t) frees;        // seen
     _Atomic(uint64_t) window_ns;  // when this window began; 0: not yet
     _Atomic(size_t) least_dirty;  // bytes, in this window
-} g_purge = {.settings = {.enabled = true}, .least_dirty = SIZE_MAX};
+} g_purge = {.settings = {.enabled = true}, .least_dirty = PTRDIFF_MAX};
 
 static size_t load(_Atomic(size_t) *value)
 {
-    return atomic_load_explicit(value, memory_order_relaxed);
+    size_t now = atomic_load_explicit(value, memory_order_relaxed);
+    ASSERT((ptrdiff_t)now >= 0); // as stored
+    return now;
 }
 
 static void store(_Atomic(size_t) *value, size_t to)
 {
+    ASSERT((ptrdiff_t)to >= 0); // none falls below zero
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
@@ -80,6 +84,7 @@ static void set(_Atomic(bool) *flag, bool to)
 
 void purge_configure(const struct purge_settings *settings)
 {
+    ASSERT(settings->top_pad_bytes <= PTRDIFF_MAX);
     g_purge.settings = *settings;
 }
 
@@ -126,13 +131,17 @@ static size_t kept_max(void)
         return careful;
     }
     size_t top = load(&g_purge.top);
-    return careful + top - min_size(used_bytes(), top);
+    size_t kept = careful + top - min_size(used_bytes(), top);
+    ASSERT(kept >= careful);
+    return kept;
 }
 
 size_t purge_budget_bytes(void)
 {
     size_t kept = kept_max();
-    return max_size(kept - min_size(load(&g_purge.cached_bytes), kept), careful_bytes());
+    size_t budget = max_size(kept - min_size(load(&g_purge.cached_bytes), kept), careful_bytes());
+    ASSERT(budget >= RETAIN_BYTES_MIN);
+    return budget;
 }
 
 // Follows the memory in use; rule "swing".
@@ -140,6 +149,7 @@ static void follow(size_t used)
 {
     size_t turn = load(&g_purge.turn);
     size_t step = max_size(turn >> SWING_SHIFT, SWING_BYTES_MIN);
+    ASSERT((ptrdiff_t)used >= 0);
     if (used > load(&g_purge.top)) {
         store(&g_purge.top, used);
     }
@@ -193,7 +203,9 @@ static void trim_end(bool is_over)
     if (end > least) {
         // PURGE-1: what is dirty there takes as long as a purge
         size_t most = STEPS_MAX * PURGE_STEP_BYTES;
+        ASSERT(least != 0);
         size_t kept = !is_over && end > most && span_dirty_bytes() > most ? end - most : 0;
+        ASSERT(kept < end);
         span_trim(max_size(max_size(settings->top_pad_bytes, least / 2), kept));
     }
 }
@@ -247,6 +259,7 @@ bool purge_has_ended(void)
 
 void purge_consider(size_t given_bytes)
 {
+    ASSERT(given_bytes % CHUNK_BYTES == 0);
     size_t dirty = span_dirty_bytes();
     follow(used_bytes() + given_bytes);
     follow(used_bytes());
@@ -296,6 +309,8 @@ bool purge_all(size_t pad_bytes)
 
 void purge_follow_huge(size_t used, size_t cached)
 {
+    ASSERT(used % os_page_bytes() == 0);
+    ASSERT(cached % os_page_bytes() == 0);
     store(&g_purge.huge_bytes, used);
     store(&g_purge.cached_bytes, cached);
     follow(used_bytes());
@@ -310,12 +325,33 @@ size_t purge_room_for_huge(void)
 
 void purge_note_unmapped(size_t bytes)
 {
+    ASSERT(bytes != 0);
+    ASSERT(bytes % os_page_bytes() == 0);
     store(&g_purge.unmapped, load(&g_purge.unmapped) + bytes);
     learn_from_refaults();
 }
 
 void purge_note_mapped(size_t bytes)
 {
+    ASSERT(bytes % os_page_bytes() == 0);
     size_t most = load(&g_purge.unmapped);
     store(&g_purge.remapped, min_size(load(&g_purge.remapped) + bytes, most));
+}
+
+void purge_check(void)
+{
+    size_t purged = 0;
+    size_t retaken = 0;
+    span_refaults(&purged, &retaken);
+    VERIFY(atomic_load(&g_purge.turn) <= atomic_load(&g_purge.top)); // PURGE-2
+    VERIFY(atomic_load(&g_purge.remapped) <= atomic_load(&g_purge.unmapped));
+    VERIFY(atomic_load(&g_purge.purged_mark) <=
+           (purged << CHUNK_SHIFT) + atomic_load(&g_purge.unmapped));
+    VERIFY(atomic_load(&g_purge.retaken_mark) <=
+           (retaken << CHUNK_SHIFT) + atomic_load(&g_purge.remapped));
+    VERIFY(careful_bytes() <= kept_max());
+    VERIFY(purge_budget_bytes() <= kept_max());
+    VERIFY(is_low() || purge_room_for_huge() >= HUGE_CACHE_BYTES_MIN);
+    VERIFY(atomic_load(&g_purge.window_ns) <= os_now_ns());
+    VERIFY(!atomic_load(&g_purge.has_ended) || atomic_load(&g_purge.was_low));
 }

@@ -41,4 +41,7 @@ size_t purge_room_for_huge(void);
 // The top of the memory in use, of its last swing, as far as frees noticed it.
 size_t purge_peak_bytes(void);
 
+// Verifies the swing and the counts; dies otherwise. Nobody else may work.
+void purge_check(void);
+
 #endif

@@ -56,12 +56,15 @@ bool region_start(bool use_break)
         g_region.stats.kind = REGION_BREAK;
         g_region.end = at;
     }
+    ASSERT(g_region.end != 0);
     return page_map_start(align_for_all(g_region.end) - CHUNK_BYTES);
 }
 
 // Moves the break; the start of what is ours then, 0 when refused or not alone.
 static uintptr_t grow_break(size_t bytes)
 {
+    ASSERT(bytes % CHUNK_BYTES == 0);
+    ASSERT(g_region.stats.kind == REGION_BREAK); // never again after the first mapping
     uintptr_t start = align_for_all(g_region.end);
     size_t whole = start - g_region.end + bytes;
     if ((uintptr_t)os_break() != g_region.end) {
@@ -83,6 +86,7 @@ static uintptr_t grow_break(size_t bytes)
 // search: it is not the place, and the tables reach as far as the heap.
 static uintptr_t grow_maps(size_t bytes)
 {
+    ASSERT(bytes % CHUNK_BYTES == 0);
     uintptr_t start = align_for_all(g_region.end);
     if (g_region.stats.kind == REGION_BREAK) {
         start = align_for_all(max_size(start, (uintptr_t)os_break()) + GROW_GAP_BYTES);
@@ -101,11 +105,13 @@ static uintptr_t grow_maps(size_t bytes)
 
 static size_t index_of(uintptr_t address)
 {
+    ASSERT(address > g_page_map.base);
     return (address - g_page_map.base) >> CHUNK_SHIFT;
 }
 
 static void undo_growth(uintptr_t start, size_t bytes, enum region_kind kind)
 {
+    ASSERT(start >= g_region.end);
     if (kind == REGION_MAPS) {
         os_unmap((void *)start, bytes); // NOLINT: our own mapping
     } else {
@@ -128,7 +134,9 @@ static size_t grow_exactly(size_t chunks, enum region_kind kind)
     }
     g_region.end = start + bytes;
     g_region.stats.kind = kind;
+    ASSERT(first >= page_map_count());
     page_map_publish(first + chunks);
+    ASSERT(index_of(g_region.end) == page_map_count()); // REGION-1
     return first;
 }
 
@@ -186,6 +194,7 @@ static void forget_gaps_from(size_t first)
 
 bool region_shrink(size_t first)
 {
+    ASSERT(first != 0);
     size_t chunks = page_map_count();
     uintptr_t start = (uintptr_t)page_map_address(first);
     size_t bytes = g_region.end - start;
@@ -213,6 +222,7 @@ bool region_shrink(size_t first)
     live_cut(is_break ? MYALLOC_LIVE_REGION_BRK : MYALLOC_LIVE_REGION_MMAP, page_map_address(first),
              bytes);
     g_region.end = start;
+    ASSERT(index_of(g_region.end) == page_map_count()); // REGION-1
     g_region.stats.shrinks++;
     forget_gaps_from(first);
     return true;
@@ -221,6 +231,8 @@ bool region_shrink(size_t first)
 // Files a gap, joined with those beside it; the shortest is forgotten when there are too many.
 static COLD void remember_gap(struct gap new)
 {
+    ASSERT(new.chunks != 0);
+    ASSERT(new.first + new.chunks <= page_map_count()); // REGION-3
     struct gap *shortest = g_region.gaps;
     for (struct gap *gap = g_region.gaps; gap < g_region.gaps + GAPS; gap++) {
         bool is_before = gap->first + gap->chunks == new.first;
@@ -238,6 +250,7 @@ static COLD void remember_gap(struct gap new)
 
 COLD void region_punch(size_t first, size_t chunks)
 {
+    ASSERT(chunk_state(page_map_entry(first)) == CHUNK_NONE); // REGION-1
     size_t bytes = chunks << CHUNK_SHIFT;
     os_unmap(page_map_address(first), bytes);
     if (g_region.stats.break_bytes >= bytes) {
@@ -251,6 +264,7 @@ COLD void region_punch(size_t first, size_t chunks)
 // Maps the first `chunks` of a gap.
 static bool fill_gap(struct gap *gap, size_t chunks)
 {
+    ASSERT(chunks != 0);
     void *start = page_map_address(gap->first);
     if (gap->chunks < chunks || os_map_at(start, chunks << CHUNK_SHIFT) == NULL) {
         return false;
@@ -263,6 +277,8 @@ static bool fill_gap(struct gap *gap, size_t chunks)
 
 size_t region_fill(size_t need, size_t wish, size_t *got)
 {
+    ASSERT(need != 0);
+    ASSERT(need <= wish);
     size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
     need = align_up(need, page_chunks);
     wish = align_up(wish, page_chunks);

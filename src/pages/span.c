@@ -45,6 +45,7 @@ static struct {
 static void add_atomic(_Atomic(size_t) *counter, size_t more)
 {
     size_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    ASSERT(now + more <= UINT32_MAX); // none falls below zero
     atomic_store_explicit(counter, now + more, memory_order_relaxed);
 }
 
@@ -76,6 +77,7 @@ static void note_end(void)
 
 static void mark(size_t index, size_t length, enum chunk_state state)
 {
+    ASSERT(index != 0);
     for (size_t i = index; i < index + length; i++) {
         page_map_entry(i)->head_distance = 0;
         chunk_set_state(page_map_entry(i), state);
@@ -86,6 +88,7 @@ static void mark(size_t index, size_t length, enum chunk_state state)
 // of its range where a page is larger than a chunk.
 static void mark_ends(size_t index, size_t length, enum chunk_state state)
 {
+    ASSERT(length != 0);
     size_t edge = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
     if (length <= 2 * edge) {
         mark(index, length, state);
@@ -97,6 +100,9 @@ static void mark_ends(size_t index, size_t length, enum chunk_state state)
 
 static void free_span_insert(size_t index, size_t length)
 {
+    ASSERT(index != 0);
+    ASSERT(length != 0);
+    ASSERT(index + length <= page_map_count());
     struct chunk *first = page_map_entry(index);
     struct chunk *last = first + length - 1;
     mark_ends(index, length, CHUNK_FREE); // SPAN-1
@@ -111,6 +117,8 @@ static void free_span_insert(size_t index, size_t length)
 static void free_span_remove(size_t index)
 {
     ASSERT(chunk_state(page_map_entry(index)) == CHUNK_FREE);
+    ASSERT(g_span.free_spans != 0);
+    ASSERT(g_span.free_chunks >= page_map_entry(index)->length);
     page_fit_remove(index);
     g_span.free_chunks -= page_map_entry(index)->length;
     g_span.free_spans--;
@@ -131,7 +139,9 @@ static size_t coalesce(size_t index, size_t length)
         free_span_remove(index);
         length += before_length;
     }
-    free_span_insert(index, length); // SPAN-2
+    ASSERT(!is_free(index - 1));      // SPAN-2
+    ASSERT(!is_free(index + length)); // SPAN-2
+    free_span_insert(index, length);
     return index;
 }
 
@@ -156,6 +166,7 @@ static bool cut(size_t span, size_t index, size_t length, bool is_dense)
     }
     size_t dirty = dirty_exchange(index, length, false);
     add_atomic(&g_span.dirty_chunks, -dirty);
+    ASSERT(dirty <= g_span.high_index - min_size(index, g_span.high_index)); // the rest is new
     if (index < g_span.high_index) {
         g_span.retaken_chunks += min_size(length, g_span.high_index - index) - dirty;
     }
@@ -179,6 +190,7 @@ static size_t grow_wish(size_t need)
     size_t step = clamp_size(heap_bytes / 8, GROW_BYTES_MIN, GROW_BYTES_MAX);
     size_t wish = max_size(need + (g_options.top_pad_bytes >> CHUNK_SHIFT), step >> CHUNK_SHIFT);
     size_t used = atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed);
+    ASSERT(wish >= need);
     if (!huge_pages_are_for(used << CHUNK_SHIFT)) {
         return wish;
     }
@@ -195,6 +207,7 @@ static bool grow(size_t need)
     if (first == 0) {
         return false;
     }
+    ASSERT(got >= need);
     coalesce(first, got);
     return true;
 }
@@ -208,6 +221,7 @@ static bool fill(size_t need)
     if (first == 0) {
         return false;
     }
+    ASSERT(got >= need);
     coalesce(first, got);
     return true;
 }
@@ -216,6 +230,7 @@ static bool fill(size_t need)
 static size_t align_index(size_t index, size_t alignment)
 {
     size_t base = g_page_map.base >> CHUNK_SHIFT;
+    ASSERT(is_pow2(alignment));
     return align_up(base + index, alignment) - base;
 }
 
@@ -259,6 +274,7 @@ void span_free(size_t index, size_t length)
 {
     ASSERT(index != 0);
     ASSERT(length != 0);
+    ASSERT(index + length <= page_map_count());
     lock_acquire(&g_span.lock);
     dirty_exchange(index, length, true);
     add_atomic(&g_span.dirty_chunks, length);
@@ -269,6 +285,7 @@ void span_free(size_t index, size_t length)
 
 bool span_extend(size_t index, size_t length, size_t more, bool *clean)
 {
+    ASSERT(index != 0);
     ASSERT(more != 0);
     size_t behind = index + length;
     lock_acquire(&g_span.lock);
@@ -291,6 +308,7 @@ bool span_extend(size_t index, size_t length, size_t more, bool *clean)
 // a chunk; false when the kernel refuses (locked memory).
 static bool purge_range(size_t index, size_t count)
 {
+    ASSERT(count != 0);
     size_t page = os_page_bytes();
     size_t end_index = index + count;
     while ((uintptr_t)page_map_address(index) % page != 0 && is_free(index - 1)) {
@@ -386,6 +404,7 @@ size_t span_purge_step(bool splits)
 // Takes [first, end) out of the map; the free span that it ends is cut short.
 static void forget_end(size_t first, size_t end)
 {
+    ASSERT(first < end);
     size_t span = end - page_map_entry(end - 1)->length;
     free_span_remove(span);
     size_t dirty = dirty_exchange(first, end - first, false);
@@ -423,6 +442,7 @@ static NOINLINE COLD size_t punch(size_t span)
     size_t span_end = span + page_map_entry(span)->length;
     size_t first = align_index(span, page_chunks);
     size_t end = align_index(span_end + 1 - page_chunks, page_chunks);
+    ASSERT(first < end);
     free_span_remove(span);
     if (first > span) {
         free_span_insert(span, first - span);
@@ -452,6 +472,7 @@ COLD size_t span_release_space(void)
 
 void span_refuse_huge(size_t index, size_t length)
 {
+    ASSERT(length != 0);
     lock_acquire(&g_span.lock);
     units_refuse(index, length);
     lock_release(&g_span.lock);

@@ -10,6 +10,7 @@
 #include "pages/units.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "pages/dirty.h"
 #include "pages/huge_pages.h"
 #include "pages/page_map.h"
@@ -46,6 +47,8 @@ bool units_fill(size_t length, bool is_dense)
 
 void units_ask(size_t span, size_t end, size_t index, size_t length)
 {
+    ASSERT(index >= span);
+    ASSERT(index + length <= end);
     size_t unit = max_size(page_map_unit(index), page_map_unit(span + UNIT_CHUNKS - 1));
     size_t last = min_size(page_map_unit(index + length - 1), UNITS_MAX - 1); // UNITS-2
     while (unit <= last) {
@@ -54,6 +57,7 @@ void units_ask(size_t span, size_t end, size_t index, size_t length)
         for (; unit <= last && page_map_unit_start(unit + 1) <= end && !units_is_huge(unit) &&
                dirty_is_none(page_map_unit_start(unit), UNIT_CHUNKS);
              unit++, run++) {
+            ASSERT(unit < UNITS_MAX);                          // UNITS-2
             g_page_map.units[unit / 64] |= 1UL << (unit % 64); // UNITS-1
         }
         if (run != 0) {
@@ -66,6 +70,7 @@ void units_ask(size_t span, size_t end, size_t index, size_t length)
 
 void units_refuse(size_t first, size_t chunks)
 {
+    ASSERT(chunks != 0);
     if (!g_units.has_any) {
         return;
     }
@@ -79,6 +84,7 @@ void units_refuse(size_t first, size_t chunks)
 
 void units_forget(size_t first, size_t chunks)
 {
+    ASSERT(chunks != 0);
     for (size_t unit = page_map_unit(first); unit <= page_map_unit(first + chunks - 1); unit++) {
         g_page_map.units[unit / 64] &= ~(1UL << (unit % 64)); // UNITS-1
     }

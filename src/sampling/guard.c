@@ -15,6 +15,7 @@
 #include "sampling/guard.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/lock.h"
 #include "base/os.h"
@@ -55,6 +56,7 @@ static const int g_signals[2] = {SIGSEGV, SIGBUS};
 
 static char *page_of(uint32_t place)
 {
+    ASSERT(place < PLACES);
     size_t page = os_page_bytes();
     return (char *)(g_guard.start + page + 2 * page * place); // NOLINT: our own mapping
 }
@@ -62,13 +64,17 @@ static char *page_of(uint32_t place)
 // The place whose page, or the hidden one behind it, holds the address; the first for those before.
 static uint32_t place_near(uintptr_t address)
 {
+    ASSERT(address - g_guard.start < g_guard.bytes); // what guard_is_inside() says
     size_t page = os_page_bytes();
     size_t offset = address - g_guard.start;
-    return offset < page ? 0 : (uint32_t)((offset - page) / (2 * page));
+    size_t place = offset < page ? 0 : (offset - page) / (2 * page);
+    ASSERT(place < PLACES);
+    return (uint32_t)place;
 }
 
 static void free_put_locked(uint32_t place)
 {
+    ASSERT(!g_guarded.places[place].is_used); // GUARD-1
     g_guarded.places[place].next = PLACES;
     if (g_guarded.first == PLACES) {
         g_guarded.first = place;
@@ -82,6 +88,8 @@ static uint32_t free_take_locked(void)
 {
     uint32_t place = g_guarded.first;
     if (place != PLACES) {
+        ASSERT(place < PLACES);
+        ASSERT(!g_guarded.places[place].is_used);
         g_guarded.first = g_guarded.places[place].next;
     }
     return place;
@@ -90,6 +98,7 @@ static uint32_t free_take_locked(void)
 // Hidden throughout, by marks where the kernel has them; NULL without memory. *is_marked: so it is.
 static char *map_pool(size_t bytes, bool *is_marked)
 {
+    ASSERT(bytes % os_page_bytes() == 0);
     char *start = os_map(NULL, bytes);
     *is_marked = start != NULL && os_mark_hidden(start, bytes, true);
     if (*is_marked || start == NULL) {
@@ -104,6 +113,8 @@ void guard_start(uint64_t every)
     size_t page = os_page_bytes();
     size_t bytes = (2 * PLACES + 1) * page;
     bool is_marked;
+    ASSERT(every != 0);
+    ASSERT(g_guard.start == 0);
     char *start = map_pool(bytes, &is_marked);
     struct place *places = os_map(NULL, align_up(PLACES * sizeof *places, page));
     if (start == NULL || places == NULL) {
@@ -121,12 +132,14 @@ void guard_start(uint64_t every)
 // GUARD-1; false: refused.
 static bool show(const struct place *place, char *start)
 {
+    ASSERT(!place->is_used);
     size_t page = os_page_bytes();
     return place->is_protected ? protect_show(start, page) : os_mark_hidden(start, page, false);
 }
 
 static bool hide(struct place *place, char *start)
 {
+    ASSERT(!place->is_used); // GUARD-1
     size_t page = os_page_bytes();
     place->is_protected = place->is_protected || !os_mark_hidden(start, page, true);
     if (place->is_protected) { // locked memory takes no marks
@@ -153,6 +166,7 @@ static int note_frame(void *context, void *argument)
 {
     struct unwinding *unwinding = argument;
     struct fatal_stack *stack = unwinding->stack;
+    ASSERT(stack->count < FATAL_FRAMES_MAX);
     unwind_address *address = (unwind_address *)g_guarded.address;
     const void *frame = (const void *)address(context); // NOLINT: an address of code
     unwinding->has_begun |= frame == unwinding->caller;
@@ -180,6 +194,7 @@ static void note_stack(struct fatal_stack *stack, const void *caller)
 static NORETURN void complain(enum fatal_sampled_kind kind, const struct place *place,
                               const void *caller)
 {
+    ASSERT(place->ptr != NULL);
     fatal_sampled(kind,
                   &(struct fatal_story){place->ptr, place->bytes, &place->taken,
                                         place->is_used ? NULL : &place->freed},
@@ -206,6 +221,7 @@ static const struct place *place_beside(uintptr_t address, bool *is_before)
 
 static void on_own_fault(uintptr_t address, const void *code)
 {
+    ASSERT(guard_is_inside((const void *)address)); // NOLINT: only compared
     uint32_t near = place_near(address);
     const char *page = page_of(near);
     const struct place *place = &g_guarded.places[near];
@@ -236,6 +252,7 @@ static void end_by(int signal, const siginfo_t *info, const void *context)
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     unsigned at = signal == SIGBUS;
+    ASSERT(signal == g_signals[at]);
     const struct sigaction *before = &g_guarded.before[at];
     if (info->si_code > 0 && guard_is_inside(info->si_addr)) {
         on_own_fault((uintptr_t)info->si_addr, os_context_code(context));
@@ -270,6 +287,7 @@ static size_t slack_behind(const struct place *place)
 {
     size_t page = os_page_bytes();
     size_t offset = (uintptr_t)place->ptr % page;
+    ASSERT(offset + place->bytes <= page);
     return offset == 0 ? 0 : page - offset - place->bytes; // at the beginning: the page is its own
 }
 
@@ -288,9 +306,12 @@ void *guard_allocate(size_t bytes, uint64_t random, const void *caller)
         return NULL;
     }
     size_t behind = random >> 62 == 0 ? 0 : page - align_up(max_size(bytes, 1), BLOCK_ALIGN_BYTES);
+    ASSERT(bytes <= page);
+    ASSERT(!place->is_used);
     place->ptr = start + behind;
     place->bytes = bytes;
     size_t slack = slack_behind(place);
+    ASSERT(slack < BLOCK_ALIGN_BYTES);
     memset(place->ptr + bytes, (int)SLACK_BYTE, slack);
     note_stack(&place->taken, caller);
     place->is_used = true;
@@ -320,6 +341,7 @@ void guard_free(void *ptr, const void *caller)
 {
     uint32_t number = place_near((uintptr_t)ptr);
     struct place *place = &g_guarded.places[number];
+    ASSERT(place->ptr == ptr);
     if (!place->is_used) {
         complain(FATAL_SAMPLED_DOUBLE, place, caller);
     }

@@ -11,6 +11,7 @@
 #include "sampling/sampled.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/os.h"
 #include "core/size_class.h"
 #include "core/slot.h"
@@ -19,15 +20,18 @@
 // As far away as the last one on average, from 1 to twice that.
 static NOINLINE void draw(void)
 {
+    ASSERT(g_guard.every != 0);
     if (t_thread.sample_random == 0) {
         t_thread.sample_random = os_random() | 1;
     }
     uint64_t random = xorshift_next(&t_thread.sample_random) >> 1;
     t_thread.sample_left = (int64_t)(random % (2 * g_guard.every)) + 1;
+    ASSERT(t_thread.sample_left > 0);
 }
 
 static NOINLINE void *take_sample(size_t bytes, const void *caller)
 {
+    ASSERT(bytes <= os_page_bytes());
     bool is_first = t_thread.sample_random == 0;
     draw();
     if (is_first || !thread_enter(caller)) { // of a thread that has just begun to count
@@ -54,6 +58,7 @@ void *sampled_allocate_usual(size_t bytes, const void *caller)
 
 bool sampled_free_usual(void *ptr, const void *caller)
 {
+    ASSERT(ptr != NULL);
     size_t bytes;
     if (LIKELY(!guard_is_inside(ptr)) || guard_find(ptr, &bytes) == GUARD_INTERIOR) {
         return false;

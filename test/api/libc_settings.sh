@@ -102,6 +102,7 @@ if [ -n "${LIB-}" ]; then
     claim "our own option has the last word" sees 2 m MALLOC_MMAP_MAX_=0 \
         MYALLOC_CONF="${MYALLOC_CONF:+$MYALLOC_CONF,}huge_max:65536,huge_bytes:150000"
     for value in x 1x 0x '' - 99999999999999999999; do
+        # LIBC_ENV-1
         claim "MALLOC_MMAP_MAX_='$value' is nothing" sees 1 m MALLOC_MMAP_MAX_="$value"
         claim "MALLOC_PERTURB_='$value' is nothing" sees 1 m MALLOC_PERTURB_="$value"
     done

@@ -86,6 +86,7 @@ static void *allocate_mixed(void *bytes)
     return NULL;
 }
 
+/* CENSUS-1 */
 TEST(mallinfo2_counts_blocks_of_other_threads)
 {
     size_t before = live_bytes();
@@ -110,6 +111,7 @@ TEST(mallinfo2_counts_mappings)
     REQUIRE_EQUAL(mallinfo2().hblks, before.hblks);
 }
 
+/* REPORT-1 */
 TEST(mallinfo2_arena_is_what_is_used_and_what_is_free)
 {
     (void)allocate_blocks(mixed_size);

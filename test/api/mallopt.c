@@ -201,6 +201,7 @@ TEST(mallopt_top_pad_is_what_the_break_moves_by_beyond_the_need)
     REQUIRE(!harness_uses_break() || process_heap_bytes() >= heap_before + 48 * MIB);
 }
 
+/* MALLOPT-1 */
 TEST(what_cannot_be_done_is_refused)
 {
     ONLY_LIBRARY();

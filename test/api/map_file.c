@@ -269,6 +269,7 @@ TEST(a_limit_on_files_is_an_error_and_no_signal)
     end();
 }
 
+/* FILES-1 */
 TEST(a_descriptor_that_was_closed_and_means_another_file_is_not_used)
 {
     ONLY_LIBRARY();

@@ -344,7 +344,8 @@ static void *churn(void *seed)
     return NULL;
 }
 
-/* Nothing is promised of the blocks of the others, but that it works, and all of our own. */
+/* WALK-1: nothing is promised of the blocks of the others, but that it works, and all of our own.
+ */
 TEST(a_walk_among_busy_threads_tells_our_own_blocks)
 {
     ONLY_LIBRARY();

@@ -95,6 +95,7 @@ claim "a write between a block and the end of its page" in_use slack "write behi
     "called from drop"
 claim "one block in a hundred is enough" every_hundredth
 claim "sampled blocks cost no mappings" costs_no_mappings
+# GUARD-3
 claim "a fault elsewhere ends the program as ever" status_of null 139
 claim "a handler that the program sets later is called" status_of handled 3
 claim "without the option no block is sampled" off_is_off

@@ -62,6 +62,7 @@ static void refuse_to_give_back(void)
     REQUIRE_EQUAL(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
+/* API-1 */
 TEST(free_keeps_errno_also_when_the_kernel_refuses)
 {
     void *blocks[64];

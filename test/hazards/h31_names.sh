@@ -26,6 +26,7 @@ if [ -n "${LIB-}" ]; then
     rm -f "$TMPDIR"/h31.*
 fi
 for call in munmap madvise mremap sbrk; do
+    # OS-2
     claim "who patches $call hears of memory that goes away" under "$programs/patched_calls" $call
 done
 

@@ -26,6 +26,7 @@ bound_plugin() {
     equal "$status" 0 && equal "$(wc -l <<<"$lines")" 1
 }
 
+# INTERPOSE-1
 claim "a program with its own malloc runs" under "$programs/own_malloc"
 claim "another preload behind us" preloads "${LIB-} $other"
 claim "another preload before us" preloads "$other ${LIB-}"

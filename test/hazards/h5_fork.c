@@ -103,6 +103,7 @@ TEST(fork_while_threads_allocate)
     fork_while_churning();
 }
 
+/* FORK-1, FORK-2 */
 TEST(fork_with_handlers_that_allocate_while_threads_allocate)
 {
     REQUIRE_EQUAL(pthread_atfork(allocate_in_handler, allocate_in_handler, allocate_in_handler), 0);

@@ -54,6 +54,38 @@ claim "assertions: enough pass" asserted
 echo base/high.h >"$broken/src/LAYERS"
 refused "assertions: a tree without the modules fails" asserted
 
+printf '%s\n' 'static struct {' '    int count;' '} g_high;' 'void a(void)' { } \
+    >"$broken/src/base/high.c"
+refused "assertions: a module with an object that changes is one with state" asserted
+sed -i 's/^static struct/static const struct/' "$broken/src/base/high.c"
+refused "assertions: a constant is no state" scripts/count_assertions.sh --stateful "$broken/src"
+
+# cited LINE... - a tree of one module, with the LINEs in it.
+cited() {
+    rm -rf "$broken" && mkdir -p "$broken"/{src/doc,include,test/coverage,bench,scripts}
+    : >"$broken/Makefile" && : >"$broken/README.md" && : >"$broken/test/coverage/unreached.txt"
+    printf '%s\n' '/* low.c - x.' ' *' ' * Invariants: LOW-1  x.' ' */' \
+        'void low_go(void) {}' "$@" >"$broken/src/low.c"
+    scripts/check_citations.sh "$broken"
+}
+
+held='    ASSERT(1); // LOW-1'
+claim "citations: what is there passes" cited "$held" '// low_go() of low.c'
+refused "citations: an invariant that nobody holds fails" cited
+refused "citations: an unknown invariant fails" cited "$held" '// LOW-2'
+refused "citations: an unknown file fails" cited "$held" '// see high.c'
+refused "citations: an unknown folder fails" cited "$held" '// see base/low.c'
+refused "citations: an unknown function fails" cited "$held" '// low_stop() does'
+stale() {
+    cited "$held"
+    "$1" "$2" >"$broken/$3"
+    scripts/check_citations.sh "$broken"
+}
+refused "citations: a document that names an unknown function fails" \
+    stale echo '`low_stop` stops' src/doc/page.md
+refused "citations: a reason for what is gone fails" \
+    stale echo 'src/low.c low_stop: x' test/coverage/unreached.txt
+
 # library SOURCE FLAGS... - a shared library to look at.
 library() {
     local source=$1

@@ -166,6 +166,7 @@ room_is_taken() {
 
 claim "a trace is its user's alone" nobody_else_reads
 for kind in record stats; do
+    # OS_REPORT-1, PLACE-2
     claim "$kind: a file that is there stays" beside "$kind:$private/f/t" 'echo x >"$name"'
     claim "$kind: a link is not followed" beside "$kind:$private/f/t" \
         "ln -s '$private/precious' \"\$name\""
@@ -183,6 +184,7 @@ claim "live: a directory that others may write to is not used" foreign_directory
 [ "$(id -u)" -ne 0 ] ||
     claim "live: another user's directory is not used" foreign_directory 65534 755
 
+# LIVE-1
 claim "a file limit: live" limited 8 live:1 "myalloc: no live page in @: file size limit" ran
 claim "a file limit: record" limited 8 "record:$private/f/t" \
     "myalloc: no trace in @: file size limit" ran
@@ -203,8 +205,10 @@ for options in bogus:1 stats:1 record:/nonexistent/x stats:/nonexistent/x live:1
 done
 claim "a pipe that nobody reads: a free of foreign memory" \
     unread live:0 "$program/foreign" mapped free
+# DIE-1
 claim "a pipe that nobody reads: a fatal message ends by abort" \
     equal "$(unread guard:1 "$program/sampled" twice; echo $?)" 6
+# QUIET-1, OS_REPORT-2
 claim "a pipe that nobody reads: no signal is left pending" pending 0 0
 claim "a pipe that nobody reads: that of the program is left pending" pending 1 9
 if unshare -m true 2>/dev/null; then

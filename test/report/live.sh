@@ -143,6 +143,7 @@ if [ -n "${LIB-}" ]; then
     rm -f "$pages"/*
     live /usr/bin/perl -e 'my @a = map {"z" x 1000} 1 .. 5000; fork; kill 9, $$; wait'
     sleep 0.3
+    # LIVE-2
     claim "a child has a page of its own" equal "$(ls "$pages" | wc -l)" 2
     for page in "$pages"/*; do
         claim "page of parent or child: process" equal "$(field pid "$page")" "$(basename "$page")"

@@ -99,11 +99,14 @@ if [ -n "${LIB-}" ]; then
     claim "the reader is built" env -u MAKEFLAGS -u MFLAGS make -s "$tool"
     claim "the program is built" \
         "${CC:-gcc}" -O0 -fno-builtin -pthread -o "$private/calls" "$private/calls.c"
+    # RECORDER-1
     claim "a trace of threads is whole" whole
     claim "every kind of call is in it" operations
     claim "parent and child have a trace each" of_each_process
+    # RECORD-2
     claim "the trace of a killed program is sound" after_kill
     claim "a file that cannot be made is no obstacle" runs_on
+    # RECORD-1
     claim "a file that cannot grow ends the recording only" full_disk
 else
     claim "glibc records nothing" env MYALLOC_CONF=record:"$private/x" /bin/true

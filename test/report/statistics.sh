@@ -98,8 +98,10 @@ if [ -n "${LIB-}" ]; then
     claim "a handler may end the process at any moment" end_in_a_handler
     claim "stdout stays the program's" stdout_is_the_programs
     claim "JSON is JSON, and adds up" is_json
+    # STATISTICS-2, PLACE-1
     claim "parent and child have a file each" file_of_each_process
     claim "%e, %p and %t are program, process and time" names_are_expanded
+    # STATISTICS-1
     claim "a descriptor that the program reused is left alone" another_file_behind_our_descriptor
     claim "a file that cannot be made costs a line" unwritable
     claim "a name that is too long is refused" too_long

@@ -3,6 +3,20 @@
 mapfile -t sources < <(find src include test bench -name '*.[ch]' | sort)
 mapfile -t others < <(find test scripts bench .ci -name '*.sh' -o -name '*.cc' -o -name run | sort)
 
+# What only a whole process shows has its test there; slab_list and dirty are parts of their floor.
+elsewhere='base/live=report/live.sh trace/record=report/record.sh trace/recorder=report/record.sh
+    inspect/view=report/live.sh front/shadow=hazards/h3_shadowed.sh front/fork=hazards/h5_fork.c
+    front/statistics=report/statistics.sh front/files=api/map_file.c front/block=api/malloc.c
+    base/os_vm=unit/test_os.c base/os_call=unit/test_os.c
+    core/slab_list=unit/test_depot.c pages/dirty=unit/test_span.c'
+
+# tested MODULE - a test has the name of the module, or is named above.
+tested() {
+    local other
+    other=$(grep -oE "(^| )$1=[^ ]+" <<<"$elsewhere")
+    [ -f "test/unit/test_${1#*/}.c" ] || [ -f "test/${other#*=}" ]
+}
+
 formatted() {
     clang-format --dry-run -Werror "$1"
 }
@@ -16,4 +30,8 @@ for text in "${sources[@]}" "${others[@]}"; do
 done
 claim "includes only go down the floors" scripts/check_layers.sh
 claim "modules with state have assertions" scripts/count_assertions.sh --check
+for module in $(scripts/count_assertions.sh --stateful); do
+    claim "$module has a test" tested "$module"
+done
+claim "what comments and documents name exists" scripts/check_citations.sh
 finish

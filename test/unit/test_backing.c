@@ -5,6 +5,7 @@
 #include "base/os.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -25,6 +26,36 @@ static void uncover(char *start, size_t bytes)
 {
     backing_return(start, bytes);
     os_unmap(start, bytes);
+}
+
+/* Bytes of the shared mappings of files. */
+static size_t shared_bytes(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    size_t start, end, bytes = 0;
+    char mode[5], rest[4096];
+    cr_assert(maps != NULL);
+    while (fscanf(maps, "%zx-%zx %4s%4095[^\n]", &start, &end, mode, rest) == 4) {
+        bytes += mode[3] == 's' && strstr(rest, "(deleted)") != NULL ? end - start : 0;
+    }
+    fclose(maps);
+    return bytes;
+}
+
+/* BACKING-1: a mapping that is on no list would be one memory for parent and child. */
+Test(backing, all_that_is_shared_is_known)
+{
+    size_t before = shared_bytes();
+    char *first = covered(BYTES);
+    char *second = covered(2 * BYTES);
+    cr_assert_eq(shared_bytes(), before + 3 * BYTES);
+    uncover(first, BYTES);
+    cr_assert_eq(shared_bytes(), before + 2 * BYTES);
+    second = backing_resize(second, 2 * BYTES, 3 * BYTES);
+    cr_assert(second != NULL);
+    cr_assert_eq(shared_bytes(), before + 3 * BYTES);
+    uncover(second, 3 * BYTES);
+    cr_assert_eq(shared_bytes(), before);
 }
 
 /* A handler of pthread_atfork that allocates would share its block with the child. */

@@ -172,8 +172,8 @@ Test(cpu_cache, freed_blocks_are_used_again, .init = start)
 
 /* ---- limits ---- */
 
-/* Small at first, so that a class that is hardly used keeps nothing; never more than a magazine of
- * the class, whatever its frees were. */
+/* CACHE-1: small at first, so that a class that is hardly used keeps nothing; never more than a
+ * magazine of the class, whatever its frees were. */
 Test(cpu_cache, limits_begin_at_nothing_and_stay_below_a_magazine, .init = start)
 {
     for (unsigned sc = 0; sc < CLASSES; sc += 6) {
@@ -384,6 +384,7 @@ Test(cpu_cache, by_concurrency_id_threads_lose_no_block_and_share_none)
     check_threads(SLOT_BY_CID);
 }
 
+/* CACHE-2 */
 Test(cpu_cache, by_cpu_threads_lose_no_block_and_share_none)
 {
     check_threads(SLOT_BY_CPU);

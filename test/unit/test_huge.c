@@ -69,7 +69,7 @@ Test(huge, resizing_keeps_the_contents)
     cr_assert(huge_free(block));
 }
 
-/* What a request that cannot be served takes from others, they lose for nothing. */
+/* HUGE-1: What a request that cannot be served takes from others, they lose for nothing. */
 Test(huge, a_refusal_leaves_the_cache_alone)
 {
     limit_set(MIB); // freed blocks stay huge

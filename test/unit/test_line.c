@@ -22,7 +22,7 @@ Test(line, numbers_are_written_as_printf_writes_them)
     }
 }
 
-/* A long program path must not run over the stack of a dying program. */
+/* LINE-1: A long program path must not run over the stack of a dying program. */
 Test(line, what_does_not_fit_is_cut_off)
 {
     struct line line = {.used = 0};

@@ -24,7 +24,7 @@ static void *count(void *unused)
     return unused;
 }
 
-/* Lost updates or a lost wake-up (the test would hang) mean corrupted heaps. */
+/* LOCK-2: Lost updates or a lost wake-up (the test would hang) mean corrupted heaps. */
 Test(lock, one_thread_at_a_time, .timeout = 60)
 {
     pthread_t threads[THREADS];

@@ -97,6 +97,7 @@ Test(os, remap_keeps_the_contents)
     os_unmap(moved, (size_t)64 * BYTES);
 }
 
+/* OS-1 */
 Test(os, refusals_keep_errno)
 {
     errno = 77;

@@ -40,6 +40,7 @@ Test(page_map, what_is_no_longer_published_is_not_found, .init = start)
     cr_assert_eq(page_map_find(page_map_address(50)), 0);
 }
 
+/* MAP-2 */
 Test(page_map, entries_never_used_are_nobodys, .init = start)
 {
     for (size_t index = 1; index < 100; index++) {

@@ -34,6 +34,18 @@ Test(proc_maps, the_stack_of_the_main_thread_has_a_name)
     cr_assert_eq(look(&here).kind, PROC_MAPS_STACK);
 }
 
+/* MAPS-1: a message must not cost the program a descriptor. */
+Test(proc_maps, no_descriptor_stays_open)
+{
+    int before = dup(0);
+    close(before);
+    look(&before);
+    proc_maps_copy(before); // not open: the error ends it
+    int after = dup(0);
+    cr_assert_eq(after, before);
+    close(after);
+}
+
 Test(proc_maps, bounds_are_those_of_the_mapping)
 {
     char *start = mmap(NULL, 3 * BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

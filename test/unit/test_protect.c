@@ -79,6 +79,7 @@ Test(protect, parts_of_a_guard_become_memory, .signal = SIGSEGV)
     start[3 * PAGE] = 1;
 }
 
+/* PROTECT-1 */
 Test(protect, rows_end)
 {
     cr_assert(protect_reserve(16384));

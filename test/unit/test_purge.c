@@ -57,7 +57,7 @@ Test(purge, frees_purge_down_to_the_budget, .init = start)
     span_check();
 }
 
-/* It is part of a free, which must not take long. */
+/* PURGE-1: It is part of a free, which must not take long. */
 Test(purge, one_call_purges_a_bounded_amount, .init = start)
 {
     size_t index = take(40 * MIB);
@@ -89,6 +89,7 @@ static size_t swing(size_t top, size_t bottom)
     give(part, top - bottom);
     for (unsigned i = 0; i < 100; i++) {
         purge_consider(i == 0 ? top - bottom : 0);
+        purge_check();
     }
     return span_dirty_bytes();
 }

@@ -100,6 +100,7 @@ Test(region, what_was_cut_off_is_not_found_and_comes_again, .init = start)
     cr_assert_eq(grow(8, 8), first + 16);
 }
 
+/* REGION-2 */
 Test(region, the_break_goes_down_with_its_end, .init = start_at_break)
 {
     size_t first = grow(32, 32);

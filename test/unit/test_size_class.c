@@ -32,6 +32,7 @@ Test(size_class, blocks_grow_by_an_eighth_at_most)
     }
 }
 
+/* CLASS-1 */
 Test(size_class, all_blocks_are_multiples_of_16_bytes)
 {
     for (unsigned sc = 0; sc < CLASSES; sc++) {
@@ -42,6 +43,7 @@ Test(size_class, all_blocks_are_multiples_of_16_bytes)
     cr_assert_eq(size_class_bytes(CLASSES - 1), SLAB_BYTES_MAX);
 }
 
+/* CLASS-2 */
 Test(size_class, blocks_fit_into_their_slab)
 {
     for (unsigned sc = 0; sc < CLASSES; sc++) {
@@ -78,7 +80,7 @@ Test(size_class, aligned_classes_have_aligned_blocks)
     }
 }
 
-/* memalign pops a block of the class of the rounded size, whatever slab it comes from. */
+/* CLASS-3: memalign pops a block of the class of the rounded size, whatever slab it comes from. */
 Test(size_class, small_classes_of_rounded_sizes_are_aligned)
 {
     for (size_t alignment = 1; alignment <= SMALL_BYTES_MAX; alignment *= 2) {

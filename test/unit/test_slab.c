@@ -135,7 +135,7 @@ Test(slab, blocks_above_2048_bytes_are_carved_singly_and_clean_where_the_span_wa
     }
 }
 
-/* What was used before holds what its user left. */
+/* SLAB-3: What was used before holds what its user left. */
 Test(slab, blocks_of_a_used_span_are_never_called_clean, .init = start)
 {
     for (unsigned sc = 0; sc < CLASSES; sc++) {

@@ -1,0 +1,52 @@
+/* test_limit.c - from how many bytes on a block has a mapping of its own. */
+#include "pages/limit.h"
+#include "base/config.h"
+
+#include <criterion/criterion.h>
+
+/* LIMIT-1: what a program frees it will ask for again; then the region serves it without a fault.
+ */
+Test(limit, a_freed_block_raises_a_limit_that_is_not_fixed)
+{
+    size_t before = limit_bytes();
+    cr_assert(limit_raise(before));
+    cr_assert_gt(limit_bytes(), before);
+    size_t raised = limit_bytes();
+    cr_assert(limit_raise(before)); // a shorter one does not lower it
+    cr_assert_eq(limit_bytes(), raised);
+}
+
+/* LIMIT-1: M_MMAP_THRESHOLD is a promise. */
+Test(limit, a_fixed_limit_stays)
+{
+    limit_set(1 << 20);
+    cr_assert_not(limit_raise(2 << 20));
+    cr_assert_eq(limit_bytes(), 1 << 20);
+}
+
+Test(limit, the_longest_blocks_never_raise_it)
+{
+    cr_assert_not(limit_raise(LARGE_BYTES_LIMIT));
+    cr_assert_leq(limit_bytes(), LARGE_BYTES_LIMIT);
+}
+
+/* A slab of blocks that should be mappings would break the same promise. */
+Test(limit, no_slab_has_blocks_that_are_huge)
+{
+    limit_set(MEDIUM_BYTES_MAX + 1000);
+    cr_assert_lt(limit_slab_bytes(), limit_bytes());
+    limit_set(1);
+    cr_assert_eq(limit_bytes(), MEDIUM_BYTES_MAX + 1);
+    limit_set(SIZE_MAX);
+    cr_assert_eq(limit_bytes(), LIMIT_BYTES_MAX);
+    cr_assert_eq(limit_slab_bytes(), SLAB_BYTES_MAX);
+    limit_set(0);
+    cr_assert_lt(limit_slab_bytes(), limit_bytes());
+}
+
+Test(limit, the_number_of_mappings_is_as_set)
+{
+    cr_assert_eq(limit_maps(), MAPS_USUAL);
+    limit_set_maps(0);
+    cr_assert_eq(limit_maps(), 0);
+}

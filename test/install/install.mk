@@ -15,9 +15,12 @@ check-deb:
 	@scripts/bare.sh 'apt-get update -qq && apt-get install -y -qq make >/dev/null 2>&1 && \
 	        bash scripts/deb_bare.sh'
 # The tarball of `make dist`: builds and passes where nothing of the checkout is, git neither.
+DIST_GROUPS ?= main
 check-dist: dist
 	@rm -rf build/dist && mkdir -p build/dist && tar -xzf build/$(DIST).tar.gz -C build/dist
-	@env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -C build/dist/$(DIST) check-main
+	@env -u MAKEFLAGS -u MFLAGS GIT_CEILING_DIRECTORIES=$(call quote,$(CURDIR)/build) \
+	        $(MAKE) --no-print-directory -C build/dist/$(DIST) \
+	        $(DIST_GROUPS:%=check-%)
 	@rm -rf build/dist
 # The recipes of src/doc/recipes.md, with the programs that are installed.
 check-recipes: all

@@ -7,9 +7,10 @@ set -u
 work=$(mktemp -d)
 install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends)
 version=$(sed -n 's/^#define MYALLOC_VERSION "\(.*\)"/\1/p' include/myalloc.h)
-apt-get update -qq
-"${install[@]}" make gcc libc6-dev pkg-config >/dev/null 2>&1
-[ -n "${DEBS-}" ] || "${install[@]}" dpkg-dev debhelper lintian >/dev/null 2>&1
+needed=(make gcc libc6-dev pkg-config)
+[ -n "${DEBS-}" ] || needed+=(build-essential debhelper lintian)
+claim "the lists of packages come" apt-get update -qq
+claim "what is needed comes: ${needed[*]}" "${install[@]}" "${needed[@]}"
 
 # files - all but the records of dpkg, which remembers what was there, and caches.
 files() {
@@ -19,6 +20,7 @@ files() {
 }
 
 [ -n "${DEBS-}" ] || claim "the packages are built, and lintian finds nothing" make -s deb
+[ "$failed_count" -eq 0 ] || exit 1
 cpu=$(dpkg --print-architecture)
 mapfile -t packages < <(ls "${DEBS:-$PWD/build/deb}"/*_"$cpu".deb | grep -v dbgsym)
 claim "there are three" [ ${#packages[@]} -eq 3 ]

@@ -12,10 +12,12 @@ needed=(make gcc libc6-dev pkg-config)
 claim "the lists of packages come" apt-get update -qq
 claim "what is needed comes: ${needed[*]}" "${install[@]}" "${needed[@]}"
 
-# files - all but the records of dpkg, which remembers what was there, and caches.
+# files - all but the records of dpkg, which remembers what was there, caches, and what lives in
+# memory, as live pages do.
 files() {
-    find / -xdev \( -path /proc -o -path /tmp -o -path /checkout -o -path /var/lib/dpkg \
-        -o -path /var/lib/apt -o -path /var/cache -o -path /var/log -o -path /etc/ld.so.cache \) \
+    find / -xdev \( -path /proc -o -path /dev/shm -o -path /tmp -o -path /checkout \
+        -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \
+        -o -path /etc/ld.so.cache \) \
         -prune -o -printf '%p %M %l\n' | sort
 }
 

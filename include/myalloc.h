@@ -65,12 +65,19 @@ int myalloc_owns(const void *ptr);
  * signal). ENOSPC, EDQUOT, EACCES, ENOENT and others: as open(2), fallocate(2) and mmap(2). */
 void *myalloc_map_file(const char *path, size_t *bytes, unsigned flags);
 
+/* Maps a part of a file: what myalloc_map_file does, from `offset` on, any number. *bytes on entry
+ * is its length; 0: to the end of the file. To read, it may become less, where the file ends; a
+ * file that is written to is made so long that all of it is there. ENODATA: nothing stands at
+ * offset. EFBIG: also when no file can be so long. Only the pages of the part are mapped; what is
+ * in the first and last one beside it is not the program's to write to. */
+void *myalloc_map_part(const char *path, size_t offset, size_t *bytes, unsigned flags);
+
 /* Waits until what was stored has reached the disk, as fsync(2) would. 0; -1 and errno: EINVAL when
  * no such mapping begins at start, EIO. Without it the kernel writes when it sees fit; what was
  * stored outlives the process, not the machine. */
 int myalloc_map_sync(void *start);
 
-/* Makes a mapping that writes, and its file where that is shorter, `bytes` long: where it is now,
+/* Makes a mapping that writes `bytes` long, and its file as long as that needs: where it is now,
  * perhaps moved. NULL: it stays as it was; EINVAL when it is none, not to be written to, or longer
  * already; EBADF when the program closed our descriptor of the file; ENOSPC and others as above.
  * Nobody else may use the old address meanwhile. */
@@ -121,7 +128,8 @@ int myalloc_walk(int (*callback)(const struct myalloc_block *block, void *argume
  * A pool takes spans of the heap (pool chunks: 128 KiB at first, later a quarter of what it has, at
  * most 1 MiB) and cuts them into blocks, of one size or of any. What it knows of them lies at the
  * start of each pool chunk, not between the blocks: 1.6 % of it. Blocks begin at multiples of 16;
- * those of a fixed size that is a multiple of 64 begin at multiples of 64. They are not cleared.
+ * those of a fixed size at multiples of the power of two that divides it, up to 4096: with 192
+ * bytes at multiples of 64. They are not cleared.
  *
  * A block of a pool is no block of malloc: free and realloc of one end the program with a line that
  * says so, malloc_usable_size and myalloc_owns return 0. A block freed twice, a pointer inside a
@@ -146,6 +154,10 @@ struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned flags);
  * more than the fixed size, NULL and ENOMEM without memory. Any size: a block above 64 KiB has a
  * chunk of its own, the others come from the shortest free piece that is found at once. */
 void *myalloc_pool_alloc(struct myalloc_pool *pool, size_t bytes);
+
+/* The same, at a multiple of `alignment`, a power of two. NULL and EINVAL when it is none, or more
+ * than what the blocks of the fixed size begin at in any case. */
+void *myalloc_pool_alloc_aligned(struct myalloc_pool *pool, size_t alignment, size_t bytes);
 
 /* Gives a block back; NULL is no block. Its free neighbours are joined with it; a chunk without
  * blocks goes back to the heap unless it is the only one such. Keeps errno. */

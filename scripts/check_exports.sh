@@ -4,8 +4,11 @@
 set -u
 library=${1:-./libmyalloc.so}
 golden=${2:-test/golden/exports.txt}
-text_bytes_max=49152 # what every process maps
-code_bytes_max=110592 # with what few run: see libmyalloc.ld
+# What every process maps, and with what few run: see libmyalloc.ld.
+case $(readelf -h "$library") in
+*AArch64*) text_bytes_max=61440 code_bytes_max=131072 ;;
+*) text_bytes_max=49152 code_bytes_max=111616 ;;
+esac
 failed=0
 
 fail() {

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 version=${VERSION:?}
-for need in dh:debhelper dpkg-buildpackage:dpkg-dev; do
+for need in dh:debhelper dpkg-buildpackage:dpkg-dev g++:build-essential; do
     if ! command -v "${need%:*}" >/dev/null; then
         echo "deb.sh: please install: ${need#*:}" >&2
         exit 1

@@ -13,7 +13,8 @@ uninstall:
 # The sources as committed: nothing of the time or of the machine comes in.
 dist:
 	@mkdir -p build
-	@git archive --format=tar --prefix=$(DIST)/ HEAD | gzip -9n >build/$(DIST).tar.gz
+	@git archive --format=tar --prefix=$(DIST)/ -o build/$(DIST).tar HEAD
+	@gzip -9nf build/$(DIST).tar
 	@echo build/$(DIST).tar.gz
 deb:
 	@VERSION=$(VERSION) scripts/deb.sh

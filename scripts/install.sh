@@ -35,6 +35,7 @@ scripts/package/myalloc-config.cmake.in 644 $cmake/myalloc-config.cmake
 scripts/package/myalloc-config-version.cmake.in 644 $cmake/myalloc-config-version.cmake
 include/myalloc.h 644 $prefix/include/myalloc.h
 include/myalloc_live.h 644 $prefix/include/myalloc_live.h
+include/myalloc_pmr.hpp 644 $prefix/include/myalloc_pmr.hpp
 $build/myalloc 755 $prefix/bin/myalloc
 $build/bench/replay 755 $prefix/bin/myalloc-replay
 $build/bench/trace_tool 755 $prefix/bin/myalloc-trace

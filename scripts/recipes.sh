@@ -16,13 +16,14 @@ leave() {
 }
 trap leave EXIT
 
-# resident PID... - KiB, of all of them.
+# resident PID... - of all of them: what is resident now, and what was at most.
 resident() {
-    local pid sum=0 kib
+    local pid sum=0 peak=0 kib
     for pid; do
         kib=$(awk '$1 == "Rss:" { print $2 }' "/proc/$pid/smaps_rollup") && sum=$((sum + kib))
+        kib=$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$pid/status") && peak=$((peak + kib))
     done
-    echo "$sum"
+    echo "$sum, peak $peak"
 }
 
 # maps PID - fails unless the process has what the recipe promised: the library, or not.
@@ -33,13 +34,14 @@ maps() {
         echo "process $1: the library is not where it should be"
 }
 
-# Each recipe prints its answer, and last a line `KiB NUMBER`.
+# Each recipe prints its answer, and last a line `KiB NUMBER, peak NUMBER`.
 ruby_() {
     needs ruby
     ruby -e 'a = (1..300_000).map { |i| "key #{i} " * 3 }
         a = a.select.with_index { |_, i| i % 9 == 0 }
         GC.start; puts a.size
-        puts "KiB " + File.read("/proc/self/smaps_rollup")[/^Rss: +(\d+)/, 1]'
+        puts "KiB " + File.read("/proc/self/smaps_rollup")[/^Rss: +(\d+)/, 1] +
+            ", peak " + File.read("/proc/self/status")[/^VmHWM:\s+(\d+)/, 1]'
 }
 python() {
     needs python3
@@ -50,7 +52,8 @@ for i in list(table):
     if i % 9:
         del table[i]
 print(len(table))
-print("KiB", re.search(r"^Rss: +(\d+)", open("/proc/self/smaps_rollup").read(), re.M)[1])'
+print("KiB", re.search(r"^Rss: +(\d+)", open("/proc/self/smaps_rollup").read(), re.M)[1] +
+    ", peak " + re.search(r"^VmHWM:\s+(\d+)", open("/proc/self/status").read(), re.M)[1])'
 }
 redis() {
     needs redis-server
@@ -123,7 +126,8 @@ ld_so_preload() {
     env -u LD_PRELOAD chroot "$tree" /bin/sh -c '
         awk "BEGIN { for (i = 0; i < 100000; i++) print i % 777 }" |
             sort -n | awk "{ s[\$1]++ } END { print length(s) }"
-        echo "KiB $(awk "\$1 == \"Rss:\" { print \$2 }" /proc/self/smaps_rollup)"
+        echo "KiB $(awk "\$1 == \"Rss:\" { print \$2 }" /proc/self/smaps_rollup), peak $(
+            awk "\$1 == \"VmHWM:\" { print \$2 }" /proc/self/status)"
         grep -c "/libmyalloc.so" /proc/self/maps >/loaded'
     local loaded
     loaded=$(cat "$tree/loaded")

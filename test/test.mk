@@ -31,8 +31,10 @@ SUPPORT  := $(wildcard test/support/*.c)
 HEADERS  := $(wildcard test/support/*.h test/corruption/*.h)
 programs  = $(patsubst test/%.c,$(T)/%,$(wildcard test/$(1)/*.c))
 scripts   = $(wildcard test/$(1)/*.sh)
-PROGRAMS := $(foreach d,api corruption hazards injection negative sequences stress,$(call programs,$d))
-VICTIMS  := $(call programs,hazards/programs)
+# Not for aarch64, where they are not run: see test/README.md.
+HAZARDS  := $(if $(findstring aarch64,$(B)),,hazards)
+PROGRAMS := $(foreach d,api corruption $(HAZARDS) injection negative sequences stress,$(call programs,$d))
+VICTIMS  := $(if $(HAZARDS),$(call programs,hazards/programs))
 PLUGINS  := $(patsubst test/%.c,$(T)/%.so,$(wildcard test/hazards/plugins/*.c) test/preload/probe.c)
 UNITS    := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
 ARCHIVED := $(addprefix $(B)/archive/,stress/stress api/malloc api/calloc api/realloc api/free \

@@ -94,6 +94,7 @@ static_assert(CONFIG_DEBUG == 0 || CONFIG_DEBUG == 1, "a switch");
 static_assert(CONFIG_TINY == 0 || CONFIG_TINY == 1, "a switch");
 static_assert(CONFIG_RSEQ == 0 || CPU_HAS_SEQUENCES == 1, "sequences: x86-64 and aarch64");
 static_assert((MYALLOC_FORCE_PAGE & (MYALLOC_FORCE_PAGE - 1)) == 0, "a power of two");
+static_assert(MYALLOC_FORCE_PAGE == 0 || MYALLOC_FORCE_PAGE >= PAGE_BYTES_MIN, "pages from 4 KiB");
 static_assert(MYALLOC_FORCE_PAGE <= 65536, "the largest page that Linux has");
 static_assert(MEDIUM_BYTES_MAX % CHUNK_BYTES == 0, "large blocks begin at whole chunks");
 static_assert(GROW_BYTES_MIN % CHUNK_BYTES == 0, "growth in chunks");

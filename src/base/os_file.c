@@ -130,12 +130,12 @@ size_t os_file_bytes(int fd)
     return (size_t)status.st_size;
 }
 
-long os_map_whole_file(int fd, size_t bytes, bool writes)
+long os_map_part(int fd, size_t offset, size_t bytes, bool writes)
 {
     ASSERT(bytes != 0);
     const long protection = PROT_READ | (writes ? PROT_WRITE : 0);
     const long flags = writes ? MAP_SHARED : MAP_PRIVATE;
-    return raw_call_long(SYS_mmap, (long[6]){0, (long)bytes, protection, flags, fd});
+    return raw_call_long(SYS_mmap, (long[6]){0, (long)bytes, protection, flags, fd, (long)offset});
 }
 
 int os_sync(void *start, size_t bytes)

@@ -18,8 +18,9 @@ int os_open_unnamed(const char *directory); // a file that nobody else can open;
 bool os_map_file_at(void *start, size_t bytes, int fd, size_t offset, bool is_shared);
 int os_open_file(const char *path, bool writes); // makes it when it writes; negative: the errno
 size_t os_file_bytes(int fd);                    // 0 also when it cannot be told
-long os_map_whole_file(int fd, size_t bytes, bool writes); // shared, or private to read; -errno
-int os_sync(void *start, size_t bytes);                    // the errno, 0 for done
+// Shared, or private to read; `offset` in whole pages; -errno.
+long os_map_part(int fd, size_t offset, size_t bytes, bool writes);
+int os_sync(void *start, size_t bytes);    // the errno, 0 for done
 bool os_remove(void *start, size_t bytes); // frees the disk behind a shared mapping of a file
 void os_unlink(const char *path);
 

@@ -76,7 +76,7 @@ static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
         next = (unsigned)min_size(limit != 0 ? limit * 2UL : LIMIT_FIRST, grown);
     }
     next = (unsigned)min_size(next, depot_magazine_blocks(sc));
-    ASSERT(next <= depot_magazine_blocks_max(sc));
+    ASSERT(next <= magazine_blocks_max(sc));
     if (next != limit) {
         set_limit(slot, sc, next);
     }

@@ -59,23 +59,36 @@ EXPORT struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned fla
     return pool != NULL ? (struct myalloc_pool *)pool : fail_with(ENOMEM);
 }
 
-static void *alloc_anew(struct pool *pool, size_t bytes, const void *caller)
+static void *alloc(struct pool *pool, size_t bytes, size_t alignment, const void *caller)
 {
-    bool is_inside = thread_enter(caller);
-    ASSERT(thread_is_interrupted()); // POOLS-1
-    void *ptr = pool_allocate_anew(pool, bytes);
-    leave(is_inside);
-    return ptr != NULL ? ptr : fail_with(ENOMEM);
+    if (UNLIKELY(bytes > (pool->cell_bytes != 0 ? pool->cell_bytes : BYTES_MAX))) {
+        return fail_with(pool->cell_bytes != 0 ? EINVAL : ENOMEM);
+    }
+    void *ptr = pool_allocate(pool, bytes, alignment);
+    if (UNLIKELY(ptr == NULL)) {
+        bool is_inside = thread_enter(caller);
+        ASSERT(thread_is_interrupted()); // POOLS-1
+        ptr = pool_allocate_anew(pool, bytes, alignment);
+        leave(is_inside);
+    }
+    return LIKELY(ptr != NULL) ? ptr : fail_with(ENOMEM);
 }
 
 EXPORT void *myalloc_pool_alloc(struct myalloc_pool *handle, size_t bytes)
 {
+    return alloc(pool_of(handle, CALLER()), bytes, PIECE_UNIT_BYTES, CALLER());
+}
+
+EXPORT void *myalloc_pool_alloc_aligned(struct myalloc_pool *handle, size_t alignment, size_t bytes)
+{
     struct pool *pool = pool_of(handle, CALLER());
-    if (UNLIKELY(bytes > (pool->cell_bytes != 0 ? pool->cell_bytes : BYTES_MAX))) {
-        return fail_with(pool->cell_bytes != 0 ? EINVAL : ENOMEM);
+    if (!is_pow2(alignment) ||
+        (pool->cell_bytes != 0 && alignment > cell_alignment(pool->cell_bytes))) {
+        return fail_with(EINVAL);
     }
-    void *ptr = pool_allocate(pool, bytes);
-    return LIKELY(ptr != NULL) ? ptr : alloc_anew(pool, bytes, CALLER());
+    return alignment > BYTES_MAX
+               ? fail_with(ENOMEM)
+               : alloc(pool, bytes, max_size(alignment, PIECE_UNIT_BYTES), CALLER());
 }
 
 static void free_chunk(struct pool_chunk *chunk, const void *caller)

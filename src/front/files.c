@@ -8,6 +8,7 @@
  */
 #include "front/files.h"
 
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/compiler.h"
 #include "base/lock.h"
@@ -21,9 +22,11 @@
 
 struct file_map {
     struct file_map *next;
-    void *start; // NULL: unused
-    size_t bytes;
-    int fd; // 0: read only
+    char *start;   // the program's, where `offset` of the file is; NULL: unused
+    size_t lead;   // mapped before it: what its page begins with
+    size_t offset; // in the file
+    size_t bytes;  // from start on
+    int fd;        // 0: read only
     uint64_t file_id;
 };
 
@@ -82,44 +85,71 @@ static int extend(int fd, size_t old_bytes, size_t bytes)
     return os_report_extend(fd, old_bytes, bytes - old_bytes);
 }
 
-// Maps the open file whole; the errno, 0 for done.
-static int map_locked(struct file_map *map, int fd, size_t least_bytes, bool writes)
+static bool is_beyond_files(size_t offset, size_t bytes)
+{
+    return offset > PTRDIFF_MAX || bytes > PTRDIFF_MAX - offset;
+}
+
+// What is asked for of a file. `bytes`: if it writes, the file has so many from `offset` on; also
+// the most that is mapped, but where all is.
+struct part {
+    size_t offset;
+    size_t bytes;
+    bool is_all;
+    bool writes;
+};
+
+// Maps a part of the open file; the errno, 0 for done.
+static int map_locked(struct file_map *map, int fd, struct part part)
 {
     ASSERT(map->start == NULL);
     ASSERT(fd >= 0);
-    size_t bytes = os_file_bytes(fd);
-    if (writes && bytes < least_bytes) {
-        int error = extend(fd, bytes, least_bytes);
+    size_t file_bytes = os_file_bytes(fd);
+    if (is_beyond_files(part.offset, part.bytes)) {
+        return part.writes ? EFBIG : ENODATA;
+    }
+    size_t end = part.offset + part.bytes;
+    if (part.writes && part.bytes != 0 && file_bytes < end) {
+        int error = extend(fd, file_bytes, end);
         if (error != 0) {
             return error;
         }
-        bytes = least_bytes;
+        file_bytes = end;
     }
-    if (bytes == 0) {
+    if (file_bytes <= part.offset) {
         return ENODATA;
     }
-    long start = os_map_whole_file(fd, bytes, writes);
+    size_t bytes = file_bytes - part.offset;
+    if (!part.is_all && part.bytes != 0) {
+        bytes = min_size(bytes, part.bytes);
+    }
+    size_t lead = part.offset % os_page_bytes();
+    long start = os_map_part(fd, part.offset - lead, bytes + lead, part.writes);
     if (start < 0) {
         return (int)-start;
     }
-    map->start = (void *)start; // NOLINT: the kernel's address
+    map->start = (char *)start + lead; // NOLINT: the kernel's address
+    map->lead = lead;
+    map->offset = part.offset;
     map->bytes = bytes;
-    map->fd = writes ? os_keep_descriptor(fd) : 0;
+    map->fd = part.writes ? os_keep_descriptor(fd) : 0;
     map->file_id = os_file_id(map->fd);
     ASSERT(find_locked(map->start) == map);
     return 0;
 }
 
-EXPORT void *myalloc_map_file(const char *path, size_t *bytes, unsigned flags)
+static void *map_part(const char *path, struct part part, size_t *bytes, unsigned flags,
+                      const void *caller)
 {
     int error = EINVAL;
     void *start = NULL;
-    bool is_inside = enter(CALLER());
+    bool is_inside = enter(caller);
     if (bytes != NULL && (flags & ~MYALLOC_MAP_WRITE) == 0) {
-        bool writes = flags != 0;
+        part.bytes = *bytes;
+        part.writes = flags != 0;
         struct file_map *map = take_locked();
-        int fd = map != NULL ? os_open_file(path, writes) : -ENOMEM;
-        error = fd < 0 ? -fd : map_locked(map, fd, *bytes, writes);
+        int fd = map != NULL ? os_open_file(path, part.writes) : -ENOMEM;
+        error = fd < 0 ? -fd : map_locked(map, fd, part);
         if (error == 0) {
             start = map->start;
             *bytes = map->bytes;
@@ -132,11 +162,21 @@ EXPORT void *myalloc_map_file(const char *path, size_t *bytes, unsigned flags)
     return start;
 }
 
+EXPORT void *myalloc_map_file(const char *path, size_t *bytes, unsigned flags)
+{
+    return map_part(path, (struct part){.is_all = true}, bytes, flags, CALLER());
+}
+
+EXPORT void *myalloc_map_part(const char *path, size_t offset, size_t *bytes, unsigned flags)
+{
+    return map_part(path, (struct part){.offset = offset}, bytes, flags, CALLER());
+}
+
 EXPORT int myalloc_map_sync(void *start)
 {
     bool is_inside = enter(CALLER());
     const struct file_map *map = start != NULL ? find_locked(start) : NULL;
-    int error = map != NULL ? os_sync(start, map->bytes) : EINVAL;
+    int error = map != NULL ? os_sync(map->start - map->lead, map->lead + map->bytes) : EINVAL;
     leave(is_inside, error);
     return error == 0 ? 0 : -1;
 }
@@ -148,14 +188,20 @@ static int grow_locked(struct file_map *map, size_t bytes)
     if (os_file_id(map->fd) != map->file_id) { // FILES-1
         return EBADF;
     }
+    if (is_beyond_files(map->offset, bytes)) {
+        return EFBIG;
+    }
     size_t file_bytes = os_file_bytes(map->fd);
-    int error = file_bytes < bytes ? extend(map->fd, file_bytes, bytes) : 0;
-    void *moved = error == 0 ? os_remap(map->start, map->bytes, bytes) : NULL;
+    size_t end = map->offset + bytes;
+    int error = file_bytes < end ? extend(map->fd, file_bytes, end) : 0;
+    char *moved = error == 0
+                      ? os_remap(map->start - map->lead, map->lead + map->bytes, map->lead + bytes)
+                      : NULL;
     if (moved == NULL) {
         return error != 0 ? error : ENOMEM;
     }
-    ASSERT(find_locked(moved) == NULL || moved == map->start); // no other mapping was there
-    map->start = moved;
+    ASSERT(find_locked(moved + map->lead) == NULL || moved + map->lead == map->start);
+    map->start = moved + map->lead;
     map->bytes = bytes;
     return 0;
 }
@@ -179,7 +225,7 @@ EXPORT int myalloc_unmap_file(void *start)
     struct file_map *map = start != NULL ? find_locked(start) : NULL;
     if (map != NULL) {
         ASSERT(map->bytes != 0);
-        os_unmap(start, map->bytes);
+        os_unmap(map->start - map->lead, map->lead + map->bytes);
         if (map->fd > 0 && os_file_id(map->fd) == map->file_id) { // FILES-1
             os_close(map->fd);
         }

@@ -100,10 +100,12 @@ static size_t rounded(const struct pool *pool, size_t bytes)
                                  : align_up(max_size(bytes, 1), PIECE_UNIT_BYTES);
 }
 
-static bool is_piece(const struct pool *pool, size_t bytes)
+// A piece of this length is found in every new chunk of pieces.
+static bool is_piece(const struct pool *pool, size_t bytes, size_t alignment)
 {
     ASSERT(bytes % PIECE_UNIT_BYTES == 0);
-    return pool->cell_bytes == 0 && bytes <= SINGLE_BYTES;
+    ASSERT(alignment >= PIECE_UNIT_BYTES);
+    return pool->cell_bytes == 0 && bytes + (alignment - PIECE_UNIT_BYTES) <= SINGLE_BYTES;
 }
 
 static void note_taken(struct pool *pool, struct pool_chunk *chunk, size_t bytes)
@@ -121,28 +123,29 @@ static void note_taken(struct pool *pool, struct pool_chunk *chunk, size_t bytes
 }
 
 // From the chunks that there are; `bytes` are rounded.
-static void *take_locked(struct pool *pool, size_t bytes)
+static void *take_locked(struct pool *pool, size_t bytes, size_t alignment)
 {
     ASSERT(is_locked(pool));
     void *ptr = NULL;
     struct pool_chunk *chunk = (struct pool_chunk *)pool->chunks.next;
-    if (is_piece(pool, bytes)) {
-        ptr = piece_allocate(&pool->bins, bytes / PIECE_UNIT_BYTES, &chunk);
-    } else if (&chunk->links != &pool->chunks && chunk->used < chunk->units &&
+    if (is_piece(pool, bytes, alignment)) {
+        ptr = piece_allocate(&pool->bins, bytes / PIECE_UNIT_BYTES, alignment, &chunk);
+    } else if (&chunk->links != &pool->chunks && chunk->used < chunk->units && !chunk->has_pieces &&
                chunk->unit_bytes == bytes) { // POOL-2
         ptr = cell_allocate(chunk);
     }
     if (ptr != NULL) {
         note_taken(pool, chunk, bytes);
     }
+    ASSERT((uintptr_t)ptr % alignment == 0);
     return ptr;
 }
 
-void *pool_allocate(struct pool *pool, size_t bytes)
+void *pool_allocate(struct pool *pool, size_t bytes, size_t alignment)
 {
     ASSERT(pool->cell_bytes == 0 || bytes <= pool->cell_bytes);
     pool_lock(pool);
-    void *ptr = take_locked(pool, rounded(pool, bytes));
+    void *ptr = take_locked(pool, rounded(pool, bytes), alignment);
     pool_unlock(pool);
     return ptr;
 }
@@ -156,29 +159,30 @@ static size_t wish(struct pool *pool)
     return clamp_size(length, POOL_CHUNK_LENGTH, POOL_CHUNK_LENGTH_MAX);
 }
 
-void *pool_allocate_anew(struct pool *pool, size_t bytes)
+void *pool_allocate_anew(struct pool *pool, size_t bytes, size_t alignment)
 {
     ASSERT(pool->cell_bytes == 0 || bytes <= pool->cell_bytes);
     bytes = rounded(pool, bytes);
-    bool has_pieces = is_piece(pool, bytes);
+    bool has_pieces = is_piece(pool, bytes, alignment);
     bool is_single = !has_pieces && pool->cell_bytes == 0;
-    size_t least = bytes <= SINGLE_BYTES ? CELLS_MIN : 1;
+    size_t least = !is_single && bytes <= SINGLE_BYTES ? CELLS_MIN : 1;
+    size_t first = is_single ? alignment : has_pieces ? PIECE_UNIT_BYTES : cell_alignment(bytes);
     struct pool_chunk *chunk = pool_chunk_allocate(has_pieces ? PIECE_UNIT_BYTES : bytes, least,
-                                                   is_single ? 1 : wish(pool), has_pieces);
+                                                   is_single ? 0 : wish(pool), has_pieces, first);
     if (chunk == NULL) {
         return NULL;
     }
     chunk->pool = pool;
     chunk->is_single = is_single;
     pool_lock(pool);
-    void *ptr = take_locked(pool, bytes);
+    void *ptr = take_locked(pool, bytes, alignment);
     bool is_needed = ptr == NULL; // else others gave room meanwhile
     if (is_needed) {
         links_insert(&pool->chunks, &chunk->links);
         pool->held_bytes += pool_chunk_bytes(chunk);
         pool->empties++;
         pool_chunk_reset(chunk, &pool->bins);
-        ptr = take_locked(pool, bytes);
+        ptr = take_locked(pool, bytes, alignment);
     }
     pool_unlock(pool);
     if (!is_needed) {

@@ -29,10 +29,11 @@ struct pool *pool_create(size_t cell_bytes, bool is_shared);
 // All its memory goes back; pool.c keeps the structure for the next one.
 void pool_destroy(struct pool *pool);
 
-// A block of at least `bytes`, at most those of a cell; NULL: no chunk has room for it.
-void *pool_allocate(struct pool *pool, size_t bytes);
+// A block of at least `bytes`, at most those of a cell, at a multiple of `alignment`, at most
+// cell_alignment() of a cell; NULL: no chunk has room for it.
+void *pool_allocate(struct pool *pool, size_t bytes, size_t alignment);
 // The same from a new chunk; NULL without memory.
-void *pool_allocate_anew(struct pool *pool, size_t bytes);
+void *pool_allocate_anew(struct pool *pool, size_t bytes, size_t alignment);
 // Frees the block at `ptr`, or tells what stands there. *bytes: of the block that begins there or
 // holds it, 0 when that is not known. *idle: a chunk that is the pool's no more,
 // for pool_chunk_free.

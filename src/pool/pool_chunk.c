@@ -74,16 +74,20 @@ static size_t units_of(size_t chunks, size_t unit_bytes, size_t map_bits)
 }
 
 struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t wished,
-                                       bool has_pieces)
+                                       bool has_pieces, size_t alignment)
 {
     ASSERT(least != 0);
+    ASSERT(is_pow2(alignment));
     ASSERT(!has_pieces || unit_bytes == PIECE_UNIT_BYTES);
     size_t maps = has_pieces ? 2 : 1;
-    size_t units = max_size(units_of(wished, unit_bytes, maps), least);
+    size_t units = wished == 0 ? least : max_size(units_of(wished, unit_bytes, maps), least);
     size_t words = words_for(units);
-    size_t head_bytes =
-        align_up(sizeof(struct pool_chunk) + maps * words * sizeof(uint64_t), CACHE_LINE_BYTES);
-    size_t length = (head_bytes + unit_bytes * units + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
+    alignment = max_size(alignment, CACHE_LINE_BYTES);
+    size_t head_bytes = align_up(sizeof(struct pool_chunk) + maps * words * sizeof(uint64_t),
+                                 min_size(alignment, CHUNK_BYTES));
+    // A span begins at a multiple of CHUNK_BYTES; so much more may lie before the first block.
+    size_t lead = max_size(alignment, CHUNK_BYTES) - CHUNK_BYTES;
+    size_t length = (head_bytes + lead + unit_bytes * units + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
     bool clean;
     size_t index = length > UINT32_MAX ? 0 : page_heap_allocate(length, 1, &clean);
     if (index == 0) {
@@ -94,7 +98,8 @@ struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t w
     page_map_mark_body(head, length);
     chunk_set_state(head, CHUNK_POOL);
     struct pool_chunk *chunk = page_map_address(index);
-    chunk->first = (char *)chunk + head_bytes;
+    size_t first = align_up((uintptr_t)chunk + head_bytes, alignment);
+    chunk->first = (char *)chunk + (first - (uintptr_t)chunk);
     chunk->unit_bytes = unit_bytes;
     chunk->units = (uint32_t)units;
     chunk->has_pieces = has_pieces;
@@ -236,15 +241,24 @@ static size_t this_start(const struct pool_chunk *chunk, size_t unit)
     return word * 64 + 63U - (size_t)__builtin_clzll(bits);
 }
 
+// Units of a piece before the first multiple of `alignment` in it.
+static size_t lead_of(const struct piece *piece, size_t alignment)
+{
+    ASSERT(is_pow2(alignment));
+    return (align_up((uintptr_t)piece, alignment) - (uintptr_t)piece) / PIECE_UNIT_BYTES;
+}
+
 // The shortest of the first pieces in a bin that fits, NULL when none of them does.
-static struct piece *bin_fit(const struct piece_bins *bins, size_t bin, size_t units)
+static struct piece *bin_fit(const struct piece_bins *bins, size_t bin, size_t units,
+                             size_t alignment)
 {
     ASSERT(bin < PIECE_BINS);
     struct piece *best = NULL;
     struct piece *piece = bins->heads[bin];
     for (int i = 0; i < LOOKS && piece != NULL; i++, piece = piece->next) {
         size_t length = piece_units(piece, bin);
-        if (length >= units && (best == NULL || length < piece_units(best, bin))) {
+        if (length >= units + lead_of(piece, alignment) &&
+            (best == NULL || length < piece_units(best, bin))) {
             best = piece;
         }
     }
@@ -263,16 +277,17 @@ static size_t bin_above(const struct piece_bins *bins, size_t bin)
     return bits == 0 ? PIECE_BINS : word * 64 + (size_t)__builtin_ctzll(bits);
 }
 
-void *piece_allocate(struct piece_bins *bins, size_t units, struct pool_chunk **from)
+void *piece_allocate(struct piece_bins *bins, size_t units, size_t alignment,
+                     struct pool_chunk **from)
 {
     size_t bin = bin_of(units);
-    struct piece *piece = bin_fit(bins, bin, units);
-    if (piece == NULL) {
+    struct piece *piece = bin_fit(bins, bin, units, alignment);
+    while (piece == NULL) { // in a bin above, most of them fit; without an alignment, all
         bin = bin_above(bins, bin);
         if (bin == PIECE_BINS) {
             return NULL;
         }
-        piece = bin_fit(bins, bin, units); // all of them fit
+        piece = bin_fit(bins, bin, units, alignment);
     }
     struct pool_chunk *chunk = pool_chunk_of(piece);
     ASSERT(chunk != NULL);
@@ -280,16 +295,23 @@ void *piece_allocate(struct piece_bins *bins, size_t units, struct pool_chunk **
     *from = chunk;
     size_t at = (size_t)((char *)piece - chunk->first) / PIECE_UNIT_BYTES;
     size_t length = piece_units(piece, bin);
-    ASSERT(length >= units);
+    size_t lead = lead_of(piece, alignment);
+    ASSERT(length >= lead + units);
     ASSERT(!bit_get(chunk->used_bits, at)); // POOL_CHUNK-3
     bin_remove(bins, piece, length);
+    if (lead != 0) {
+        bit_flip(chunk->start_bits, at + lead);
+        bin_insert(bins, piece, lead);
+    }
+    at += lead;
+    length -= lead;
     if (length > units) {
         bit_flip(chunk->start_bits, at + units);
         bin_insert(bins, piece_at(chunk, at + units), length - units);
     }
     bit_flip(chunk->used_bits, at);
     chunk->used++;
-    return piece;
+    return piece_at(chunk, at);
 }
 
 enum pool_fault piece_free(struct piece_bins *bins, struct pool_chunk *chunk, void *ptr,

@@ -19,6 +19,7 @@
 #define PIECE_BINS            120
 #define POOL_CHUNK_LENGTH     8  // of the first one, in chunks of the region
 #define POOL_CHUNK_LENGTH_MAX 64 // more only for cells that need it
+#define CELL_ALIGN_BYTES_MAX  4096UL
 
 struct pool;
 
@@ -65,10 +66,17 @@ enum pool_fault {
 struct pool_chunk *pool_chunk_of(const void *ptr);
 size_t pool_chunk_bytes(const struct pool_chunk *chunk);
 
-// A pool chunk of about `wished` chunks of the region, more where `least` units need them; NULL
-// without memory. To be reset before its first use. Needs no lock.
+// What cells of this length begin at multiples of: the power of two in it, to a bound.
+static inline size_t cell_alignment(size_t cell_bytes)
+{
+    return min_size(cell_bytes & (~cell_bytes + 1), CELL_ALIGN_BYTES_MAX);
+}
+
+// A pool chunk of about `wished` chunks of the region, more where `least` units need them, 0: of
+// just these; NULL without memory. `first` is at a multiple of `alignment`. To be reset before its
+// first use. Needs no lock.
 struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t wished,
-                                       bool has_pieces);
+                                       bool has_pieces, size_t alignment);
 // Its span goes back to the page heap, whatever is in it; pieces are out of their bins already.
 // Likewise.
 void pool_chunk_free(struct pool_chunk *chunk);
@@ -80,8 +88,10 @@ void *cell_allocate(struct pool_chunk *chunk); // it has room
 // POOL_OK: the block at `ptr` is free now. *bytes: of the block that begins there or holds it.
 enum pool_fault cell_free(struct pool_chunk *chunk, void *ptr, size_t *bytes);
 
-// A block of `units` from *chunk, which is any; NULL: no piece is long enough.
-void *piece_allocate(struct piece_bins *bins, size_t units, struct pool_chunk **chunk);
+// A block of `units` at a multiple of `alignment` from *chunk, which is any; NULL: no piece is long
+// enough.
+void *piece_allocate(struct piece_bins *bins, size_t units, size_t alignment,
+                     struct pool_chunk **chunk);
 enum pool_fault piece_free(struct piece_bins *bins, struct pool_chunk *chunk, void *ptr,
                            size_t *bytes);
 // Takes the one piece of an empty chunk out of its bin.

@@ -1,4 +1,4 @@
-# cross.sh - what the cross compiler made of the library: its sequences and its names.
+# cross.sh - what the cross compiler made of the library: its sequences, its names, its length.
 . test/support/tap.sh
 
 names() {
@@ -11,4 +11,5 @@ same_names() {
 
 claim "each restartable sequence is as the kernel asks for" scripts/check_sequences.sh "$LIB"
 claim "it exports what the library of x86-64 does" same_names
+claim "its names are those of the list, its code within limits" scripts/check_exports.sh "$LIB"
 finish

@@ -33,7 +33,9 @@ static const char *const g_names[] = {
     "dlopen",
     "myalloc_walk",
     "myalloc_map_file",
+    "myalloc_map_part",
     "myalloc_pool_create",
+    "myalloc_pool_alloc_aligned",
 };
 
 TEST(every_function_comes_from_the_preloaded_library)

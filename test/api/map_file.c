@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,123 @@ TEST(a_mapping_grows_with_its_file)
     REQUIRE_EQUAL(errno, EINVAL);
     REQUIRE_EQUAL(myalloc_unmap_file(map), 0);
     REQUIRE_EQUAL(open_descriptors(), before);
+    end();
+}
+
+/* Mappings of this file in this process. */
+static size_t mappings(void)
+{
+    char line[600];
+    size_t count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    REQUIRE(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        count += strstr(line, g_path) != NULL;
+    }
+    REQUIRE_EQUAL(fclose(maps), 0);
+    return count;
+}
+
+static void require_part(size_t offset, size_t asked, size_t got)
+{
+    size_t bytes = asked;
+    char *part = myalloc_map_part(g_path, offset, &bytes, 0);
+    REQUIRE(part != NULL);
+    REQUIRE_EQUAL(bytes, got);
+    for (size_t i = 0; i < got; i++) {
+        REQUIRE_EQUAL(part[i], 'a' + (int)((offset + i) % 26));
+    }
+    REQUIRE_EQUAL(myalloc_unmap_file(part), 0);
+    REQUIRE_EQUAL(mappings(), 0);
+}
+
+TEST(a_part_of_a_file_begins_at_any_offset)
+{
+    ONLY_LIBRARY();
+    begin();
+    static char text[150001];
+    for (size_t i = 0; i < 150000; i++) {
+        text[i] = (char)('a' + i % 26);
+    }
+    write_file(text);
+    require_part(0, 0, 150000);
+    require_part(0, 10, 10);
+    require_part(1, 4096, 4096);
+    require_part(65536, 3, 3);
+    require_part(70001, 0, 79999);
+    require_part(70001, 200000, 79999); /* it ends there */
+    require_part(149999, 5, 1);
+    errno = 0;
+    size_t bytes = 5;
+    REQUIRE(myalloc_map_part(g_path, 150000, &bytes, 0) == NULL);
+    REQUIRE_EQUAL(errno, ENODATA);
+    bytes = 0;
+    REQUIRE(myalloc_map_part(g_path, SIZE_MAX, &bytes, 0) == NULL);
+    REQUIRE_EQUAL(errno, ENODATA);
+    REQUIRE_EQUAL(file_bytes(), 150000);
+    end();
+}
+
+TEST(a_part_that_writes_lies_where_it_should_and_grows)
+{
+    ONLY_LIBRARY();
+    begin();
+    write_file("head");
+    size_t before = open_descriptors();
+    size_t bytes = 500;
+    char *part = myalloc_map_part(g_path, 10001, &bytes, MYALLOC_MAP_WRITE);
+    REQUIRE(part != NULL);
+    REQUIRE_EQUAL(bytes, 500);
+    REQUIRE_EQUAL(file_bytes(), 10501);
+    REQUIRE(block_is_zero(part, 500));
+    block_fill(part, 500, 8);
+    REQUIRE_EQUAL(myalloc_map_sync(part), 0);
+    part = myalloc_map_grow(part, 300000);
+    REQUIRE(part != NULL);
+    REQUIRE_EQUAL(file_bytes(), 310001);
+    REQUIRE(block_holds(part, 500, 8));
+    part[299999] = 'z';
+    REQUIRE_EQUAL(myalloc_unmap_file(part), 0);
+    REQUIRE_EQUAL(mappings(), 0);
+    REQUIRE_EQUAL(open_descriptors(), before);
+    static char text[310002];
+    REQUIRE_EQUAL(read_file(text, sizeof text), 310001);
+    REQUIRE(memcmp(text, "head", 4) == 0);
+    REQUIRE(block_is_zero(text + 4, 9997));
+    REQUIRE(block_holds(text + 10001, 500, 8));
+    REQUIRE_EQUAL(text[310000], 'z');
+    end();
+}
+
+TEST(a_part_that_no_file_can_have_is_refused)
+{
+    ONLY_LIBRARY();
+    begin();
+    write_file("head");
+    static const struct {
+        size_t offset, bytes;
+        int error;
+    } parts[] = {
+        {SIZE_MAX, 1, EFBIG},
+        {1, SIZE_MAX, EFBIG},
+        {4, 0, ENODATA}, /* to the end of the file */
+        {5000, 0, ENODATA},
+    };
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        size_t bytes = parts[i].bytes;
+        errno = 0;
+        REQUIRE(myalloc_map_part(g_path, parts[i].offset, &bytes, MYALLOC_MAP_WRITE) == NULL);
+        REQUIRE_EQUAL(errno, parts[i].error);
+        REQUIRE_EQUAL(file_bytes(), 4);
+    }
+    size_t bytes = 100;
+    char *part = myalloc_map_part(g_path, 1, &bytes, MYALLOC_MAP_WRITE);
+    block_fill(part, 100, 1);
+    errno = 0;
+    REQUIRE(myalloc_map_grow(part, SIZE_MAX) == NULL); /* one more would be 0 */
+    REQUIRE_EQUAL(errno, EFBIG);
+    REQUIRE(block_holds(part, 100, 1));
+    REQUIRE_EQUAL(myalloc_unmap_file(part), 0);
     end();
 }
 

@@ -131,6 +131,117 @@ TEST(bad_arguments_fail_with_the_errno_that_is_told)
     REQUIRE_EQUAL(first, 0);
 }
 
+static char *aligned(struct myalloc_pool *pool, size_t alignment, size_t bytes)
+{
+    char *block = myalloc_pool_alloc_aligned(pool, alignment, bytes);
+    REQUIRE(block != NULL);
+    REQUIRE(block_is_aligned(block, alignment));
+    return block;
+}
+
+TEST(aligned_blocks_of_any_size_keep_their_contents_and_come_back)
+{
+    ONLY_LIBRARY();
+    static const size_t sizes[] = {0, 1, 100, 5000, 61000, 70000, 300000};
+    struct myalloc_pool *pool = create(0, 0);
+    size_t count = 0;
+    size_t used = 0;
+    for (size_t alignment = 1; alignment <= 4 * MIB; alignment *= 2) {
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            g_blocks[count] = aligned(pool, alignment, sizes[i]);
+            block_fill(g_blocks[count], sizes[i], (unsigned)count);
+            count++;
+            used += sizes[i] == 0 ? 16 : (sizes[i] + 15) / 16 * 16;
+        }
+    }
+    REQUIRE_EQUAL(stats_of(pool).used, used);
+    REQUIRE_EQUAL(stats_of(pool).blocks, count);
+    for (size_t i = 0; i < count; i++) {
+        REQUIRE(block_holds(g_blocks[i], sizes[i % COUNT_OF(sizes)], (unsigned)i));
+        myalloc_pool_free(pool, g_blocks[i]);
+    }
+    REQUIRE_EQUAL(stats_of(pool).used, 0);
+    REQUIRE_EQUAL(stats_of(pool).chunks, 1);
+    REQUIRE_EQUAL(stats_of(pool).free_pieces, 1);
+    myalloc_pool_destroy(pool);
+}
+
+TEST(what_lies_before_an_aligned_block_is_used)
+{
+    ONLY_LIBRARY();
+    struct myalloc_pool *pool = create(0, 0);
+    for (int i = 0; i < 10; i++) {
+        (void)aligned(pool, 4096, 16);
+    }
+    struct myalloc_pool_stats first = stats_of(pool);
+    REQUIRE_EQUAL(first.chunks, 1);
+    size_t used = 0;
+    while (stats_of(pool).chunks == 1) {
+        used = stats_of(pool).used;
+        REQUIRE(myalloc_pool_alloc(pool, 48) != NULL);
+    }
+    REQUIRE(used > first.held / 100 * 95);
+    myalloc_pool_destroy(pool);
+}
+
+TEST(an_aligned_block_that_was_freed_is_found_again)
+{
+    ONLY_LIBRARY();
+    struct myalloc_pool *pool = create(0, 0);
+    (void)myalloc_pool_alloc(pool, 16);
+    char *block = aligned(pool, 8192, 1000);
+    size_t longest;
+    while ((longest = stats_of(pool).longest_free) != 0) {
+        REQUIRE(myalloc_pool_alloc(pool, longest < 65536 ? longest : 65536) != NULL);
+    }
+    myalloc_pool_free(pool, block);
+    REQUIRE(aligned(pool, 8192, 1000) == block);
+    REQUIRE_EQUAL(stats_of(pool).chunks, 1);
+    myalloc_pool_destroy(pool);
+}
+
+TEST(blocks_of_a_fixed_size_begin_at_its_power_of_two)
+{
+    ONLY_LIBRARY();
+    for (size_t bytes = 16; bytes <= 32768; bytes *= 2) {
+        struct myalloc_pool *pool = create(bytes * 3, 0);
+        size_t alignment = bytes < 4096 ? bytes : 4096;
+        for (int i = 0; i < 200; i++) {
+            REQUIRE(block_is_aligned(myalloc_pool_alloc(pool, 1), alignment));
+            (void)aligned(pool, alignment, bytes * 3);
+        }
+        errno = 0;
+        REQUIRE(myalloc_pool_alloc_aligned(pool, alignment * 2, 1) == NULL);
+        REQUIRE_EQUAL(errno, EINVAL);
+        myalloc_pool_destroy(pool);
+    }
+}
+
+TEST(a_bad_alignment_fails_with_the_errno_that_is_told)
+{
+    ONLY_LIBRARY();
+    struct myalloc_pool *pool = create(0, 0);
+    static const size_t bad[] = {0, 3, 48, SIZE_MAX};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        errno = 0;
+        REQUIRE(myalloc_pool_alloc_aligned(pool, bad[i], 100) == NULL);
+        REQUIRE_EQUAL(errno, EINVAL);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        errno = 0;
+        REQUIRE(myalloc_pool_alloc_aligned(pool, (size_t)1 << (46 + 17 * i), 100) == NULL);
+        REQUIRE_EQUAL(errno, ENOMEM);
+    }
+    errno = 0;
+    REQUIRE(myalloc_pool_alloc_aligned(pool, 64, SIZE_MAX) == NULL);
+    REQUIRE_EQUAL(errno, ENOMEM);
+    REQUIRE_EQUAL(stats_of(pool).held, 0);
+    struct myalloc_pool *fixed = create(64, 0);
+    errno = 0;
+    REQUIRE(myalloc_pool_alloc_aligned(fixed, 64, 65) == NULL);
+    REQUIRE_EQUAL(errno, EINVAL);
+}
+
 static void *between_used(struct myalloc_pool *pool, size_t bytes)
 {
     void *block = myalloc_pool_alloc(pool, bytes);

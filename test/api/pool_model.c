@@ -42,6 +42,18 @@ static size_t draw_bytes(void)
     }
 }
 
+/* Now and then at a multiple of a power of two, up to where a block has a chunk of its own. */
+static char *take(struct myalloc_pool *pool, size_t bytes, size_t fixed)
+{
+    if (fixed != 0 || draw(8) != 0) {
+        return myalloc_pool_alloc(pool, bytes);
+    }
+    size_t alignment = (size_t)1 << draw(18);
+    char *block = myalloc_pool_alloc_aligned(pool, alignment, bytes);
+    REQUIRE(block_is_aligned(block, alignment));
+    return block;
+}
+
 static void require_whole(size_t at)
 {
     REQUIRE(block_holds(g_slots[at].block, g_slots[at].bytes, (unsigned)at));
@@ -92,7 +104,7 @@ static void live(size_t fixed)
             give(pool, at);
         } else {
             g_slots[at].bytes = fixed != 0 ? draw(fixed + 1) : draw_bytes();
-            g_slots[at].block = myalloc_pool_alloc(pool, g_slots[at].bytes);
+            g_slots[at].block = take(pool, g_slots[at].bytes, fixed);
             REQUIRE(g_slots[at].block != NULL);
             block_fill(g_slots[at].block, g_slots[at].bytes, (unsigned)at);
         }

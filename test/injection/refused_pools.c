@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "support/blocks.h"
@@ -26,7 +27,8 @@ static void use_pool(size_t fixed)
             REQUIRE(block_holds(blocks[at], bytes, at));
             myalloc_pool_free(pool, blocks[at]);
         }
-        blocks[at] = myalloc_pool_alloc(pool, bytes);
+        blocks[at] = fixed == 0 && at % 4 == 0 ? myalloc_pool_alloc_aligned(pool, 4096, bytes)
+                                               : myalloc_pool_alloc(pool, bytes);
         if (blocks[at] != NULL) {
             block_fill(blocks[at], bytes, at);
         } else {
@@ -57,6 +59,10 @@ static void use_file(void)
         char *grown = myalloc_map_grow(map, 300000);
         map = grown != NULL ? grown : map;
         REQUIRE(block_holds(map, 5000, 1));
+        bytes = 100;
+        char *part = myalloc_map_part(path, 4900, &bytes, 0);
+        REQUIRE(part != NULL ? memcmp(part, map + 4900, 100) == 0 : errno != 0);
+        REQUIRE_EQUAL(myalloc_unmap_file(part), part != NULL ? 0 : -1);
         REQUIRE_EQUAL(myalloc_unmap_file(map), 0);
     }
     (void)unlink(path);

@@ -4,17 +4,23 @@ suite-install:
 	$(call SUITE,LIMIT=900) $(call scripts,install)
 prepare-install: all
 
-# In a bare Debian, made by debootstrap; root only. BARE_TARGETS chooses what make is asked there.
+# In a bare Debian, made by debootstrap; root only. The demo, and groups that use every package that
+# the tests name; BARE_GROUPS chooses others. WHOLE=1: both commands of README, for an hour.
+BARE_GROUPS ?= debug fuzz main
 check-bare:
-	@scripts/bare.sh $(BARE_TARGETS)
+	@scripts/bare.sh 'sh scripts/demo.sh' \
+	        $(if $(WHOLE),'make check','make $(BARE_GROUPS:%=check-%)')
 
 check-deb:
 	@scripts/bare.sh 'apt-get update -qq && apt-get install -y -qq make >/dev/null 2>&1 && \
 	        bash scripts/deb_bare.sh'
 # The tarball of `make dist`: builds and passes where nothing of the checkout is, git neither.
+DIST_GROUPS ?= main
 check-dist: dist
 	@rm -rf build/dist && mkdir -p build/dist && tar -xzf build/$(DIST).tar.gz -C build/dist
-	@env -u MAKEFLAGS -u MFLAGS $(MAKE) --no-print-directory -C build/dist/$(DIST) check-main
+	@env -u MAKEFLAGS -u MFLAGS GIT_CEILING_DIRECTORIES=$(call quote,$(CURDIR)/build) \
+	        $(MAKE) --no-print-directory -C build/dist/$(DIST) \
+	        $(DIST_GROUPS:%=check-%)
 	@rm -rf build/dist
 # The recipes of src/doc/recipes.md, with the programs that are installed.
 check-recipes: all

@@ -19,6 +19,8 @@ claim "suite: a claim that holds is counted" counts_are 'echo "ok - a"' "1 0"
 claim "suite: a claim that fails is counted" \
     counts_are 'echo "ok - a"; echo "not ok - b"; exit 1' "1 1"
 claim "suite: a crash behind good claims is counted" counts_are 'echo "ok - a"; kill -SEGV $$' "1 1"
+claim "suite: what is left out is told" grep -q '^  left out: 2 claims, .*/some.except$' \
+    <(TEST_EXCEPT=test/some.except suite_of 'echo "ok - a"; printf "# left out: %s\n" b c')
 claim "suite: a program without claims is counted" counts_are 'true' "0 1"
 claim "suite: a program that hangs is counted" counts_are 'sleep 60' "0 1"
 refused "suite: a failed claim fails the suite" suite_of 'echo "not ok - b"; exit 1'

@@ -11,11 +11,13 @@
 #pragma weak myalloc_owns
 #pragma weak myalloc_walk
 #pragma weak myalloc_map_file
+#pragma weak myalloc_map_part
 #pragma weak myalloc_map_sync
 #pragma weak myalloc_map_grow
 #pragma weak myalloc_unmap_file
 #pragma weak myalloc_pool_create
 #pragma weak myalloc_pool_alloc
+#pragma weak myalloc_pool_alloc_aligned
 #pragma weak myalloc_pool_free
 #pragma weak myalloc_pool_reset
 #pragma weak myalloc_pool_destroy

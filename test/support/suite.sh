@@ -2,8 +2,9 @@
 # suite.sh NAME PROGRAM... - runs the programs of one suite and prints one line about it.
 #
 # A program prints a line `ok - CLAIM` or `not ok - CLAIM` for each claim, `# TEXT` for details,
-# `# skipped: TEXT` for what this system cannot show, and exits non-zero when a claim failed. One
-# that crashes, hangs or claims nothing counts as a failure.
+# `# skipped: TEXT` for what this system cannot show, `# left out: CLAIM` for what TEST_EXCEPT
+# names, and exits non-zero when a claim failed. One that crashes, hangs or claims nothing counts as
+# a failure.
 # C programs run under the library that LIB names, when it names one; scripts see to LIB themselves.
 #   RESULTS  directory for logs and counts   JOBS  programs at a time   LIMIT  seconds per program
 #   UNDER    a command that is to run the C programs, as valgrind does
@@ -38,6 +39,8 @@ failed=$(cat "$logs"/*.log | grep -c '^not ok ')
 echo "$passed $failed" >"$RESULTS/$name.counts"
 printf '%-22s %4d passed, %d failed\n' "$name" "$passed" "$failed"
 cat "$logs"/*.log | sed -n 's/^# skipped: /  skipped: /p'
+left_out=$(cat "$logs"/*.log | grep -c '^# left out: ')
+[ "$left_out" -eq 0 ] || echo "  left out: $left_out claims, for the reasons in ${TEST_EXCEPT-}"
 [ "$failed" -gt 0 ] || exit 0
 for log in $(grep -l '^not ok ' "$logs"/*.log); do
     echo "  in $log:"

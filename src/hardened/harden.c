@@ -249,6 +249,7 @@ RACY_READER static bool is_written_behind(const struct hslab *slab, unsigned slo
         unsigned record = hslab_record(slab, slot);
         const char *end = ptr + hslab_bytes_in(slab, record);
         if ((record & RECORD_USED) == 0 ||
+            LIKELY(canary_is_whole(word, end, record & HSLAB_SLACK_MAX, CANARY_BYTES)) ||
             (canary_is_partly(canary_load(end), canary_ended(canary_turned(word, end))) &&
              canary_is_partly(canary_load(last), word))) {
             return false;
@@ -282,11 +283,16 @@ static void check_newest(struct hcache *cache, const void *caller)
     hslab_let_go(slab);
 }
 
-void harden_check_last(struct hcache *cache)
+static void check_last(const struct hcache *cache)
 {
     if (UNLIKELY(!is_all_zero(cache->last, LAST_BYTES))) {
         complain_of_freed(cache->last, t_thread.caller);
     }
+}
+
+void harden_check_last(struct hcache *cache)
+{
+    check_last(cache);
     check_newest(cache, t_thread.caller);
 }
 
@@ -320,7 +326,10 @@ void *harden_allocate(struct hcache *cache, size_t bytes, size_t alignment)
     unsigned sc = class_for(bytes, alignment);
     ASSERT(sc < HSLAB_CLASSES);
     struct hcache_bin *bin = &cache->bins[sc];
-    harden_check_last(cache);
+    check_last(cache);
+    if (sc >= SMALL_CLASSES || (bin->chosen == 0 && bin->ready_count == 0)) {
+        check_newest(cache, t_thread.caller);
+    }
     if (UNLIKELY(bin->chosen == 0)) {
         if (bin->ready_count == 0 && !refill(cache, bin, sc)) {
             return NULL;

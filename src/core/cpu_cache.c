@@ -31,8 +31,8 @@
 #define HELD_LOOKS    64U    // slots looked at for an early free
 #define EARLY_WAITING 2U     // blocks that wait so, before they are used again
 #define EARLY_LINKS   64U    // of a magazine, passed over for one look
-#define CHECKED_LINKS 4U     // of each magazine, for each of the first CHECKED_SLABS
-#define CHECKED_SLABS 64U    // slabs that are made
+#define CHECKED_LINKS 4U     // of each magazine, for each of the first CHECKED_LOOKS
+#define CHECKED_LOOKS 128U   // at the depot
 #define TICK_PERIOD   64     // refills between two looks at the clock
 #define FREED_BYTES   4096UL // of a magazine that frees alone let grow
 #define LIMIT_FIRST   8U     // blocks; it doubles with each magazine that is full or empty
@@ -40,7 +40,7 @@
 _Atomic(size_t) g_fast_bytes;
 
 static struct {
-    _Atomic(unsigned) slabs_made; // [atomic] up to CHECKED_SLABS, about
+    _Atomic(unsigned) looks; // [atomic] up to CHECKED_LOOKS, about
 } g_cpu_cache;
 
 // Makes the slot usable; false: the depot alone serves.
@@ -156,19 +156,27 @@ static bool is_held(unsigned sc, const void *block)
     return false;
 }
 
-// While the heap is small: looks at the first links of every loaded magazine when a slab is made.
+// While the heap is small: looks at the first links of every magazine of the slot when blocks come
+// from the depot. Who writes to a block after its free is told before he knows of another.
 static void check_young(void)
 {
-    unsigned slabs = atomic_load_explicit(&g_cpu_cache.slabs_made, memory_order_relaxed);
-    if (slabs >= CHECKED_SLABS) {
+    unsigned looks = atomic_load_explicit(&g_cpu_cache.looks, memory_order_relaxed);
+    if (looks >= CHECKED_LOOKS) {
         return;
     }
-    atomic_store_explicit(&g_cpu_cache.slabs_made, slabs + 1, memory_order_relaxed);
-    for (unsigned sc = 0; sc < CLASSES && is_usable(); sc++) {
+    atomic_store_explicit(&g_cpu_cache.looks, looks + 1, memory_order_relaxed);
+    for (unsigned i = 0; i < 2 * CLASSES && is_usable(); i++) {
+        unsigned sc = i / 2;
+        size_t at = i % 2 == 0 ? slot_loaded_at(sc) : slot_spare_at(sc);
         list_word list = list_empty();
-        slot_exchange(slot_loaded_at(sc), list, &list);
+        const struct slot *slot = slot_hint();
+        const void *word = (const char *)slot + at;
+        if (slot == NULL || list_is_empty(slot_look(word))) {
+            continue;
+        }
+        slot_exchange(at, list, &list);
         check_list(list);
-        put_into(slot_loaded_at(sc), sc, list);
+        put_into(at, sc, list);
     }
 }
 
@@ -207,9 +215,7 @@ static list_word take_from_slot(unsigned sc)
 static list_word take_from_depot(unsigned sc, bool *is_clean)
 {
     struct depot_fetched taken = depot_fetch(sc);
-    if (taken.is_fresh) {
-        check_young();
-    }
+    check_young();
     if (taken.fresh_bytes != 0) {
         thin_out(taken.fresh_bytes);
     }
@@ -232,6 +238,7 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
     if (slot != NULL && limit_of(slot, sc) != 0) {
         adapt_limit(slot, sc, magazine_blocks_max(sc));
     }
+    check_list(list);
     list_word fresh = take_from_depot(sc, is_clean);
     if (list_is_empty(fresh)) {
         return list;

@@ -13,13 +13,15 @@
 #include "base/cpu.h"
 #include "base/fatal.h"
 #include "base/os.h"
+#include "core/thread.h"
 #include "pages/span.h"
 
 #include <string.h>
 
 #define ONE_AT_A_TIME                                                                              \
-    2048U             // bytes: longer blocks are carved singly, the rest of the page is theirs
-#define PAGES_MAX 32U // one bit each
+    2048U                 // bytes: longer blocks are carved singly, the rest of the page is theirs
+#define PAGES_MAX     32U // one bit each
+#define CHECKED_WORDS 4U  // of a block that nobody had yet
 
 static_assert(8 * CHUNK_BYTES / CARVE_BYTES <= PAGES_MAX, "the longest slab of several blocks");
 
@@ -97,6 +99,17 @@ static list_word carve_purged(struct chunk *slab)
     return link_blocks(slab, from, to);
 }
 
+// SLAB-3: else somebody wrote behind the end of a block before this one, or before one behind it.
+static void check_clean(char *block, size_t bytes)
+{
+    cpu_touch(block);
+    for (size_t i = 0; i < CHECKED_WORDS; i++) {
+        if (UNLIKELY(((const uint64_t *)(const void *)block)[i] != 0)) {
+            fatal_overwritten_block(block, bytes, t_thread.caller);
+        }
+    }
+}
+
 list_word slab_carve(struct chunk *slab, bool *is_clean)
 {
     ASSERT(slab->carved <= slab_capacity(slab)); // SLAB-2
@@ -122,6 +135,7 @@ list_word slab_carve(struct chunk *slab, bool *is_clean)
         char *block = slab_block(slab, from);
         // Its first word is written to below: that makes a page of it resident, and no more.
         *is_clean = slab->is_clean; // SLAB-3
+        slab->is_clean ? check_clean(block, bytes) : (void)0;
         return list_push(list_empty(), block);
     }
     return link_blocks(slab, from, to);

@@ -2,7 +2,8 @@
  *
  * A canary is a word of its own for each address of a block, made with a secret of the process.
  * Its bytes repeat by address, so that it may begin anywhere. The top bit of each is set: no text
- * and no zero that was written over a byte can pass for it.
+ * and no zero that was written over a byte can pass for it. But the byte right behind the block is
+ * zero: a string there whose end was overwritten ends before it shows a canary.
  */
 #ifndef HARDENED_CANARY_H
 #define HARDENED_CANARY_H
@@ -39,23 +40,46 @@ static inline uint64_t canary_turned(uint64_t word, const char *at)
     return word >> turn | word << ((64 - turn) & 63);
 }
 
+// A word whose first byte in memory is the zero behind the block.
+static inline uint64_t canary_ended(uint64_t turned)
+{
+    const char zero = 0;
+    memcpy(&turned, &zero, sizeof zero);
+    return turned;
+}
+
+// Each byte is zero, or what the canary has there: nobody wrote, though its owner may be at it.
+static inline bool canary_is_partly(uint64_t word, uint64_t canary)
+{
+    for (unsigned i = 0; i < 64; i += 8) {
+        uint64_t byte = (word >> i) & 0xff;
+        if (byte != 0 && byte != ((canary >> i) & 0xff)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Writes it to `bytes` from `end` on, at least CANARY_BYTES; of them to the first `most` (a
 // multiple of 8) and the last eight, which end at a multiple of 8.
 static inline void canary_write(uint64_t word, char *end, size_t bytes, size_t most)
 {
     uint64_t turned = canary_turned(word, end);
-    memcpy(end, &turned, sizeof turned);
+    uint64_t first = canary_ended(turned);
     for (size_t i = 8; UNLIKELY(i < most) && i + 8 <= bytes; i += 8) {
         memcpy(end + i, &turned, sizeof turned);
     }
     memcpy(end + bytes - 8, &word, sizeof word);
+    memcpy(end, &first, sizeof first); // last: it may be the same word, or overlap with it
 }
 
 // True when all that canary_write wrote is there still.
 static inline bool canary_is_whole(uint64_t word, const char *end, size_t bytes, size_t most)
 {
     uint64_t turned = canary_turned(word, end);
-    uint64_t wrong = (canary_load(end + bytes - 8) ^ word) | (canary_load(end) ^ turned);
+    uint64_t last = LIKELY(bytes != 8) ? word : canary_ended(word);
+    uint64_t wrong =
+        (canary_load(end + bytes - 8) ^ last) | (canary_load(end) ^ canary_ended(turned));
     for (size_t i = 8; UNLIKELY(i < most) && i + 8 <= bytes; i += 8) {
         wrong |= canary_load(end + i) ^ turned;
     }

@@ -178,18 +178,6 @@ static void check_free(const char *ptr, size_t slot_bytes, const void *caller)
     }
 }
 
-static inline void check_last(const struct hcache *cache, const void *caller)
-{
-    if (UNLIKELY(!is_all_zero(cache->last, LAST_BYTES))) {
-        complain_of_freed(cache->last, caller);
-    }
-}
-
-void harden_check_last(const struct hcache *cache)
-{
-    check_last(cache, t_thread.caller);
-}
-
 // True when the neighbour is free, and yet what lies at `at` in it is not zero.
 static bool is_written(const struct hslab *slab, unsigned slot, const char *at, size_t bytes)
 {
@@ -220,18 +208,6 @@ RACY_READER static NOINLINE void check_neighbours(const struct hslab *slab, unsi
     }
 }
 
-// HARDEN-2, also while somebody writes it.
-static NOINLINE bool is_last_word(uint64_t word, uint64_t canary)
-{
-    for (unsigned i = 0; i < 64; i += 8) {
-        uint64_t byte = (word >> i) & 0xff;
-        if (byte != 0 && byte != ((canary >> i) & 0xff)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 RACY_READER static void check_before(const struct hslab *slab, unsigned slot, const char *ptr,
                                      size_t bytes, const void *caller)
 {
@@ -241,7 +217,7 @@ RACY_READER static void check_before(const struct hslab *slab, unsigned slot, co
     if (LIKELY(slot_is_whole_before(ptr, slab->slot_bytes))) {
         return;
     }
-    if (!is_last_word(canary_load(ptr - 8), canary_word(ptr - slab->slot_bytes))) {
+    if (!canary_is_partly(canary_load(ptr - 8), canary_word(ptr - slab->slot_bytes))) { // HARDEN-2
         fatal_underflow(ptr, bytes, caller);
     }
 }
@@ -261,6 +237,64 @@ static inline void check_canary(const struct hslab *slab, const char *ptr, unsig
                                   canary_most(slab->slot_bytes)))) {
         fatal_overflow(ptr, bytes, caller);
     }
+}
+
+// True when the block in use is written over behind its end, while others perhaps free or resize
+// it.
+RACY_READER static bool is_written_behind(const struct hslab *slab, unsigned slot)
+{
+    const char *ptr = hslab_slot(slab, slot);
+    const char *last = ptr + slab->slot_bytes - CANARY_BYTES;
+    uint64_t word = canary_word(ptr);
+    for (unsigned look = 0; look < LOOKS; look++) {
+        unsigned record = hslab_record(slab, slot);
+        const char *end = ptr + hslab_bytes_in(slab, record);
+        if ((record & RECORD_USED) == 0 ||
+            LIKELY(canary_is_whole(word, end, record & HSLAB_SLACK_MAX, CANARY_BYTES)) ||
+            (canary_is_partly(canary_load(end), canary_ended(canary_turned(word, end))) &&
+             canary_is_partly(canary_load(last), word))) {
+            return false;
+        }
+        atomic_thread_fence(memory_order_acquire); // the bytes before the record
+        if (hslab_record(slab, slot) != record) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Who writes beside a block and never frees it is told when the next one takes the long way.
+static void check_newest(struct hcache *cache, const void *caller)
+{
+    char *ptr = cache->newest;
+    cache->newest = NULL;
+    struct hslab *slab = ptr != NULL ? hslab_hold(ptr) : NULL;
+    if (slab == NULL) {
+        return;
+    }
+    unsigned slot = hslab_slot_of(slab, ptr);
+    unsigned record = hslab_record(slab, slot);
+    if (hslab_slot(slab, slot) == ptr && (record & RECORD_USED) != 0) {
+        size_t bytes = hslab_bytes_in(slab, record);
+        if (UNLIKELY(is_written_behind(slab, slot))) {
+            fatal_overflow(ptr, bytes, caller);
+        }
+        check_before(slab, slot, ptr, bytes, caller);
+    }
+    hslab_let_go(slab);
+}
+
+static void check_last(const struct hcache *cache)
+{
+    if (UNLIKELY(!is_all_zero(cache->last, LAST_BYTES))) {
+        complain_of_freed(cache->last, t_thread.caller);
+    }
+}
+
+void harden_check_last(struct hcache *cache)
+{
+    check_last(cache);
+    check_newest(cache, t_thread.caller);
 }
 
 // ---- take ----
@@ -293,7 +327,10 @@ void *harden_allocate(struct hcache *cache, size_t bytes, size_t alignment)
     unsigned sc = class_for(bytes, alignment);
     ASSERT(sc < HSLAB_CLASSES);
     struct hcache_bin *bin = &cache->bins[sc];
-    check_last(cache, t_thread.caller);
+    check_last(cache);
+    if (sc >= SMALL_CLASSES || (bin->chosen == 0 && bin->ready_count == 0)) {
+        check_newest(cache, t_thread.caller);
+    }
     if (UNLIKELY(bin->chosen == 0)) {
         if (bin->ready_count == 0 && !refill(cache, bin, sc)) {
             return NULL;
@@ -312,6 +349,7 @@ void *harden_allocate(struct hcache *cache, size_t bytes, size_t alignment)
     slot_touch(ptr, bin->slot_bytes, hslab_record(slab, hslab_slot_of_word(word)));
     check_free(ptr, bin->slot_bytes, t_thread.caller);
     begin_block(slab, word, bin->slot_bytes, bytes);
+    cache->newest = ptr;
     return ptr;
 }
 
@@ -354,7 +392,7 @@ static inline void end_block(struct hslab *slab, unsigned slot, const void *call
         size_t bytes = hslab_bytes_in(slab, record);
         check_canary(slab, ptr, record, caller);
         check_before(slab, slot, ptr, bytes, caller);
-        if (UNLIKELY(g_harden.checks_all)) {
+        if (UNLIKELY(g_harden.checks_all) || UNLIKELY(slab->slot_bytes > SMALL_BYTES_MAX)) {
             check_neighbours(slab, slot, bytes, caller);
         }
         make_zero(slab, ptr, bytes);
@@ -389,8 +427,7 @@ bool harden_resize(struct hslab *slab, void *ptr, size_t bytes, const void *call
     unsigned slot = hslab_slot_of(slab, ptr);
     unsigned record = hslab_record(slab, slot);
     size_t old_bytes = hslab_bytes_in(slab, record);
-    if (slab->sc == HSLAB_EMPTY_CLASS || bytes + CANARY_BYTES > slot_bytes ||
-        bytes < old_bytes / 2 || (bytes < old_bytes && slot_bytes <= SMALL_BYTES_MAX)) {
+    if (slab->sc == HSLAB_EMPTY_CLASS || bytes + CANARY_BYTES > slot_bytes || bytes < old_bytes) {
         return false;
     }
     check_canary(slab, ptr, record, caller);

@@ -43,8 +43,9 @@ enum harden_finding { HARDEN_IN_USE, HARDEN_FREED, HARDEN_INTERIOR };
 // in the slot, or was, 0 unknown.
 enum harden_finding harden_find(const struct hslab *slab, const void *ptr, size_t *bytes);
 
-// Dies when the slot that was freed last was written to since.
-void harden_check_last(const struct hcache *cache);
+// Dies when the slot that was freed last was written to since, or when what is beside the one that
+// was handed out last was written over.
+void harden_check_last(struct hcache *cache);
 
 // Frees the block in use in the slot; dies when it, or what is beside it, was written over.
 // cache NULL: there is no memory for one.
@@ -53,8 +54,8 @@ void harden_free(struct hcache *cache, struct hslab *slab, unsigned slot, const 
 // Makes a slot that leaves the quarantine ready.
 void harden_put(struct hcache *cache, unsigned sc, uint64_t word);
 
-// Changes the size of a block within its slot; false: it needs another. A small block that shrinks
-// always does: who goes on with the old pointer then meets a freed one.
+// Changes the size of a block within its slot; false: it needs another. A block that shrinks always
+// does: who goes on with the old pointer then meets a freed one.
 bool harden_resize(struct hslab *slab, void *ptr, size_t bytes, const void *caller);
 
 // The cache of this CPU, or another that nobody holds; NULL without memory for one.

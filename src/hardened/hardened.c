@@ -14,6 +14,8 @@
 #include "base/os.h"
 #include "core/thread.h"
 
+#define SHRUNK_MOVES_MAX (1UL << 20) // a longer block that shrinks stays: its copy costs too much
+
 struct block hardened_find(struct chunk *head, const void *ptr)
 {
     if (chunk_state(head) == CHUNK_GUARDED) {
@@ -134,6 +136,7 @@ static void *take_small(size_t bytes, size_t whole, size_t alignment, const void
     }
     hslab_set_used(bin->record, slot_bytes - bytes);
     canary_write(canary_word(ptr), ptr + bytes, slot_bytes - bytes, CANARY_BYTES);
+    cache->newest = ptr;
     hcache_choose(cache, bin);
     leave(cache);
     return ptr;
@@ -256,7 +259,8 @@ void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const 
                     harden_resize(hslab_of(block->head), ptr, bytes, caller);
         return fits ? ptr : NULL;
     }
-    if (g_harden.moves_always && block->head != NULL) { // huge ones would be copied in vain
+    bool shrinks = bytes < block->bytes && block->bytes <= SHRUNK_MOVES_MAX;
+    if ((g_harden.moves_always || shrinks) && block->head != NULL) { // huge ones: copied in vain
         return NULL;
     }
     return bytes >= g_harden.alone_bytes ? guarded_resize(block->head, ptr, bytes, caller) : NULL;

@@ -37,6 +37,7 @@ struct hcache {
     size_t mapped_bytes; // [const]
     uint64_t random;
     const char *last; // HARDEN-3, or a zero of our own
+    char *newest;     // the slot handed out last, perhaps freed since; NULL: it was looked at
     struct hcache_bin bins[HSLAB_CLASSES];
     uint64_t words[]; // of all bins
 };
@@ -161,7 +162,8 @@ static inline void slot_clear_small(char *ptr, size_t slot_bytes)
 RACY_READER static inline bool slot_is_whole_before(const char *ptr, size_t slot_bytes)
 {
     uint64_t word = canary_load(ptr - 8);
-    return LIKELY(word == 0) || LIKELY(word == canary_word(ptr - slot_bytes));
+    uint64_t canary = canary_word(ptr - slot_bytes);
+    return LIKELY(word == 0) || LIKELY(word == canary) || LIKELY(word == canary_ended(canary));
 }
 
 #endif

@@ -439,6 +439,27 @@ void hslab_free(unsigned sc, const uint64_t *words, unsigned count, const void *
     }
 }
 
+struct hslab *hslab_hold(const char *ptr) UNCHECKED_LOCKS
+{
+    struct chunk *entry = page_map_entry(page_map_find(ptr));
+    unsigned sc = entry->sc;
+    if (chunk_state(entry) != CHUNK_HSLAB || sc >= HSLAB_CLASSES) {
+        return NULL;
+    }
+    lock_acquire(&g_hslab.lists[sc].lock);
+    if (chunk_state(entry) == CHUNK_HSLAB && entry->sc == sc) {
+        ASSERT(hslab_of(entry)->sc == sc);
+        return hslab_of(entry);
+    }
+    lock_release(&g_hslab.lists[sc].lock);
+    return NULL;
+}
+
+void hslab_let_go(struct hslab *slab) UNCHECKED_LOCKS
+{
+    lock_release(&g_hslab.lists[slab->sc].lock);
+}
+
 size_t hslab_trim(const void *caller)
 {
     size_t bytes = 0;

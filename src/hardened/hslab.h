@@ -132,6 +132,10 @@ static inline struct hslab *hslab_of_word(uint64_t word)
 unsigned hslab_allocate(unsigned sc, uint64_t *random, uint64_t *words, unsigned wanted);
 // Puts free slots, zero throughout, back into their slabs.
 void hslab_free(unsigned sc, const uint64_t *words, unsigned count, const void *caller);
+// The slab that holds `ptr`, the slot of a block that others may have freed since; until
+// hslab_let_go() its memory stays. NULL: it is gone.
+struct hslab *hslab_hold(const char *ptr);
+void hslab_let_go(struct hslab *slab);
 // Gives empty slabs back; bytes. For malloc_trim.
 size_t hslab_trim(const void *caller);
 

@@ -56,6 +56,52 @@ TEST(one_byte_written_behind_a_block_is_known_at_its_realloc)
     expect_death(write_behind_and_grow, WRITE_BEHIND);
 }
 
+/* Known at the next request that is not served by what is at hand, though nobody frees it. */
+#define WRITTEN_AND_KEPT(tier, where, offset, message)                                             \
+    VICTIM write_##where##_and_keep_##tier(struct misuse *misuse)                                  \
+    {                                                                                              \
+        char *block = misused_block(misuse, tier);                                                 \
+        block[offset] = 'x';                                                                       \
+        REQUIRE(malloc(MEDIUM) != NULL);                                                           \
+    }                                                                                              \
+    TEST(one_byte_written_##where##_a_block_that_is_kept_##tier)                                   \
+    {                                                                                              \
+        expect_death(write_##where##_and_keep_##tier, message);                                    \
+    }
+
+WRITTEN_AND_KEPT(SMALL, behind, SMALL, WRITE_BEHIND)
+WRITTEN_AND_KEPT(MEDIUM, behind, MEDIUM, WRITE_BEHIND)
+WRITTEN_AND_KEPT(SMALL, before, -1, WRITE_BEFORE)
+WRITTEN_AND_KEPT(MEDIUM, before, -1, WRITE_BEFORE)
+
+/* Before the end of the block before: told by the free of a medium one. */
+VICTIM write_far_before(struct misuse *misuse)
+{
+    char *block = misused_block(misuse, MEDIUM);
+    block[-32] = 'x';
+    free(block);
+}
+
+TEST(one_byte_written_far_before_a_medium_block_is_known)
+{
+    expect_death(write_far_before, WRITE_BEFORE);
+}
+
+TEST(a_block_that_shrinks_moves)
+{
+    ONLY_LIBRARY();
+    const size_t sizes[] = {SMALL, MEDIUM, SHORT, LARGE};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        char *block = malloc(sizes[i]);
+        memset(block, 'x', sizes[i]);
+        char *moved = realloc(block, sizes[i] - 1);
+        REQUIRE(moved != block);
+        REQUIRE_EQUAL(moved[0], 'x');
+        REQUIRE_EQUAL(moved[sizes[i] - 2], 'x');
+        free(moved);
+    }
+}
+
 /* The size of the message is that of the slot: told with what holds the block. */
 #define WRITTEN_AFTER_FREE(tier)                                                                   \
     VICTIM write_after_free_##tier(struct misuse *misuse)                                          \

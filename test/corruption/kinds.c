@@ -130,6 +130,18 @@ TEST(a_small_block_reads_as_zeros_after_its_free)
     }
 }
 
+/* A string that fills its block ends there: what is behind is not shown. */
+TEST(a_string_without_its_end_shows_nothing)
+{
+    for (size_t bytes = 1; bytes < 200000; bytes = bytes * 3 / 2 + 1) {
+        char *block = block_of(bytes);
+        memset(block, 'a', bytes);
+        size_t page = bytes % 4096 == 0; /* a page without access may be behind */
+        REQUIRE(page || strlen(block) == bytes);
+        free(block);
+    }
+}
+
 /* ---- sizes that do not agree ---- */
 
 VICTIM free_with_a_smaller_size(struct misuse *misuse)

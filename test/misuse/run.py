@@ -23,8 +23,8 @@ sys.path.insert(0, os.path.join(ROOT, "bench"))
 from harness import allocators  # noqa: E402 (the path to it is set above)
 import cost  # noqa: E402
 
-SIZES = {"small": 16, "medium": 4096, "large": 256 * 1024}
-FLAGS = ["-O0", "-g", "-w", "-fno-builtin", "-fcf-protection=none", "-U_FORTIFY_SOURCE"]
+SIZES = {"small": 8, "medium": 4096, "large": 256 * 1024}
+FLAGS = ["-O2", "-g", "-w", "-fno-builtin", "-fcf-protection=none", "-U_FORTIFY_SOURCE"]
 CAUGHT, MISSED, LATE, HUNG, BROKEN = "+", ".", "L", "T", "?"
 WORST_FIRST = [BROKEN, MISSED, LATE, HUNG, CAUGHT]
 TIMEOUT_SECONDS = 10

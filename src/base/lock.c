@@ -68,6 +68,7 @@ static void rank_pop(uint32_t rank)
 static void count_held(int by)
 {
     atomic_signal_fence(memory_order_seq_cst);
+    ASSERT(t_lock.held != 0 || by > 0); // LOCK-3
     t_lock.held = (uint16_t)(t_lock.held + by);
     atomic_signal_fence(memory_order_seq_cst);
 }

@@ -113,6 +113,7 @@ static NOINLINE COLD struct area *make_area(struct area *before, size_t least)
 static COLD void clear(struct area *area, char *start, size_t bytes)
 {
     size_t at = (size_t)(start - (char *)area);
+    ASSERT(at >= AREA_HEAD_BYTES && at + bytes <= area->bytes);
     size_t top = atomic_load_explicit(&area->top, memory_order_relaxed);
     if (at < top) {
         memset(start, 0, min_size(bytes, top - at));
@@ -170,6 +171,7 @@ COLD void *emergency_allocate(size_t bytes, size_t alignment)
 
 static COLD void give_back(struct area *area)
 {
+    ASSERT(area->bytes > AREA_HEAD_BYTES);
     uint64_t state = atomic_load_explicit(&area->state, memory_order_relaxed);
     uint64_t left;
     do {

@@ -95,6 +95,7 @@ COLD void thread_defer_free(void *ptr, bool may_write)
     }
     note->next = atomic_load_explicit(&t_thread.deferred, memory_order_relaxed);
     note->ptr = ptr;
+    ASSERT(note->next != note);
     atomic_store_explicit(&t_thread.deferred, note, memory_order_relaxed);
 }
 
@@ -111,6 +112,7 @@ COLD void *thread_take_deferred(void)
         return NULL;
     }
     void *ptr = note->ptr;
+    ASSERT(ptr != NULL);
     if (note != ptr) { // of its own
         emergency_free(note);
     }

@@ -67,7 +67,7 @@ static void *alloc(struct pool *pool, size_t bytes, size_t alignment, const void
     void *ptr = pool_allocate(pool, bytes, alignment);
     if (UNLIKELY(ptr == NULL)) {
         bool is_inside = thread_enter(caller);
-        ASSERT(thread_is_interrupted()); // POOLS-1
+        ASSERT(thread_is_inside()); // POOLS-1
         ptr = pool_allocate_anew(pool, bytes, alignment);
         leave(is_inside);
     }
@@ -95,7 +95,7 @@ static void free_chunk(struct pool_chunk *chunk, const void *caller)
 {
     view_peak();
     bool is_inside = thread_enter(caller);
-    ASSERT(thread_is_interrupted()); // POOLS-1
+    ASSERT(thread_is_inside()); // POOLS-1
     pool_chunk_free(chunk);
     leave(is_inside);
 }

@@ -534,7 +534,7 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
 
 static bool trim(size_t pad_bytes, const void *caller)
 {
-    ASSERT(thread_is_interrupted());
+    ASSERT(thread_is_inside());
     cpu_cache_flush(true);
     size_t purged = mode_trim(caller) + depot_trim(true);
     live_event(MYALLOC_LIVE_EVENT_PURGE, NULL, purged);
@@ -553,6 +553,7 @@ bool block_trim(size_t pad_bytes, const void *caller)
         return false;
     }
     bool released = trim(pad_bytes, caller);
+    ASSERT(thread_is_inside());
     block_leave(caller);
     return released;
 }

@@ -109,6 +109,7 @@ static int map_locked(struct file_map *map, int fd, struct part part)
         return part.writes ? EFBIG : ENODATA;
     }
     size_t end = part.offset + part.bytes;
+    ASSERT(end >= part.offset);
     if (part.writes && part.bytes != 0 && file_bytes < end) {
         int error = extend(fd, file_bytes, end);
         if (error != 0) {
@@ -120,6 +121,7 @@ static int map_locked(struct file_map *map, int fd, struct part part)
         return ENODATA;
     }
     size_t bytes = file_bytes - part.offset;
+    ASSERT(bytes != 0);
     if (!part.is_all && part.bytes != 0) {
         bytes = min_size(bytes, part.bytes);
     }

@@ -186,8 +186,7 @@ Test(cpu_cache, limits_begin_at_nothing_and_stay_below_a_magazine, .init = start
             cr_assert(i >= EARLY || limit(sc) == 0); // every early free is looked at
             give(sc, g_blocks[i]);
             highest = (unsigned)max_size(highest, limit(sc));
-            cr_assert_leq(list_count(slot_hint()->loaded[slot_bin(sc)]),
-                          magazine_blocks_max(sc));
+            cr_assert_leq(list_count(slot_hint()->loaded[slot_bin(sc)]), magazine_blocks_max(sc));
         }
         cr_assert_gt(highest, 0);
         cr_assert_leq(highest, magazine_blocks_max(sc));

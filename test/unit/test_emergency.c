@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A program whose handler allocates and frees for years would fill its memory. */
+/* EMERGENCY-3: A program whose handler allocates and frees for years would fill its memory. */
 Test(emergency, freed_blocks_are_used_again_and_zero)
 {
     uintptr_t least = UINTPTR_MAX;

@@ -12,8 +12,8 @@ static void start(void)
 
 static void *take(struct pool *pool, size_t bytes)
 {
-    void *block = pool_allocate(pool, bytes);
-    block = block != NULL ? block : pool_allocate_anew(pool, bytes);
+    void *block = pool_allocate(pool, bytes, 16);
+    block = block != NULL ? block : pool_allocate_anew(pool, bytes, 16);
     cr_assert_not_null(block);
     memset(block, 0xff, bytes);
     return block;
@@ -59,7 +59,7 @@ Test(pool, a_full_chunk_with_a_free_block_serves_next, .init = start)
         cells[i] = take(pool, 64);
     }
     give(pool, cells[CELLS / 2]);
-    cr_assert_eq(pool_allocate(pool, 64), cells[CELLS / 2]);
+    cr_assert_eq(pool_allocate(pool, 64, 16), cells[CELLS / 2]);
 }
 
 /* POOL-3: a pool that was large once does not keep all of it. */

@@ -12,7 +12,7 @@ static struct pool_chunk *chunk;
 static void start_cells(void)
 {
     cr_assert(span_start(true));
-    chunk = pool_chunk_allocate(48, 10, 2, false);
+    chunk = pool_chunk_allocate(48, 10, 2, false, 16);
     cr_assert_not_null(chunk);
     pool_chunk_reset(chunk, &bins);
 }
@@ -20,7 +20,7 @@ static void start_cells(void)
 static void start_pieces(void)
 {
     cr_assert(span_start(true));
-    chunk = pool_chunk_allocate(PIECE_UNIT_BYTES, 10, 2, true);
+    chunk = pool_chunk_allocate(PIECE_UNIT_BYTES, 10, 2, true, 16);
     cr_assert_not_null(chunk);
     pool_chunk_reset(chunk, &bins);
 }
@@ -61,7 +61,7 @@ Test(pool_chunk, freed_pieces_become_one, .init = start_pieces)
     size_t bytes = 0;
     struct pool_chunk *from = chunk;
     for (size_t i = 0; i < PIECES; i++) {
-        pieces[i] = piece_allocate(&bins, i % 40 + 1, &from);
+        pieces[i] = piece_allocate(&bins, i % 40 + 1, 16, &from);
         cr_assert_not_null(pieces[i]);
         cr_assert_eq(from, chunk);
         memset(pieces[i], 0xff, (i % 40 + 1) * PIECE_UNIT_BYTES);
@@ -72,16 +72,16 @@ Test(pool_chunk, freed_pieces_become_one, .init = start_pieces)
         cr_assert_eq(bytes, (at % 40 + 1) * PIECE_UNIT_BYTES);
     }
     cr_assert_eq(chunk->used, 0);
-    cr_assert_not_null(piece_allocate(&bins, chunk->units, &from));
-    cr_assert_null(piece_allocate(&bins, 1, &from));
+    cr_assert_not_null(piece_allocate(&bins, chunk->units, 16, &from));
+    cr_assert_null(piece_allocate(&bins, 1, 16, &from));
 }
 
 Test(pool_chunk, a_piece_is_freed_once_and_by_its_first_byte, .init = start_pieces)
 {
     size_t bytes = 0;
     struct pool_chunk *from = chunk;
-    char *piece = piece_allocate(&bins, 5, &from);
-    char *other = piece_allocate(&bins, 5, &from);
+    char *piece = piece_allocate(&bins, 5, 16, &from);
+    char *other = piece_allocate(&bins, 5, 16, &from);
     cr_assert_eq(piece_free(&bins, chunk, piece + PIECE_UNIT_BYTES, &bytes), POOL_INTERIOR);
     cr_assert_eq(piece_free(&bins, chunk, piece + 1, &bytes), POOL_INTERIOR);
     cr_assert_eq(piece_free(&bins, chunk, piece, &bytes), POOL_OK);

@@ -9,6 +9,7 @@
  *             LIVE-3  a page older than its process belongs to an earlier one of the same id.
  *             LIVE-4  the kernel copies in any order, so one copy of an entry may mix old and new;
  *                     a second copy, begun after the first has ended, differs if it does.
+ *             LIVE-5  of pages that claim the same process, the one that it has mapped is its own.
  */
 #include "cli/procfs/live_page.h"
 

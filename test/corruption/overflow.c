@@ -83,6 +83,10 @@ TEST(write_to_a_freed_block_is_known_at_the_next_request_of_its_size)
 
 VICTIM write_after_free_of_a_large_block(struct misuse *misuse)
 {
+    void *blocks[4];
+    for (size_t i = 0; i < COUNT_OF(blocks); i++) { /* its class is worth to keep blocks */
+        blocks[i] = malloc(LARGE);
+    }
     char *block = misused_block(misuse, LARGE);
     free(block);
     block[1] = (char)(block[1] + 1);

@@ -1,9 +1,9 @@
-/* api.c - overflow, alignment, zeroing, errno: what the standard says of each function.
+/* api.c - overflow, alignment, zeroing, errno: what the standard requires of each function.
  *
  * Owns:       errno: set here and nowhere else.
  * Threads:    any.
  * Locks:      takes none itself.
- * Invariants: API-1  errno changes only where the function fails.
+ * Invariants: API-1  errno changes only when the function fails.
  */
 #include "front/api.h"
 
@@ -33,8 +33,8 @@ static NOINLINE COLD void *fail_with(int error)
     return NULL;
 }
 
-// The one way to memory: any size, any alignment. `is_sampled`: by the profile. *clean: zeros are
-// wanted; afterwards: it is zero.
+// Allocates any size at any alignment: the common slow path. `is_sampled`: by the profile.
+// *clean: in: zeros are wanted; out: all bytes are zero.
 static void *allocate(size_t bytes, size_t alignment, bool is_sampled, bool *clean,
                       const void *caller)
 {
@@ -85,7 +85,7 @@ static NOINLINE void *malloc_long(size_t bytes, const void *caller)
     return ptr;
 }
 
-// A request that the profile let pass, and that found no block at hand.
+// A request that the profile let pass and that missed the cache.
 static SELDOM void *malloc_counted(size_t bytes, const void *caller)
 {
     void *usual = block_allocate_usual(bytes, caller);
@@ -102,7 +102,7 @@ static SELDOM void *malloc_hardened(size_t bytes, const void *caller)
     return LIKELY(usual != NULL) ? usual : malloc_long(bytes, caller);
 }
 
-// It calls nothing, so that it needs no frame.
+// Only tail calls, so that it needs no frame.
 static SELDOM void *malloc_profiled(size_t bytes, const void *caller)
 {
     if (UNLIKELY(!mode_lets_pass(bytes))) {
@@ -165,7 +165,7 @@ void api_free(void *ptr)
     fast_free(ptr);
 }
 
-// All that malloc_usable_size promises of a block that was just taken: it is zero, as glibc's is.
+// The usable size of a block just allocated: calloc clears all of it, as glibc does.
 static size_t usable_bytes(void *ptr)
 {
     size_t index = page_map_find(ptr);
@@ -211,7 +211,7 @@ void *api_calloc(size_t count, size_t bytes)
     return LIKELY(block != NULL) ? memset(block, 0, usable) : calloc_missed(total, CALLER());
 }
 
-// A block to move to; NULL without memory.
+// Allocates the block to move to; NULL when out of memory.
 static void *allocate_for_move(size_t old_bytes, size_t bytes, const void *caller)
 {
     bool clean = false;
@@ -241,7 +241,7 @@ static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes,
     return copy;
 }
 
-// What realloc does with a pointer that is no block in use: dies, or refuses.
+// realloc of a pointer that is not a block in use: dies or fails.
 static NOINLINE COLD void *realloc_bad(void *ptr, const struct block *block, size_t bytes,
                                        const void *caller)
 {
@@ -253,7 +253,7 @@ static NOINLINE COLD void *realloc_bad(void *ptr, const struct block *block, siz
     if (owner != NULL) {
         return ((void *(*)(void *, size_t))owner)(ptr, bytes);
     }
-    return fail_with(ENOMEM); // foreign: its size is unknown, it cannot be copied
+    return fail_with(ENOMEM); // foreign: of unknown size, so it cannot be copied
 }
 
 static void *realloc_block(void *ptr, size_t bytes, const void *caller)
@@ -298,7 +298,7 @@ void *api_realloc(void *ptr, size_t bytes)
 
 static NOINLINE void *memalign_slow(size_t alignment, size_t bytes, const void *caller)
 {
-    // As in glibc: no power of two is rounded up to one.
+    // As in glibc: an alignment that is not a power of two is rounded up to one.
     if (alignment > SIZE_MAX / 2 + 1) {
         return fail_with(EINVAL);
     }
@@ -332,7 +332,7 @@ void *api_memalign(size_t alignment, size_t bytes)
 
 void *api_aligned_alloc(size_t alignment, size_t bytes)
 {
-    // As the running libc has it: glibc rounds other alignments up, from 2.38 on it refuses them.
+    // As the running libc does: glibc rounds other alignments up; since 2.38 it rejects them.
     if (UNLIKELY(!is_pow2(alignment)) && symbol_of_libc("strlcpy") != NULL) {
         return fail_with(EINVAL);
     }
@@ -346,7 +346,7 @@ int api_posix_memalign(void **result, size_t alignment, size_t bytes)
     }
     void *ptr = api_memalign(alignment, bytes);
     if (ptr == NULL) {
-        return ENOMEM; // errno says so as well, as glibc's
+        return ENOMEM; // also in errno, as glibc sets it
     }
     *result = ptr;
     return 0;
@@ -394,7 +394,7 @@ COLD void api_check_sized(void *ptr, size_t alignment, size_t bytes, const void 
         return;
     }
     struct block block = block_find(ptr);
-    if (block.fault == BLOCK_OK && block.kind != BLOCK_EMERGENCY && // else free says what is wrong
+    if (block.fault == BLOCK_OK && block.kind != BLOCK_EMERGENCY && // else free reports the fault
         !mode_is_like(&block, ptr, bytes, alignment)) {
         fatal_wrong_size(ptr, block.bytes, caller);
     }

@@ -1,4 +1,4 @@
-/* api.h - the C contract under names of our own; interpose.c gives them the public ones.
+/* api.h - the C contract under internal names; interpose.c exports the public ones.
  *
  * Semantics are glibc's: see malloc(3), posix_memalign(3), malloc_usable_size(3). All functions
  * are thread-safe and keep errno unless they fail.
@@ -18,8 +18,8 @@ int api_posix_memalign(void **result, size_t alignment, size_t bytes);
 void *api_valloc(size_t bytes);
 void *api_pvalloc(size_t bytes);
 size_t api_usable_size(void *ptr);
-// Hardened mode, before free_sized and its kin: dies when the block is another one. `caller`: whose
-// call it is.
+// Hardened mode, before free_sized and free_aligned_sized: dies when the block does not match.
+// `caller`: the return address to report.
 void api_check_sized(void *ptr, size_t alignment, size_t bytes, const void *caller);
 int api_malloc_trim(size_t pad_bytes);
 int api_mallopt(int parameter, int value);

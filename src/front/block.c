@@ -1,6 +1,6 @@
 /* block.c - one block of any tier.
  *
- * Owns:       the choice of the tier, by size on the way in, by address on the way out.
+ * Owns:       the choice of the tier: by size in malloc, by address in free.
  * Threads:    any.
  * Locks:      takes none itself.
  * Invariants: BLOCK-1  a pointer is looked up before it is dereferenced.
@@ -33,8 +33,8 @@
 extern void __libc_free(void *ptr);
 extern void *__libc_realloc(void *ptr, size_t bytes);
 
-// A block that realloc moves because it grew by an eighth at most will grow again: it gets a
-// half more room. One that grows by half or doubles needs none: it moves seldom.
+// A block that realloc moves because it grew by at most an eighth will grow again: it gets half as
+// much room again. One that grows by half or doubles needs none: it moves rarely.
 #define GROWTH_STEP 8
 #define GROWTH_ROOM 2
 
@@ -48,7 +48,7 @@ static struct block find_in_slab(struct chunk *slab, const void *ptr)
         block.fault = BLOCK_INTERIOR;
     } else if (cpu_cache_holds(slab->sc, ptr) ||
                inherited_is_marked(slab, slab_block_index(slab, ptr))) {
-        block.fault = BLOCK_FREED; // not all that are free can be told from blocks in use
+        block.fault = BLOCK_FREED; // not every free block can be told from one in use
     }
     return block;
 }
@@ -62,7 +62,7 @@ static struct block find_in_region(size_t index, const void *ptr)
     case CHUNK_SLAB:
         if (page_map_bin(index) != 0 || inherited_is_slab(index)) {
             return find_in_slab(head, ptr);
-        } // else the body of a block that is gone, its head in use again
+        } // else inside a block that was freed, and whose first chunk is in use again
         return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0};
     case CHUNK_LARGE:
     case CHUNK_PLACED: {
@@ -110,7 +110,7 @@ struct block block_find(const void *ptr)
     if (index != 0 && chunk_state(page_map_entry(index)) != CHUNK_NONE) {
         return find_in_region(index, ptr);
     }
-    // Before the registry, which may lock: a signal handler frees such blocks.
+    // Before the huge index, which may lock: signal handlers free such blocks.
     if (emergency_is_inside(ptr)) {
         return find_in_emergency(ptr);
     }
@@ -130,7 +130,7 @@ static COLD void warn_foreign(void *ptr, const void *caller)
 {
     static _Atomic(bool) g_warned;
     if (atomic_exchange_explicit(&g_warned, true, memory_order_relaxed)) {
-        return; // one line a process
+        return; // one line per process
     }
     struct line line = {.used = 0};
     line_add(&line, "myalloc: warning: free of a foreign pointer: ");
@@ -140,9 +140,9 @@ static COLD void warn_foreign(void *ptr, const void *caller)
     line_write(&line, STDERR_FILENO);
 }
 
-// The stack of a thread ends at its thread pointer; that of the main thread is known by its name,
-// and what lies between a stack and its thread pointer is anything. A coroutine has its stack in
-// another mapping, with anything between the two; a guard page keeps it apart from a thread's.
+// The stack of a thread ends at its thread pointer. The main thread's is known by name in the maps;
+// anything may lie between it and its thread pointer. A coroutine's stack is another mapping, again
+// with anything in between; a guard page separates it from a thread's stack.
 static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place)
 {
     char here;
@@ -153,8 +153,8 @@ static bool is_on_own_stack(const void *ptr, const struct proc_maps_place *place
     return is_one_mapping && (uintptr_t)ptr >= (uintptr_t)&here && (uintptr_t)ptr < top;
 }
 
-// What frees, or moves, memory that is not ours: another allocator's, perhaps. NULL: nothing, after
-// a warning.
+// The function that frees or reallocates memory that is not ours but may be another allocator's.
+// NULL: none, after a warning.
 static NOINLINE COLD void *owner_of_foreign(void *ptr, enum shadow_call call, const void *caller)
 {
     void *of_libc = call == SHADOW_FREE ? (void *)__libc_free : (void *)__libc_realloc;
@@ -210,7 +210,7 @@ void *block_complain(void *ptr, const struct block *block, enum shadow_call call
 
 // ---- allocate ----
 
-// A program may allow few mappings, or none, so that memory which it has touched serves again.
+// A program may limit the number of mappings, even to 0, to reuse memory that it has touched.
 static NOINLINE COLD bool has_maps_left(size_t maps)
 {
     return huge_stats().live_blocks < maps;
@@ -244,7 +244,7 @@ static void *allocate_large(size_t bytes, size_t alignment, bool *clean)
                 thin_out(bytes);
             }
             return ptr;
-        } // no room in the region: a mapping may still be had
+        } // no room in the region: a mapping may still succeed
     }
     *clean = wants_zeros;
     return huge_allocate(max_size(bytes, 1), alignment, clean);
@@ -261,11 +261,11 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
     return sc < CLASSES ? cpu_cache_allocate(sc, clean) : allocate_large(bytes, alignment, clean);
 }
 
-// When memory is short: what lies in magazines may be what is needed.
+// When memory is short: flushing the magazines may free enough.
 static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(thread_is_inside());
-    bool is_hardened = mode_is(&g_mode.is_hardened); // whose quarantine may have it
+    bool is_hardened = mode_is(&g_mode.is_hardened); // its quarantine may hold enough
     if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes) && !is_hardened) {
         return NULL; // no slab could serve it
     }
@@ -275,8 +275,8 @@ static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, b
     return allocate_any(bytes, alignment, clean);
 }
 
-// The region has no room. Where its tables cannot grow for the mappings of others, but there is
-// memory, each block is a mapping of its own.
+// The region has no room. If only its tables cannot grow because of other mappings, and there still
+// is memory, each block gets a mapping of its own.
 static NOINLINE COLD void *allocate_elsewhere(size_t bytes, size_t alignment, bool *clean)
 {
     void *ptr = NULL;
@@ -286,7 +286,7 @@ static NOINLINE COLD void *allocate_elsewhere(size_t bytes, size_t alignment, bo
     return ptr != NULL ? ptr : allocate_after_trim(bytes, alignment, clean);
 }
 
-// Adds a block of a size class to what its slot has given out.
+// Counts a block of a size class among those its slot has handed out.
 static NOINLINE COLD void count_handed(const void *ptr)
 {
     ASSERT(!mode_is_plain());
@@ -319,7 +319,7 @@ void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *ca
     return ptr;
 }
 
-// A block whose free misses: all of them do, or it is large, or it gets a span of its own.
+// Allocates a block whose free misses: all frees do, or it is large, or it gets its own span.
 static NOINLINE COLD void *allocate_missing(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(thread_is_inside());
@@ -431,7 +431,7 @@ static NOINLINE COLD void free_foreign(void *ptr, const struct block *block, con
     }
 }
 
-// Also in the middle of a slow path.
+// Also called during a slow path.
 static NOINLINE COLD void free_emergency(void *ptr, size_t bytes, const void *caller)
 {
     if (!emergency_free(ptr)) {
@@ -542,7 +542,7 @@ static bool trim(size_t pad_bytes, const void *caller)
     page_heap_free_waiting();
     bool released = purge_all(pad_bytes);
     if (live_is_on()) {
-        mode_show(); // who may not read our memory is to see it
+        mode_show(); // for those who may not read our memory
     }
     return released || purged != 0;
 }

@@ -15,21 +15,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// What stands at `ptr`; never dereferences it.
+// Looks up what is at `ptr`, without dereferencing it.
 struct block block_find(const void *ptr);
 
-// A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
-// *clean: zeros are wanted; afterwards: all bytes are zero.
+// Allocates at least `bytes` at a multiple of `alignment` (a power of two); NULL when out of
+// memory. *clean: in: zeros are wanted; out: all bytes are zero.
 void *block_allocate(size_t bytes, size_t alignment, bool *clean, const void *caller);
 
-// The same for a request that the profile samples.
+// The same for a request that the heap profile samples.
 NOINLINE COLD void *block_allocate_sampled(size_t bytes, size_t alignment, bool *clean,
                                            const void *caller);
 
-// Frees what handlers freed in the middle of the slow path that has ended.
+// Frees the blocks that signal handlers freed during the slow path that has just ended.
 NOINLINE COLD void block_free_deferred(const void *caller);
 
-// Ends what thread_enter() began.
+// Leaves the slow path entered by thread_enter().
 static inline void block_leave(const void *caller)
 {
     ASSERT(thread_is_inside());
@@ -42,7 +42,7 @@ static inline void block_leave(const void *caller)
     }
 }
 
-// The usual case of malloc behind a miss: a block of a size class; NULL: take the long way.
+// The usual case of malloc after a miss: a block of a size class. NULL: take the long path.
 static inline void *block_allocate_usual(size_t bytes, const void *caller)
 {
     if (UNLIKELY(bytes > MEDIUM_BYTES_MAX) && bytes > limit_slab_bytes()) {
@@ -64,11 +64,11 @@ static inline void *block_allocate_usual(size_t bytes, const void *caller)
     return ptr;
 }
 
-// As block_allocate, for a block that a realloc moves because it grew: with room to grow again.
+// As block_allocate, for a block that realloc moves because it grew: leaves room to grow again.
 void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller);
 
-// The usual case of free behind a miss: a block of a size class. False: nothing was done, look
-// closer.
+// The usual case of free after a miss: a block of a size class. False: nothing was done, take the
+// long path.
 static inline bool block_free_usual(void *ptr, const void *caller)
 {
     ASSERT(ptr != NULL);
@@ -83,11 +83,12 @@ static inline bool block_free_usual(void *ptr, const void *caller)
     return true;
 }
 
-// Frees `ptr` (not NULL); what is not a block in use is reported, see block_complain.
+// Frees `ptr` (not NULL); a pointer that is not a block in use is reported, see block_complain.
 void block_free(void *ptr, const void *caller);
 
-// True when realloc changes nothing, which is the usual case: a block of a size class that is not
-// too small and not twice too large; a large one in whose last page it ends. False: look closer.
+// True when realloc can keep the block, the usual case: a block of a size class that is large
+// enough but less than twice too large, or a large one whose last page holds the new end. False:
+// undecided.
 static inline bool block_stays(const void *ptr, size_t bytes)
 {
     ASSERT(ptr != NULL);
@@ -107,17 +108,17 @@ static inline bool block_stays(const void *ptr, size_t bytes)
            entry->usable_bytes - bytes < PAGE_BYTES_MIN;
 }
 
-// Resizes without copying: the block, perhaps moved; NULL when a copy is needed.
+// Resizes without copying; returns the block, possibly moved, or NULL when a copy is needed.
 void *block_resize(void *ptr, const struct block *block, size_t bytes, const void *caller);
 
-// Dies for what no allocator can have returned; of other foreign pointers, as the options say, the
-// function that does the call in our place; NULL: nobody does it.
+// Dies for a pointer that no allocator can have returned. For other foreign pointers, depending on
+// the options, returns the function to forward the call to, or NULL to ignore the call.
 COLD void *block_complain(void *ptr, const struct block *block, enum shadow_call call,
                           const void *caller);
 
-// malloc_trim: everything free goes back; true when something did.
+// malloc_trim: returns all free memory to the kernel; true when there was any.
 bool block_trim(size_t pad_bytes, const void *caller);
-// The same inside of a slow path.
+// The same inside a slow path.
 COLD bool block_purge(void);
 
 #endif

@@ -1,9 +1,9 @@
-/* extensions.c - the functions of include/myalloc.h, but for pools and the walk: src/extensions.
+/* extensions.c - the functions of include/myalloc.h; pools and the walk are in src/extensions.
  *
  * Owns:       nothing.
  * Threads:    any.
  * Locks:      takes none itself.
- * Invariants: none beyond those of what it calls.
+ * Invariants: none of its own.
  */
 #include "myalloc.h"
 

@@ -1,6 +1,6 @@
 /* fast.h - the two hot functions; nothing else.
  *
- * Budget: 22 and 24 instructions to the return on the hit path, no frame, no push. Every
+ * Budget: 22 and 24 instructions on the hit path, return included, no frame, no push. Every
  * exceptional case is one test that tail-calls a slow function with the same arguments. Nothing
  * may be added here: statistics, checks and options work by making one of these tests fail.
  */
@@ -15,13 +15,13 @@
 NOINLINE void *api_malloc_slow(size_t bytes);
 NOINLINE void api_free_slow(void *ptr);
 
-// Not for the fast path.
+// True when the slow path must serve a request of `bytes`.
 static inline bool fast_is_beyond(size_t bytes)
 {
     return cpu_reaches(bytes, &g_fast_bytes);
 }
 
-// The block at hand for `bytes`; NULL when there is none, or it is not for the fast path.
+// Pops a cached block for `bytes`; NULL when there is none, or the slow path must serve it.
 static inline void *fast_pop(size_t bytes)
 {
     if (UNLIKELY(!CONFIG_RSEQ) || UNLIKELY(fast_is_beyond(bytes))) {
@@ -48,7 +48,7 @@ static inline void fast_free(void *ptr)
     if (UNLIKELY(page_map_is_beyond(index))) {
         return api_free_slow(ptr); // NULL, huge, foreign, wild
     }
-    // What is no slab has bin 0, which has no room.
+    // Anything but a slab has bin 0, whose limit is 0.
     if (UNLIKELY(!CONFIG_RSEQ) ||
         UNLIKELY(!rseq_push(t_thread.fast_area, g_page_map.bins[index], ptr))) {
         return api_free_slow(ptr);

@@ -1,10 +1,10 @@
-/* files.c - myalloc_map_file and its kin: files mapped for the program.
+/* files.c - myalloc_map_file and related functions: files mapped for the program.
  *
  * Owns:       the list of these mappings, and the descriptors of those that may grow.
  * Threads:    any.
- * Locks:      LOCK_FILES, also around the system calls: a mapping that moves is found or is not.
- * Invariants: FILES-1  a descriptor is used only while it means the file that was opened: programs
- *             close descriptors that they do not know.
+ * Locks:      LOCK_FILES, also across the system calls: nobody sees a mapping while it moves.
+ * Invariants: FILES-1  a descriptor is used only while it refers to the file that was opened:
+ *             programs close descriptors that they do not know.
  */
 #include "front/files.h"
 
@@ -22,8 +22,8 @@
 
 struct file_map {
     struct file_map *next;
-    char *start;   // the program's, where `offset` of the file is; NULL: unused
-    size_t lead;   // mapped before it: what its page begins with
+    char *start;   // what the program got: `offset` of the file; NULL: unused
+    size_t lead;   // bytes mapped before it, down to the page boundary
     size_t offset; // in the file
     size_t bytes;  // from start on
     int fd;        // 0: read only
@@ -32,10 +32,10 @@ struct file_map {
 
 static struct {
     struct lock lock;
-    struct file_map *first; // [lock: LOCK_FILES] all that were ever made
+    struct file_map *first; // [lock: LOCK_FILES] all, also the unused ones
 } g_files = {.lock = LOCK_INIT(LOCK_FILES)};
 
-// A handler that allocates meanwhile must not meet the locks below.
+// Inside a slow path, so that a handler that allocates meanwhile takes none of the locks below.
 static bool enter(const void *caller) UNCHECKED_LOCKS
 {
     bool is_inside = start_once() == START_SERVING && thread_enter(caller);
@@ -78,7 +78,7 @@ static struct file_map *take_locked(void)
     return map;
 }
 
-// Makes the file `bytes` long; the errno, 0 for done.
+// Extends the file to `bytes`; returns an errno, or 0 on success.
 static int extend(int fd, size_t old_bytes, size_t bytes)
 {
     ASSERT(bytes > old_bytes);
@@ -90,8 +90,8 @@ static bool is_beyond_files(size_t offset, size_t bytes)
     return offset > PTRDIFF_MAX || bytes > PTRDIFF_MAX - offset;
 }
 
-// What is asked for of a file. `bytes`: if it writes, the file has so many from `offset` on; also
-// the most that is mapped, but where all is.
+// The part of a file to map. `bytes`: the limit unless is_all; a writer extends the file to have as
+// many from `offset` on.
 struct part {
     size_t offset;
     size_t bytes;
@@ -99,7 +99,7 @@ struct part {
     bool writes;
 };
 
-// Maps a part of the open file; the errno, 0 for done.
+// Maps a part of the open file; returns an errno, or 0 on success.
 static int map_locked(struct file_map *map, int fd, struct part part)
 {
     ASSERT(map->start == NULL);

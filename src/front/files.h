@@ -1,4 +1,4 @@
-/* files.h - files mapped for the program, at a fork; the functions are in include/myalloc.h. */
+/* files.h - the lock of the file mappings, for fork; the functions are in include/myalloc.h. */
 #ifndef FRONT_FILES_H
 #define FRONT_FILES_H
 

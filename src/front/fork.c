@@ -1,19 +1,20 @@
-/* fork.c - fork with threads: every lock is taken in rank order before, and free in the child.
+/* fork.c - fork with threads: every lock is acquired in rank order before, and free in the child.
  *
- * Owns:       the fork window: from the last lock taken to the first one given back; the table of
+ * Owns:       the fork window: from the last lock acquired to the first one released; the table of
  *             all locks.
  * Threads:    the forking thread.
  * Locks:      all of them, in the order of enum lock_rank.
  * Invariants: FORK-1  in the window the forking thread may allocate: other libraries' handlers do.
- *             FORK-2  what was taken is given back by the outermost fork of a thread, in the
+ *             FORK-2  the outermost fork of a thread releases the locks that were acquired, in the
  *                     parent.
  *
- * Signals are held back while the locks are taken and given back: a handler that allocates then
- * would wait for its own thread. Inside the window it may, and may fork.
+ * Signals are blocked while the locks are acquired and released: a handler that allocates then
+ * would wait for its own thread. Inside the window it may allocate, and may fork.
  *
- * A handler that interrupted us and forks holds perhaps a lock that others wait for, who hold what
- * the fork needs. It waits a little, then goes without. Its thread is inside, so that in the window
- * and in the child the handler gets emergency blocks and touches nothing that a lock protects.
+ * A handler that interrupted us and forks may hold a lock that other threads wait for while they
+ * hold locks that the fork needs. It waits briefly, then goes on without them. Its thread is inside
+ * a slow path, so that in the window and in the child the handler gets emergency blocks and touches
+ * nothing that a lock protects.
  *
  * vfork and posix_spawn share our memory and run no handlers: nothing here looks at the pid.
  */
@@ -37,8 +38,8 @@
 
 #include <pthread.h>
 
-// By rank, so that they are taken in rank order. The locks of features are in mode.c; LOCK_LIVE and
-// LOCK_RECORD, leaves, guard nothing that the child goes on with.
+// By rank, so that they are acquired in rank order. The locks of features are in mode.c; LOCK_LIVE
+// and LOCK_RECORD, leaves, protect nothing that the child continues to use.
 static lock_walker *const g_walkers[LOCK_RANKS] = {
     [LOCK_START] = start_each_lock,    [LOCK_SLOTS] = slot_each_lock,
     [LOCK_DEPOT] = depot_each_lock,    [LOCK_FILES] = files_each_lock,
@@ -92,7 +93,7 @@ static void postfork_child(void)
 {
     uint64_t signals;
     os_signals_block(&signals);
-    // In the window, where locks need no order: a signal handler inside of us may have forked.
+    // In the window, where locks need no order: a handler that interrupted us may have forked.
     mode_postfork_child();
     lock_begin_fork(false);
     ASSERT(!lock_in_fork_window());

@@ -3,10 +3,10 @@
  * Owns:       every exported symbol; libmyalloc.map lists them.
  * Threads:    any.
  * Locks:      none.
- * Invariants: INTERPOSE-1  when the program brings its own malloc, what we export beside it must
- *             not hand out our blocks: it calls the program's malloc, or libc's.
+ * Invariants: INTERPOSE-1  when the program brings its own malloc, our other exports must not hand
+ *             out our blocks: they call the program's malloc, or libc's.
  *
- * Not exported, on purpose: strdup and its kin, C++ operators, __libc_*: see hazards H3 and H4.
+ * Deliberately not exported: strdup and the like, C++ operators, __libc_*: see hazards H3 and H4.
  */
 #include "front/api.h"
 #include "front/block.h"
@@ -40,7 +40,7 @@ void free_sized(void *ptr, size_t bytes);
 void free_aligned_sized(void *ptr, size_t alignment, size_t bytes);
 void cfree(void *ptr);
 
-// The two begin a cache line each.
+// Each begins a cache line.
 EXPORT ALIGNED(64) void *malloc(size_t bytes)
 {
     return fast_malloc(bytes);
@@ -51,11 +51,11 @@ EXPORT ALIGNED(64) void free(void *ptr)
     fast_free(ptr);
 }
 
-// Our malloc under a name that nobody can take.
+// Our malloc under a name that cannot be interposed.
 extern HIDDEN void *own_malloc(size_t bytes)
     __attribute__((alias("malloc"), malloc, leaf, nothrow, alloc_size(1)));
 
-// True when `malloc` means somebody else's: the program's own, or an earlier preload's.
+// True when `malloc` is another one: the program's own, or that of an earlier preload.
 static inline bool is_shadowed(void)
 {
     const void *own = opaque_address((const void *)&own_malloc);
@@ -91,7 +91,7 @@ EXPORT void *reallocarray(void *ptr, size_t count, size_t bytes)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(ptr, total); // whosever it is
+    return realloc(ptr, total); // ours or another
 }
 
 EXPORT void *memalign(size_t alignment, size_t bytes)
@@ -138,7 +138,7 @@ EXPORT void *pvalloc(size_t bytes)
     return __libc_memalign(page, align_up(bytes, page));
 }
 
-// The next definition behind ours in lookup order; libc has all that we ask for.
+// The next definition after ours in lookup order; libc has every name that we look up.
 static void *next_symbol(const char *name)
 {
     void *found = CONFIG_STATIC ? NULL : symbol_behind(RTLD_NEXT, name);
@@ -146,7 +146,7 @@ static void *next_symbol(const char *name)
     return found;
 }
 
-// True when the questions below are about somebody else's heap: shadowed, or an excluded program.
+// True when the calls below are about another heap: shadowed, or an excluded program.
 static inline bool is_bystander(void)
 {
     return !CONFIG_STATIC && (is_shadowed() || UNLIKELY(start_once() == START_FORWARDING));
@@ -161,7 +161,7 @@ EXPORT size_t malloc_usable_size(void *ptr)
     return api_usable_size(ptr);
 }
 
-// The sizes are hints that we need not trust: the map knows the block. Hardened mode compares.
+// The sizes are hints that we do not need: the page map has the size. Hardened mode compares them.
 EXPORT void free_sized(void *ptr, size_t bytes)
 {
     if (mode_is(&g_mode.is_hardened)) {
@@ -252,9 +252,9 @@ static NOINLINE COLD int without_deepbind(const char *file, int flags)
     return flags & ~RTLD_DEEPBIND;
 }
 
-// A plugin that binds deeply would call libc's free with our pointers. The real dlopen finds its
-// caller by the return address (RUNPATH, $ORIGIN, namespace): hence the jump in place of a call,
-// see test H1.
+// A plugin opened with RTLD_DEEPBIND would call libc's free with our pointers. The real dlopen
+// finds its caller by the return address (RUNPATH, $ORIGIN, namespace): hence a tail call, see test
+// H1.
 EXPORT void *dlopen(const char *file, int flags)
 {
     void *(*next)(const char *, int) = (void *(*)(const char *, int))next_symbol("dlopen");
@@ -267,7 +267,8 @@ EXPORT void *dlopen(const char *file, int flags)
 
 // ---- the end ----
 
-// exit() ends in libc's own _exit, after our destructor: only who skips destructors comes here.
+// exit() ends in libc's own _exit, after our destructor: only programs that skip destructors get
+// here.
 EXPORT void _exit(int status)
 {
     statistics_end();
@@ -280,7 +281,7 @@ CONSTRUCTOR static void interpose_start(void)
 {
     fork_register();
     if (os_env("MYALLOC_CONF") != NULL && !is_shadowed()) {
-        statistics_start(); // starts the allocator: only where options may ask for numbers
+        statistics_start(); // starts the allocator: only if options may ask for numbers
         mode_arm(block_purge);
     }
 }

@@ -1,9 +1,9 @@
-/* mallopt.c - mallopt(3): what each parameter means here.
+/* mallopt.c - mallopt(3).
  *
  * Owns:       nothing; writes single fields of g_options.
  * Threads:    any; others read the fields meanwhile.
  * Locks:      takes none.
- * Invariants: MALLOPT-1  1 is a promise: what is asked for happens, or holds in any case.
+ * Invariants: MALLOPT-1  1 is a promise: what was asked for takes effect, or holds anyway.
  */
 #include "front/api.h"
 
@@ -33,7 +33,7 @@ static int set_threshold(size_t bytes)
 static int set_maps(int value)
 {
     if (mode_is(&g_mode.is_hardened) && value < MAPS_USUAL) {
-        return 0; // MALLOPT-1: large blocks lie between hidden pages there
+        return 0; // MALLOPT-1: large blocks lie between guard pages there
     }
     limit_set_maps(value > 0 ? (size_t)value : 0);
     return 1;
@@ -41,7 +41,7 @@ static int set_maps(int value)
 
 static int set_trim(size_t bytes)
 {
-    store(&g_options.trim_bytes, max_size(bytes, 1)); // 0 is the option's word for its own choice
+    store(&g_options.trim_bytes, max_size(bytes, 1)); // the option takes 0 as automatic
     start_configure_purge();
     return 1;
 }
@@ -82,9 +82,9 @@ int api_mallopt(int parameter, int value)
         return set_pad(value);
     case M_PERTURB:
         return set_perturb(value);
-    case M_ARENA_MAX:    // all threads share one region, which is the least that can be asked for;
-    case M_ARENA_TEST:   // nothing is to be limited later,
-    case M_CHECK_ACTION: // and a mistake ends the program, as in glibc since 2.26
+    case M_ARENA_MAX:    // all threads share one region, the least that can be asked for;
+    case M_ARENA_TEST:   // there is nothing to limit later;
+    case M_CHECK_ACTION: // misuse ends the program, as in glibc since 2.26
         return 1;
     case M_MXFAST: // there are no fast bins
         return value >= 0 && value <= FAST_BYTES_MAX;

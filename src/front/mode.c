@@ -1,14 +1,14 @@
-/* mode.c - the features: the one file of front that names them.
+/* mode.c - the features: the only file of front that names them.
  *
- * Owns:       g_mode: which ways malloc and free go.
+ * Owns:       g_mode: which paths malloc and free take.
  * Threads:    any.
- * Locks:      takes none itself; its table has those of all features.
+ * Locks:      takes none itself; its table lists those of all features.
  * Invariants: MODE-1  is_plain only while no feature is on that must see a malloc; frees_plainly
  *                     likewise.
  *             MODE-2  is_quick only while is_hardened.
  *
- * With CONFIG_FEATURES 0 it refers to none of them: base, pages, core and this folder then are a
- * library of their own.
+ * With CONFIG_FEATURES 0 it refers to none of them, so that base, pages, core and this folder link
+ * as a library of their own.
  */
 #include "front/mode.h"
 
@@ -63,8 +63,8 @@ static bool is_profiled(void)
     return CONFIG_FEATURES && profile_is_on();
 }
 
-// No feature is on without it, and mallopt and libc's variables know one option that is to see
-// requests.
+// No feature is on otherwise: perturb is the only option that mallopt and libc's variables can set
+// and that must see each request.
 static bool is_asked(void)
 {
     return UNLIKELY(os_env("MYALLOC_CONF") != NULL) || UNLIKELY(g_options.perturb != 0);
@@ -106,7 +106,7 @@ static void set(_Atomic(bool) *what, bool value)
     atomic_store_explicit(what, value, memory_order_release);
 }
 
-// The profile may begin and end in the middle of everything: who looks for samples begins first.
+// The profile may start and stop at any time: frees look for samples before mallocs make any.
 static void choose_for_profile(bool sees_more)
 {
     ASSERT(!is_profiled() || profile_has_begun());
@@ -247,7 +247,7 @@ bool mode_free_sampled(void *ptr, const void *caller)
 {
     ASSERT(ptr != NULL);
     ASSERT(mode_is(&g_mode.samples));
-    // What may be a sample of the profile, too, takes the long way.
+    // A block that may also be a sample of the profile takes the long path.
     return CONFIG_FEATURES && !g_profile.is_in_place && sampled_free_usual(ptr, caller);
 }
 
@@ -260,7 +260,7 @@ struct block mode_find_in_chunk(struct chunk *head, const void *ptr)
     if (CONFIG_FEATURES && state == CHUNK_POOL && pool_chunk_of(ptr) != NULL) {
         return (struct block){BLOCK_NONE, BLOCK_OF_POOL, NULL, 0};
     }
-    return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // the body of what is gone
+    return (struct block){BLOCK_LARGE, BLOCK_FREED, head, 0}; // inside a block that was freed
 }
 
 bool mode_find(const void *ptr, struct block *block)
@@ -335,7 +335,7 @@ size_t mode_trim(const void *caller)
     return is_hardened() ? hardened_trim(caller) : 0;
 }
 
-// ---- those who look ----
+// ---- observers ----
 
 void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment, const void *ptr)
 {
@@ -343,7 +343,7 @@ void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment,
     static const uint8_t ops[] = {
         [MODE_MALLOC] = TRACE_MALLOC, [MODE_CALLOC] = TRACE_CALLOC, [MODE_ALIGNED] = TRACE_ALIGNED};
     ASSERT(!mode_is_plain()); // MODE-1
-    if (is_recorded()) {      // not when the disk was full
+    if (is_recorded()) {      // recording stops when the disk is full
         recorder_allocate((enum trace_op)ops[call], bytes, alignment, ptr);
     }
 }
@@ -426,7 +426,7 @@ void mode_report(int fd)
 
 // ---- fork ----
 
-// What is off has no locks yet, or they lie in memory that was never touched.
+// A feature that is off has no locks yet, or they lie in memory that was never touched.
 
 static void hcaches_each_lock(lock_visitor *visit)
 {

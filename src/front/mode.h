@@ -1,7 +1,7 @@
-/* mode.h - the features, for the rest of front: mode.c alone names them.
+/* mode.h - the features, for the rest of front: only mode.c names them.
  *
- * What malloc and free ask on their slow paths stands in g_mode; the usual one asks is_plain, which
- * says that there is no feature to ask. A call of what is off answers as if it were not there.
+ * The slow paths of malloc and free read g_mode; the usual one reads is_plain, which says that no
+ * feature is on. A call into a feature that is off behaves as if the feature did not exist.
  */
 #ifndef FRONT_MODE_H
 #define FRONT_MODE_H
@@ -18,33 +18,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Written by mode_choose_paths, at the start and after mallopt changed an option.
+// Written by mode_choose_paths, at startup and after mallopt changed an option.
 struct mode {
-    _Atomic(bool) is_plain;       // the allocator serves, and no option wants to see a malloc
-    _Atomic(bool) frees_plainly;  // the same of free
+    _Atomic(bool) is_plain;       // the allocator serves, and no option must see each malloc
+    _Atomic(bool) frees_plainly;  // the same for free
     _Atomic(bool) is_hardened;    // harden:1 to 3: all blocks are of the hardened kinds
-    _Atomic(bool) is_quick;       // and nothing else wants to see them
-    _Atomic(bool) samples;        // guard:N: one malloc in N gets a block of its kind
+    _Atomic(bool) is_quick;       // and no other feature must see them
+    _Atomic(bool) samples;        // guard:N: one malloc in N gets a guarded block
     _Atomic(bool) is_recorded;    // record: each call is written to a trace
     _Atomic(bool) profiles;       // profile: mallocs are counted by bytes, some of them sampled
-    _Atomic(bool) profiles_alone; // and nothing else wants to see them
-    _Atomic(bool) follows;        // profile: frees may be those of samples, also when it has ended
-    _Atomic(bool) looks;          // profile: slow paths ask whether somebody wants something of it
-    _Atomic(bool) counts;         // live, stats: blocks of size classes, as they are handed out
+    _Atomic(bool) profiles_alone; // and no other feature must see them
+    _Atomic(bool) follows;        // profile: frees may be of samples, even after it has stopped
+    _Atomic(bool) looks;          // profile: slow paths check for requests from outside
+    _Atomic(bool) counts;         // live, stats: allocations are counted by size class
 };
 extern HIDDEN struct mode g_mode;
 
-// Starts the features that the options ask for, and chooses the paths. Under LOCK_START.
+// Starts the features that the options select, and chooses the paths. Under LOCK_START.
 void mode_start(void);
-// Chooses what malloc and free do first, by what the options want to see.
+// Chooses the paths of malloc and free by which calls the options must see.
 void mode_choose_paths(void);
-// The part of the start that may allocate. Once, by the constructor. `purge`: gives everything free
-// back, inside of a slow path.
+// The part of the startup that may allocate. Once, by the constructor. `purge`: returns all free
+// memory to the kernel, inside a slow path.
 COLD void mode_arm(bool (*purge)(void));
 
 static inline bool mode_is_plain(void)
 {
-    // acquire: pairs with the release in mode_choose_paths, behind which everything has begun
+    // acquire: pairs with the release in mode_choose_paths, which comes after all initialization
     return LIKELY(atomic_load_explicit(&g_mode.is_plain, memory_order_acquire));
 }
 
@@ -60,24 +60,23 @@ static inline bool mode_is(const _Atomic(bool) *what)
 
 // ---- malloc ----
 
-// Where is_quick: a block as a usual malloc gets it. NULL: take the long way.
+// If is_quick: allocates as a usual malloc does. NULL: take the long path.
 void *mode_allocate_quick(size_t bytes, const void *caller);
-// The same at a multiple of `alignment`, zero throughout.
+// The same at a multiple of `alignment`, all zero.
 void *mode_allocate_quick_aligned(size_t bytes, size_t alignment, const void *caller);
-// Where samples: the sampled block whose turn it is, or a usual one that is at hand. NULL as above.
+// If samples: the sampled block when one is due, or else a cached one. NULL as above.
 void *mode_allocate_sampled(size_t bytes, const void *caller);
-// Where is_hardened, inside of a slow path: zero throughout, with `room` to grow. NULL without
-// memory.
+// If is_hardened, inside a slow path: all zero, with `room` to grow. NULL when out of memory.
 void *mode_allocate(size_t bytes, size_t room, size_t alignment);
 
-// Counts a request for the heap profile; true: it is to be sampled.
+// Counts a request for the heap profile; true: sample it.
 NOINLINE COLD bool mode_wants_on(size_t bytes);
 static inline bool mode_wants(size_t bytes)
 {
     return mode_is(&g_mode.profiles) && mode_wants_on(bytes);
 }
 
-// mode_wants the other way round, where profiles: false: nothing was counted yet.
+// If profiles: the inverse of mode_wants, inline. False: nothing has been counted yet.
 static inline bool mode_lets_pass(size_t bytes)
 {
     int64_t left = t_thread.profile_left - (int64_t)bytes;
@@ -88,67 +87,67 @@ static inline bool mode_lets_pass(size_t bytes)
     return true;
 }
 
-// Takes back what mode_lets_pass counted: the request is counted again on another way.
+// Undoes the count of mode_lets_pass: another path counts the request again.
 static inline void mode_uncount(size_t bytes)
 {
     t_thread.profile_left += (int64_t)bytes;
 }
 
-// Inside of a slow path: the free of any block misses, so that samples need no span of their own.
+// Inside a slow path: the free of every block misses, so that samples need no span of their own.
 COLD bool mode_samples_in_place(void);
-// Notes a sampled block; NULL: there was none to be had.
+// Records a sampled block; NULL: its allocation failed.
 COLD void mode_note(const void *ptr, size_t bytes, const void *caller);
 
 // ---- free ----
 
-// Where follows, before any free.
+// If follows, before each free.
 COLD void mode_forget(const void *ptr);
 
-// Where is_quick, where samples: false: nothing was done, take the long way.
+// If is_quick; if samples. False: nothing was done, take the long path.
 bool mode_free_quick(void *ptr, const void *caller);
 bool mode_free_sampled(void *ptr, const void *caller);
 
-// What stands at `ptr`: in a chunk of the region that belongs to a feature; in no chunk. False: not
-// of a feature's.
+// Look up what is at `ptr`: in a chunk of the region that belongs to a feature; outside the region.
+// False: it belongs to no feature.
 COLD struct block mode_find_in_chunk(struct chunk *head, const void *ptr);
 COLD bool mode_find(const void *ptr, struct block *block);
-// Where is_hardened: of a huge mapping what the program sees, without guard pages.
+// If is_hardened: the user block of a huge mapping, without its guard pages.
 COLD struct block mode_find_huge(const void *ptr);
 size_t mode_huge_bytes(size_t mapped_bytes);
-// The same: false: the block in use did not get `bytes`, or does not lie at such a multiple.
+// If is_hardened: false when the block in use was not allocated with `bytes` and `alignment`.
 bool mode_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment);
 
-// A block of the hardened or sampled kinds, inside of a slow path.
+// Frees a block of the hardened or sampled kinds, inside a slow path.
 void mode_free(const struct block *block, void *ptr, const void *caller);
-// The block, perhaps moved; NULL when a copy is needed.
+// Returns the block, possibly moved; NULL when a copy is needed.
 void *mode_resize(const struct block *block, void *ptr, size_t bytes, const void *caller);
-// Where follows: calls `resize`, and moves the sample of the block to where it is then.
+// If follows: calls `resize`, and moves the block's sample along with it.
 typedef void *mode_resizer(void *ptr, const struct block *block, size_t bytes, const void *caller);
 COLD void *mode_resize_followed(mode_resizer *resize, void *ptr, const struct block *block,
                                 size_t bytes, const void *caller);
-// Gives back what waits; bytes.
+// Frees what is in quarantine; returns its bytes.
 size_t mode_trim(const void *caller);
 
-// ---- those who look ----
+// ---- observers ----
 
 enum mode_call { MODE_MALLOC, MODE_CALLOC, MODE_ALIGNED };
-// Where is_recorded: after an allocation (NULL: it failed), before a free, after a realloc of `old`
+// If is_recorded: after an allocation (NULL: it failed), before a free, after a realloc of `old`
 // that began at `time`.
 COLD void mode_record_allocation(enum mode_call call, size_t bytes, size_t alignment,
                                  const void *ptr);
 COLD void mode_record_free(const void *ptr);
 COLD void mode_record_realloc(uint64_t time, size_t bytes, const void *old, const void *ptr);
 
-// Adds to a census what blocks of features there are.
+// Adds the blocks of features to a census.
 void mode_count(struct census *census);
-// Huge mappings that are free, but in quarantine, and their bytes.
+// Huge mappings that are in quarantine, and their bytes.
 void mode_count_quarantined(size_t *blocks, size_t *bytes);
 
 NOINLINE COLD void mode_tick_on(void);
 NOINLINE COLD void mode_peak_on(void);
-// Refreshes the live page: after a refill, when the last time is long enough ago; before memory
-// goes back to the page heap, when much more or less is in use than was seen. Answers requests of
-// `myalloc profile`.
+// Refresh the live page: after a refill, if the last refresh is old enough; before memory is
+// returned to the page heap, if the bytes in use have changed much since. mode_tick also answers
+// requests of `myalloc profile`.
 static inline void mode_tick(void)
 {
     if (live_is_on() || mode_is(&g_mode.looks)) {
@@ -163,7 +162,8 @@ static inline void mode_peak(void)
     }
 }
 
-// At the end of the process: the heap profile has something to write; writes it, leaks to `fd`.
+// At the end of the process: true when the heap profile has something to write; mode_report writes
+// it, and leaks to `fd`.
 COLD bool mode_has_report_on(void);
 static inline bool mode_has_report(void)
 {
@@ -171,7 +171,7 @@ static inline bool mode_has_report(void)
 }
 COLD void mode_report(int fd);
 
-// At the end of the process: the last numbers of the live page.
+// At the end of the process: writes the final numbers to the live page.
 void mode_show(void);
 
 // ---- fork ----
@@ -179,7 +179,7 @@ void mode_show(void);
 // The locks of features, by rank: see fork.c.
 extern HIDDEN lock_walker *const g_mode_locks[LOCK_RANKS];
 
-// In the child of a fork, while it passes all locks.
+// In the child of a fork, while the fork window is open.
 void mode_postfork_child(void);
 
 #endif

@@ -188,7 +188,7 @@ static void print_stats(void)
             snapshot.huge.live_blocks, snapshot.huge.live_bytes_max);
 }
 
-// stdio's write is a point of cancellation, malloc_stats is none.
+// stdio's write is a cancellation point; malloc_stats must not be one.
 void api_malloc_stats(void)
 {
     int (*set_state)(int, int *) = (int (*)(int, int *))symbol_of_libc("pthread_setcancelstate");

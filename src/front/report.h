@@ -1,4 +1,4 @@
-/* report.h - mallinfo and its kin: what the heap is doing, for the program itself. Any thread. */
+/* report.h - mallinfo and related functions: heap statistics for the program itself. Any thread. */
 #ifndef FRONT_REPORT_H
 #define FRONT_REPORT_H
 
@@ -7,7 +7,8 @@
 
 struct myalloc_stats;
 void report_fill(struct myalloc_stats *stats);
-// What callers built with another version of a structure get of it: 0, or -1 without a place.
+// Copies a structure to a caller that may have been built with another version of it; -1 if `to` is
+// NULL or empty, else 0.
 int report_copy(void *to, size_t to_bytes, const void *from, size_t from_bytes);
 
 struct mallinfo2 api_mallinfo2(void);

@@ -1,12 +1,12 @@
-/* shadow.c - tells another malloc from a stub for ours.
+/* shadow.c - distinguishes another malloc from a PLT stub for ours.
  *
- * Owns:       two answers, found once.
+ * Owns:       two answers, each computed once.
  * Threads:    any.
  * Locks:      those of the loader; only where the addresses differ, or for a foreign block.
  * Invariants: SHADOW-1  an answer never changes.
  *
- * A program at a fixed address that takes the address of malloc has a stub of its own as the
- * address of malloc everywhere; its symbol is undefined there. A definition is not.
+ * If a non-PIE program takes the address of malloc, that address is a stub in the program for all
+ * modules, and the stub's symbol is undefined. The symbol of a definition is not.
  */
 #include "front/shadow.h"
 
@@ -26,14 +26,14 @@
 
 enum shadow_answer {
     SHADOW_UNKNOWN,
-    SHADOW_STUB, // or ours: some compilers cannot tell their addresses apart
+    SHADOW_STUB, // or ours: with some compilers comparing the addresses does not tell
     SHADOW_DEFINITION,
 };
 
 static struct {
     _Atomic(int) answer;                 // [atomic] enum shadow_answer; SHADOW-1
-    _Atomic(int) owner;                  // [atomic] the same of the malloc of the process
-    _Atomic(void *) calls[SHADOW_CALLS]; // [atomic] its functions, before `owner` says so
+    _Atomic(int) owner;                  // [atomic] the same for the malloc of the process
+    _Atomic(void *) calls[SHADOW_CALLS]; // [atomic] its functions, written before `owner`
 } g_shadow;
 
 static enum shadow_answer find_answer(const void *public_malloc)
@@ -41,7 +41,7 @@ static enum shadow_answer find_answer(const void *public_malloc)
     ASSERT(public_malloc != NULL);
     Dl_info info;
     Dl_info own;
-    void *of_libc = symbol_of_libc("dladdr1"); // whatever else has this name
+    void *of_libc = symbol_of_libc("dladdr1"); // even if something else has this name
     int (*look_up)(const void *, Dl_info *, void **, int) =
         of_libc != NULL ? (int (*)(const void *, Dl_info *, void **, int))of_libc : dladdr1;
     const ElfW(Sym) *symbol = NULL;
@@ -63,7 +63,7 @@ static bool is_ours(const void *block)
     return is_in_region || mode_find(block, &sample) || emergency_is_inside(block);
 }
 
-// What its program finds: what we find may be bound to us.
+// Looks the names up as the program does: our own lookup may be bound to us.
 static enum shadow_answer find_owner(void)
 {
     static const char names[SHADOW_CALLS][20] = {"free", "realloc", "malloc_usable_size"};
@@ -75,12 +75,12 @@ static enum shadow_answer find_owner(void)
         return SHADOW_STUB;
     }
     void *block = ((void *(*)(size_t))found)(1);
-    if (is_ours(block)) { // a wrapper, which would call us again and again
+    if (is_ours(block)) { // a wrapper, which would call us forever
         return SHADOW_STUB;
     }
     for (unsigned i = 0; i < SHADOW_CALLS; i++) {
         void *call = symbol_behind(program, names[i]);
-        ASSERT(call != NULL); // libc has what the program has not
+        ASSERT(call != NULL); // libc has those that the program lacks
         atomic_store_explicit(&g_shadow.calls[i], call, memory_order_relaxed);
     }
     ((void (*)(void *))symbol_behind(program, "free"))(block);

@@ -28,7 +28,7 @@ static struct {
     _Atomic(uint32_t) mode; // [atomic] enum start_mode; written under LOCK_START
 } g_start = {.lock = LOCK_INIT(LOCK_START)};
 
-// Names stand in the list with colons or commas between.
+// The names in the list are separated by colons or commas.
 static bool is_listed(const char *list, const char *name)
 {
     ASSERT(list != NULL);
@@ -43,7 +43,7 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
-// MYALLOC_EXCLUDE: names of programs that keep libc's malloc; of a script also its interpreter's.
+// MYALLOC_EXCLUDE names programs that keep libc's malloc; for a script, its interpreter counts too.
 static bool is_excluded(void)
 {
     const char *list = os_env("MYALLOC_EXCLUDE");
@@ -72,7 +72,7 @@ static enum start_mode start(void)
     libc_env_read(&g_options);
     options_read();
     page_fit_set_policy((enum page_fit_policy)g_options.fit);
-    bool hides_pages = g_options.harden != 0; // single ones, which would split huge ones
+    bool hides_pages = g_options.harden != 0; // single ones, which would split huge pages
     huge_pages_set(hides_pages ? HUGE_PAGES_NEVER : (enum huge_pages_mode)g_options.huge_pages);
     limit_set(g_options.huge_bytes);
     limit_set_maps(g_options.huge_max);
@@ -95,7 +95,7 @@ enum start_mode start_once(void)
     if (LIKELY(start_mode() != START_NOT_YET)) {
         return start_mode();
     }
-    if (!lock_acquire_to_look(&g_start.lock)) { // a signal handler, in the middle of this
+    if (!lock_acquire_to_look(&g_start.lock)) { // a signal handler that interrupted this function
         return START_NOT_YET;
     }
     ASSERT(!mode_is_plain() || start_mode() == START_SERVING);

@@ -1,15 +1,15 @@
-/* statistics.c - the numbers at exit (MYALLOC_CONF=stats), and the end of the live page.
+/* statistics.c - statistics at exit (MYALLOC_CONF=stats), and the end of the live page.
  *
- * Owns:       a duplicate of stderr while numbers were asked for.
+ * Owns:       a duplicate of stderr if numbers were asked for.
  * Threads:    the one that ends the process; others may still work.
  * Locks:      none held while it writes.
- * Invariants: STATISTICS-1  nothing goes to a descriptor that is not the stderr of the start.
- *             STATISTICS-2  a file has the process in its name: nobody overwrites another's.
+ * Invariants: STATISTICS-1  nothing is written to a descriptor that is not the original stderr.
+ *             STATISTICS-2  the file name contains the process: nobody overwrites another's.
  *             STATISTICS-3  each process writes once, and only about itself: a vfork child, whose
  *                           memory is its parent's, writes nothing.
  *
- * Programs that end by _exit run no destructors, but call ours; of those that a signal ends, the
- * numbers are in the live page.
+ * Programs that end by _exit run no destructors, but call our _exit; for those killed by a signal
+ * the numbers are in the live page.
  */
 #include "front/statistics.h"
 
@@ -31,10 +31,10 @@
 #include <unistd.h>
 
 static struct {
-    int fd; // [const] 0: none
+    int fd; // [const] where messages go; 0: none
     uint64_t file_id;
     uint32_t process;       // [const] whose numbers these are
-    int error;              // of a line that could not be written; 0: none
+    int error;              // of a failed write; 0: none
     _Atomic(bool) is_ended; // [atomic] STATISTICS-3
 } g_statistics;
 
@@ -67,14 +67,13 @@ void statistics_start(void)
         if (kept < 0) {
             tell_few();
         }
-        g_statistics.fd =
-            kept >= 0 ? kept : STDERR_FILENO; // few descriptors: as long as it is open
+        g_statistics.fd = kept >= 0 ? kept : STDERR_FILENO; // no descriptor left: while it is open
         ASSERT(g_statistics.fd > 0);
         g_statistics.file_id = os_file_id(g_statistics.fd);
     }
 }
 
-// The copy of stderr; -1: it is another file by now.
+// The duplicate of stderr; -1: it refers to another file by now.
 static int talk_fd(void)
 {
     ASSERT(g_statistics.fd >= 0);
@@ -110,7 +109,7 @@ static const struct {
     ROW(purged_total), ROW(brk_grows),   ROW(brk_shrinks), ROW(pools),
 };
 
-// One more number on the line; after `before`, which is for text only.
+// Appends a number to the line; in text format after `before`.
 static COLD void add_number(struct line *line, const char *before, const char *name, uint64_t value)
 {
     ASSERT(name[0] != '\0');
@@ -149,7 +148,7 @@ static COLD void write_sums(struct line *line, int fd, const struct census *cens
     for (unsigned i = 0; i < CLASSES; i++) {
         mallocs += census->classes[i].handed;
     }
-    add_number(line, "myalloc:   ", "mallocs", mallocs); // to 32 KiB, with what lies in bins
+    add_number(line, "myalloc:   ", "mallocs", mallocs); // of size classes
     write_line(line, fd);
 }
 

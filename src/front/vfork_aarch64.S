@@ -1,4 +1,4 @@
-/* vfork_aarch64.S - vfork, so that the child touches no slot of a CPU; see vfork_x86_64.S.
+/* vfork_aarch64.S - vfork, so that the child touches no per-CPU slot; see vfork_x86_64.S.
  *
  * The return address is in a register of each, so the child cannot overwrite its parent's.
  */

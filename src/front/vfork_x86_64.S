@@ -1,12 +1,12 @@
-/* vfork_x86_64.S - vfork, so that the child touches no slot of a CPU.
+/* vfork_x86_64.S - vfork, so that the child touches no per-CPU slot.
  *
- * The child runs on the memory and the thread-locals of its parent, but the kernel restarts no
- * sequences for it. So the area is taken away before: fast paths of the child miss, and its slow
- * paths find no slot. The parent, which goes on when the child has left, is to be bound anew. What
- * stands at which place in struct thread is checked in core/thread.c.
+ * The child shares the memory and the thread-locals of its parent, but the kernel restarts no
+ * sequences for it. So the thread is detached from its rseq area first: fast paths of the child
+ * miss, and its slow paths find no slot. The parent, which resumes when the child has left, is
+ * bound again later. core/thread.c checks the offsets in struct thread.
  *
- * The child returns on the stack of the parent and overwrites the return address: it waits in a
- * register.
+ * The child returns on the stack of the parent and overwrites the return address: a register keeps
+ * it.
  */
 #include "core/thread_layout.h"
 

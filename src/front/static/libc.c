@@ -1,13 +1,14 @@
-/* libc.c - glibc's malloc under its inner names, as a static program has it: not at all.
+/* libc.c - stubs for glibc's malloc under its internal names, for static programs.
  *
  * Owns:       nothing.
  * Threads:    any.
  * Locks:      none.
  * Invariants: none.
  *
- * The library forwards to these what another malloc allocated, and requests of programs that
- * MYALLOC_EXCLUDE names. Where libmyalloc.a is linked no other malloc is, and nobody is excluded.
- * Without these names here the linker would bring libc's malloc, and find all its names twice.
+ * The library forwards blocks of another malloc to these, and all requests of programs that
+ * MYALLOC_EXCLUDE names. A program linked with libmyalloc.a has no other malloc and is never
+ * excluded. Without these definitions the linker would pull in libc's malloc, and find duplicate
+ * symbols.
  */
 #include "base/compiler.h"
 #include "front/shadow.h"

@@ -1,9 +1,9 @@
-/* canary.h - what lies behind a block in hardened mode, so that a write there is seen.
+/* canary.h - canaries behind blocks in hardened mode, to detect overflows.
  *
- * A canary is a word of its own for each address of a block, made with a secret of the process.
- * Its bytes repeat by address, so that it may begin anywhere. The top bit of each is set: no text
- * and no zero that was written over a byte can pass for it. But the byte right behind the block is
- * zero: a string there whose end was overwritten ends before it shows a canary.
+ * A canary is a word derived from the address of the block and a secret of the process. Its bytes
+ * repeat by address, so that it may begin anywhere. The top bit of each is set: neither text nor a
+ * zero written over a byte can match it. But the byte right behind the block is zero: a string
+ * whose terminator was overwritten ends there and leaks no canary.
  */
 #ifndef HARDENED_CANARY_H
 #define HARDENED_CANARY_H
@@ -16,9 +16,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define CANARY_BYTES 8 // at least, and those at the end of what holds the block
+#define CANARY_BYTES 8 // the minimum; also those at the end of the slot or page
 
-extern HIDDEN uint64_t g_canary_secret; // [const] once hardened mode has begun
+extern HIDDEN uint64_t g_canary_secret; // [const] once hardened mode has started
 
 static inline uint64_t canary_word(const void *ptr)
 {
@@ -33,14 +33,14 @@ static inline uint64_t canary_load(const char *at)
     return value;
 }
 
-// The eight bytes of the canary that belong at `at`.
+// The canary word rotated for a load or store of eight bytes at `at`.
 static inline uint64_t canary_turned(uint64_t word, const char *at)
 {
     unsigned turn = ((uintptr_t)at & 7) * 8;
     return word >> turn | word << ((64 - turn) & 63);
 }
 
-// A word whose first byte in memory is the zero behind the block.
+// The word with its first byte in memory set to the zero behind the block.
 static inline uint64_t canary_ended(uint64_t turned)
 {
     const char zero = 0;
@@ -48,7 +48,7 @@ static inline uint64_t canary_ended(uint64_t turned)
     return turned;
 }
 
-// Each byte is zero, or what the canary has there: nobody wrote, though its owner may be at it.
+// True if each byte is zero or that of the canary: no overflow, though the owner may be writing it.
 static inline bool canary_is_partly(uint64_t word, uint64_t canary)
 {
     for (unsigned i = 0; i < 64; i += 8) {
@@ -60,8 +60,8 @@ static inline bool canary_is_partly(uint64_t word, uint64_t canary)
     return true;
 }
 
-// Writes it to `bytes` from `end` on, at least CANARY_BYTES; of them to the first `most` (a
-// multiple of 8) and the last eight, which end at a multiple of 8.
+// Writes the canary to the `bytes` (at least CANARY_BYTES) from `end` on, but only to the first
+// `most` of them (a multiple of 8) and to the last eight, which end at a multiple of 8.
 static inline void canary_write(uint64_t word, char *end, size_t bytes, size_t most)
 {
     uint64_t turned = canary_turned(word, end);
@@ -73,7 +73,7 @@ static inline void canary_write(uint64_t word, char *end, size_t bytes, size_t m
     memcpy(end, &first, sizeof first); // last: it may be the same word, or overlap with it
 }
 
-// True when all that canary_write wrote is there still.
+// True when everything that canary_write wrote is intact.
 static inline bool canary_is_whole(uint64_t word, const char *end, size_t bytes, size_t most)
 {
     uint64_t turned = canary_turned(word, end);
@@ -86,7 +86,7 @@ static inline bool canary_is_whole(uint64_t word, const char *end, size_t bytes,
     return wrong == 0;
 }
 
-// Two words that are compared at once.
+// Two words, compared at once.
 typedef uint64_t canary_pair __attribute__((vector_size(16), may_alias));
 
 // Both are multiples of 16.

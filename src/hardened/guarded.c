@@ -1,14 +1,14 @@
 /* guarded.c - hardened mode: large and huge blocks between guard pages.
  *
  * Owns:       the map entries of GUARDED spans.
- * Threads:    any; two calls for one block are its user's mistake.
+ * Threads:    any; concurrent calls for one block are the user's error.
  * Locks:      takes none itself.
- * Invariants: GUARDED-1  behind the last byte of a block in a span stands its canary, or a page
- *                        that is hidden.
+ * Invariants: GUARDED-1  the last byte of a block in a span is followed by its canary, or by a
+ *                        hidden page.
  *
- * A large block is a span: hidden pages, the block's pages, hidden pages to the end. Behind its
- * last byte stands a canary to the end of its page. A huge block is a mapping of its own, a page
- * longer on each side; its bytes are not kept, so it has no canary.
+ * A large block is a span: hidden pages, the block's pages, hidden pages to the end. A canary fills
+ * the rest of the block's last page. A huge block is a mapping of its own, a page longer on each
+ * side; its exact size is not stored, so it has no canary.
  */
 #include "hardened/guarded.h"
 
@@ -24,12 +24,12 @@
 #include "pages/protect.h"
 #include "base/live.h"
 
-#define FRONT_MAX    65536UL       // a block at multiples of more has no hidden page before it
-#define OPEN_MAX     (128UL << 10) // bytes of a block that stays readable in quarantine
-#define SEEN_MAX     256           // bytes of a canary
-#define GROWTH_SHARE 8             // of a block that grew is readable behind it
+#define FRONT_MAX    65536UL       // with a larger alignment a block has no hidden page before it
+#define OPEN_MAX     (128UL << 10) // longest block that stays readable in quarantine
+#define SEEN_MAX     256           // most bytes of a canary, besides the last eight
+#define GROWTH_SHARE 8             // a block that grew is readable for an eighth more
 
-// Of the block's beginning, that can be read: what it needs, or more once it grew.
+// Bytes readable from the start of the block: what it needs, or more once it grew.
 static size_t shown_bytes(const struct chunk *head)
 {
     return head->shown_pages * os_page_bytes();
@@ -37,8 +37,7 @@ static size_t shown_bytes(const struct chunk *head)
 
 // ---- large ----
 
-// Chunks of a span that holds `bytes`: an eighth more at most, so that others of about its size
-// can use it again.
+// Chunks of a span for `bytes`: up to an eighth more, so that blocks of similar size can reuse it.
 static size_t length_for(size_t bytes)
 {
     size_t length = (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
@@ -55,7 +54,7 @@ static char *span_start_of(const struct chunk *head)
     return page_map_address(page_map_index(head));
 }
 
-// Whole pages, with room for a canary unless the block ends where they do.
+// Whole pages, with room for a canary unless the block ends at a page boundary.
 static size_t pages_for(size_t bytes)
 {
     size_t page = os_page_bytes();
@@ -81,7 +80,7 @@ static void check_canary(const struct chunk *head, const void *caller)
     }
 }
 
-// `shown` bytes of the block can be read.
+// `shown`: the readable bytes of the block.
 static void mark_span(struct chunk *head, size_t length, char *block, size_t bytes, size_t shown)
 {
     head->length = (uint32_t)length;
@@ -93,7 +92,7 @@ static void mark_span(struct chunk *head, size_t length, char *block, size_t byt
     write_canary(head);
 }
 
-// Makes `pages` of a quarantined block readable, or a quarter more. False: refused.
+// Makes `pages` of a quarantined block readable, or a quarter more. False: the kernel refuses.
 static bool open_quarantined(struct quarantined *freed, char *block, size_t pages,
                              const void *caller)
 {
@@ -115,7 +114,7 @@ static bool open_quarantined(struct quarantined *freed, char *block, size_t page
     return true;
 }
 
-// A span out of quarantine: only the block's pages become readable.
+// Reuses a span from quarantine: only the block's pages become readable.
 static char *reuse_span(size_t bytes, size_t length, const void *caller)
 {
     struct quarantined freed = quarantine_take(length << CHUNK_SHIFT, false);
@@ -154,7 +153,7 @@ static char *take_span(size_t bytes, size_t room, size_t alignment, const void *
     }
     struct chunk *head = page_map_entry(index);
     head->guard = (uint8_t)(protect_reserve(QUARANTINE_ROWS) ? protect_kind() : PROTECT_NONE);
-    if (head->guard != PROTECT_NONE) { // what is refused stays readable, no more
+    if (head->guard != PROTECT_NONE) { // if refused, the pages merely stay readable
         protect_guard_more(start, front, head->guard);
         protect_guard_more(block + pages, (length << CHUNK_SHIFT) - front - pages, head->guard);
     }
@@ -163,7 +162,7 @@ static char *take_span(size_t bytes, size_t room, size_t alignment, const void *
     return block;
 }
 
-// What a short block that was freed leaves readable: to hide it costs more than to make it zero.
+// Bytes that stay readable when a short block is freed: hiding them costs more than clearing them.
 static size_t leave_open(const struct chunk *head)
 {
     size_t shown = shown_bytes(head);
@@ -179,7 +178,7 @@ static size_t leave_open(const struct chunk *head)
 static void give_span(struct chunk *head, const void *caller)
 {
     check_canary(head, caller);
-    // A body without a head, so that a second free is noticed.
+    // A body without a head, so that a second free is detected.
     head->head_distance = 0;
     chunk_set_state(head, CHUNK_BODY);
     size_t shown = head->guard != PROTECT_NONE ? leave_open(head) : 0;
@@ -189,7 +188,7 @@ static void give_span(struct chunk *head, const void *caller)
     }
 }
 
-// Adds chunks behind a span for `bytes` in all; false: there are none.
+// Extends a span by the chunks behind it to hold `bytes`; false: they are not free.
 static bool extend_span(struct chunk *head, size_t bytes)
 {
     size_t index = page_map_index(head);
@@ -208,7 +207,7 @@ static bool extend_span(struct chunk *head, size_t bytes)
     return true;
 }
 
-// Makes more of a span readable, with some room for the next growth. False: refused.
+// Makes more of a span readable, with some room for the next growth. False: the kernel refuses.
 static bool show_more(struct chunk *head, size_t pages, size_t room)
 {
     size_t shown = shown_bytes(head);
@@ -246,7 +245,7 @@ static void *resize_span(struct chunk *head, size_t bytes, const void *caller)
     if (pages > shown && !show_more(head, pages, span_bytes(head) - around)) {
         return NULL;
     }
-    if (shown != head->usable_bytes) { // of the old canary nothing is to stay
+    if (shown != head->usable_bytes) { // clear the old canary
         memset(block + kept, 0, min_size(kept + SEEN_MAX, shown) - kept);
         memset(block + shown - CANARY_BYTES, 0, CANARY_BYTES);
     }
@@ -260,7 +259,7 @@ static void *resize_span(struct chunk *head, size_t bytes, const void *caller)
 
 // ---- huge ----
 
-// Hides the pages around `bytes` in a mapping that has room for them.
+// Hides the guard pages around `bytes` in a mapping that has room for them.
 static void hide_around(char *start, size_t bytes)
 {
     size_t page = os_page_bytes();
@@ -268,7 +267,7 @@ static void hide_around(char *start, size_t bytes)
     protect_hide(start + page + bytes, page);
 }
 
-// A block in a file has none: what is purged there comes back, and hidden pages are no reserve.
+// A block in a file has none: purged pages of a file come back, and hidden pages save nothing.
 static bool has_guards(void)
 {
     return !backing_is_on();
@@ -364,7 +363,7 @@ void *guarded_allocate(size_t bytes, size_t room, size_t alignment, const void *
     bool is_aligned = alignment > os_page_bytes();
     if (bytes < limit_bytes() || (is_aligned && has_guards())) {
         block = take_span(bytes, room, alignment, caller);
-    } // no room in the region: a mapping may still be had
+    } // no room in the region: a mapping may still succeed
     if (block == NULL && !(is_aligned && has_guards())) {
         block = take_huge(bytes, alignment, caller);
     }

@@ -1,19 +1,19 @@
-/* harden.c - hardened mode: caches of CPUs, of slots of hardened slabs.
+/* harden.c - hardened mode: per-CPU caches of slots of hardened slabs.
  *
- * Owns:       the caches; the content of slots: canary, zero, and what users write.
- * Threads:    who holds the cache, but for what says otherwise.
- * Locks:      LOCK_HCACHE, one a cache; hslab.c below takes LOCK_HSLAB.
- * Invariants: HARDEN-1  a slot in a cache is zero throughout, and its record says free.
- *             HARDEN-2  each byte of the last word of a slot is of its canary, or zero, at every
- *                       moment.
+ * Owns:       the caches; the content of slots: canary, zeros, and user data.
+ * Threads:    the one that holds the cache, unless stated otherwise.
+ * Locks:      LOCK_HCACHE, one per cache; hslab.c below takes LOCK_HSLAB.
+ * Invariants: HARDEN-1  a slot in a cache is all zero, and its record says free.
+ *             HARDEN-2  each byte of the last word of a slot is that of its canary, or zero, at
+ *                       all times.
  *             HARDEN-3  `last` is the slot freed last; it is in quarantine, so nobody has it.
  *
- * A freed slot enters the quarantine of its class, a ring. What it displaces there is ready: a
- * request takes one of those at random. A bin that is full gives half to the slabs.
+ * A freed slot enters the quarantine of its class, a ring. The slot it displaces becomes ready; a
+ * request takes a random ready slot. A full bin returns half of its slots to the slabs.
  *
- * Neighbours are looked at without a lock while others use them. The last word of a slot has but
- * these values, so it may be read at any time. The rest of a neighbour counts only while it is
- * free: its record, with the number of frees, must be the same before and after, three times.
+ * Neighbours are checked without a lock while others use them. The last word of a slot has only
+ * these values, so it may be read at any time. The rest of a neighbour is checked only while it is
+ * free: its record, with the number of frees, must be the same before and after, in three tries.
  */
 #include "hardened/harden.h"
 
@@ -26,9 +26,9 @@
 
 #include <string.h>
 
-#define READY_BYTES     (8UL * 1024) // of a class that are ready, but for two slots
+#define READY_BYTES     (8UL * 1024) // ready slots of a class, in bytes, but at least two slots
 #define QUARANTINE_MIN  4            // slots in quarantine in any class
-#define NEIGHBOUR_BYTES 32U          // looked at on either side of a block that is freed
+#define NEIGHBOUR_BYTES 32U          // checked on either side of a block when it is freed
 #define LOOKS           3
 
 uint64_t g_canary_secret;
@@ -101,7 +101,7 @@ static struct hcache *create(void)
     return cache;
 }
 
-// Puts the slot into quarantine, and returns the one that was there longest.
+// Puts the slot into quarantine, and returns the oldest one there.
 static uint64_t quarantine(struct hcache_bin *bin, uint64_t word)
 {
     uint64_t displaced = bin->quarantine[bin->quarantine_at];
@@ -168,7 +168,7 @@ static NOINLINE COLD NORETURN void complain_of_freed(const char *ptr, const void
     fatal_write_after_free(ptr, hslab_bytes_in(slab, record), caller);
 }
 
-// HARDEN-1: else somebody wrote to it after its free.
+// HARDEN-1: otherwise it was written to after its free.
 static void check_free(const char *ptr, size_t slot_bytes, const void *caller)
 {
     bool is_good =
@@ -178,7 +178,7 @@ static void check_free(const char *ptr, size_t slot_bytes, const void *caller)
     }
 }
 
-// True when the neighbour is free, and yet what lies at `at` in it is not zero.
+// True when the neighbour is free but its bytes at `at` are not zero.
 static bool is_written(const struct hslab *slab, unsigned slot, const char *at, size_t bytes)
 {
     for (unsigned look = 0; look < LOOKS; look++) {
@@ -194,7 +194,7 @@ static bool is_written(const struct hslab *slab, unsigned slot, const char *at, 
     return true;
 }
 
-// What a write before or far behind the block at `slot` would have met.
+// Checks what a write before or far behind the block at `slot` would have hit.
 RACY_READER static NOINLINE void check_neighbours(const struct hslab *slab, unsigned slot,
                                                   size_t bytes, const void *caller)
 {
@@ -212,7 +212,7 @@ RACY_READER static void check_before(const struct hslab *slab, unsigned slot, co
                                      size_t bytes, const void *caller)
 {
     if (UNLIKELY(slot == 0)) {
-        return; // of another slab, or hidden
+        return; // before it lies another slab, or a hidden page
     }
     if (LIKELY(slot_is_whole_before(ptr, slab->slot_bytes))) {
         return;
@@ -239,8 +239,7 @@ static inline void check_canary(const struct hslab *slab, const char *ptr, unsig
     }
 }
 
-// True when the block in use is written over behind its end, while others perhaps free or resize
-// it.
+// True when the block in use has overflowed; others may be freeing or resizing it.
 RACY_READER static bool is_written_behind(const struct hslab *slab, unsigned slot)
 {
     const char *ptr = hslab_slot(slab, slot);
@@ -263,7 +262,7 @@ RACY_READER static bool is_written_behind(const struct hslab *slab, unsigned slo
     return true;
 }
 
-// Who writes beside a block and never frees it is told when the next one takes the long way.
+// Reports a write next to a block that may never be freed, when the next one takes the long path.
 static void check_newest(struct hcache *cache, const void *caller)
 {
     char *ptr = cache->newest;
@@ -297,7 +296,7 @@ void harden_check_last(struct hcache *cache)
     check_newest(cache, t_thread.caller);
 }
 
-// ---- take ----
+// ---- allocate ----
 
 static inline unsigned class_for(size_t bytes, size_t alignment)
 {
@@ -312,7 +311,7 @@ static inline unsigned class_for(size_t bytes, size_t alignment)
                                             : size_class_of_medium(whole);
 }
 
-// Writes the record and the canary of a block of `bytes`.
+// Writes the record and the canary for a block of `bytes`.
 static inline void begin_block(struct hslab *slab, uint64_t word, size_t slot_bytes, size_t bytes)
 {
     char *ptr = hslab_ptr_of_word(word);
@@ -370,9 +369,9 @@ enum harden_finding harden_find(const struct hslab *slab, const void *ptr, size_
     return (record & RECORD_USED) != 0 ? HARDEN_IN_USE : HARDEN_FREED;
 }
 
-// ---- give ----
+// ---- free ----
 
-// Zero as far as anything was written: the block, its canary, the last word.
+// Clears everything that was written: the block, its canary, the last word.
 static void make_zero(const struct hslab *slab, char *ptr, size_t bytes)
 {
     size_t slot_bytes = slab->slot_bytes;
@@ -438,7 +437,7 @@ bool harden_resize(struct hslab *slab, void *ptr, size_t bytes, const void *call
     return true;
 }
 
-// ---- whose cache ----
+// ---- choice of the cache ----
 
 static struct hcache *get_or_make(size_t index)
 {
@@ -450,13 +449,13 @@ static struct hcache *get_or_make(size_t index)
     if (made != NULL &&
         !atomic_compare_exchange_strong_explicit(&g_hcaches[index], &cache, made,
                                                  memory_order_acq_rel, memory_order_acquire)) {
-        os_unmap(made, made->mapped_bytes); // another thread was faster
+        os_unmap(made, made->mapped_bytes); // another thread was first
         return cache;
     }
     return made;
 }
 
-// Where there is no memory for a cache of this CPU: that of another.
+// The cache of another CPU, when there is no memory for this one's.
 static struct hcache *any_cache(void)
 {
     struct hcache *cache = NULL;
@@ -469,7 +468,7 @@ static struct hcache *any_cache(void)
 struct hcache *harden_acquire(void) UNCHECKED_LOCKS
 {
     if (UNLIKELY(!t_thread.is_bound)) {
-        slot_open(); // no request goes by its slot, but its number tells which cache is near
+        slot_open(); // requests do not use the slot, but its number selects the cache
     }
     size_t index = hcache_first_index();
     struct hcache *cache = get_or_make(index);

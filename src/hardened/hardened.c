@@ -3,7 +3,7 @@
  * Owns:       the choice between the two.
  * Threads:    any.
  * Locks:      takes none itself.
- * Invariants: none beyond those of what it calls.
+ * Invariants: none of its own.
  */
 #include "hardened/hardened.h"
 
@@ -14,7 +14,7 @@
 #include "base/os.h"
 #include "core/thread.h"
 
-#define SHRUNK_MOVES_MAX (1UL << 20) // a longer block that shrinks stays: its copy costs too much
+#define SHRUNK_MOVES_MAX (1UL << 20) // a longer block shrinks in place: a copy costs too much
 
 struct block hardened_find(struct chunk *head, const void *ptr)
 {
@@ -41,8 +41,7 @@ struct block hardened_find_huge(const void *ptr)
     return (struct block){BLOCK_GUARDED, is_freed ? BLOCK_FREED : BLOCK_OK, NULL, bytes};
 }
 
-// Whole pages are all that is known of the bytes of a huge block, and what a record cannot hold
-// of those in a slot.
+// The size of a huge block is known to a page only, that of a slot within the limits of a record.
 bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment)
 {
     size_t unknown = block->bytes == 1 ? 2 : 1; // a block of no bytes may have one
@@ -76,8 +75,8 @@ void *hardened_allocate(size_t bytes, size_t room, size_t alignment)
     return fits ? ptr : guarded_allocate(bytes, room, alignment, t_thread.caller);
 }
 
-// Begins a slow path with the cache of this CPU; NULL: there is none, or somebody else is at
-// it, or there is more to do than to take or give a block.
+// Enters a slow path with the cache of this CPU; NULL: there is none, or another thread holds it,
+// or there is more to do than to allocate or free a block.
 static inline struct hcache *enter(const void *caller) UNCHECKED_LOCKS
 {
     if (UNLIKELY(t_thread.inside != 0) || UNLIKELY(!t_thread.is_bound) ||
@@ -99,7 +98,7 @@ static inline void leave(struct hcache *cache) UNCHECKED_LOCKS
     thread_leave();
 }
 
-// What take_small leaves: other sizes, an empty bin, a slot that was written to.
+// The cases that take_small does not serve: other sizes, an empty bin, a slot that was written to.
 static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *caller)
 {
     bool fits = bytes < g_harden.alone_bytes &&
@@ -114,8 +113,7 @@ static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *cal
     return ptr;
 }
 
-// `whole`: of the
-// slot, at least; with it a class is chosen all of whose slots are aligned (CLASS-3).
+// `whole`: the least size of the slot; it selects a class whose slots are all aligned (CLASS-3).
 static void *take_small(size_t bytes, size_t whole, size_t alignment, const void *caller)
 {
     struct hcache *cache = enter(caller);
@@ -159,7 +157,7 @@ void *hardened_allocate_aligned(size_t bytes, size_t alignment, const void *call
     return take_small(bytes, whole, alignment, caller);
 }
 
-// What hardened_free_usual leaves: other classes, a block that was written over.
+// The cases that hardened_free_usual does not serve: other classes, an overwritten canary.
 static NOINLINE bool give_other(struct hslab *slab, unsigned slot, const void *caller)
 {
     struct hcache *cache = enter(caller);
@@ -171,7 +169,7 @@ static NOINLINE bool give_other(struct hslab *slab, unsigned slot, const void *c
     return true;
 }
 
-// The bin has no room for what left the quarantine, or nothing did.
+// The bin has no room for the slot that left the quarantine, or none did.
 static NOINLINE bool put_other(struct hcache *cache, unsigned sc, uint64_t displaced)
 {
     if (displaced != 0) {
@@ -181,7 +179,7 @@ static NOINLINE bool put_other(struct hcache *cache, unsigned sc, uint64_t displ
     return true;
 }
 
-// Nothing was written over the canary of the block in use, nor before it.
+// True when the canary of the block in use and the word before the block are intact.
 static inline bool is_whole(const char *ptr, unsigned slot, size_t slot_bytes, unsigned record)
 {
     size_t slack = record & HSLAB_SLACK_MAX;
@@ -190,7 +188,7 @@ static inline bool is_whole(const char *ptr, unsigned slot, size_t slot_bytes, u
            (UNLIKELY(slot == 0) || LIKELY(slot_is_whole_before(ptr, slot_bytes)));
 }
 
-// The cleared slot enters the quarantine; what it displaces is ready.
+// Puts the cleared slot into quarantine; the one it displaces becomes ready.
 static inline bool keep(struct hcache *cache, unsigned sc, uint64_t word)
 {
     struct hcache_bin *bin = &cache->bins[sc];
@@ -221,7 +219,7 @@ bool hardened_free_usual(void *ptr, const void *caller)
     if (UNLIKELY(slot >= slab->slots) || UNLIKELY(hslab_slot(slab, slot) != ptr)) {
         return false;
     }
-    unsigned record = hslab_record(slab, slot); // of those below `first` it says free
+    unsigned record = hslab_record(slab, slot); // free for slots below `first`
     if (UNLIKELY((record & RECORD_USED) == 0)) {
         return false;
     }
@@ -260,7 +258,7 @@ void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const 
         return fits ? ptr : NULL;
     }
     bool shrinks = bytes < block->bytes && block->bytes <= SHRUNK_MOVES_MAX;
-    if ((g_harden.moves_always || shrinks) && block->head != NULL) { // huge ones: copied in vain
+    if ((g_harden.moves_always || shrinks) && block->head != NULL) { // no use for huge ones
         return NULL;
     }
     return bytes >= g_harden.alone_bytes ? guarded_resize(block->head, ptr, bytes, caller) : NULL;

@@ -1,7 +1,7 @@
-/* hcache.h - hardened mode: the cache of free slots of a CPU, and what a free slot holds.
+/* hcache.h - hardened mode: the per-CPU cache of free slots, and the content of free slots.
  *
- * For harden.c, and inline for the usual malloc and free of hardened.c. For who holds the lock.
- * What finds something wrong only says so: the long way looks again, and dies.
+ * For harden.c, and inline for the usual malloc and free of hardened.c. The caller holds the lock.
+ * A check that fails only returns false: the long path checks again, and dies.
  */
 #ifndef HARDENED_HCACHE_H
 #define HARDENED_HCACHE_H
@@ -18,15 +18,15 @@
 #include <stdint.h>
 
 #define HCACHE_READY_MAX 64U
-#define HCACHES          64U  // CPUs beyond share them
-#define LAST_BYTES       16U  // looked at of the slot freed last, with each request
-#define ENDS_BYTES       64UL // looked at on both ends of a long slot that is used again
+#define HCACHES          64U  // more CPUs share them
+#define LAST_BYTES       16U  // of the slot freed last, checked with each request
+#define ENDS_BYTES       64UL // checked at both ends of a long slot before its reuse
 
 struct ALIGNED(64) hcache_bin {
-    uint64_t chosen;           // for the next request, see hslab_word; 0: there is none
-    _Atomic(uint16_t) *record; // of the slot chosen
+    uint64_t chosen;           // for the next request, see hslab_word; 0: none
+    _Atomic(uint16_t) *record; // of the chosen slot
     uint64_t *ready;           // the others
-    uint64_t *quarantine;      // a ring of freed slots; 0: none there
+    uint64_t *quarantine;      // a ring of freed slots; 0: none
     uint32_t slot_bytes;       // of the class
     uint16_t ready_count, ready_max;
     uint16_t quarantine_at, quarantine_max; // oldest in the ring; its length
@@ -36,8 +36,8 @@ struct hcache {
     struct lock lock;
     size_t mapped_bytes; // [const]
     uint64_t random;
-    const char *last; // HARDEN-3, or a zero of our own
-    char *newest;     // the slot handed out last, perhaps freed since; NULL: it was looked at
+    const char *last; // HARDEN-3, or zeros of our own
+    char *newest;     // the slot handed out last, perhaps freed since; NULL: already checked
     struct hcache_bin bins[HSLAB_CLASSES];
     uint64_t words[]; // of all bins
 };
@@ -50,16 +50,16 @@ static inline size_t hcache_first_index(void)
     return ((uintptr_t)slot_hint() >> SLOT_SHIFT) % HCACHES;
 }
 
-// NULL: none were made there.
+// NULL: not created yet.
 static inline struct hcache *hcache_at(size_t index)
 {
     // acquire: pairs with the exchange in harden.c
     return atomic_load_explicit(&g_hcaches[index], memory_order_acquire);
 }
 
-// ---- what is at hand ----
+// ---- ready slots and quarantine ----
 
-// Chooses one at random for the next request, and asks the memory for what that will look at.
+// Chooses a random slot for the next request, and prefetches what that request will check.
 static inline void hcache_choose(struct hcache *cache, struct hcache_bin *bin)
 {
     unsigned count = bin->ready_count;
@@ -79,7 +79,7 @@ static inline void hcache_choose(struct hcache *cache, struct hcache_bin *bin)
     __builtin_prefetch(bin->record);
 }
 
-// Takes the place of what was in quarantine longest.
+// Replaces the oldest slot in quarantine.
 static inline void hcache_quarantine(struct hcache_bin *bin, uint64_t word)
 {
     bin->quarantine[bin->quarantine_at] = word;
@@ -87,10 +87,10 @@ static inline void hcache_quarantine(struct hcache_bin *bin, uint64_t word)
         bin->quarantine_at + 1 == bin->quarantine_max ? 0 : (uint16_t)(bin->quarantine_at + 1);
 }
 
-// ---- what slots hold ----
+// ---- content of slots ----
 
-// Before a slot is looked at whose record says that it was never used: what is read first and then
-// written costs two page faults, what is written at once costs one.
+// Before a slot is checked that was never used, as its record tells: reading a page first and then
+// writing it costs two page faults, writing at once costs one.
 static inline void slot_touch(char *ptr, size_t slot_bytes, unsigned record)
 {
     if (UNLIKELY(record == 0)) {
@@ -110,7 +110,7 @@ static inline canary_pair slot_end_pairs(const char *at)
     return (slot_pair(at) | slot_pair(at + 16)) | (slot_pair(at + 32) | slot_pair(at + 48));
 }
 
-// Of a small slot all, of a longer one ENDS_BYTES on both ends.
+// Checks all of a small slot, ENDS_BYTES at both ends of a longer one.
 static inline bool slot_is_zero_at_ends(const char *ptr, size_t slot_bytes)
 {
     const char *last = ptr + slot_bytes - 16;
@@ -158,7 +158,8 @@ static inline void slot_clear_small(char *ptr, size_t slot_bytes)
     slot_clear_pair(last);
 }
 
-// The word right before the block is zero, or the canary of the slot before. Others may write it.
+// The word right before the block must be zero, or the canary of the previous slot. Others may be
+// writing it.
 RACY_READER static inline bool slot_is_whole_before(const char *ptr, size_t slot_bytes)
 {
     uint64_t word = canary_load(ptr - 8);

@@ -2,18 +2,18 @@
  *
  * Owns:       the map entries of HSLAB spans, the structures and records of slabs.
  * Threads:    any.
- * Locks:      LOCK_HSLAB, one a class; page_heap.c below takes LOCK_PAGE_HEAP.
- * Invariants: HSLAB-1  a slot whose bit is set is zero throughout and its record says free.
+ * Locks:      LOCK_HSLAB, one per class; page_heap.c below takes LOCK_PAGE_HEAP.
+ * Invariants: HSLAB-1  a slot whose bit is set is all zero and its record says free.
  *             HSLAB-2  a listed slab has a bit set or slots that were never used.
- *             HSLAB-3  structures are type-stable: never given back, used again for their class.
+ *             HSLAB-3  structures are type-stable: never released, reused for their class only.
  *             HSLAB-4  an empty slab whose guard page the kernel refuses to show stays listed, or
- *                      is hidden as a whole; it is used or given back later.
+ *                      is hidden as a whole; it is reused or released later.
  *
- * Slots are opened some pages at a time, in address order, and chosen at random among those open:
- * what a small program does not need stays untouched.
+ * Slots are opened some pages at a time, in address order, and chosen at random among the open
+ * ones: pages that a small program does not need stay untouched.
  *
- * Hidden pages do not count as data (RLIMIT_DATA): to show one may be refused. When memory is short
- * an empty slab that is hidden as a whole makes room to show the guard pages of others.
+ * Hidden pages do not count as data (RLIMIT_DATA): showing one may be refused. When memory is
+ * short, hiding an empty slab as a whole makes room to show the guard pages of others.
  */
 #include "hardened/hslab.h"
 
@@ -32,18 +32,18 @@
 #define OPEN_BYTES     4096UL
 #define OPEN_SLOTS_MIN 8U
 #define PICKED_AT_ONCE 8
-#define EMPTIES_MAX    3   // slabs of a class that are kept
-#define SPARE_CHUNKS   8U  // of structures, at most
-#define SPARE_SLOTS    16U // one of so many can do without its first one
+#define EMPTIES_MAX    3   // empty slabs kept per class
+#define SPARE_CHUNKS   8U  // most chunks for structures
+#define SPARE_SLOTS    16U // a slab of at least so many slots can spare its first one
 
 struct ALIGNED(64) hslab_list {
     struct lock lock;
     struct hslab *partial; // [lock: LOCK_HSLAB] with room
-    struct hslab *hidden;  // [lock: LOCK_HSLAB] HSLAB-4: without a page that can be read
+    struct hslab *hidden;  // [lock: LOCK_HSLAB] HSLAB-4: without a readable page
     struct hslab *unused;  // [lock: LOCK_HSLAB] structures without a span
-    uint32_t empties;      // [lock: LOCK_HSLAB] slabs without a block outside
-    uint32_t empties_max;  // [lock: LOCK_HSLAB] that are kept; more after a refusal
-    char *spare;           // [lock: LOCK_HSLAB] memory of the heap for structures
+    uint32_t empties;      // [lock: LOCK_HSLAB] slabs with all their slots
+    uint32_t empties_max;  // [lock: LOCK_HSLAB] of them kept; more after a refusal
+    char *spare;           // [lock: LOCK_HSLAB] heap memory for structures
     size_t spare_bytes;    // [lock: LOCK_HSLAB] left there
 };
 
@@ -117,7 +117,7 @@ static unsigned slots_for(unsigned sc, size_t bytes)
     return (unsigned)min_size(bytes / hslab_slot_bytes(sc), HSLAB_SLOTS_MAX);
 }
 
-// Where no mapping can be had: chunks of the heap, for as long as the process lives.
+// When mmap fails: chunks of the heap, for the life of the process.
 static void *take_spare_locked(struct hslab_list *list, size_t bytes)
 {
     bytes = align_up(bytes, CACHE_LINE_BYTES);
@@ -169,7 +169,7 @@ static void mark_span(struct hslab *slab, size_t index)
     }
 }
 
-// Without a head, until span.c files it as free.
+// Leaves the span without a head, until span.c lists it as free.
 static void unmark_span(const struct hslab *slab, size_t index)
 {
     for (uint32_t i = 0; i < slab->length; i++) {
@@ -180,7 +180,7 @@ static void unmark_span(const struct hslab *slab, size_t index)
     }
 }
 
-// A slab that was hidden as a whole begins anew. NULL: there is none, or it is refused.
+// Reuses a slab that was hidden as a whole. NULL: there is none, or the kernel refuses.
 static struct hslab *reopen_locked(struct hslab_list *list)
 {
     struct hslab *slab = list->hidden;
@@ -240,7 +240,7 @@ static struct hslab *create_locked(struct hslab_list *list, unsigned sc)
     return slab;
 }
 
-// The free slot that somebody wrote to ends the program.
+// Dies for the free slot that was written to.
 static COLD void complain(const struct hslab *slab, const void *caller)
 {
     size_t slot_bytes = hslab_slot_bytes(slab->sc);
@@ -252,7 +252,7 @@ static COLD void complain(const struct hslab *slab, const void *caller)
     }
 }
 
-// The span of an empty slab, all of it readable, goes back.
+// Returns the span of an empty slab, all readable, to the page heap.
 static void give_locked(struct hslab_list *list, struct hslab *slab)
 {
     size_t index = page_map_find(slab->start);
@@ -262,8 +262,8 @@ static void give_locked(struct hslab_list *list, struct hslab *slab)
     list->unused = slab;
 }
 
-// For a slab without a block in use, whose slots nobody may have written to. False: refused, it
-// stays as it is (HSLAB-4).
+// Closes a slab without blocks in use, whose slots must all be zero. False: refused, the slab stays
+// as it is (HSLAB-4).
 static bool close_locked(struct hslab_list *list, struct hslab *slab, const void *caller)
 {
     ASSERT(slab->is_listed);
@@ -298,7 +298,8 @@ static bool hide_locked(struct hslab_list *list, struct hslab *slab)
     return true;
 }
 
-// Gives back what is hidden as a whole, as far as the kernel lets it be shown; bytes.
+// Releases slabs that are hidden as a whole, as far as the kernel lets them be shown; returns their
+// bytes.
 static size_t show_hidden_locked(struct hslab_list *list)
 {
     size_t bytes = 0;
@@ -314,7 +315,7 @@ static size_t show_hidden_locked(struct hslab_list *list)
     return bytes;
 }
 
-// Closes or hides every empty slab; bytes given back.
+// Closes or hides every empty slab; returns the bytes released.
 static size_t trim_locked(struct hslab_list *list, const void *caller)
 {
     size_t bytes = 0;
@@ -350,7 +351,7 @@ static void open_slots_locked(struct hslab *slab)
     }
 }
 
-// Takes up to `wanted` slots out of the bits: some at a time, from a random place on.
+// Takes up to `wanted` slots from the bitmap, a few at a time, from a random position on.
 static unsigned pick_locked(struct hslab *slab, uint64_t *random, uint64_t *words, unsigned wanted)
 {
     unsigned count = 0;
@@ -403,7 +404,7 @@ unsigned hslab_allocate(unsigned sc, uint64_t *random, uint64_t *words, unsigned
     return count;
 }
 
-// False: the slot was there already.
+// False: the slot was already free.
 static bool put_back_locked(struct hslab_list *list, uint64_t word, const void *caller)
 {
     struct hslab *slab = hslab_of_word(word);

@@ -1,18 +1,17 @@
-/* quarantine.c - freed large and huge blocks, before their memory is used again.
+/* quarantine.c - freed large and huge blocks, before their memory is reused.
  *
- * Owns:       the list of them; the map entries of spans that are refused.
+ * Owns:       the list of them; the map entries of refused spans.
  * Threads:    any.
- * Locks:      LOCK_QUARANTINE; none while memory is taken, hidden or given.
- * Invariants: QUARANTINE-1  what is in is hidden from its first to its last page, but for
- *                           QUARANTINE-3, and the NEWEST are not used again.
- *             QUARANTINE-2  memory goes back to the floor below readable, and purged.
+ * Locks:      LOCK_QUARANTINE; none while memory is allocated, hidden or freed.
+ * Invariants: QUARANTINE-1  a block in quarantine is hidden from its first to its last page, except
+ *                           for QUARANTINE-3, and the NEWEST are not reused.
+ *             QUARANTINE-2  memory is returned to the floor below readable, and purged.
  *             QUARANTINE-3  a short block may stay readable; it is zero then.
- *             QUARANTINE-4  a span that the kernel refuses to make readable is purged, and on the
- *                           list of refused ones, linked by its first entry, to be tried again.
+ *             QUARANTINE-4  a span that the kernel refuses to make readable is purged, and put on
+ *                           the list of refused ones, linked by its first entry, to be retried.
  *
- * Blocks keep their memory: to clear it costs less than to have it given anew. Pages that are
- * hidden do not count as data (RLIMIT_DATA). So the kernel may refuse to show them, until others
- * are hidden.
+ * Blocks keep their memory: clearing it costs less than faulting it in again. Hidden pages do not
+ * count as data (RLIMIT_DATA), so the kernel may refuse to show them until others are hidden.
  */
 #include "hardened/quarantine.h"
 
@@ -33,12 +32,12 @@
 #define BYTES_MIN    (4UL << 20)
 #define BYTES_MAX    (128UL << 20)
 #define SHARE        8            // of the memory in use
-#define RESIDENT_MAX (32UL << 20) // a longer block stays without memory
-#define RETRIES      2            // refused spans that are tried again at once
+#define RESIDENT_MAX (32UL << 20) // a longer block is purged
+#define RETRIES      2            // refused spans that are retried at once
 
 static struct {
     struct lock lock;
-    bool purges;    // [const] what leaves is purged
+    bool purges;    // [const] blocks that leave are purged
     unsigned count; // [lock: LOCK_QUARANTINE] of entries
     size_t bytes;   // [lock: LOCK_QUARANTINE] of their memory
     // [atomic] QUARANTINE-4: index of the first span, 0 none; written under LOCK_QUARANTINE
@@ -112,7 +111,7 @@ static bool give_span(size_t index)
     return true;
 }
 
-// Tries refused spans again, up to `most`; bytes given.
+// Retries up to `most` refused spans; returns the bytes released.
 static size_t retry(size_t most)
 {
     size_t bytes = 0;
@@ -131,7 +130,7 @@ static size_t retry(size_t most)
     return bytes;
 }
 
-// A huge block that is refused goes back but for a page of addresses.
+// A refused huge block is unmapped except for one page of address space.
 static void release_huge(char *start, size_t bytes)
 {
     bool is_shown = protect_show(start, bytes);
@@ -185,7 +184,8 @@ static size_t budget(void)
     return clamp_size(span_used_bytes() / SHARE, BYTES_MIN, BYTES_MAX);
 }
 
-// What is to be purged is hidden by marks, if by any: these count as data, see above.
+// A block that is to be purged is hidden by guard marks, if available: these count as data, see
+// above.
 static bool hide(struct quarantined *freed)
 {
     const struct chunk *head = freed->is_huge ? NULL : page_map_entry(page_map_find(freed->start));
@@ -202,7 +202,7 @@ bool quarantine_put(struct quarantined freed, const void *caller)
     struct quarantined evicted[ENTRIES_MAX];
     unsigned count = 0;
     size_t most = budget();
-    if (freed.bytes > RESIDENT_MAX) { // before, since to hide what is resident takes long
+    if (freed.bytes > RESIDENT_MAX) { // first, since hiding resident pages takes long
         freed.is_purged = os_purge(freed.start, freed.bytes);
     }
     if (freed.shown == 0 && !hide(&freed)) {

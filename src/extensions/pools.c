@@ -1,10 +1,10 @@
-/* pools.c - the pools of include/myalloc.h: arguments, errno, and the last words for misuse.
+/* pools.c - the pools of include/myalloc.h: arguments, errno, and fatal messages for misuse.
  *
  * Owns:       nothing; a struct myalloc_pool is a struct pool.
- * Threads:    any, as the flags of the pool say.
+ * Threads:    any, as the flags of the pool allow.
  * Locks:      takes none itself; pool.c below takes LOCK_POOL.
- * Invariants: POOLS-1  around the page heap the heap of the thread is busy, as in every slow path:
- *                      a signal handler that allocates then gets a block of the emergency area.
+ * Invariants: POOLS-1  calls into the page heap are inside a slow path: a signal handler that
+ *                      allocates meanwhile gets a block of the emergency areas.
  */
 #include "myalloc.h"
 

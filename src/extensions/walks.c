@@ -3,7 +3,7 @@
  * Owns:       nothing.
  * Threads:    any.
  * Locks:      none while the callback runs.
- * Invariants: none beyond those of inspect/walk.c.
+ * Invariants: none of its own.
  */
 #include "myalloc.h"
 

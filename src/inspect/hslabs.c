@@ -1,7 +1,7 @@
 /* hslabs.c - counts the blocks of hardened mode.
  *
  * Owns:       nothing.
- * Threads:    any; reads what others write, so a count may be a moment old.
+ * Threads:    any; reads what others write, so a count may be slightly out of date.
  * Locks:      none.
  * Invariants: none beyond CENSUS-1.
  */
@@ -12,7 +12,7 @@
 static void count_hslab(struct census *census, const struct chunk *entry)
 {
     const struct hslab *slab = hslab_of(entry);
-    // Once, where it begins; none of blocks of no bytes.
+    // Each slab once, at its first chunk; not those for blocks of no bytes.
     if (page_map_find(slab->start) == page_map_index(entry) && slab->sc != HSLAB_EMPTY_CLASS) {
         struct census_class *class = &census->classes[slab->sc];
         class->slabs++;

@@ -1,4 +1,4 @@
-/* hslabs.h - what blocks hardened mode has, for a census. Any thread. */
+/* hslabs.h - counts the blocks of hardened mode for a census. Any thread. */
 #ifndef INSPECT_HSLABS_H
 #define INSPECT_HSLABS_H
 

@@ -1,4 +1,4 @@
-/* tables.c - where the counts are, for readers of our memory: the way in, and what has no module.
+/* tables.c - where the counts are, for readers of our memory: the entry point, and general tables.
  *
  * Owns:       the ELF note that leads to all tables; no code.
  * Threads:    none here; readers are other processes.
@@ -12,7 +12,7 @@
 #include "hardened/hslab.h"
 #include "pages/page_map.h"
 
-// The linker knows where a section begins and ends whose name could be one of C.
+// The linker defines start and stop symbols for a section whose name is a C identifier.
 __asm__(".pushsection .note.myalloc, \"a\", @note\n"
         ".balign 4\n"
         ".long 8, 12, 1\n" // MYALLOC_NOTE_TABLES

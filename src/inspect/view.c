@@ -1,12 +1,12 @@
-/* view.c - the counts of blocks in the live page: a census from time to time.
+/* view.c - the counts of blocks in the live page: a periodic census.
  *
  * Owns:       counts, classes, slots and chunks of the live page.
- * Threads:    any; one refreshes, the others go on without.
+ * Threads:    any; one refreshes, the others skip it.
  * Locks:      takes none; span_stats() and huge_stats() below do, so none may be held here.
- * Invariants: VIEW-1  refreshes take half a hundredth of the time at most: each one is paid for
- *                     by a multiple of what it cost, of which the last second may be saved up.
+ * Invariants: VIEW-1  refreshes take half a percent of the time at most: each one must be preceded
+ *                     by a multiple of its cost, of which up to a second may be saved up.
  *
- * Nobody counts blocks one by one, so the page is off by what happened since the last refresh: a
+ * Blocks are not counted one by one, so the page lags behind by the time since the last refresh: a
  * few milliseconds for small heaps, five hundred times the walk of the map for large ones.
  */
 #include "inspect/view.h"
@@ -23,15 +23,15 @@
 #include "core/slot.h"
 
 #define REST_FACTOR  512         // VIEW-1
-#define REST_NS_MIN  5000000U    // no reader looks more often than that
-#define CREDIT_NS    1000000000U // quiet time that counts, so that a burst after it is seen
-#define TICK_PERIOD  64          // refills between two looks at the clock
-#define CHANGE_SHARE 16          // a heap that grew or shrank by this share is worth a look
+#define REST_NS_MIN  5000000U    // no reader samples more often than that
+#define CREDIT_NS    1000000000U // idle time that is credited, so that a burst after it is seen
+#define TICK_PERIOD  64          // refills between two readings of the clock
+#define CHANGE_SHARE 16          // a change of the heap by this share is worth a refresh
 
 static struct {
     _Atomic(bool) is_busy;
     _Atomic(uint64_t) next_ns;  // no refresh before
-    uint64_t paid_ns;           // [lock: is_busy] the time that pays for those that were made
+    uint64_t paid_ns;           // [lock: is_busy] until when past refreshes have used up the time
     _Atomic(size_t) seen_bytes; // in use at the last refresh
 } g_view;
 
@@ -49,8 +49,8 @@ static unsigned fill_of(size_t live, size_t all)
     return (unsigned)clamp_size(fill, 1, 15) << 4;
 }
 
-// The state of the chunk at `i`; *span: for how many chunks it holds. Harmless: a wrong length is
-// cut to the map, a wrong fill to the cell.
+// The state of the chunk at `i`; *span: how many chunks have it. Harmless: a wrong length is
+// clipped to the map, a wrong fill to the cell.
 RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
 {
     ASSERT(i != 0);
@@ -66,7 +66,7 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
             size_class_is_small(entry->sc) ? MYALLOC_LIVE_CHUNK_SMALL : MYALLOC_LIVE_CHUNK_MEDIUM;
         return tier | fill_of(entry->carved - min_size(free, entry->carved), all);
     }
-    if (state == CHUNK_BODY) { // of a span that changes right now
+    if (state == CHUNK_BODY) { // of a span that is changing right now
         *span = 1;
         return MYALLOC_LIVE_CHUNK_LARGE;
     }
@@ -75,14 +75,14 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
                                  : MYALLOC_LIVE_CHUNK_LARGE;
 }
 
-// Harmless: one word, one colour.
+// Harmless: one word, which affects one colour.
 RACY_READER static bool is_dirty(size_t i)
 {
     ASSERT(i != 0);
     return ((g_page_map.dirty[i / 64] >> (i % 64)) & 1) != 0;
 }
 
-// Cell 0 tells about chunk 1 of the map: index 0 is no memory.
+// Cell 0 is for chunk 1 of the map: index 0 is no memory.
 static void show_chunks(struct myalloc_live_chunks *chunks)
 {
     ASSERT(is_busy());
@@ -114,14 +114,14 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
     live_store(&chunks->base, g_page_map.base + CHUNK_BYTES);
     live_store(&chunks->count, end - 1);
     if (halves) {
-        // release: the cells before
+        // release: orders the cells before it
         atomic_store_explicit(&chunks->sequence, sequence + 2, memory_order_release);
     }
 }
 
 // ---- counts ----
 
-// Harmless: the words are atomic; only what two of them add up to may be wrong.
+// Harmless: the words are atomic; only sums of several may be inconsistent.
 RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct slot *slot,
                                   size_t number)
 {
@@ -162,7 +162,7 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
     ASSERT(is_busy());
     struct myalloc_live_counters *c = &page->counters;
     uint64_t mallocs = live_others();
-    // Pool chunks are told as large blocks.
+    // Pool chunks are reported as large blocks.
     uint64_t large_blocks = census->large_blocks + census->pool_chunks;
     uint64_t blocks = large_blocks + live_load(&c->huge_blocks);
     for (unsigned i = 0; i < CLASSES; i++) {
@@ -257,7 +257,7 @@ static void show_constants(struct myalloc_live *page)
     }
 }
 
-// What a child has from its parent; gaps in the region are not told.
+// What a child inherited from its parent; gaps in the region are not shown.
 static void show_inherited(void)
 {
     ASSERT(live_is_on());

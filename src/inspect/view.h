@@ -1,20 +1,20 @@
-/* view.h - the counts of blocks in the live page: a census from time to time. */
+/* view.h - the counts of blocks in the live page: a periodic census. */
 #ifndef INSPECT_VIEW_H
 #define INSPECT_VIEW_H
 
 #include "base/live.h"
 
-// Opens the page and fills what is constant in it; in a child also what was inherited.
+// Opens the page and fills in its constants; in a fork child also the inherited values.
 void view_start(void);
-// Stores all counts now. What changes meanwhile may be shown as half of it was before.
+// Stores all counts now. Concurrent changes may be shown in part.
 void view_refresh(void);
-// Forgets a refresh that another thread of the parent was about.
+// Cancels a refresh that another thread of the parent had begun.
 void view_postfork_child(void);
 
 NOINLINE COLD void view_tick_on(void);
 NOINLINE COLD void view_peak_on(void);
 
-// After a refill: refreshes when the last time is long enough ago.
+// After a refill: refreshes if the last refresh is old enough.
 static inline void view_tick(void)
 {
     if (live_is_on()) {
@@ -22,8 +22,7 @@ static inline void view_tick(void)
     }
 }
 
-// Before memory goes back to the page heap: refreshes when much more or less is in use than was
-// seen.
+// Before memory is returned to the page heap: refreshes if the bytes in use have changed much.
 static inline void view_peak(void)
 {
     if (live_is_on()) {

@@ -1,11 +1,11 @@
-/* walk.c - a list of all blocks, drawn up at one moment.
+/* walk.c - a snapshot of all blocks.
  *
  * Owns:       the memory of a walk.
  * Threads:    any.
- * Locks:      LOCK_HUGE; then LOCK_PAGE_HEAP, so that no memory goes away; none while blocks are
- *             told.
+ * Locks:      LOCK_HUGE; then LOCK_PAGE_HEAP, so that no memory is released; none while blocks are
+ *             reported.
  * Invariants: WALK-1  a link is followed only from a block of a slab that was seen, and each block
- *                     is marked once: what others write meanwhile leads nowhere.
+ *                     is marked once: concurrent writes cannot lead it astray.
  *
  * Free blocks lie in three places: in their slab, in magazines of slots, and in those of depots.
  * The first pass notes the state of every chunk, the second marks them.
@@ -27,7 +27,7 @@
 
 #define BITS_WORDS (SMALL_BLOCKS_MAX / 64)
 
-// One chunk: the first of whatever it is, else a state that is never told.
+// One chunk: the first one of a slab or span, else a state that is never reported.
 struct seen {
     uint8_t state;               // enum chunk_state
     uint8_t class;               // of a slab
@@ -36,14 +36,14 @@ struct seen {
     const struct hslab *slab;    // of a hardened slab
     const char *start;           // of a block between guard pages
     uint64_t free[BITS_WORDS];   // bit set: the block is free
-    uint64_t cached[BITS_WORDS]; // bit set: it is so in the cache of some CPU
+    uint64_t cached[BITS_WORDS]; // bit set: and lies in the cache of some CPU
 };
 
 struct walk {
     size_t mapped_bytes; // of this structure and what follows it
     size_t chunks;
-    size_t at;      // chunk that is told
-    unsigned block; // of its slab
+    size_t at;      // current chunk
+    unsigned block; // in its slab
     size_t huge_at;
     size_t huge_count;
     unsigned guard_at; // place of the pool of guard:N
@@ -51,7 +51,7 @@ struct walk {
     struct seen seen[];
 };
 
-// ---- looking ----
+// ---- taking the snapshot ----
 
 static void mark(uint64_t *bits, unsigned block)
 {
@@ -65,8 +65,8 @@ static bool is_marked(const uint64_t *bits, unsigned block)
     return ((bits[block / 64] >> (block % 64)) & 1) != 0;
 }
 
-// Marks the blocks of a list, as far as it makes sense. Harmless by WALK-1: whatever a link says,
-// it is looked up before it is followed, and no slab goes away under LOCK_PAGE_HEAP.
+// Marks the blocks of a list, as far as its links are plausible. Harmless by WALK-1: each link is
+// looked up before it is followed, and no slab is released under LOCK_PAGE_HEAP.
 RACY_READER static void mark_list(struct walk *walk, list_word list, bool is_cached)
 {
     while (!list_is_empty(list)) {
@@ -92,8 +92,8 @@ RACY_READER static void mark_list(struct walk *walk, list_word list, bool is_cac
     }
 }
 
-// Harmless: blocks of one class with the pages of another are marked as free, or not; no index is
-// beyond what a slab may have.
+// Harmless: if the class changes meanwhile, blocks may be marked wrongly; no index exceeds the
+// maximum of a slab.
 RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, struct seen *seen)
 {
     size_t page = max_size(os_page_bytes(), CARVE_BYTES);
@@ -127,9 +127,9 @@ static void see_hslab(const struct hslab *slab, struct seen *seen)
     }
 }
 
-// Between a span's being taken and its being marked, what stood in the middle of it shows: a first
-// entry of a free span that is none any more. What is behind a true one is no head. Harmless: a
-// wrong length is compared with what stands at its end.
+// After a span is allocated and before it is marked, stale entries inside it are visible: the first
+// entry of a former free span. An entry inside a real one is no head. Harmless: a wrong length is
+// compared with the entry at its end.
 RACY_READER static size_t length_of(const struct walk *walk, size_t index)
 {
     ASSERT(index != 0);
@@ -145,7 +145,7 @@ RACY_READER static size_t length_of(const struct walk *walk, size_t index)
     return is_true ? length : 1;
 }
 
-// Harmless: each entry is read once, and a wrong length leads to another entry of the map.
+// Harmless: each entry is read once, and a wrong length still leads to an entry of the map.
 RACY_READER static void see_chunks(struct walk *walk)
 {
     for (size_t i = 1; i < walk->chunks; i++) {
@@ -191,7 +191,7 @@ RACY_READER static void see_magazines(struct walk *walk)
 struct walk *walk_begin(void)
 {
     size_t chunks = page_map_count();
-    size_t huge_max = huge_look(NULL, 0) + MAP_CACHE_ENTRIES; // some may come meanwhile
+    size_t huge_max = huge_look(NULL, 0) + MAP_CACHE_ENTRIES; // some may be added meanwhile
     size_t bytes = align_up(sizeof(struct walk) + chunks * sizeof(struct seen) +
                                 huge_max * sizeof(struct huge_view),
                             os_page_bytes());
@@ -212,9 +212,9 @@ struct walk *walk_begin(void)
     return walk;
 }
 
-// ---- telling ----
+// ---- reporting ----
 
-// The next block of the slab at walk->at; false: no more.
+// The next block of the slab at walk->at; false: there are no more.
 static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
 {
     ASSERT(walk->at < walk->chunks);

@@ -1,4 +1,4 @@
-/* walk.h - a list of all blocks, drawn up at one moment. Any thread. */
+/* walk.h - a snapshot of all blocks. Any thread. */
 #ifndef INSPECT_WALK_H
 #define INSPECT_WALK_H
 
@@ -6,13 +6,13 @@
 
 #include <stdbool.h>
 
-// What was seen: memory of its own, outside of the heap.
+// The snapshot, in memory of its own outside of the heap.
 struct walk;
 
-// Looks at everything; NULL without memory for it. What other threads allocate, free or resize
-// meanwhile may be told of as it was before, or not at all, or with another size.
+// Takes the snapshot; NULL when out of memory. Blocks that other threads allocate, free or resize
+// meanwhile may be reported as they were before, or not at all, or with another size.
 struct walk *walk_begin(void);
-// The next block into *block; false: there is none, and the walk is over and gone.
+// Stores the next block into *block; false: there is none, and the walk has been freed.
 bool walk_next(struct walk *walk, struct myalloc_block *block);
 void walk_end(struct walk *walk);
 

@@ -1,12 +1,12 @@
 /* pool.c - the pools of include/myalloc.h: chunks of cells or of pieces.
  *
  * Owns:       all pools; a pool owns its chunks.
- * Threads:    any, where a pool is shared.
- * Locks:      LOCK_POOLS for the list of pools; LOCK_POOL, one a shared pool, around the
- *             page heap only in a reset. In a fork both are taken: the child finds pools whole.
+ * Threads:    any if the pool is shared.
+ * Locks:      LOCK_POOLS for the list of pools; LOCK_POOL, one per shared pool, held across the
+ *             page heap only in a reset. A fork takes both: pools are consistent in the child.
  * Invariants: POOL-1  held_bytes are those of all chunks; used_bytes those of blocks in use.
- *             POOL-2  chunks of cells with room stand before those without.
- *             POOL-3  at most one chunk without a block in use is kept, but after a reset.
+ *             POOL-2  chunks of cells with room precede those without.
+ *             POOL-3  at most one chunk without a block in use is kept, except after a reset.
  */
 #include "pool/pool.h"
 
@@ -16,9 +16,9 @@
 
 #include <string.h>
 
-#define CELLS_MIN    8             // in a chunk, where cells are no longer than SINGLE_BYTES
-#define SINGLE_BYTES (64UL * 1024) // a longer block of a pool of any size has a chunk of its own
-#define HELD_SHIFT   2             // the next chunk is a quarter of all before
+#define CELLS_MIN    8             // in a chunk, if cells are no longer than SINGLE_BYTES
+#define SINGLE_BYTES (64UL * 1024) // in a pool of any size, a longer block has its own chunk
+#define HELD_SHIFT   2             // the next chunk is a quarter of all previous ones
 
 static_assert((POOL_CHUNK_LENGTH - 1) * CHUNK_BYTES >= SINGLE_BYTES, "a new chunk has the piece");
 
@@ -66,7 +66,7 @@ static void links_remove(struct links *links)
     links->next->prev = links->prev;
 }
 
-// POOL-2: after the first block of a full chunk came back, or the last one was taken.
+// POOL-2: after the first free in a full chunk, or the allocation of its last block.
 static void chunk_move(struct pool *pool, struct pool_chunk *chunk)
 {
     ASSERT(is_locked(pool));
@@ -76,7 +76,7 @@ static void chunk_move(struct pool *pool, struct pool_chunk *chunk)
     links_insert(has_room ? &pool->chunks : pool->chunks.prev, &chunk->links);
 }
 
-// Takes an empty chunk out of the pool.
+// Removes an empty chunk from the pool.
 static void chunk_unlink(struct pool *pool, struct pool_chunk *chunk)
 {
     ASSERT(chunk->used == 0);
@@ -100,7 +100,7 @@ static size_t rounded(const struct pool *pool, size_t bytes)
                                  : align_up(max_size(bytes, 1), PIECE_UNIT_BYTES);
 }
 
-// A piece of this length is found in every new chunk of pieces.
+// True when every new chunk of pieces has a piece of this length.
 static bool is_piece(const struct pool *pool, size_t bytes, size_t alignment)
 {
     ASSERT(bytes % PIECE_UNIT_BYTES == 0);
@@ -122,7 +122,7 @@ static void note_taken(struct pool *pool, struct pool_chunk *chunk, size_t bytes
     ASSERT(pool->used_bytes <= pool->held_bytes); // POOL-1
 }
 
-// From the chunks that there are; `bytes` are rounded.
+// Allocates from the existing chunks; `bytes` are rounded.
 static void *take_locked(struct pool *pool, size_t bytes, size_t alignment)
 {
     ASSERT(is_locked(pool));
@@ -176,7 +176,7 @@ void *pool_allocate_anew(struct pool *pool, size_t bytes, size_t alignment)
     chunk->is_single = is_single;
     pool_lock(pool);
     void *ptr = take_locked(pool, bytes, alignment);
-    bool is_needed = ptr == NULL; // else others gave room meanwhile
+    bool is_needed = ptr == NULL; // else others made room meanwhile
     if (is_needed) {
         links_insert(&pool->chunks, &chunk->links);
         pool->held_bytes += pool_chunk_bytes(chunk);
@@ -191,7 +191,7 @@ void *pool_allocate_anew(struct pool *pool, size_t bytes, size_t alignment)
     return ptr;
 }
 
-// The chunk, out of the pool, when it is to go back.
+// Counts a free; returns the chunk, removed from the pool, if it is to be released.
 static struct pool_chunk *note_given(struct pool *pool, struct pool_chunk *chunk, size_t bytes)
 {
     ASSERT(is_locked(pool));
@@ -224,7 +224,7 @@ enum pool_fault pool_free(struct pool *pool, void *ptr, size_t *bytes, struct po
     return fault;
 }
 
-// Every chunk as at first, but for those of single blocks; `keeps` false: no chunk at all.
+// Resets every chunk, but releases those of single blocks; `keeps` false: releases all.
 static void empty(struct pool *pool, bool keeps)
 {
     ASSERT(pool->is_alive);

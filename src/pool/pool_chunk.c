@@ -1,15 +1,15 @@
 /* pool_chunk.c - chunks of a pool: cells of one size, or pieces of any size.
  *
  * Owns:       the map entries of pool chunks, the bits and the links inside them.
- * Threads:    whoever holds the lock of the pool, or its one thread.
+ * Threads:    the holder of the pool's lock, or the pool's only thread.
  * Locks:      takes none; page_heap.c below takes LOCK_PAGE_HEAP.
  * Invariants: POOL_CHUNK-1  cells: those below `reached` are in use (bit set) or on `free`.
  *             POOL_CHUNK-2  pieces: start bits divide the whole chunk, used bits are among them.
  *             POOL_CHUNK-3  two free pieces are never neighbours; each is in the bin of its length.
  *
- * No tags lie between pieces: the neighbours of a piece are found by the next and the last start
- * bit, so what a program writes behind its block destroys no length, and a block freed twice or at
- * a wrong address is known exactly.
+ * There are no headers between pieces: the neighbours of a piece are found by the next and the
+ * previous start bit, so an overflow of a block destroys no metadata, and a double free or a free
+ * of a wrong address is always detected.
  */
 #include "pool/pool_chunk.h"
 
@@ -20,10 +20,10 @@
 
 #include <string.h>
 
-// Pieces of a bin compared for the shortest that fits: a bound, since bins grow with the pool. What
-// lies behind them is hidden from a request that is longer than all of them, at most by an eighth.
+// Pieces of a bin compared for the shortest that fits: a bound, since bins grow with the pool. Of a
+// bin whose first pieces are all too short the rest is skipped; it is at most an eighth longer.
 #define LOOKS       16
-#define STEPS_SHIFT 3 // bins for each doubling
+#define STEPS_SHIFT 3 // log2 of the bins per doubling
 
 static_assert(PIECE_BINS == PIECE_BINS_EXACT + (11 << STEPS_SHIFT) &&
                   POOL_CHUNK_LENGTH_MAX * CHUNK_BYTES <= (PIECE_UNIT_BYTES * PIECE_BINS_EXACT)
@@ -52,7 +52,7 @@ struct pool_chunk *pool_chunk_of(const void *ptr)
     size_t index = page_map_find(ptr);
     struct chunk *head = chunk_head(page_map_entry(index));
     if (index == 0 || chunk_state(head) != CHUNK_POOL ||
-        index - page_map_index(head) >= head->length) { // a body of something that is gone
+        index - page_map_index(head) >= head->length) { // a body whose head was freed
         return NULL;
     }
     return page_map_address(page_map_index(head));
@@ -64,7 +64,7 @@ size_t pool_chunk_bytes(const struct pool_chunk *chunk)
     return (size_t)page_map_entry(page_map_find(chunk))->length << CHUNK_SHIFT;
 }
 
-// Units of a span of `chunks` chunks: each takes `map_bits` bits besides.
+// Units of a span of `chunks` chunks; each unit also takes `map_bits` bits.
 static size_t units_of(size_t chunks, size_t unit_bytes, size_t map_bits)
 {
     ASSERT(chunks != 0);
@@ -85,7 +85,7 @@ struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t w
     alignment = max_size(alignment, CACHE_LINE_BYTES);
     size_t head_bytes = align_up(sizeof(struct pool_chunk) + maps * words * sizeof(uint64_t),
                                  min_size(alignment, CHUNK_BYTES));
-    // A span begins at a multiple of CHUNK_BYTES; so much more may lie before the first block.
+    // A span begins at a multiple of CHUNK_BYTES; a larger alignment may need this much more.
     size_t lead = max_size(alignment, CHUNK_BYTES) - CHUNK_BYTES;
     size_t length = (head_bytes + lead + unit_bytes * units + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
     bool clean;
@@ -117,7 +117,7 @@ void pool_chunk_free(struct pool_chunk *chunk)
     size_t length = head->length;
     head->head_distance = 0;
     head->usable_bytes = 0;
-    chunk_set_state(head, CHUNK_BODY); // without a head, until span.c files it as free
+    chunk_set_state(head, CHUNK_BODY); // without a head, until span.c lists it as free
     page_heap_free(index, length);
 }
 
@@ -216,7 +216,7 @@ static void bin_remove(struct piece_bins *bins, struct piece *piece, size_t unit
     }
 }
 
-// The first start above `unit`, the end of the chunk when there is none.
+// The first start above `unit`, or the end of the chunk.
 static size_t next_start(const struct pool_chunk *chunk, size_t unit)
 {
     ASSERT(unit < chunk->units);
@@ -228,7 +228,7 @@ static size_t next_start(const struct pool_chunk *chunk, size_t unit)
     return bits == 0 ? chunk->units : word * 64 + (size_t)__builtin_ctzll(bits);
 }
 
-// The start of the piece that holds `unit`; unit 0 always is one (POOL_CHUNK-2).
+// The start of the piece that holds `unit`; unit 0 is always a start (POOL_CHUNK-2).
 static size_t this_start(const struct pool_chunk *chunk, size_t unit)
 {
     ASSERT(unit < chunk->units);
@@ -248,7 +248,7 @@ static size_t lead_of(const struct piece *piece, size_t alignment)
     return (align_up((uintptr_t)piece, alignment) - (uintptr_t)piece) / PIECE_UNIT_BYTES;
 }
 
-// The shortest of the first pieces in a bin that fits, NULL when none of them does.
+// The shortest fitting piece among the first ones of a bin, NULL when none fits.
 static struct piece *bin_fit(const struct piece_bins *bins, size_t bin, size_t units,
                              size_t alignment)
 {
@@ -282,7 +282,7 @@ void *piece_allocate(struct piece_bins *bins, size_t units, size_t alignment,
 {
     size_t bin = bin_of(units);
     struct piece *piece = bin_fit(bins, bin, units, alignment);
-    while (piece == NULL) { // in a bin above, most of them fit; without an alignment, all
+    while (piece == NULL) { // in larger bins most pieces fit; without an alignment, all do
         bin = bin_above(bins, bin);
         if (bin == PIECE_BINS) {
             return NULL;

@@ -3,14 +3,14 @@
  * Owns:       the pool, the records of its blocks, the handlers of SIGSEGV and SIGBUS.
  * Threads:    any.
  * Locks:      LOCK_GUARD for the records; the handlers take none.
- * Invariants: GUARD-1  a page of the pool can be read exactly while a block in use lies in it.
- *             GUARD-2  the page freed first is used again first.
- *             GUARD-3  a signal that is not about the pool does what it would have done without us.
+ * Invariants: GUARD-1  a page of the pool is readable exactly while a block in use lies in it.
+ *             GUARD-2  pages are reused first in, first out.
+ *             GUARD-3  a signal that is not about the pool has the effect it would have without us.
  *
- * A block lies at the end of its page, so that the byte behind it is hidden, but for up to 15 that
- * its alignment costs: these hold a pattern. One in four lies at the beginning, for writes before
- * it. A stack is what _Unwind_Backtrace of libgcc_s finds; where that cannot be had it is the
- * caller alone.
+ * A block lies at the end of its page, so that the byte behind it is hidden, except for up to 15
+ * bytes of padding for its alignment, which hold a pattern. One in four lies at the beginning, to
+ * detect writes before it. Stacks come from _Unwind_Backtrace of libgcc_s; if that is not available
+ * a stack is only the caller.
  */
 #include "sampling/guard.h"
 
@@ -27,7 +27,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define PLACES     64    // pages for blocks; with as many hidden ones, half a MiB of addresses
+#define PLACES     64    // pages for blocks; with as many hidden ones, half a MiB of address space
 #define SLACK_BYTE 0xa5U // between the end of a block and that of its page
 
 struct place {
@@ -44,10 +44,10 @@ struct guard_pool g_guard;
 static struct {
     struct lock lock;
     struct place *places;       // [lock: LOCK_GUARD] PLACES of them
-    uint32_t first, last;       // [lock: LOCK_GUARD] of the free ones, longest first; PLACES: none
+    uint32_t first, last;       // [lock: LOCK_GUARD] of the free ones, oldest first; PLACES: none
     void *backtrace, *address;  // [const] of the unwinder; NULL: there is none
     struct sigaction before[2]; // [const] once armed
-    _Atomic(bool) is_reset[2];  // [atomic] a handler that was for one time had it
+    _Atomic(bool) is_reset[2];  // [atomic] a one-shot handler (SA_RESETHAND) has run
 } g_guarded = {.lock = LOCK_INIT(LOCK_GUARD)};
 
 static const int g_signals[2] = {SIGSEGV, SIGBUS};
@@ -61,7 +61,8 @@ static char *page_of(uint32_t place)
     return (char *)(g_guard.start + page + 2 * page * place); // NOLINT: our own mapping
 }
 
-// The place whose page, or the hidden one behind it, holds the address; the first for those before.
+// The place whose page, or the hidden one behind it, holds the address; the first one for addresses
+// before it.
 static uint32_t place_near(uintptr_t address)
 {
     ASSERT(address - g_guard.start < g_guard.bytes); // what guard_is_inside() says
@@ -95,7 +96,8 @@ static uint32_t free_take_locked(void)
     return place;
 }
 
-// Hidden throughout, by marks where the kernel has them; NULL without memory. *is_marked: so it is.
+// Maps the pool, all hidden, by guard marks if the kernel has them (*is_marked); NULL when out of
+// memory.
 static char *map_pool(size_t bytes, bool *is_marked)
 {
     ASSERT(bytes % os_page_bytes() == 0);
@@ -129,7 +131,7 @@ void guard_start(uint64_t every)
     }
 }
 
-// GUARD-1; false: refused.
+// GUARD-1; false: the kernel refuses.
 static bool show(const struct place *place, char *start)
 {
     ASSERT(!place->is_used);
@@ -142,7 +144,7 @@ static bool hide(struct place *place, char *start)
     ASSERT(!place->is_used); // GUARD-1
     size_t page = os_page_bytes();
     place->is_protected = place->is_protected || !os_mark_hidden(start, page, true);
-    if (place->is_protected) { // locked memory takes no marks
+    if (place->is_protected) { // locked memory cannot have guard marks
         os_purge(start, page);
         return protect_hide(start, page);
     }
@@ -157,7 +159,7 @@ struct unwinding {
     bool has_begun; // frames of our own come first
 };
 
-// As the C++ ABI has them; 0 goes on.
+// As in the C++ ABI; 0 continues.
 typedef int unwind_step(void *context, void *argument);
 typedef int unwind_backtrace(unwind_step *step, void *argument);
 typedef uintptr_t unwind_address(void *context);
@@ -201,8 +203,8 @@ static NORETURN void complain(enum fatal_sampled_kind kind, const struct place *
                   caller);
 }
 
-// The place that an address in a hidden page is about: that before it, unless only the one behind
-// it was ever in use, or it is nearer.
+// The place that an access to a hidden page is attributed to: the one before it, unless only the
+// one behind it was ever used, or is nearer.
 static const struct place *place_beside(uintptr_t address, bool *is_before)
 {
     uint32_t left = place_near(address);
@@ -238,7 +240,7 @@ static void on_own_fault(uintptr_t address, const void *code)
     }
 }
 
-// As the kernel does where no handler is: a fault happens again, and what was sent comes again.
+// As the kernel does without a handler: a fault happens again, and a sent signal is sent again.
 static void end_by(int signal, const siginfo_t *info, const void *context)
 {
     os_signal_default(signal);
@@ -247,8 +249,8 @@ static void end_by(int signal, const siginfo_t *info, const void *context)
     }
 }
 
-// What there was before us gets the signal as if the kernel had brought it: GUARD-3. Who sent it
-// stands where the address of a fault would, so that only faults are looked at.
+// The previous handler gets the signal as if the kernel had delivered it: GUARD-3. Only faults are
+// examined: the siginfo of a sent signal has the sender in place of the address.
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     unsigned at = signal == SIGBUS;
@@ -267,7 +269,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
         return;
     }
     os_signals_hold(&before->sa_mask, (before->sa_flags & SA_NODEFER) != 0 ? 0 : signal);
-    before->sa_sigaction(signal, info, context); // a jump: who unwinds the stack does not see us
+    before->sa_sigaction(signal, info, context); // a tail call: an unwinder does not see us
 }
 
 void guard_arm(void)
@@ -288,7 +290,7 @@ static size_t slack_behind(const struct place *place)
     size_t page = os_page_bytes();
     size_t offset = (uintptr_t)place->ptr % page;
     ASSERT(offset + place->bytes <= page);
-    return offset == 0 ? 0 : page - offset - place->bytes; // at the beginning: the page is its own
+    return offset == 0 ? 0 : page - offset - place->bytes; // at the beginning: it has no slack
 }
 
 void *guard_allocate(size_t bytes, uint64_t random, const void *caller)
@@ -302,7 +304,7 @@ void *guard_allocate(size_t bytes, uint64_t random, const void *caller)
     }
     struct place *place = &g_guarded.places[number];
     char *start = page_of(number);
-    if (!show(place, start)) { // it stays out of use
+    if (!show(place, start)) { // the place stays unused
         return NULL;
     }
     size_t behind = random >> 62 == 0 ? 0 : page - align_up(max_size(bytes, 1), BLOCK_ALIGN_BYTES);
@@ -351,7 +353,7 @@ void guard_free(void *ptr, const void *caller)
     note_stack(&place->freed, caller);
     place->is_used = false;
     if (!hide(place, page_of(number))) {
-        return; // out of use
+        return; // the place stays unused
     }
     lock_acquire(&g_guarded.lock);
     free_put_locked(number); // GUARD-2

@@ -1,11 +1,11 @@
 /* sampled.c - guard:N: which block is sampled.
  *
  * Owns:       the sample_ fields of a thread.
- * Threads:    any, each its own.
+ * Threads:    any, each only its own.
  * Locks:      takes none itself.
- * Invariants: SAMPLED-1  every block up to a page is as likely as any other to be the one.
+ * Invariants: SAMPLED-1  every block up to a page is equally likely to be sampled.
  *
- * While guard is on, malloc misses always (g_fast_bytes), so that each request can be counted;
+ * While guard is on, malloc always misses (g_fast_bytes), so that each request can be counted;
  * frees take their fast path.
  */
 #include "sampling/sampled.h"
@@ -17,7 +17,7 @@
 #include "core/slot.h"
 #include "sampling/guard.h"
 
-// As far away as the last one on average, from 1 to twice that.
+// Draws the distance to the next sample: from 1 to twice the mean.
 static NOINLINE void draw(void)
 {
     ASSERT(g_guard.every != 0);
@@ -34,7 +34,7 @@ static NOINLINE void *take_sample(size_t bytes, const void *caller)
     ASSERT(bytes <= os_page_bytes());
     bool is_first = t_thread.sample_random == 0;
     draw();
-    if (is_first || !thread_enter(caller)) { // of a thread that has just begun to count
+    if (is_first || !thread_enter(caller)) { // is_first: the thread has just begun to count
         return NULL;
     }
     void *ptr = guard_allocate(bytes, t_thread.sample_random, caller);
@@ -63,7 +63,7 @@ bool sampled_free_usual(void *ptr, const void *caller)
     if (LIKELY(!guard_is_inside(ptr)) || guard_find(ptr, &bytes) == GUARD_INTERIOR) {
         return false;
     }
-    if (!thread_enter(caller)) { // it waits, linked; too short for that: lost
+    if (!thread_enter(caller)) { // deferred; too short to be linked: leaked
         return bytes < THREAD_NOTE_BYTES;
     }
     guard_free(ptr, caller);

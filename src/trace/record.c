@@ -1,10 +1,10 @@
 /* record.c - the trace file: slots, segments, records.
  *
- * Owns:       the file; the descriptor is one of ours as long as it shows the same file.
+ * Owns:       the file; the descriptor is ours as long as it refers to the same file.
  * Threads:    any.
  * Locks:      LOCK_WRITER, one per segment that is written; LOCK_RECORD, a leaf, for a new slot.
  * Invariants: RECORD-1  a slot is backed by the disk before it is mapped: a store never fails.
- *             RECORD-2  a record is there when its first byte is: that one is stored last.
+ *             RECORD-2  a record is complete when its first byte is set: it is stored last.
  */
 #include "trace/record.h"
 
@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WRITERS 16U // threads with one number modulo this share one
+#define WRITERS 16U // threads whose numbers are equal modulo this share one
 
 _Atomic(bool) g_record_is_on;
 
@@ -37,12 +37,12 @@ struct writer {
 static struct {
     struct lock lock;
     int fd;           // [lock: LOCK_RECORD] this and the rest
-    uint64_t file_id; // what fd was when it was opened
+    uint64_t file_id; // of fd when it was opened
     size_t slots;     // taken so far
     uint32_t file;    // number of the file, from 1
     uint32_t process; // whose file it is
     struct line name; // [const] of the file, once it is open
-    uint64_t talk_id; // [const] what standard error was at the start; 0: the program's own by now
+    uint64_t talk_id; // [const] file id of standard error at the start; 0: it has been replaced
     struct trace_file_header *header;
     _Atomic(uint32_t) threads;
     struct writer writers[WRITERS];
@@ -56,7 +56,7 @@ static void stop(void)
     atomic_store_explicit(&g_record_is_on, false, memory_order_relaxed);
 }
 
-// One line, unless the program has put another file in the place of standard error.
+// Writes one line, unless the program has replaced standard error by another file.
 static void tell(const char *what, int error)
 {
     if (g_record.talk_id != 0 && os_file_id(STDERR_FILENO) == g_record.talk_id) {
@@ -64,7 +64,7 @@ static void tell(const char *what, int error)
     }
 }
 
-// The next slot, mapped; the errno, 0 for done.
+// Takes and maps the next slot; returns an errno, or 0 on success.
 static int slot_take_locked(void **slot)
 {
     ASSERT(g_record.slots == 0 || lock_is_mine(&g_record.lock));
@@ -97,13 +97,13 @@ static int write_file_header(uint32_t parent)
     header->first_ticks = header->first_ns = os_exact_ns(); // a tick is a nanosecond
     header->last_ticks = header->last_ns = header->first_ns;
     strncpy(header->command, os_program_name(), sizeof header->command - 1);
-    atomic_signal_fence(memory_order_seq_cst); // stored last, as a process may be killed
+    atomic_signal_fence(memory_order_seq_cst); // stored last: the process may be killed
     header->magic = TRACE_FILE_MAGIC;
     g_record.header = header;
     return 0;
 }
 
-// Closes the descriptor, unless it is the program's by now.
+// Closes the descriptor, unless the program has reused it.
 static void close_file(void)
 {
     if (os_file_id(g_record.fd) == g_record.file_id) {
@@ -151,7 +151,7 @@ void record_postfork_child(void)
     os_unmap(g_record.header, TRACE_SEGMENT_BYTES);
     close_file();
     if (os_file_id(STDERR_FILENO) != g_record.talk_id) {
-        g_record.talk_id = 0; // the program's own file by now
+        g_record.talk_id = 0; // the program has replaced it
     }
     atomic_store_explicit(&g_record.threads, 0, memory_order_relaxed);
     open_file(g_options.record, g_record.process);
@@ -170,7 +170,7 @@ static unsigned char *records_of(const struct writer *writer)
     return writer->segment + sizeof(struct trace_segment_header);
 }
 
-// Threads close segments in any order: which of their times stays does not matter much.
+// Threads close segments in any order: it matters little which of their times remains.
 static void show_time(uint64_t now)
 {
     ASSERT(g_record.header != NULL);
@@ -202,7 +202,7 @@ static bool open_segment(struct writer *writer, const struct record *record)
     writer->file = g_record.file;
     lock_release(&g_record.lock);
     if (error != 0) {
-        // One of the threads that meet it says so.
+        // Only one of the threads reports the error.
         if (atomic_exchange_explicit(&g_record_is_on, false, memory_order_relaxed)) {
             tell("the trace ends early, ", error);
         }
@@ -219,7 +219,7 @@ static bool open_segment(struct writer *writer, const struct record *record)
     return true;
 }
 
-// A writer whose segment has room for two records, that is also for a change of the thread.
+// Prepares a segment with room for two records: this one, and a THREAD record before it.
 static bool prepare(struct writer *writer, const struct record *record)
 {
     ASSERT(lock_is_mine(&writer->lock));
@@ -257,7 +257,7 @@ static void put_block(struct pen *pen, struct writer *writer, const void *ptr)
     put(pen, ((uint64_t)step << 1) ^ (uint64_t)(step >> 63));
 }
 
-// A signal may have come between two clocks; then no time passed.
+// A signal may have come between two clock readings; then no time has passed.
 static struct pen begin(struct writer *writer, uint64_t time)
 {
     ASSERT(writer->used + TRACE_RECORD_MAX <=

@@ -1,4 +1,4 @@
-/* record.h - writes a trace of every call of the family: the file that trace/trace.h describes. */
+/* record.h - writes a trace of every malloc-family call: the file that trace/trace.h describes. */
 #ifndef TRACE_RECORD_H
 #define TRACE_RECORD_H
 
@@ -28,13 +28,13 @@ static inline bool record_is_on(void)
     return UNLIKELY(atomic_load_explicit(&g_record_is_on, memory_order_relaxed));
 }
 
-// Makes the file; when it cannot be made, recording stays off.
+// Creates the file; if that fails, recording stays off.
 void record_start(const char *pattern);
-// In the child of a fork: a file of its own.
+// In the child of a fork: creates a file of its own.
 void record_postfork_child(void);
-// A number for a thread that makes its first record.
+// A number for a thread that writes its first record.
 uint32_t record_new_thread(void);
-// Any thread, inside of a slow path. The records of a thread mostly go to one segment.
+// Any thread, inside a slow path. The records of a thread mostly go to one segment.
 NOINLINE COLD void record_write(const struct record *record);
 
 void record_each_lock(lock_visitor *visit); // for a fork

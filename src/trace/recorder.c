@@ -1,12 +1,12 @@
-/* recorder.c - one record for each call of the family.
+/* recorder.c - one record for each malloc-family call.
  *
  * Owns:       nothing.
  * Threads:    any.
  * Locks:      takes none itself.
- * Invariants: RECORDER-1  a call that gives memory back is stamped before it begins, one that takes
- *                         memory after it returned.
+ * Invariants: RECORDER-1  a call that frees memory is stamped before it begins, one that allocates
+ *                         memory after it has returned.
  *
- * What a signal handler does in the middle of a slow path is not recorded.
+ * The calls of a signal handler that interrupted a slow path are not recorded.
  */
 #include "trace/recorder.h"
 

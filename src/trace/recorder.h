@@ -1,4 +1,4 @@
-/* recorder.h - one record for each call of the family, from the slow paths of checked mode. */
+/* recorder.h - one record for each malloc-family call, from the slow paths. */
 #ifndef TRACE_RECORDER_H
 #define TRACE_RECORDER_H
 
@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-// After an allocation; `alignment` counts for TRACE_ALIGNED. NULL: it failed.
+// After an allocation; `alignment` is for TRACE_ALIGNED only. NULL: it failed.
 NOINLINE COLD void recorder_allocate(enum trace_op op, size_t bytes, size_t alignment,
                                      const void *ptr);
 // Before a free.

@@ -1,50 +1,50 @@
 /*
  * trace: the file format in which a program's allocation calls are recorded and replayed.
  *
- * Written by the recorder inside the library, read by bench/replay and bench/trace_tool. It is made
- * for a recorder that has no malloc, bounded memory and no time, and for processes that are killed:
+ * Written by the recorder inside the library, read by bench/replay and bench/trace_tool. Designed
+ * for a recorder with no malloc, bounded memory and no time, and for processes that are killed:
  *
  * File     = slots of segment_bytes each. Slot 0 holds the file header, every other slot one
  *            segment. The recorder takes a slot by one atomic addition, extends the file
- *            (ftruncate), maps the slot MAP_SHARED and stores records into it. What was stored
- *            survives SIGKILL; the unwritten rest is zero and, on disk, a hole. All numbers are
+ *            (ftruncate), maps the slot MAP_SHARED and stores records into it. Stored records
+ *            survive SIGKILL; the unwritten rest is zero and, on disk, a hole. All numbers are
  *            little-endian.
  * Segment  = header and records of one writer at a time. A writer is a thread; when it exits it may
  *            hand its open segment to a later thread, which then starts with a THREAD record.
  *            Memory is one mapped segment for each live thread.
  *            While open, used_bytes and sum are 0 and the records end at the first zero byte (or
- *            where the file was cut). When full, used_bytes and sum are stored and the slot is
- *            unmapped. A slot that is all zero was taken and never written: it is skipped.
+ *            where the file was truncated). When full, used_bytes and sum are stored and the slot
+ *            is unmapped. A slot that is all zero was taken and never written: it is skipped.
  * Record   = one byte of enum trace_op, then varints:
  *            MALLOC, CALLOC   time size block
  *            ALIGNED          time size alignment_log2 block
  *            REALLOC          time size old_block duration new_block
  *            FREE             time block
  *            THREAD           time thread            (the records from here on are that thread's)
- *            A record is written last byte first in effect: the recorder stores the op byte after
- *            the rest, so that a reader never sees half of one before a kill.
- * Varint   = 7 bits a byte, least significant first, bit 7 set on all but the last; at most 10
+ *            The recorder stores the op byte after the rest, so that a kill never leaves half a
+ *            record.
+ * Varint   = 7 bits per byte, least significant first, bit 7 set on all but the last; at most 10
  *            bytes, value below 2^64.
  * time     = ticks since the previous record's time in this segment (the first: since start_ticks
- *            of the segment). A tick is whatever clock the recorder has, the same one on all
- *            processors: a constant TSC, or nanoseconds. The clock is also the order of the records
- *            of different threads, by one rule: **a call that gives memory back is stamped before
- *            it begins, a call that takes memory is stamped after it has returned**. So the FREE
+ *            of the segment). A tick is that of the recorder's clock, the same one on all
+ *            processors: a constant TSC, or nanoseconds. The clock also orders the records of
+ *            different threads, by one rule: **a call that frees memory is stamped before it
+ *            begins, a call that allocates memory is stamped after it has returned**. So the FREE
  *            of an address always comes before the next MALLOC of it. REALLOC does both: time is
  *            stamped before; duration is the ticks until it returned, and the next record counts
  *            from time + duration.
- * block    = the address divided by 16 (what is not a multiple of 16 is rounded down), as the
- *            difference to the previous block of this segment (the first: to 0), zigzag: (d << 1) ^
- *            (d >> 63), so that neighbours take one or two bytes. Address 0 is a failed allocation.
- *            realloc(NULL, n) is recorded as MALLOC, free(NULL) not at all. realloc(p, 0) that
- * frees is recorded as FREE; a failed REALLOC has new_block 0 and keeps the old one. size     = the
- * bytes asked for (calloc: the product).
+ * block    = the address divided by 16 (rounded down), as the difference to the previous block of
+ *            this segment (the first: to 0), zigzag: (d << 1) ^ (d >> 63), so that neighbours take
+ *            one or two bytes. Address 0 is a failed allocation. realloc(NULL, n) is recorded as
+ *            MALLOC, free(NULL) not at all. realloc(p, 0) that frees is recorded as FREE; a failed
+ *            REALLOC has new_block 0 and keeps the old one.
+ * size     = the bytes requested (calloc: the product).
  *
- * fork: the child stops writing into its parent's slots before it makes its first record, opens a
- * file of its own, and knows nothing of the blocks that it inherited: a FREE of an unknown block is
- * legal and a reader ignores it.
+ * fork: the child stops writing into its parent's slots before its first record, opens a file of
+ * its own, and knows nothing of the blocks that it inherited: a FREE of an unknown block is legal,
+ * and a reader ignores it.
  *
- * Readers: a file may end at any byte; what is complete counts. Anything else that contradicts this
+ * Readers: a file may end at any byte; complete records count. Anything else that contradicts this
  * description is corruption: closed segments whose sum differs, unknown ops, sizes above
  * TRACE_SIZE_MAX, nonzero bytes behind the end of an open segment's records.
  */
@@ -82,8 +82,8 @@ struct trace_file_header {
     uint32_t segment_bytes; // power of two
     uint32_t pid;
     uint32_t parent_pid; // 0, or the pid of the recorded process that this one was forked from
-    // Two readings of both clocks; the later one is renewed when a segment is closed. Equal
-    // readings: a tick counts as a nanosecond.
+    // Two readings of both clocks; the later one is updated when a segment is closed. Equal
+    // readings: a tick is a nanosecond.
     uint64_t first_ticks;
     uint64_t first_ns;
     uint64_t last_ticks;
@@ -103,8 +103,8 @@ struct trace_segment_header {
 _Static_assert(sizeof(struct trace_file_header) == 184, "the layout is the file's");
 _Static_assert(sizeof(struct trace_segment_header) == 32, "the layout is the file's");
 
-// Checksum of a closed segment: FNV-1a over the 8-byte words of its records, the last word filled
-// up with the zero bytes that follow in the slot. Never 0.
+// Checksum of a closed segment: FNV-1a over the 8-byte words of its records, the last word padded
+// with the zero bytes that follow in the slot. Never 0.
 static inline uint64_t trace_sum(const unsigned char *records, uint32_t used_bytes)
 {
     uint64_t sum = UINT64_C(0xcbf29ce484222325);

@@ -1,13 +1,13 @@
 /* cfi.c - the rows of .eh_frame.
  *
- * Owns:       nothing but rows that were remembered while a program of rows runs.
+ * Owns:       only the rows remembered while a program of rows runs.
  * Threads:    one at a time: the holder of LOCK_PROFILE.
  * Locks:      takes none.
- * Invariants: CFI-1  nothing is read behind the end of an entry, which its length tells.
+ * Invariants: CFI-1  nothing is read beyond the end of an entry, as given by its length.
  *
- * [DWARF 5, section 6.4; Linux Standard Base, "Exception Frames"] The table of .eh_frame_hdr leads
- * by a binary search to the entry of a function, the entry to a common one; the program of both
- * makes the row. Only the forms that linkers write today are read.
+ * [DWARF 5, section 6.4; Linux Standard Base, "Exception Frames"] A binary search in the table of
+ * .eh_frame_hdr finds the entry of a function (FDE), which refers to a common one (CIE); the
+ * programs of both compute the row. Only the encodings that today's linkers write are supported.
  */
 #include "profile/cfi.h"
 
@@ -22,7 +22,7 @@
 #define STACK_WORDS   16
 
 struct reader {
-    const uint8_t *at, *end; // CFI-1: at > end after a read behind it
+    const uint8_t *at, *end; // CFI-1: at > end after a read beyond it
 };
 
 struct entry {
@@ -56,7 +56,7 @@ static int64_t take_signed(struct reader *reader, size_t bytes)
     return (int64_t)(take_fixed(reader, bytes) << unused) >> unused;
 }
 
-// LEB128, `bits` tells how many it had.
+// LEB128; `bits`: how many it had.
 static uint64_t take_leb(struct reader *reader, unsigned *bits)
 {
     uint64_t value = 0;
@@ -85,7 +85,7 @@ static int64_t take_signed_leb(struct reader *reader)
     return bits >= 64 ? (int64_t)value : (int64_t)(value << (64 - bits)) >> (64 - bits);
 }
 
-// An address in one of the forms of exception tables.
+// An address in one of the encodings of exception tables.
 static uintptr_t take_address(struct reader *reader, uint8_t form)
 {
     uintptr_t place = (uintptr_t)reader->at;
@@ -142,7 +142,7 @@ static const uint8_t *search(const uint8_t *header, uintptr_t pc)
     return header + offset;
 }
 
-// Begins an entry or a common one; false: none that is known.
+// Begins an entry or a common one; false: of an unknown kind.
 static bool begin(struct reader *reader, const uint8_t *at)
 {
     uint32_t length;
@@ -151,7 +151,7 @@ static bool begin(struct reader *reader, const uint8_t *at)
     return length != 0 && length != UINT32_MAX;
 }
 
-// The letters that say what a common entry holds; false: one is unknown.
+// Reads a common entry as its augmentation letters say; false: one is unknown.
 static bool take_letters(struct reader *reader, const char *letters, struct entry *entry,
                          uint8_t *form)
 {
@@ -220,7 +220,7 @@ static bool read_entry(const uint8_t *at, uintptr_t pc, struct entry *entry)
     }
     entry->start = take_address(&reader, form);
     uintptr_t bytes = take_address(&reader, form & 0x0f);
-    uint64_t skipped = take_unsigned_leb(&reader); // where exceptions land
+    uint64_t skipped = take_unsigned_leb(&reader); // augmentation data: landing pads
     if (!is_whole(&reader) || skipped > (uint64_t)(reader.end - reader.at)) {
         return false;
     }
@@ -234,7 +234,7 @@ static bool read_entry(const uint8_t *at, uintptr_t pc, struct entry *entry)
 struct run {
     const struct entry *entry;
     struct cfi_row *row;
-    const struct cfi_row *first; // what `restore` goes back to; NULL while it is made
+    const struct cfi_row *first; // what `restore` restores; NULL while it is computed
     struct reader code;
     uintptr_t pc, at;
     unsigned kept;
@@ -243,7 +243,7 @@ struct run {
 
 static void set_place(struct run *run, uint64_t number, enum cfi_rule rule, int64_t offset)
 {
-    if (number < CFI_REGISTERS) { // others hold no addresses
+    if (number < CFI_REGISTERS) { // other registers are not needed
         run->row->places[number] = (struct cfi_place){(uint8_t)rule, (int32_t)offset, NULL};
     }
 }
@@ -297,7 +297,7 @@ static void put_expression(struct run *run, enum cfi_rule rule)
     }
 }
 
-// The instructions that say where a register is.
+// Instructions that say where a register is saved.
 static void do_place(struct run *run, uint8_t code)
 {
     struct reader *reader = &run->code;
@@ -331,7 +331,7 @@ static void do_place(struct run *run, uint8_t code)
     }
 }
 
-// The instructions about the canonical frame address, and the rest.
+// Instructions about the canonical frame address, and the rest.
 static void do_other(struct run *run, uint8_t code)
 {
     struct reader *reader = &run->code;
@@ -379,7 +379,7 @@ static bool advance(struct run *run, uint64_t steps)
     return run->at <= run->pc;
 }
 
-// Makes the row as it is at run->pc; false: the program is not sound.
+// Computes the row at run->pc; false: the program is invalid.
 static bool run_program(struct run *run)
 {
     while (run->code.at < run->code.end && !run->is_bad) {

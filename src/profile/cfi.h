@@ -1,7 +1,7 @@
-/* cfi.h - how to leave a function: the rows of .eh_frame, as the unwinder of C++ reads them.
+/* cfi.h - the unwind rows of .eh_frame, as the C++ unwinder reads them.
  *
- * Reads constant memory of loaded objects only; takes no lock and allocates nothing. What it does
- * not understand is "no row". */
+ * Reads only constant memory of loaded objects; takes no lock and allocates nothing. Anything that
+ * it does not understand is reported as "no row". */
 #ifndef PROFILE_CFI_H
 #define PROFILE_CFI_H
 
@@ -20,7 +20,7 @@ enum cfi_rule {
     CFI_AT_OFFSET,     // saved at the canonical frame address + offset
     CFI_IS_OFFSET,     // is that address itself
     CFI_IN_REGISTER,   // offset: its number
-    CFI_AT_EXPRESSION, // saved at what the expression gives
+    CFI_AT_EXPRESSION, // saved at the result of the expression
     CFI_IS_EXPRESSION,
 };
 
@@ -41,7 +41,7 @@ struct cfi_row {
 // The row for `pc`; `header`: .eh_frame_hdr of the object that holds it. False: there is none.
 bool cfi_find(const uint8_t *header, uintptr_t pc, struct cfi_row *row);
 
-// What an expression of a row gives; `first` lies on its stack at the beginning. False: unknown.
+// Evaluates an expression of a row; `first` is on its stack initially. False: unknown.
 bool cfi_evaluate(const uint8_t *expression, const uintptr_t registers[CFI_REGISTERS],
                   uintptr_t first, uintptr_t *result);
 

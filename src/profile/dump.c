@@ -2,14 +2,13 @@
  *
  * Owns:       nothing.
  * Threads:    any.
- * Locks:      takes none itself; each site is copied under LOCK_PROFILE, and written without.
+ * Locks:      takes none itself; each site is copied under LOCK_PROFILE, and written without it.
  * Invariants: DUMP-1  a line that begins with a digit is one of the heap profile; ours begin
  *                     with '#'.
  *
- * The file: a head with the sums, then for each stack a line of samples as they are, which jeprof
- * and pprof scale by themselves, and one of ours with blocks and bytes as they were scaled one by
- * one: in use, at the peak, allocated in all. Then the mappings, which tell whose the addresses
- * are.
+ * The file: a header with the sums, then for each stack a line of raw samples, which jeprof and
+ * pprof scale themselves, and one of ours with blocks and bytes scaled sample by sample: in use, at
+ * the peak, allocated in all. Then the mappings, to resolve the addresses.
  */
 #include "profile/dump.h"
 
@@ -22,10 +21,10 @@
 
 #include <stdbool.h>
 
-#define LEAK_SITES  20U // told in full
+#define LEAK_SITES  20U // reported in full
 #define LEAK_FRAMES 12U
 
-static int g_dump_error; // of what could not be written; one thread writes at a time
+static int g_dump_error; // errno of a failed write; one thread writes at a time
 
 static void note_error(int error)
 {
@@ -153,7 +152,7 @@ int dump_write(int fd, uint64_t before_bytes)
 
 // ---- leaks ----
 
-// The site with most in use, of those with less than the one before it.
+// The site with most bytes in use among those with less than the previous one.
 static bool find_next(double *bytes, uint32_t *number)
 {
     struct site site;

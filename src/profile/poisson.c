@@ -3,8 +3,8 @@
  * Owns:       nothing.
  * Threads:    any.
  * Locks:      none.
- * Invariants: POISSON-1  both follow one distribution: a block weighed by 1 / poisson_chance()
- *                        stands for as many as were allocated, on average.
+ * Invariants: POISSON-1  both use one distribution: a sampled block weighted by
+ *                        1 / poisson_chance() is an unbiased estimate of the blocks allocated.
  */
 #include "profile/poisson.h"
 
@@ -55,7 +55,7 @@ double poisson_chance(size_t bytes, uint64_t mean_bytes)
         x /= 2;
         halvings++;
     }
-    double chance = 0; // 1 - exp(-x) by its series, which loses no digits to a small x
+    double chance = 0; // 1 - exp(-x) by its series, exact also for small x
     for (int n = 8; n >= 1; n--) {
         chance = (1 - chance) * x / n;
     }

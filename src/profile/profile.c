@@ -1,18 +1,18 @@
-/* profile.c - which blocks are sampled, and what is known of them.
+/* profile.c - chooses the blocks to sample, and tracks them.
  *
  * Owns:       the profile_ fields of a thread; the lock of sites, samples and stacks.
  * Threads:    any.
  * Locks:      LOCK_PROFILE.
- * Invariants: PROFILE-1  a block of n bytes is sampled with the chance poisson_chance(n), whatever
- *                        was before it: counted are all requests, not those that refill a slot.
+ * Invariants: PROFILE-1  a block of n bytes is sampled with probability poisson_chance(n),
+ *                        independent of the past: all requests are counted, not only refills.
  *             PROFILE-2  the free of a sampled block misses.
  *
  * While the profile is on every malloc misses (g_fast_bytes), counts its bytes down and pops its
- * block; frees take their fast path. So a sampled block must lie where bin 0 is: in a span of its
- * own (large_allocate_placed), or in a mode whose frees all miss.
+ * block; frees take their fast path. So a sampled block must have bin 0: in a span of its own
+ * (large_allocate_placed), or in a mode whose frees all miss.
  *
- * A block that grows in place is counted by what it gains: its chance is then as if it had been
- * asked for in full. One that shrinks keeps the chance that it had.
+ * If a block grows in place, the growth is counted: its chance is then as if it had been requested
+ * in full. One that shrinks keeps its chance.
  */
 #include "profile/profile.h"
 
@@ -44,7 +44,7 @@ bool profile_begin(uint64_t mean_bytes)
         g_profiling.began = os_seconds();
         atomic_fetch_add_explicit(&g_profile.session, 1, memory_order_relaxed);
         atomic_store_explicit(&g_profile.has_begun, true, memory_order_relaxed);
-        // release: the mean before
+        // release: orders the mean before it
         atomic_store_explicit(&g_profile.is_on, true, memory_order_release);
     }
     lock_release(&g_profiling.lock);
@@ -172,7 +172,7 @@ void profile_resized(const struct profile_hold *hold, const void *ptr, const voi
     }
 }
 
-// ---- looks ----
+// ---- inspection ----
 
 struct profile_facts profile_facts(void)
 {

@@ -1,6 +1,6 @@
-/* profile.h - the heap profile: blocks sampled by their bytes, with the stack that asked for them.
+/* profile.h - the heap profile: blocks sampled by bytes, with the stacks that allocated them.
  *
- * Inside of a slow path, unless said otherwise; takes LOCK_PROFILE. */
+ * Inside a slow path unless stated otherwise; takes LOCK_PROFILE. */
 #ifndef PROFILE_PROFILE_H
 #define PROFILE_PROFILE_H
 
@@ -16,16 +16,16 @@
 
 struct profile {
     _Atomic(bool) is_on;       // [atomic] blocks are sampled
-    _Atomic(bool) has_begun;   // [atomic] some may have been: frees look
+    _Atomic(bool) has_begun;   // [atomic] some may have been: frees check
     bool is_in_place;          // [const] every free misses: samples may lie in slabs
-    _Atomic(uint32_t) session; // [atomic] how often it was begun
+    _Atomic(uint32_t) session; // [atomic] how often it was started
     uint64_t mean_bytes;       // [const] of a session
 };
 extern HIDDEN struct profile g_profile;
 
-// Begins anew, with a sample every `mean_bytes` on average; false without memory.
+// Starts a new session, with a sample every `mean_bytes` on average; false when out of memory.
 bool profile_begin(uint64_t mean_bytes);
-// No further samples; those that are there are followed until they are freed.
+// Stops sampling; existing samples are tracked until they are freed.
 void profile_end(void);
 
 static inline bool profile_is_on(void)
@@ -38,23 +38,23 @@ static inline bool profile_has_begun(void)
     return UNLIKELY(atomic_load_explicit(&g_profile.has_begun, memory_order_relaxed));
 }
 
-// Any time. Counts a request; true: it is to be sampled.
+// At any time. Counts a request; true: sample it.
 COLD bool profile_count(size_t bytes);
 static inline bool profile_wants(size_t bytes)
 {
     return profile_is_on() && profile_count(bytes);
 }
 
-// Notes a sampled block, whose free will miss.
+// Records a sampled block, whose free will miss.
 void profile_note(const void *ptr, size_t bytes, const void *caller);
-// A sample had to go without: there was no block whose free misses.
+// Counts a lost sample: no block whose free misses could be allocated.
 void profile_lose(void);
 
 // Before the block is freed.
 COLD void profile_forget(const void *ptr);
 
-// Around a resize that may move the block without a copy: takes its sample out, and puts it back
-// for the block as it is then. What a block without a sample gained is counted like a request.
+// Around a resize that may move the block without a copy: removes its sample, and adds it again for
+// the resized block. The growth of a block without a sample is counted like a request.
 struct profile_hold {
     struct sample sample; // ptr NULL: none
 };
@@ -62,24 +62,24 @@ struct profile_sizes {
     size_t before, after;
 };
 void profile_hold(struct profile_hold *hold, const void *ptr);
-// `resized`: where it is now; NULL: it stayed as it was.
+// `resized`: where it is now; NULL: it is unchanged.
 void profile_resized(const struct profile_hold *hold, const void *ptr, const void *resized,
                      const struct profile_sizes *sizes, const void *caller);
 
-// Of this session.
+// Facts of the current session.
 struct profile_facts {
     uint64_t mean_bytes;
     uint64_t began; // seconds since 1970
-    uint64_t lost;  // samples without room
+    uint64_t lost;  // samples that found no room
     bool is_on;
 };
 struct profile_facts profile_facts(void);
 
-// Any time: what the samples in use stand for.
+// At any time: estimated bytes in use, from the samples.
 size_t profile_live_bytes(void);
 
-// Any time: a consistent copy of the site with this number, and what it held at the peak; false:
-// there is none.
+// At any time: a consistent copy of the site with this number, and what it held at the peak; false:
+// no such site.
 struct site;
 struct site_count;
 bool profile_look(uint32_t number, struct site *site, struct site_count *peak);

@@ -1,16 +1,16 @@
 /* profiling.c - starts, stops and writes the profile.
  *
  * Owns:       requests from outside, and the file that answers them.
- * Threads:    any; a signal handler, too.
+ * Threads:    any; also a signal handler.
  * Locks:      none held while it writes.
- * Invariants: PROFILING-1  each request is answered by a whole file: it is renamed when it is
+ * Invariants: PROFILING-1  each request is answered by a complete file: it is renamed when it is
  *                          complete.
  *             PROFILING-2  one thread answers at a time; a request that comes meanwhile waits for
  *                          the next slow path.
  *
- * A handler that interrupted a slow path does nothing but leave word, and lets the next request
- * for memory miss. Any other may do it all by itself: it allocates nothing, and the locks that it
- * takes are not held by this thread.
+ * A handler that interrupted a slow path only records the request, and makes the next malloc miss.
+ * Any other handles it itself: it allocates nothing, and this thread does not hold the locks that
+ * it takes.
  */
 #include "profile/profiling.h"
 
@@ -32,14 +32,14 @@
 
 #define FILE_USUAL "myalloc.%e.%p.heap"
 
-// With samples closer than this, a span for each would be waste: every free misses instead.
+// If samples are denser than this, a span for each would be wasteful: every free misses instead.
 #define DENSE_BYTES (128UL * 1024)
 
 static struct {
     struct profiling_host host; // [const] once armed
-    _Atomic(uint64_t) asked;    // [atomic] by a signal: enum myalloc_live_request; 0: nothing
+    _Atomic(uint64_t) asked;    // [atomic] set by a signal: enum myalloc_live_request; 0: none
     _Atomic(bool) is_busy;      // [atomic] PROFILING-2
-    size_t before_bytes;        // [lock: is_busy] in use when it began
+    size_t before_bytes;        // [lock: is_busy] in use when it was started
     uint32_t signal;            // [const] once armed; 0: none
 } g_profiler;
 
@@ -60,7 +60,7 @@ static void begin(size_t before_bytes)
     g_profiler.host.choose_paths();
 }
 
-// What is left of what was there at the beginning, about: all that is in use and not of samples.
+// Estimates what remains of the blocks from before the start: bytes in use minus those of samples.
 static size_t left_from_before(void)
 {
     size_t now = live_bytes();
@@ -76,7 +76,7 @@ static int write_profile(int fd)
     return error;
 }
 
-// PROFILING-1; beside the live page, under its name, also where there is none.
+// PROFILING-1; next to the live page, under its name, even if there is none.
 static void write_answer(const char *ending)
 {
     struct line path;

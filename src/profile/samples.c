@@ -1,10 +1,10 @@
-/* samples.c - a table of addresses.
+/* samples.c - a hash table of sampled addresses.
  *
  * Owns:       the table and the filter before it.
- * Threads:    the holder of LOCK_PROFILE; anybody may ask the filter: who frees a block got it from
- *             the thread that sampled it, so he sees its count there.
+ * Threads:    the holder of LOCK_PROFILE; any thread may read the filter: a thread that frees a
+ *             block received it from the thread that sampled it, so it sees its count there.
  * Locks:      takes none.
- * Invariants: SAMPLES-1  from the place of its hash to its own, each sample meets no empty place.
+ * Invariants: SAMPLES-1  no place between that of a sample's hash and its own is empty.
  *             SAMPLES-2  at most half of the places are in use.
  */
 #include "profile/samples.h"
@@ -20,7 +20,7 @@
 struct samples_filter g_samples_filter;
 
 static struct {
-    struct sample *table; // NULL: nothing yet
+    struct sample *table; // NULL: not allocated yet
     size_t places;        // a power of two
     size_t count;
 } g_samples;

@@ -1,15 +1,15 @@
 /* sites.c - the table of stacks.
  *
  * Owns:       the table, the memory of the stacks, the sums.
- * Threads:    writes by the holder of LOCK_PROFILE; what is there stays, so readers need no lock
- *             but may see counts of two moments.
+ * Threads:    written by the holder of LOCK_PROFILE; sites are never removed, so readers need no
+ *             lock but may see inconsistent counts.
  * Locks:      takes LOCK_META, for memory.
- * Invariants: SITES-1  a site never goes and never moves.
+ * Invariants: SITES-1  a site is never removed and never moves.
  *             SITES-2  live.sampled_blocks == 0: everything in `live` is 0.
  *
- * The peak costs no copy of the table: there is a number of the highest sum so far, and a site
- * keeps what it held then at the first change afterwards. One that did not change since holds it
- * still.
+ * The peak needs no copy of the table: each new highest sum has a number, and the first change of a
+ * site after a peak saves what the site held then. A site that has not changed since still holds
+ * it.
  */
 #include "profile/sites.h"
 
@@ -25,10 +25,10 @@
 #define SITES_A_PIECE 512U
 #define PIECES        (SITES_MAX / SITES_A_PIECE)
 #define BUCKETS       (2UL * SITES_MAX)
-#define FRAMES_BYTES  (64UL * 1024) // of one piece of memory for stacks
+#define FRAMES_BYTES  (64UL * 1024) // memory for stacks is allocated in pieces of this size
 
 static struct {
-    uint32_t *buckets;           // [lock: LOCK_PROFILE] by hash; 0: none. Addresses until used
+    uint32_t *buckets;           // [lock: LOCK_PROFILE] by hash; 0: none. Untouched until used
     struct site *pieces[PIECES]; // [lock: LOCK_PROFILE]
     _Atomic(uint32_t) count;     // [atomic] of sites
     char *frames;                // [lock: LOCK_PROFILE] room for stacks
@@ -102,7 +102,7 @@ static uint32_t add_site(const void *const *frames, unsigned count)
     site->frames = copy;
     site->frame_count = (uint16_t)count;
     site->peak_number = g_sites.peak_number;
-    // release: who sees the number sees the site
+    // release: whoever sees the number sees the site
     atomic_store_explicit(&g_sites.count, number + 1, memory_order_release);
     return number;
 }
@@ -159,7 +159,7 @@ uint32_t sites_find(const void *const *frames, unsigned count)
 
 // ---- counting ----
 
-// Before a change of `live`: keeps what it was at the peak.
+// Before a change of `live`: saves its value at the peak.
 static void settle(struct site *site)
 {
     if (site->peak_number != g_sites.peak_number) {

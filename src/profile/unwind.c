@@ -1,17 +1,17 @@
-/* unwind.c - walks up the stack of the calling thread.
+/* unwind.c - walks the stack of the calling thread.
  *
- * Owns:       the rows that were found before, by return address.
+ * Owns:       a cache of rows, by return address.
  * Threads:    one at a time: the holder of LOCK_PROFILE.
  * Locks:      takes none. _dl_find_object of glibc takes none either.
  * Invariants: UNWIND-1  each frame lies above the last one: the walk ends.
- *             UNWIND-2  what no table vouches for is read only where the kernel says that it can
- *                       be.
+ *             UNWIND-2  memory that no table describes is read only after the kernel has confirmed
+ *                       that it is readable.
  *
- * Where an object has a row for the address, the row leads on. Where there is none (compiled at run
- * time, or assembler) the frame pointer does, if it points to a place that looks like a frame.
- * The rows of most functions are simple: the frame lies at a distance from the stack or the frame
- * pointer, saved registers below. These are kept, since the same functions come again and again. A
- * kept row counts as long as the loader has the same object there.
+ * If the object has a row for the address, it is used. If not (code compiled at run time, or
+ * assembler), the frame pointer is followed if it points to something that looks like a frame.
+ * The rows of most functions are simple: the frame is at an offset from the stack or the frame
+ * pointer, with saved registers below. These are cached, since the same functions recur. A cached
+ * row is valid as long as the loader has the same object there.
  */
 #include "profile/unwind.h"
 
@@ -26,8 +26,8 @@
 #include <string.h>
 
 #define ROWS      1024U       // a power of two
-#define FRAME_MAX (1UL << 24) // bytes of a frame that a table vouches for
-#define GUESS_MAX (1UL << 20) // of one that we guess
+#define FRAME_MAX (1UL << 24) // bytes of a frame that a table describes
+#define GUESS_MAX (1UL << 20) // of a frame found by the frame pointer
 
 // A row that needs no expression, in 32 bytes.
 struct simple_row {
@@ -40,14 +40,14 @@ struct simple_row {
 
 struct frame {
     uintptr_t registers[CFI_REGISTERS];
-    bool is_exact; // the address is where it was interrupted, not where a call returns to
+    bool is_exact; // the address is that of an interrupt, not a return address
 };
 
 static const uint8_t g_saved_registers[7] = {CFI_RBX, CFI_RBP, 12, 13, 14, 15, CFI_RETURN};
 
 static struct {
-    uintptr_t readable; // [lock: LOCK_PROFILE] a page that can be read
-    struct cfi_row row; // [lock: LOCK_PROFILE] the one that is used
+    uintptr_t readable; // [lock: LOCK_PROFILE] a page known to be readable
+    struct cfi_row row; // [lock: LOCK_PROFILE] the current one
     struct simple_row rows[ROWS];
 } g_unwind;
 
@@ -59,7 +59,7 @@ static struct simple_row *row_place(uintptr_t pc)
 }
 static_assert(ROWS == 1U << (64 - 54), "as many as the hash has");
 
-// Keeps a row, if it is a simple one.
+// Caches a row if it is simple.
 static void keep_row(uintptr_t pc, const uint8_t *header, const struct cfi_row *row)
 {
     struct simple_row simple = {
@@ -107,7 +107,7 @@ static bool step_simple(struct frame *frame, const struct simple_row *row)
     return true;
 }
 
-// The value of a register in the frame above; false: nobody knows it.
+// The value of a register in the caller's frame; false: unknown.
 static bool find_register(const struct frame *frame, const struct cfi_row *row, unsigned number,
                           uintptr_t top, uintptr_t *value)
 {
@@ -198,8 +198,8 @@ static bool step_by_pointer(struct frame *frame)
 
 static bool step(struct frame *frame)
 {
-    uintptr_t pc = frame->registers[CFI_RETURN] - !frame->is_exact; // inside of the call
-    // Elsewhere registers have other numbers than these.
+    uintptr_t pc = frame->registers[CFI_RETURN] - !frame->is_exact; // inside the call
+    // On other architectures registers have other numbers.
     const uint8_t *header = CPU_HAS_UNWIND_ROWS ? symbol_unwind_rows(pc) : NULL;
     const struct simple_row *simple = row_place(pc);
     if (header != NULL && simple->pc == pc && simple->header == header) {

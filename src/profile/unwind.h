@@ -8,9 +8,10 @@
 
 #define UNWIND_FRAMES_MAX 64
 
-// Stores the return addresses from `caller` on, which lies in the function that called us; how
-// many, at most UNWIND_FRAMES_MAX. Only `caller`, if the stack does not lead there.
-// Where the loader cannot tell of objects (glibc before 2.35) only frame pointers are followed.
+// Stores the return addresses from `caller` on, which lies in the function that called us; returns
+// their number, at most UNWIND_FRAMES_MAX. Stores only `caller` if the walk does not reach it. If
+// the loader cannot look up objects without a lock (glibc before 2.35), only frame pointers are
+// followed.
 unsigned unwind_stack(const void *caller, const void **frames);
 
 #endif

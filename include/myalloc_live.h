@@ -1,37 +1,37 @@
-/* myalloc_live.h - the live page: what a process under libmyalloc.so tells about its heap.
+/* myalloc_live.h - the live page: heap statistics that a process under libmyalloc.so publishes.
  *
  * With MYALLOC_CONF=live:1 the library maps one small shared file and keeps it up to date; the
- * `myalloc` command (and anybody else of the same user) reads it while the process runs and after
- * it was killed.  This header is the whole contract between the two.
+ * `myalloc` command (and any other program of the same user) reads it while the process runs and
+ * after it was killed.  This header is the whole contract between the two.
  *
  * Where:     $XDG_RUNTIME_DIR/myalloc/PID, or /dev/shm/myalloc.UID/PID when that variable is unset
- *            or the directory cannot be made.  Directory 0700, file 0600, both the user's own.
- * Making:    mkdir; lstat, which must show a directory that is ours and that others cannot write;
+ *            or the directory cannot be created.  Directory 0700, file 0600, both the user's.
+ * Creation:  mkdir; lstat, which must show a directory that is ours and that others cannot write;
  *            open(O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW), without O_EXCL, because `myalloc run`
- *            makes the file empty beforehand and holds it open; ftruncate to 0, then to
+ *            creates the empty file beforehand and holds it open; ftruncate to 0, then to
  *            sizeof(struct myalloc_live); mmap(MAP_SHARED); fill the header; store `magic` last,
- *            with release order.  If any step fails, the process runs on without a page.
- * Ending:    a process that ends by exit() or _exit() counts once more, stores `ended_ns` and
+ *            with release order.  If any step fails, the process continues without a page.
+ * Exit:      a process that ends by exit() or _exit() counts once more, stores `ended_ns` and
  *            `state`, and unlinks the file, but not with live:N above 1: then process N, which is a
- *            `myalloc run`, collects it. One that is killed leaves it behind, and its state says
- *            RUNNING.  `myalloc top` and `myalloc run` remove what is ten minutes old.
- * Forking:   a child makes a page of its own before it writes a number, or keeps none at all.
- * Executing: the next program of the same process id truncates the file and starts again.
+ *            `myalloc run`, collects it. One that is killed leaves it behind, with state RUNNING.
+ *            `myalloc top` and `myalloc run` remove files that are ten minutes old.
+ * Fork:      a child creates a page of its own before it writes a number, or has none at all.
+ * Exec:      the next program of the same process id truncates the file and starts over.
  * Writing:   every number is naturally aligned and stored atomically, relaxed; readers never block
  *            the writer and never write.  A reader copies the file with pread (no SIGBUS when it
  *            shrinks) and trusts no length, index or name in it.
- * Counting:  the counts of blocks in the page are as old as counted_ns says; who may read the
- *            memory of the process counts anew, by struct myalloc_table, also without a page.
- * Versions:  a reader accepts its own `version` only.  Additions use the spare words, which are
- *            zero; everything else increases the version.
+ * Counting:  the counts of blocks in the page are of the time counted_ns; a reader that may read
+ *            the memory of the process counts anew, by struct myalloc_table, even without a page.
+ * Versions:  a reader accepts only its own `version`.  Additions use the spare words, which are
+ *            zero; any other change increases the version.
  */
 #ifndef MYALLOC_LIVE_H
 #define MYALLOC_LIVE_H
 
 #include <stdint.h>
 
-/* The writer is C11 and stores each number whole. A reader looks at its copy, where a number is a
- * number: this header is for any C and C++, and the layout is the same in all. */
+/* The writer is C11 and stores each number atomically. A reader works on a copy and needs plain
+ * numbers: this header is for any C and C++, and the layout is the same in all. */
 #if !defined(__cplusplus) && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 #include <stdatomic.h>
 typedef _Atomic uint64_t myalloc_live_u64;
@@ -49,7 +49,7 @@ typedef uint8_t myalloc_live_u8;
 #define MYALLOC_LIVE_SLOTS_MAX   256
 #define MYALLOC_LIVE_REGIONS_MAX 256
 #define MYALLOC_LIVE_EVENTS_MAX  1024  /* a power of two: the slot is the number modulo this */
-#define MYALLOC_LIVE_CHUNKS_MAX  65536 /* 1 GiB of heap at 16 KiB; coarser by chunks.shift above */
+#define MYALLOC_LIVE_CHUNKS_MAX  65536 /* 1 GiB of heap at 16 KiB; beyond, coarser: chunks.shift */
 #define MYALLOC_LIVE_NAME_BYTES  64
 
 enum myalloc_live_state {
@@ -57,13 +57,13 @@ enum myalloc_live_state {
     MYALLOC_LIVE_ENDED = 2 /* by exit() or _exit(); a killed process stays RUNNING */
 };
 
-/* What a process is asked to do. Each answer is the heap profile as a file beside the page, under
- * its name with the ending .heap; that of PURGE ends in .purge. */
+/* Requests to the process. The answer to each is the heap profile in a file next to the page, under
+ * its name with the suffix .heap; for PURGE a file with the suffix .purge. */
 enum myalloc_live_request {
     MYALLOC_LIVE_PROFILE_START = 1,
     MYALLOC_LIVE_PROFILE_STOP = 2,
     MYALLOC_LIVE_PROFILE_DUMP = 3,
-    MYALLOC_LIVE_PURGE = 4 /* give back all that is free, as malloc_trim does */
+    MYALLOC_LIVE_PURGE = 4 /* return all free memory to the kernel, as malloc_trim does */
 };
 
 /* Written once, before `magic`, except the words marked [atomic]. */
@@ -72,28 +72,27 @@ struct myalloc_live_header {
     uint32_t version;                      /* [const]  MYALLOC_LIVE_VERSION */
     uint32_t header_bytes;                 /* [const]  sizeof(struct myalloc_live_header) */
     uint64_t page_bytes;                   /* [const]  sizeof(struct myalloc_live) */
-    uint32_t pid;                          /* [const]  as getpid() tells it */
+    uint32_t pid;                          /* [const]  as getpid() returns it */
     uint32_t chunk_bytes;                  /* [const]  16384 */
-    uint64_t started_ns;                   /* [const]  CLOCK_BOOTTIME when the page was made */
-    char exe[MYALLOC_LIVE_NAME_BYTES];     /* [const]  last part of /proc/self/exe, zero-ended */
-    char library[MYALLOC_LIVE_NAME_BYTES]; /* [const] version of the library, zero-ended */
+    uint64_t started_ns;                   /* [const]  CLOCK_BOOTTIME when the page was created */
+    char exe[MYALLOC_LIVE_NAME_BYTES];     /* [const]  base name of /proc/self/exe, zero-ended */
+    char library[MYALLOC_LIVE_NAME_BYTES]; /* [const]  version of the library, zero-ended */
     uint32_t class_count;                  /* [const]  used entries of classes[] */
     uint32_t family;                       /* [const]  N of live:N above 1: who removes the page */
     myalloc_live_u64 state;                /* [atomic] enum myalloc_live_state */
     myalloc_live_u64 ended_ns;             /* [atomic] CLOCK_BOOTTIME at the end, else 0 */
-    /* [const] 0, but [0] and [1]: see struct myalloc_table */
+    /* [const] 0, except [0] and [1]: see struct myalloc_table */
     myalloc_live_u64 spare_words[4];
-    /* Words for requests: the command alone writes the first, the process the others. */
+    /* Words for requests: only the command writes the first, only the process the others. */
     myalloc_live_u64 profile_request; /* [atomic] number << 8 | enum myalloc_live_request */
     myalloc_live_u64 profile_answer;  /* [atomic] the last request that was served */
     myalloc_live_u64 profile_is_on;   /* [atomic] 0 or 1 */
     myalloc_live_u64 profile_signal;  /* [atomic] a signal that does the same; 0: none */
 };
 
-/* Bytes and counts of the whole process.  Blocks are counted by a look at all slabs and slots from
- * time to time, while others allocate and free, so live and malloc/free counts are approximate, and
- * as old as counted_ns says: a process that sleeps counts nothing.  Calls of the system are exact.
- */
+/* Bytes and counts of the whole process.  Blocks are counted by a periodic census of all slabs and
+ * slots, while others allocate and free, so live and malloc/free counts are approximate, and of the
+ * time counted_ns: a sleeping process counts nothing.  Counts of system calls are exact. */
 struct myalloc_live_counters {
     myalloc_live_u64 live_bytes;           /* [atomic] in blocks the program holds (block sizes) */
     myalloc_live_u64 live_peak_bytes;      /* [atomic] the most that live_bytes has been */
@@ -113,8 +112,8 @@ struct myalloc_live_counters {
     myalloc_live_u64 mmaps;                /* [atomic] calls of mmap for memory of blocks */
     myalloc_live_u64 munmaps;              /* [atomic] calls of munmap for memory of blocks */
     myalloc_live_u64 purges;               /* [atomic] calls of madvise(MADV_DONTNEED) */
-    myalloc_live_u64 purged_bytes;         /* [atomic] bytes given back by them */
-    myalloc_live_u64 trimmed_bytes;        /* [atomic] bytes given back by lowering the break */
+    myalloc_live_u64 purged_bytes;         /* [atomic] bytes returned by them */
+    myalloc_live_u64 trimmed_bytes;        /* [atomic] bytes returned by lowering the break */
     myalloc_live_u64 mallocs;              /* [atomic] allocations of every kind, approximate */
     myalloc_live_u64 frees;                /* [atomic] approximate */
     myalloc_live_u64 reallocs;             /* [atomic] those of blocks above the small classes */
@@ -122,7 +121,7 @@ struct myalloc_live_counters {
     myalloc_live_u64 regions_dropped;      /* [atomic] regions that did not fit into regions[] */
     myalloc_live_u64 slots_dropped;        /* [atomic] slots that did not fit into slots[] */
     myalloc_live_u64 counted_ns;           /* [atomic] CLOCK_BOOTTIME of the last count of blocks */
-    /* [atomic] what was ever written, when live_bytes was at its peak; approximate */
+    /* [atomic] bytes touched so far, when live_bytes was at its peak; approximate */
     myalloc_live_u64 touched_bytes;
     myalloc_live_u64 spare_words[4]; /* [atomic] 0 */
 };
@@ -138,14 +137,14 @@ struct myalloc_live_class {
     myalloc_live_u64 mallocs;     /* [atomic] blocks handed out so far, approximate */
 };
 
-/* One slot: the caches of a CPU, or of a thread where the kernel restarts no sequences. Any entry
- * may be unused. */
+/* One slot: the caches of a CPU, or of a thread without restartable sequences. Any entry may be
+ * unused. */
 struct myalloc_live_slot {
     myalloc_live_u32 is_used;       /* [atomic] 0 or 1 */
     myalloc_live_u32 number;        /* [atomic] a CPU, a concurrency id, or a thread */
     myalloc_live_u64 cached_blocks; /* [atomic] free blocks in its magazines */
     myalloc_live_u64 cached_bytes;  /* [atomic] their bytes */
-    myalloc_live_u64 mallocs;       /* [atomic] blocks that it gave out */
+    myalloc_live_u64 mallocs;       /* [atomic] blocks that it handed out */
     myalloc_live_u64 spare_word;    /* [atomic] 0 */
 };
 
@@ -155,7 +154,7 @@ enum myalloc_live_region_kind {
     MYALLOC_LIVE_REGION_MMAP = 2,   /* a region in place of the break */
     MYALLOC_LIVE_REGION_HUGE = 3,   /* the mapping of one huge block */
     MYALLOC_LIVE_REGION_CACHED = 4, /* a freed mapping kept for the next huge block */
-    MYALLOC_LIVE_REGION_TABLE = 5,  /* bookkeeping of the library */
+    MYALLOC_LIVE_REGION_TABLE = 5,  /* metadata of the library */
     MYALLOC_LIVE_REGION_BACKED = 6  /* a huge block in a file (backing:DIR) */
 };
 
@@ -168,19 +167,18 @@ struct myalloc_live_region {
 
 enum myalloc_live_event_kind {
     MYALLOC_LIVE_EVENT_BRK_GROW = 1,
-    MYALLOC_LIVE_EVENT_BRK_SHRINK = 2, /* asked for by malloc_trim or a foreign sbrk */
+    MYALLOC_LIVE_EVENT_BRK_SHRINK = 2, /* by malloc_trim or a foreign sbrk */
     MYALLOC_LIVE_EVENT_MMAP = 3,
     MYALLOC_LIVE_EVENT_MUNMAP = 4,
     MYALLOC_LIVE_EVENT_PURGE = 5,
     MYALLOC_LIVE_EVENT_TRIM = 6 /* the library lowered the break by itself */
 };
 
-/* One call of the system.  Writer: n = fetch_add(event_count, 1) + 1; in slot (n - 1) % EVENTS_MAX
- * store `begun` = n, then (release fence) the fields, then `done` = n (release).  Reader: copies
- * the ring twice, one after the other; an entry counts only if both copies are alike and both
- * `done` and `begun` are the number that belongs into this slot.  One copy is not enough: the
- * kernel copies in any order, so a copy made while the entry is rewritten may show old numbers
- * around new fields. */
+/* One system call.  Writer: n = fetch_add(event_count, 1) + 1; in slot (n - 1) % EVENTS_MAX store
+ * `begun` = n, then (release fence) the fields, then `done` = n (release).  Reader: copies the ring
+ * twice, one after the other; an entry counts only if both copies are equal and both `done` and
+ * `begun` are the number that belongs into this slot.  One copy is not enough: the kernel copies in
+ * any order, so a copy made while the entry is rewritten may have old numbers around new fields. */
 struct myalloc_live_event {
     myalloc_live_u64 done;      /* [atomic] number of the event, from 1 */
     myalloc_live_u64 time_ns;   /* [atomic] CLOCK_BOOTTIME */
@@ -198,13 +196,13 @@ enum myalloc_live_chunk_state {
     MYALLOC_LIVE_CHUNK_SMALL = 2,
     MYALLOC_LIVE_CHUNK_MEDIUM = 3,
     MYALLOC_LIVE_CHUNK_LARGE = 4,
-    MYALLOC_LIVE_CHUNK_FOREIGN = 5 /* somebody else's sbrk */
+    MYALLOC_LIVE_CHUNK_FOREIGN = 5 /* another user of sbrk */
 };
 
-/* The chunks of the first region.  Cell i tells about chunk i << shift; its upper four bits
- * tell how much of a slab is in use, in sixteenths rounded up (1 .. 15; 0 means not known).  When
- * the region outgrows the cells, the writer makes `sequence` odd, halves the cells and adds 1 to
- * the shift, and makes it even again: a reader whose copy shows an odd number tries once more. */
+/* The chunks of the first region.  Cell i is for chunk i << shift; its upper four bits are the used
+ * share of a slab, in sixteenths rounded up (1 .. 15; 0 means not known).  When the region outgrows
+ * the cells, the writer makes `sequence` odd, halves the cells and adds 1 to the shift, and makes
+ * it even again: a reader whose copy has an odd number retries. */
 struct myalloc_live_chunks {
     myalloc_live_u64 sequence;                      /* [atomic] odd while cells are being halved */
     myalloc_live_u64 base;                          /* [atomic] address of chunk 0 */
@@ -225,11 +223,11 @@ struct myalloc_live {
 };
 
 /* Where the counts are in the memory of a process, live page or not, for readers of /proc/PID/mem.
- * The library holds one entry for each of the following, in any order, one behind the other.  An
- * ELF note in memory, of the name "myalloc" and the type 1, holds two words of 32 bits, signed: the
- * distances from themselves to the first entry and behind the last one; then the version.  A live
- * page holds both addresses in spare_words[0] and [1] of its header. A field is the offset of a
- * member in a structure of the library. */
+ * The library has an array with one entry for each of the following, in any order.  An ELF note in
+ * memory, of name "myalloc" and type 1, holds two signed 32-bit words, the distances from
+ * themselves to the first entry and to the end of the array; then the version.  A live page holds
+ * both addresses in spare_words[0] and [1] of its header. A field is the offset of a member in a
+ * structure of the library. */
 #define MYALLOC_TABLES_VERSION 1
 #define MYALLOC_TABLE_FIELDS   14
 #define MYALLOC_NOTE_NAME      "myalloc"

@@ -3,7 +3,7 @@
  *     myalloc::pool_resource pool;
  *     std::pmr::vector<std::pmr::string> words(&pool);
  *
- * All that is here is inline: a program that uses it is linked with libmyalloc.
+ * Everything here is inline; a program that uses it must be linked with libmyalloc.
  */
 #ifndef MYALLOC_PMR_HPP
 #define MYALLOC_PMR_HPP
@@ -21,10 +21,10 @@
 namespace myalloc
 {
 
-/* Owns a pool. As myalloc_pool_create tells of its arguments: blocks of any size, or at most of a
- * fixed one, by any thread, or with MYALLOC_POOL_ONE_THREAD by one at a time. What myalloc.h says
- * of misuse holds: a block freed twice or into another resource ends the program.
- * What cannot be had throws std::bad_alloc, in a pool of a fixed size also what is longer. */
+/* Owns a pool. The arguments are those of myalloc_pool_create: blocks of any size, or up to a fixed
+ * one, for any thread, or with MYALLOC_POOL_ONE_THREAD for one at a time. Misuse is as described in
+ * myalloc.h: a double free, or a free into another resource, ends the program. A failed allocation
+ * throws std::bad_alloc, also one longer than the fixed size. */
 class pool_resource final : public std::pmr::memory_resource
 {
   public:
@@ -44,7 +44,7 @@ class pool_resource final : public std::pmr::memory_resource
     pool_resource(const pool_resource &) = delete;
     pool_resource &operator=(const pool_resource &) = delete;
 
-    /* Frees all blocks at once, and keeps the memory: nobody may use one of them any more. */
+    /* Frees all blocks at once, and keeps the memory: no block may be used any more. */
     void release() noexcept
     {
         myalloc_pool_reset(pool_);

@@ -319,6 +319,7 @@ void purge_follow_huge(size_t used, size_t cached)
     ASSERT(cached % os_page_bytes() == 0);
     store(&g_purge.huge_bytes, used);
     store(&g_purge.cached_bytes, cached);
+    ASSERT(cached % PAGE_BYTES_MIN == 0);
     store(&g_purge.huge_changes, load(&g_purge.huge_changes) + 1);
     follow(used_bytes());
 }

@@ -78,6 +78,7 @@ static void what_is_free_goes_back_in_a_quiet_program_body(void)
     fill();
 }
 
+/* BACKGROUND-1: a trim each time would cost a busy program its caches. */
 static void a_program_without_changes_is_left_alone_body(void)
 {
     char *block = NULL;

@@ -39,7 +39,7 @@ LDFLAGS_LIB := $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
 # `make check-core-only` links base, pages, core and front alone.
-FEATURES := pool hardened sampling trace inspect profile extensions
+FEATURES := pool hardened sampling trace inspect profile background extensions
 FLOORS   := base pages core $(filter-out extensions,$(FEATURES)) front $(filter extensions,$(FEATURES))
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(sort $(wildcard src/$f/*.c)))

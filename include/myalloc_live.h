@@ -283,7 +283,7 @@ enum myalloc_table_field {
 
     MYALLOC_SLOT_LOADED = 0, /* list words, one a bin */
     MYALLOC_SLOT_SPARE,      /* likewise */
-    MYALLOC_SLOT_HANDED,     /* 64, one a bin */
+    MYALLOC_SLOT_HANDED,     /* 64: address of 64-bit counts, one a bin; 0: nothing was counted */
     MYALLOC_SLOT_IS_OPEN,    /* 8 */
     MYALLOC_SLOT_NEXT,       /* 64: address of the next slot of a thread */
 

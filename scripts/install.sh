@@ -8,7 +8,11 @@ set -eu
 prefix=${PREFIX:-/usr/local} libdir=${LIBDIR:-${PREFIX:-/usr/local}/lib}
 stage=${DESTDIR-} build=${B:-build} version=${VERSION:?}
 major=${version%%.*} share=$prefix/share tab=$(printf '\t')
-cmake=$libdir/cmake/myalloc made=$share/doc/libmyalloc/directories
+cmake=$libdir/cmake/myalloc
+# Where gdb looks for what belongs to a library, and the way from there to $share.
+auto=$share/gdb/auto-load$libdir
+up=$(printf '%s' "${libdir%/}" | tr -s / | sed 's|[^/]*||g; s|/|../|g')../..
+made=$share/doc/libmyalloc/directories
 
 for path in "$prefix" "$libdir" "${stage:-/}"; do
     case $path in
@@ -39,6 +43,9 @@ include/myalloc_pmr.hpp 644 $prefix/include/myalloc_pmr.hpp
 $build/myalloc 755 $prefix/bin/myalloc
 $build/bench/replay 755 $prefix/bin/myalloc-replay
 $build/bench/trace_tool 755 $prefix/bin/myalloc-trace
+scripts/gdb/myalloc-gdb.py 644 $share/myalloc/myalloc-gdb.py
+scripts/gdb/myalloc_heap.py 644 $share/myalloc/myalloc_heap.py
+->$up/myalloc/myalloc-gdb.py link $auto/libmyalloc.so.$version-gdb.py
 src/man/completion/myalloc.bash 644 $share/bash-completion/completions/myalloc
 src/man/completion/myalloc.zsh 644 $share/zsh/site-functions/_myalloc
 src/man/completion/myalloc.fish 644 $share/fish/vendor_completions.d/myalloc.fish

@@ -141,7 +141,7 @@ DIR_glibc    := build
 DIR_valgrind := build-debug
 # The library of base, pages, core and front alone does what it does without these.
 FLOORS_core-only  := FEATURES=
-WITHOUT_core-only := $(addprefix $(T)/,api/pool api/pool_model api/pool_threads api/walk) \
+WITHOUT_core-only := $(addprefix $(T)/,api/background api/pool api/pool_model api/pool_threads api/walk) \
         $(addprefix $(T)/,corruption/pool corruption/hardened corruption/kinds) test/corruption/guard.sh
 CC_clang     := clang
 CC_fuzz      := clang

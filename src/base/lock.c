@@ -253,7 +253,7 @@ bool lock_acquire_for_fork(struct lock *lock)
             return false;
         }
         t_lock.sleeps--;
-        os_sleep_ms(); // not on the lock: it must not take a wake that is meant for another
+        os_sleep_ms(1); // not on the lock: it must not take a wake that is meant for another
     }
     lock->is_for_fork = true;
     return true;

@@ -18,6 +18,9 @@
     NUMBER(brk, 1, 0, 1, "1: grow the heap by the program break; 0: by mmap only")                 \
     WORD(fit, 1, "first|best|segregated", "which free span serves a large request or a slab")      \
     NUMBER(purge, 1, 0, 1, "1: give free memory back to the kernel; 0: keep it")                   \
+    NUMBER(background, 0, 0, 1,                                                                    \
+           "1: a thread returns free memory once the program is quiet; 0: threads that free do")   \
+    NUMBER(idle_ms, 1000, 1, 3600000, "milliseconds without a change that background:1 waits for") \
     WORD(                                                                                          \
         huge_pages, 1, "never|auto|always",                                                        \
         "huge pages where memory is written to all over; auto: in heaps beyond 8 MiB, as long as " \

@@ -193,11 +193,11 @@ void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
 }
 
 // By a futex that nobody knows: where calls are filtered, we make those only that we make anyway.
-void os_sleep_ms(void)
+void os_sleep_ms(unsigned ms)
 {
     _Atomic(uint32_t) word = 0;
-    const struct timespec ms = {.tv_nsec = 1000000};
-    raw_call(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&ms);
+    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    raw_call(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&time);
 }
 
 void os_futex_wake(_Atomic(uint32_t) *word)

@@ -40,7 +40,7 @@ const void *os_context_code(const void *context); // where the fault happened; N
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
 void os_futex_wake(_Atomic(uint32_t) *word);
-void os_sleep_ms(void); // for one
+void os_sleep_ms(unsigned ms);
 
 // Monotonic, in steps of some milliseconds; works where the exact clocks are forbidden.
 uint64_t os_now_ns(void);

@@ -9,10 +9,12 @@
 #include "cli/procfs/procfs.h"
 #include "cli/tool.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BIT(id) (1u << (id))
 #define COMMON  (BIT(OPTION_JSON) | BIT(OPTION_OUTPUT) | BIT(OPTION_COLOUR))
@@ -69,8 +71,22 @@ static int show_help(void)
     return TOOL_OK;
 }
 
+/* What is closed would be the next pipe or file that is opened. Still nothing can be written there,
+ * and programs that are run find it closed. */
+static void occupy_standard_descriptors(void)
+{
+    int fd = 0;
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    occupy_standard_descriptors();
     setlocale(LC_CTYPE, "");
     const char *const root = getenv("MYALLOC_PROC_ROOT");
     procfs_set_root(root != NULL ? root : "");

@@ -156,6 +156,15 @@ static bool is_held(unsigned sc, const void *block)
     return false;
 }
 
+// Dies when one of the first links of a magazine of the slot is not sound.
+static void check_magazine(size_t at, unsigned sc)
+{
+    list_word list = list_empty();
+    slot_exchange(at, list, &list);
+    check_list(list);
+    put_into(at, sc, list);
+}
+
 // While the heap is small: looks at the first links of every magazine of the slot when blocks come
 // from the depot. Who writes to a block after its free is told before he knows of another.
 static void check_young(void)
@@ -165,18 +174,14 @@ static void check_young(void)
         return;
     }
     atomic_store_explicit(&g_cpu_cache.looks, looks + 1, memory_order_relaxed);
-    for (unsigned i = 0; i < 2 * CLASSES && is_usable(); i++) {
-        unsigned sc = i / 2;
-        size_t at = i % 2 == 0 ? slot_loaded_at(sc) : slot_spare_at(sc);
-        list_word list = list_empty();
-        const struct slot *slot = slot_hint();
-        const void *word = (const char *)slot + at;
-        if (slot == NULL || list_is_empty(slot_look(word))) {
-            continue;
+    const struct slot *slot = is_usable() ? slot_hint() : NULL; // it may change: only a hint
+    for (unsigned sc = 0; slot != NULL && sc < CLASSES; sc++) {
+        if (!list_is_empty(slot_look(&slot->loaded[slot_bin(sc)]))) {
+            check_magazine(slot_loaded_at(sc), sc);
         }
-        slot_exchange(at, list, &list);
-        check_list(list);
-        put_into(at, sc, list);
+        if (!list_is_empty(slot_look(&slot->spare[slot_bin(sc)]))) {
+            check_magazine(slot_spare_at(sc), sc);
+        }
     }
 }
 

@@ -282,6 +282,6 @@ CONSTRUCTOR static void interpose_start(void)
     fork_register();
     if (os_env("MYALLOC_CONF") != NULL && !is_shadowed()) {
         statistics_start(); // starts the allocator: only if options may ask for numbers
-        mode_arm(block_purge);
+        mode_arm(block_purge, block_trim);
     }
 }

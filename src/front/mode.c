@@ -19,6 +19,7 @@
 #include "core/cpu_cache.h"
 #include "core/size_class.h"
 #include "core/slot.h"
+#include "background/background.h"
 #include "hardened/guarded.h"
 #include "hardened/harden.h"
 #include "hardened/hardened.h"
@@ -161,8 +162,11 @@ static COLD void miss_once(void)
     cpu_cache_set_fast(0);
 }
 
-void mode_arm(bool (*purge)(void))
+void mode_arm(bool (*purge)(void), bool (*trim)(size_t pad_bytes, const void *caller))
 {
+    if (CONFIG_FEATURES && g_options.background != 0) {
+        background_start(trim);
+    }
     if (samples()) {
         guard_arm();
     }

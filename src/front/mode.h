@@ -40,7 +40,7 @@ void mode_start(void);
 void mode_choose_paths(void);
 // The part of the startup that may allocate. Once, by the constructor. `purge`: returns all free
 // memory to the kernel, inside a slow path.
-COLD void mode_arm(bool (*purge)(void));
+COLD void mode_arm(bool (*purge)(void), bool (*trim)(size_t pad_bytes, const void *caller));
 
 static inline bool mode_is_plain(void)
 {

@@ -81,7 +81,7 @@ static bool area_grow(struct area *area, size_t bytes)
 // Begins an area at its place in the hole; where that is taken (sanitizers), anywhere, whole.
 static bool area_start(struct area *area, unsigned place)
 {
-    ASSERT(area->bytes == 0);
+    ASSERT(place < AREAS);
     area->start = os_hole_address(place);
     if (area_grow(area, area_bytes(place, OPEN_CHUNKS_MIN))) {
         return true;

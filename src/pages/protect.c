@@ -51,8 +51,8 @@ bool protect_reserve(unsigned rows)
 
 void protect_unreserve(unsigned rows)
 {
-    unsigned before = atomic_fetch_sub_explicit(&g_protect.rows, rows, memory_order_relaxed);
-    ASSERT(before >= rows);
+    ASSERT(atomic_load_explicit(&g_protect.rows, memory_order_relaxed) >= rows);
+    atomic_fetch_sub_explicit(&g_protect.rows, rows, memory_order_relaxed);
 }
 
 bool protect_hide(void *start, size_t bytes)

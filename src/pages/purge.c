@@ -55,6 +55,7 @@ static struct {
     _Atomic(size_t) unmapped;     // bytes of huge blocks that went back
     _Atomic(size_t) remapped;     // of these taken again
     _Atomic(size_t) frees;        // seen
+    _Atomic(size_t) huge_changes; // of the blocks or the cache of huge.c
     _Atomic(uint64_t) window_ns;  // when this window began; 0: not yet
     _Atomic(size_t) least_dirty;  // bytes, in this window
 } g_purge = {.settings = {.enabled = true}, .least_dirty = PTRDIFF_MAX};
@@ -296,6 +297,11 @@ bool purge_tick(void)
     return began != 0;
 }
 
+size_t purge_changes(void)
+{
+    return load(&g_purge.frees) + load(&g_purge.huge_changes);
+}
+
 bool purge_all(size_t pad_bytes)
 {
     bool released = span_trim(pad_bytes) != 0;
@@ -313,6 +319,8 @@ void purge_follow_huge(size_t used, size_t cached)
     ASSERT(cached % os_page_bytes() == 0);
     store(&g_purge.huge_bytes, used);
     store(&g_purge.cached_bytes, cached);
+    ASSERT(cached % PAGE_BYTES_MIN == 0);
+    store(&g_purge.huge_changes, load(&g_purge.huge_changes) + 1);
     follow(used_bytes());
 }
 

@@ -26,6 +26,10 @@ bool purge_has_ended(void);
 // window of a second has ended.
 bool purge_tick(void);
 
+// Frees that reached the page heap, and huge blocks made and freed; goes round. For who waits until
+// nothing changes.
+size_t purge_changes(void);
+
 // malloc_trim: everything free goes back but `pad_bytes` at the end; true when something did.
 bool purge_all(size_t pad_bytes);
 

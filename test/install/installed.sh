@@ -57,6 +57,12 @@ claim "the soname has the major version" equal "$(soname "$library")" "libmyallo
 claim "the plain name leads to the soname" equal "$(readlink "$library")" "$(soname "$library")"
 claim "the soname leads to the file" equal "$(readlink -f "$library")" "$library.$version"
 claim "the plain name can be preloaded" env LD_PRELOAD="$library" /bin/true
+led_to_commands() {
+    grep -q 'myalloc block ADDRESS' "$1/share/gdb/auto-load$1/lib/libmyalloc.so.$version-gdb.py" &&
+        [ -r "$1/share/myalloc/myalloc_heap.py" ]
+}
+claim "gdb is led to the commands of its own" led_to_commands "$prefix"
+claim "in a folder with blanks too" led_to_commands "$blank"
 version_of() {
     "$prefix/bin/myalloc" --version
 }

@@ -48,5 +48,6 @@ claim "harden:1: one_byte_overflow" hardened one_byte_overflow "write behind the
 claim "harden:1: one_byte_underflow" hardened one_byte_underflow "write before the beginning of"
 claim "harden:1: write_after_free" hardened write_after_free "write to a freed block:"
 claim "harden:1: double_free_reuse" hardened double_free_reuse "double free of"
-claim "harden:1: invalid_free_close" hardened invalid_free_close "(free of a pointer inside a block:|double free of)"
+claim "harden:1: invalid_free_close" hardened invalid_free_close \
+    "(free of a pointer inside a block:|double free of)"
 finish

@@ -167,17 +167,30 @@ static uint64_t slot_word(const struct job *job, const unsigned char *slot, unsi
     return value;
 }
 
+/* What a slot gave out, one count a bin; zeros where nothing was counted. */
+static void read_handed(const struct job *job, const unsigned char *slot, uint64_t *handed,
+                        size_t count)
+{
+    const struct myalloc_table *const table = &job->tables[MYALLOC_TABLE_SLOT];
+    const uint64_t at = member(table, slot, MYALLOC_SLOT_HANDED, 8);
+    if (at == 0 || !memory_read(job->fd, at, handed, count * sizeof(*handed))) {
+        memset(handed, 0, count * sizeof(*handed));
+    }
+}
+
 static void count_slot(struct job *job, const unsigned char *slot, size_t row, uint32_t number)
 {
     struct myalloc_live_slot shown = {.is_used = 1, .number = number};
+    uint64_t handed[MYALLOC_LIVE_CLASSES_MAX + 1];
+    read_handed(job, slot, handed, job->page->header.class_count + 1UL);
     for (uint32_t sc = 0; sc < job->page->header.class_count; sc++) {
         const uint64_t blocks = list_blocks(job, slot_word(job, slot, MYALLOC_SLOT_LOADED, sc)) +
                                 list_blocks(job, slot_word(job, slot, MYALLOC_SLOT_SPARE, sc));
         job->look->classes[sc].in_slots += blocks;
-        job->page->classes[sc].mallocs += slot_word(job, slot, MYALLOC_SLOT_HANDED, sc);
+        job->page->classes[sc].mallocs += handed[sc + 1];
         shown.cached_blocks += blocks;
         shown.cached_bytes += blocks * job->page->classes[sc].block_bytes;
-        shown.mallocs += slot_word(job, slot, MYALLOC_SLOT_HANDED, sc);
+        shown.mallocs += handed[sc + 1];
     }
     if (row < MYALLOC_LIVE_SLOTS_MAX) {
         job->page->slots[row] = shown;

@@ -1,0 +1,62 @@
+/* background.c - the thread of background:1.
+ *
+ * Owns:       the thread.
+ * Threads:    one, which holds back all signals and never ends.
+ * Locks:      takes none itself; what it calls takes those of a slow path.
+ * Invariants: BACKGROUND-1  it trims at most once after each change of the page heap, and only when
+ *                           idle_ms passed without another.
+ *
+ * It looks at one counter each idle_ms: while the program is busy it costs nothing else. What the
+ * program frees and takes in its caches alone is no change, and is not disturbed.
+ */
+#include "background/background.h"
+
+#include "base/check.h"
+#include "base/options.h"
+#include "base/os.h"
+#include "pages/purge.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+#define STACK_BYTES (128UL * 1024)
+
+static struct {
+    bool (*trim)(size_t pad_bytes, const void *caller); // [const] once started
+} g_background;
+
+static void *work(void *unused)
+{
+    size_t seen = purge_changes();
+    size_t trimmed = seen;
+    ASSERT(g_background.trim != NULL);
+    for (;;) {
+        os_sleep_ms((unsigned)g_options.idle_ms);
+        size_t now = purge_changes();
+        if (now == seen && now != trimmed) { // BACKGROUND-1
+            g_background.trim(0, NULL);
+            now = purge_changes();
+            trimmed = now;
+        }
+        seen = now;
+    }
+    return unused;
+}
+
+void background_start(bool (*trim)(size_t pad_bytes, const void *caller))
+{
+    ASSERT(g_background.trim == NULL);
+    pthread_attr_t attributes;
+    pthread_t thread;
+    uint64_t signals;
+    g_background.trim = trim;
+    if (pthread_attr_init(&attributes) != 0) {
+        return;
+    }
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES); // else as the program's limit: 8 MiB
+    os_signals_block(&signals);                          // they are the program's
+    pthread_create(&thread, &attributes, work, NULL);
+    os_signals_restore(&signals);
+    pthread_attr_destroy(&attributes);
+}

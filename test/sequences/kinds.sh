@@ -1,23 +1,36 @@
 # kinds.sh - the programs of this suite again for each kind of slots that can be forced, and as
-# where glibc registers no thread: old kernels, valgrind, gVisor.
+# where glibc registers no thread: old kernels, valgrind, gVisor. Two at a time.
 . test/support/tap.sh
 programs=(stepping livelock signals vfork unregistered own_sequences)
+kinds=("where no thread is registered")
+[ -z "${LIB-}" ] || kinds+=("with the caches of a "{cpu,thread,id})
 export OPERATIONS=5000000
+words=$(mktemp -d)
+trap 'rm -rf "$words"' EXIT
 
+# run PROGRAM KIND - leaves what it says, and how it ended.
 run() {
-    under env "${@:2}" "$TEST_PROGRAMS/sequences/$1"
+    local setting=GLIBC_TUNABLES=glibc.pthread.rseq=0
+    case $2 in
+    with*) setting="MYALLOC_CONF=${MYALLOC_CONF:+$MYALLOC_CONF,}cpu_cache:${2##* }" ;;
+    esac
+    under env "$setting" "$TEST_PROGRAMS/sequences/$1" >"$words/$1 $2" 2>&1 ||
+        echo "ended with status $?" >>"$words/$1 $2"
+}
+export -f run under
+export words
+
+ended_well() {
+    local said="$words/$1 $2"
+    [ -s "$said" ] && ! grep -q '^ended with status' "$said" || { cat "$said" && false; }
 }
 
 for program in "${programs[@]}"; do
-    if [ -n "${LIB-}" ]; then
-        for kind in cpu thread; do
-            claim "$program with the caches of a $kind" run "$program" \
-                "MYALLOC_CONF=${MYALLOC_CONF:+$MYALLOC_CONF,}cpu_cache:$kind"
-        done
-        claim "$program with the caches of a concurrency id" run "$program" \
-            "MYALLOC_CONF=${MYALLOC_CONF:+$MYALLOC_CONF,}cpu_cache:id"
-    fi
-    claim "$program where no thread is registered" run "$program" \
-        GLIBC_TUNABLES=glibc.pthread.rseq=0
+    printf "$program\0%s\0" "${kinds[@]}"
+done | xargs -0 -n 2 -P 2 bash -c 'run "$0" "$1"'
+for program in "${programs[@]}"; do
+    for kind in "${kinds[@]}"; do
+        claim "$program $kind" ended_well "$program" "$kind"
+    done
 done
 finish

@@ -32,7 +32,7 @@ export -f run_program
 
 [ $# -gt 0 ] || echo "not ok - $name has programs" >"$logs/none.log"
 [ $# -eq 0 ] || printf '%s\0' "$@" |
-    xargs -0 -n 1 -P "${JOBS:-2}" bash -c 'run_program "$0" "$1"' "$logs"
+    xargs -0 -n 1 -P "${JOBS:-3}" bash -c 'run_program "$0" "$1"' "$logs"
 
 passed=$(cat "$logs"/*.log | grep -c '^ok ')
 failed=$(cat "$logs"/*.log | grep -c '^not ok ')

@@ -151,7 +151,7 @@ struct myalloc_live_slot {
 enum myalloc_live_region_kind {
     MYALLOC_LIVE_REGION_UNUSED = 0,
     MYALLOC_LIVE_REGION_BRK = 1,    /* the range of the break that is ours */
-    MYALLOC_LIVE_REGION_MMAP = 2,   /* a region in place of the break */
+    MYALLOC_LIVE_REGION_MMAP = 2,   /* a region used instead of the break */
     MYALLOC_LIVE_REGION_HUGE = 3,   /* the mapping of one huge block */
     MYALLOC_LIVE_REGION_CACHED = 4, /* a freed mapping kept for the next huge block */
     MYALLOC_LIVE_REGION_TABLE = 5,  /* metadata of the library */

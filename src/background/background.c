@@ -1,13 +1,13 @@
 /* background.c - the thread of background:1.
  *
  * Owns:       the thread.
- * Threads:    one, which holds back all signals and never ends.
+ * Threads:    one, which blocks all signals and never exits.
  * Locks:      takes none itself; what it calls takes those of a slow path.
  * Invariants: BACKGROUND-1  it trims at most once after each change of the page heap, and only when
  *                           idle_ms passed without another.
  *
- * It looks at one counter each idle_ms: while the program is busy it costs nothing else. What the
- * program frees and takes in its caches alone is no change, and is not disturbed.
+ * It reads one counter every idle_ms: while the program is busy it costs nothing else. Mallocs and
+ * frees served by the caches alone are no change, and are not disturbed.
  */
 #include "background/background.h"
 
@@ -54,8 +54,8 @@ void background_start(bool (*trim)(size_t pad_bytes, const void *caller))
         return;
     }
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES); // else as the program's limit: 8 MiB
-    os_signals_block(&signals);                          // they are the program's
+    pthread_attr_setstacksize(&attributes, STACK_BYTES); // else the default: 8 MiB
+    os_signals_block(&signals);                          // they are for the program's threads
     pthread_create(&thread, &attributes, work, NULL);
     os_signals_restore(&signals);
     pthread_attr_destroy(&attributes);

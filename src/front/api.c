@@ -189,7 +189,7 @@ static NOINLINE void *calloc_slow(size_t bytes, const void *caller)
     return ptr;
 }
 
-// A small calloc that found no block at hand: the record calls it by its name.
+// A small calloc that missed the cache; calloc_slow records it as a calloc.
 static NOINLINE void *calloc_missed(size_t bytes, const void *caller)
 {
     void *usual = mode_is_plain() ? block_allocate_usual(bytes, caller) : NULL;

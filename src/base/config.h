@@ -51,7 +51,7 @@
 #define MEDIUM_BYTES_MAX      32768UL // last medium class
 #define SMALL_CLASSES         32      // 16-byte grid to 128, then 8 per doubling
 #define MEDIUM_CLASSES        29      // 8 per doubling to 4 KiB, then 4608, then 4
-#define PAGE_AND_HEADER_BYTES 4608U // a page and a header, as in databases: 5120 wastes a sixth
+#define PAGE_AND_HEADER_BYTES 4608U   // a page and a header, as in databases: 5120 wastes a sixth
 #define MEDIUM_END            (SMALL_CLASSES + MEDIUM_CLASSES)
 #define SLAB_BYTES_MAX        (256UL * 1024) // last class of all
 #define LARGE_CLASSES         16             // every 8 KiB to 64 KiB, then every 16 KiB

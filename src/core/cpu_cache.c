@@ -176,7 +176,7 @@ static void check_young(void)
         return;
     }
     atomic_store_explicit(&g_cpu_cache.looks, looks + 1, memory_order_relaxed);
-    const struct slot *slot = is_usable() ? slot_hint() : NULL; // it may change: only a hint
+    const struct slot *slot = is_usable() ? slot_hint() : NULL; // a hint: the thread may migrate
     for (unsigned sc = 0; slot != NULL && sc < CLASSES; sc++) {
         if (!list_is_empty(slot_look(&slot->loaded[slot_bin(sc)]))) {
             check_magazine(slot_loaded_at(sc), sc);

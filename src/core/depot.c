@@ -78,7 +78,7 @@ static list_word *magazines_of(const struct depot *depot)
     return g_magazines[depot - g_depot.of];
 }
 
-// Slabs on their way to the page heap, linked by `next`.
+// Slabs to be freed to the page heap, linked by `next`.
 struct leaving {
     uint32_t first;
     bool is_late; // see page_heap_free_late

@@ -37,7 +37,7 @@ struct area {
     _Atomic(size_t) top;     // [atomic] bytes below were used before, and may not be zero
 };
 
-// Before each block.
+// Precedes each block.
 struct head {
     size_t bytes;
     _Atomic(uint64_t) word; // [atomic] word_of() while the block is in use

@@ -66,7 +66,7 @@ void inherited_postfork_child(void)
     }
     g_inherited_any = true;
     uint8_t *bins = g_page_map.bins;
-    for (size_t i = 0; i < chunks; i += sizeof(uint64_t)) { // a table of whole pages
+    for (size_t i = 0; i < chunks; i += sizeof(uint64_t)) { // the table ends at a page
         uint64_t some;
         memcpy(&some, bins + i, sizeof some);
         if (some != 0) { // pages that are all zero stay shared

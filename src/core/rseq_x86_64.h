@@ -68,7 +68,7 @@
         __asm__ volatile("");                                                                      \
     } while (0)
 
-// The same as a function; NULL: missed.
+// The same as a function; NULL: a miss.
 static inline void *rseq_pop_class(char *area, unsigned sc)
 {
     char *slot;

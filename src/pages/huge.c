@@ -227,7 +227,7 @@ static NOINLINE COLD bool can_be_freed_for(size_t bytes)
     return probe != NULL;
 }
 
-// Asks for huge pages from byte `from` of a block on.
+// Requests huge pages for a block from byte `from` on.
 static void ask_huge_pages(const struct mapping *mapping, size_t from)
 {
     ASSERT(from <= mapping->bytes);

@@ -15,7 +15,7 @@
 static struct {
     _Atomic(size_t) bytes; // [atomic] blocks of this size and more are huge
     _Atomic(size_t) maps;  // [atomic] most huge blocks at a time
-    bool is_fixed;         // [const] after start, but for mallopt
+    bool is_fixed;         // [const] after start, except for mallopt
 } g_limit = {.bytes = HUGE_BYTES_MIN, .maps = MAPS_USUAL};
 
 _Atomic(size_t) g_limit_slab_bytes =

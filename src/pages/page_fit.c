@@ -75,7 +75,7 @@ void page_fit_remove(size_t index)
     }
 }
 
-// The first bin at or above `bin` that has a span; BINS when there is none.
+// The first bin at or above `bin` that has a span; BINS if there is none.
 static unsigned next_filled(unsigned bin)
 {
     for (unsigned word = bin / 64; word < BINS / 64; word++) {

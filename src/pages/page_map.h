@@ -49,7 +49,7 @@ struct ALIGNED(64) chunk {
         _Atomic(uint32_t) reached; // [atomic] slab: blocks from here on were never carved
     };
     union {
-        uint32_t purged;      // [lock: LOCK_DEPOT] slab: bit p set = page p was purged, carve anew
+        uint32_t purged;      // [lock: LOCK_DEPOT] slab: bit p set: page p was purged, carve again
         uint32_t shown_pages; // [owner] GUARDED: accessible pages of the block
     };
     uint16_t carved;        // [lock: LOCK_DEPOT] slab: blocks carved and not purged since
@@ -178,13 +178,13 @@ static inline unsigned page_map_bin(size_t index)
 // Stores the bin of `length` chunks; 0: no slab.
 void page_map_set_bin(size_t index, size_t length, uint8_t bin);
 
-// The first entry of the slab or block that `entry` is a part of.
+// The first entry of the slab or block that `entry` belongs to.
 static inline struct chunk *chunk_head(struct chunk *entry)
 {
     return chunk_state(entry) == CHUNK_BODY ? entry - entry->head_distance : entry;
 }
 
-// Marks all chunks of a span but the first as its body, of the same class.
+// Marks all chunks of a span except the first as its body.
 void page_map_mark_body(struct chunk *head, size_t length);
 
 #endif

@@ -69,7 +69,7 @@ static size_t load(_Atomic(size_t) *value)
 
 static void store(_Atomic(size_t) *value, size_t to)
 {
-    ASSERT((ptrdiff_t)to >= 0); // none falls below zero
+    ASSERT((ptrdiff_t)to >= 0); // no counter underflows
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 

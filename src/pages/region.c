@@ -64,7 +64,7 @@ bool region_start(bool use_break)
 static uintptr_t grow_break(size_t bytes)
 {
     ASSERT(bytes % CHUNK_BYTES == 0);
-    ASSERT(g_region.stats.kind == REGION_BREAK); // never again after the first mapping
+    ASSERT(g_region.stats.kind == REGION_BREAK); // never used again after the first mapping
     uintptr_t start = align_for_all(g_region.end);
     size_t whole = start - g_region.end + bytes;
     if ((uintptr_t)os_break() != g_region.end) {
@@ -119,7 +119,7 @@ static void undo_growth(uintptr_t start, size_t bytes, enum region_kind kind)
     }
 }
 
-// One attempt with exactly `chunks`.
+// Attempts to grow by exactly `chunks`.
 static size_t grow_exactly(size_t chunks, enum region_kind kind)
 {
     size_t bytes = chunks << CHUNK_SHIFT;

@@ -29,9 +29,8 @@ static struct {
     struct lock lock;
     _Atomic(size_t) used_chunks;  // [atomic] written under LOCK_PAGE_HEAP
     _Atomic(size_t) dirty_chunks; // [atomic] written under LOCK_PAGE_HEAP
-    _Atomic(size_t)
-        end_chunks;         // [atomic] written under LOCK_PAGE_HEAP: free span at the end
-    size_t used_chunks_max; // [lock: LOCK_PAGE_HEAP] this and the rest
+    _Atomic(size_t) end_chunks;   // [atomic] written under LOCK_PAGE_HEAP: free span at the end
+    size_t used_chunks_max;       // [lock: LOCK_PAGE_HEAP] this and the rest
     size_t free_chunks;
     size_t free_spans;
     size_t high_index; // chunks from this index on were never handed out
@@ -45,7 +44,7 @@ static struct {
 static void add_atomic(_Atomic(size_t) *counter, size_t more)
 {
     size_t now = atomic_load_explicit(counter, memory_order_relaxed);
-    ASSERT(now + more <= UINT32_MAX); // none falls below zero
+    ASSERT(now + more <= UINT32_MAX); // no counter underflows
     atomic_store_explicit(counter, now + more, memory_order_relaxed);
 }
 

@@ -11,7 +11,7 @@ static inline bool is_pow2(size_t x)
     return x != 0 && (x & (x - 1)) == 0;
 }
 
-// The multiple of `unit` (a power of two) at or above x; wraps when x is within unit of the top.
+// Rounds x up to a multiple of `unit` (a power of two); wraps if x is within `unit` of the maximum.
 static inline size_t align_up(size_t x, size_t unit)
 {
     return (x + unit - 1) & ~(unit - 1);
@@ -43,7 +43,7 @@ static inline size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-// The next number of a sequence that repeats after 2^64 - 1; the state is never 0. [Marsaglia]
+// The next number of a sequence with period 2^64 - 1; the state must not be 0. [Marsaglia]
 static inline uint64_t xorshift_next(uint64_t *state)
 {
     uint64_t x = *state;

@@ -1,11 +1,11 @@
-/* check.c - the end of a process in which an invariant is broken.
+/* check.c - ends a process in which an invariant is broken.
  *
  * Owns:       nothing.
  * Threads:    any, in any state.
  * Locks:      none.
  * Invariants: CHECK-1  one line, one write, then SIGABRT.
  *
- * Nothing here may fail an assertion: raw system calls only, and base/line.c.
+ * Nothing here may fail an assertion: it uses only raw system calls and base/line.c.
  */
 #include "base/check.h"
 

@@ -1,5 +1,5 @@
-/* check.h - ASSERT for debug builds, VERIFY for all; and how a process ends when we detect
- * something wrong. Any thread, also signal handlers; nothing is allocated. */
+/* check.h - ASSERT for debug builds, VERIFY for all builds; ends the process when a check fails.
+ * Any thread, also signal handlers; allocates nothing. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
@@ -9,7 +9,7 @@
 // Writes "myalloc: fatal: broken invariant: CONDITION at FILE:LINE" to stderr, and aborts.
 NORETURN COLD void check_failed(const char *condition, const char *file, int line);
 
-// As abort() does, whose name a program may have taken: not even a handler that returns, or a mask,
+// Like abort(), which a program may define itself: neither a handler that returns nor a signal mask
 // keeps the process alive.
 NORETURN COLD void check_abort(void);
 

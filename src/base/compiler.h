@@ -1,4 +1,4 @@
-/* compiler.h - what we ask of the compiler, named; nothing else. */
+/* compiler.h - names for the compiler features that we use. */
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
@@ -9,15 +9,15 @@
 #define COLD       __attribute__((cold))
 #define NORETURN   _Noreturn
 #define ALIGNED(n) __attribute__((aligned(n)))
-#define HIDDEN     __attribute__((visibility("hidden"))) // direct access, no table
-// Of few processes, but there it is called often: in seldom_text, compiled as all else.
+#define HIDDEN     __attribute__((visibility("hidden"))) // direct access, no GOT
+// For code that few processes run, but those often: in seldom_text, optimized like other code.
 #define SELDOM      __attribute__((section(".text.unlikely.seldom"), noinline))
 #define EXPORT      __attribute__((visibility("default")))
 #define CONSTRUCTOR __attribute__((constructor(101)))
 #define DESTRUCTOR  __attribute__((destructor(101)))
 #define CALLER()    __builtin_return_address(0)
 
-// An address that the compiler may not reason about: clang takes a symbol and its alias for two.
+// Hides an address from the optimizer: clang assumes that a symbol and its alias are different.
 static inline const void *opaque_address(const void *address)
 {
     const void *volatile copy = address;
@@ -41,9 +41,9 @@ static inline const void *opaque_address(const void *address)
 #define UNCHECKED_LOCKS
 #endif
 
-// For readers of words that others write meanwhile, each of which fits into one store: a late value
-// is as good, and two words may not belong together. Beside each stands why that is harmless, and
-// the header of its module says what it may get wrong.
+// For functions that read words while others write them, each with a single store: a value may be
+// stale, and two words may not match. A comment at each says why that is harmless, and the header
+// of its module says what it may get wrong.
 #if defined(__SANITIZE_THREAD__)
 #define RACY_READER __attribute__((no_sanitize_thread))
 #else

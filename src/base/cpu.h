@@ -1,5 +1,5 @@
-/* cpu.h - what differs between kinds of CPU, named. x86-64 and aarch64 have sequences of their own;
- * every other 64-bit CPU is served by the plain C: slots of threads, no fast path, no vfork.
+/* cpu.h - everything that depends on the kind of CPU. x86-64 and aarch64 have restartable
+ * sequences; every other 64-bit CPU uses plain C: slots per thread, no fast path, no vfork.
  */
 #ifndef BASE_CPU_H
 #define BASE_CPU_H
@@ -15,7 +15,7 @@
 #define CPU_ELF_MACHINE   62 // EM_X86_64
 #define CPU_RSEQ_HEADER   "core/rseq_x86_64.h"
 #define CPU_HAS_SEQUENCES 1
-#define CPU_ADDRESS_BITS  47 // of a process, unless it asks for more by a hint
+#define CPU_ADDRESS_BITS  47 // of a process, unless it requests more by a hint
 #elif defined(__aarch64__)
 #define CPU_NAME          "64-bit ARM"
 #define CPU_ELF_MACHINE   183 // EM_AARCH64
@@ -33,8 +33,8 @@
 static_assert(sizeof(void *) == 8, "x86-64, aarch64; without sequences: other 64-bit CPUs");
 static_assert(CPU_ADDRESS_BITS <= 48, "a list word has 16 bits beside the address");
 
-// number >= *limit, relaxed. On x86-64 the load and the comparison are one instruction, which
-// compilers do not join; the fast paths are counted in instructions.
+// number >= *limit, relaxed. On x86-64, loading and comparing take one instruction, but compilers
+// do not fuse an atomic load; the fast paths are counted in instructions.
 static inline bool cpu_reaches(size_t number, const _Atomic(size_t) *limit)
 {
 #if defined(__x86_64__)
@@ -48,7 +48,7 @@ static inline bool cpu_reaches(size_t number, const _Atomic(size_t) *limit)
 #endif
 }
 
-// How deep the stack is here.
+// The stack pointer, as a measure of the stack depth.
 static inline const void *cpu_stack(void)
 {
 #if defined(__x86_64__)
@@ -64,8 +64,8 @@ static inline const void *cpu_stack(void)
 #endif
 }
 
-// Makes a page of memory there is, without a change of the byte. It is written to at once, where
-// one instruction reads and writes: a page fault, where to read and then write would be two.
+// Makes the page of a byte resident and writable, without changing the byte. One instruction that
+// reads and writes causes one page fault; reading first and then writing would cause two.
 static inline void cpu_touch(char *byte)
 {
 #if defined(__x86_64__)
@@ -75,21 +75,22 @@ static inline void cpu_touch(char *byte)
 #endif
 }
 
-// While a thread waits for another one.
+// A pause in a spin loop.
 static inline void cpu_relax(void)
 {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
-    __asm__ volatile("isb" ::: "memory"); // `yield` does nothing on most; this waits some 10 ns
+    __asm__ volatile("isb" ::: "memory"); // `yield` mostly does nothing; this waits about 10 ns
 #else
     atomic_signal_fence(memory_order_seq_cst);
 #endif
 }
 
-// Where a walk up the stack begins: in this function. What is not kept across calls stays as it is.
+// Stores the registers from which a stack walk begins, in this function: only those that calls
+// preserve.
 #if defined(__x86_64__)
-#define CPU_HAS_UNWIND_ROWS 1 // their registers are known to profile/cfi.c
+#define CPU_HAS_UNWIND_ROWS 1 // profile/cfi.c knows the registers
 #define CPU_LOOK_AT_REGISTERS(registers)                                                           \
     __asm__ volatile("mov %%rbx, 24(%0)\n"                                                         \
                      "mov %%rbp, 48(%0)\n"                                                         \
@@ -104,7 +105,7 @@ static inline void cpu_relax(void)
                      : "r"(registers)                                                              \
                      : "rax", "memory")
 #else
-#define CPU_HAS_UNWIND_ROWS 0 // frame pointers alone, under the same numbers
+#define CPU_HAS_UNWIND_ROWS 0 // only the frame pointer, under the same numbers
 #define CPU_LOOK_AT_REGISTERS(registers)                                                           \
     ((registers)[6] = (uintptr_t)__builtin_frame_address(0),                                       \
      (registers)[7] = (uintptr_t)(registers)-64, (registers)[16] = 1)

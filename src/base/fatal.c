@@ -1,9 +1,9 @@
-/* fatal.c - the only exit: one noreturn function per kind of corruption.
+/* fatal.c - reports corruption and aborts: one noreturn function per kind.
  *
  * Owns:       the wording of every fatal message.
  * Threads:    any, in any state.
  * Locks:      none.
- * Invariants: DIE-1  one line, one write, then abort; the stacks of a sampled block between them.
+ * Invariants: DIE-1  one line, one write, then abort; the stacks of a sampled block in between.
  */
 #include "base/fatal.h"
 
@@ -89,13 +89,13 @@ void fatal_overwritten_block(const void *ptr, size_t block_bytes, const void *ca
     die("write to a free block behind", ptr, block_bytes, caller);
 }
 
-// Hardened mode: found when the block is used again, or its memory given back.
+// Hardened mode: detected when the block is reused, or its memory released.
 void fatal_write_after_free(const void *ptr, size_t block_bytes, const void *caller)
 {
     die("write to a freed block:", ptr, block_bytes, caller);
 }
 
-// Hardened mode: found when the block is freed or resized.
+// Hardened mode: detected when the block is freed or resized.
 void fatal_overflow(const void *ptr, size_t block_bytes, const void *caller)
 {
     die("write behind the end of", ptr, block_bytes, caller);
@@ -106,13 +106,13 @@ void fatal_underflow(const void *ptr, size_t block_bytes, const void *caller)
     die("write before the beginning of", ptr, block_bytes, caller);
 }
 
-// Hardened mode: free_sized and its kin.
+// Hardened mode: free_sized and similar functions.
 void fatal_wrong_size(const void *ptr, size_t block_bytes, const void *caller)
 {
     die("free with a wrong size or alignment of", ptr, block_bytes, caller);
 }
 
-// Hardened mode: malloc_usable_size of what is no block in use; 0 bytes: of nothing of ours.
+// Hardened mode: malloc_usable_size of what is not a block in use; 0 bytes: not our memory.
 void fatal_wrong_look(const void *ptr, size_t block_bytes, const void *caller)
 {
     die("malloc_usable_size of no block in use:", ptr, block_bytes, caller);
@@ -123,7 +123,7 @@ void fatal_excess_free(const void *ptr, size_t block_bytes, const void *caller)
     die("more frees than blocks beside", ptr, block_bytes, caller);
 }
 
-// free or realloc of what myalloc_pool_alloc returned.
+// free or realloc of a block that myalloc_pool_alloc returned.
 void fatal_pool_block(const void *ptr, const void *caller)
 {
     die("free of a block of a pool:", ptr, 0, caller);

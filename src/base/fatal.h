@@ -1,9 +1,9 @@
-/* fatal.h - the only exit: everything that we detect, one function per kind of corruption.
+/* fatal.h - reports corruption and aborts: one function for each kind that we detect.
  *
  * Each prints one line on stderr, "myalloc: fatal: WHAT of 0xADDR (N-byte block), called from
- * /path/of/program+0xOFFSET", and aborts. Nothing is allocated, no lock is taken or released.
- * `caller` is a return address inside the code that called us; NULL leaves the clause out.
- * `block_bytes` 0 leaves the size out.
+ * /path/of/program+0xOFFSET", and aborts. Nothing is allocated, no lock is acquired or released.
+ * `caller` is a return address in the code that called us; NULL omits the clause. `block_bytes` 0
+ * omits the size.
  */
 #ifndef BASE_FATAL_H
 #define BASE_FATAL_H
@@ -30,8 +30,8 @@ NORETURN COLD void fatal_pool_block(const void *ptr, const void *caller);
 NORETURN COLD void fatal_pool_foreign(const void *ptr, const void *caller);
 NORETURN COLD void fatal_pool_dead(const void *pool, const void *caller);
 
-// What guard:N tells of a sampled block. The line about it is followed by more: where it was
-// allocated and, when it is freed, where that was, one frame a line.
+// The report of guard:N about a sampled block. Its line is followed by the stacks where the block
+// was allocated and, if it is free, where it was freed, one line per frame.
 #define FATAL_FRAMES_MAX 16
 struct fatal_stack {
     uint32_t thread_id;
@@ -41,7 +41,7 @@ struct fatal_stack {
 struct fatal_story {
     const void *ptr;
     size_t block_bytes;
-    const struct fatal_stack *taken, *freed; // freed NULL: it is in use
+    const struct fatal_stack *taken, *freed; // freed NULL: the block is in use
 };
 enum fatal_sampled_kind {
     FATAL_ACCESS_FREED,
@@ -54,7 +54,7 @@ NORETURN COLD void fatal_sampled(enum fatal_sampled_kind kind, const struct fata
                                  const void *caller);
 
 struct line;
-// Appends "/path/of/program+0xOFFSET" for an address inside a mapped file, else the address.
+// Appends "/path/of/program+0xOFFSET" for an address in a mapped file, or else the address.
 void fatal_add_place(struct line *line, const void *address);
 
 #endif

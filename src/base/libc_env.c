@@ -1,14 +1,14 @@
-/* libc_env.c - what glibc's malloc reads from the environment.
+/* libc_env.c - reads the environment variables of glibc's malloc.
  *
  * Owns:       nothing.
  * Threads:    the one that starts the process.
  * Locks:      none.
- * Invariants: LIBC_ENV-1  every field stays within the range of its option, or is what mallopt(3)
- *                         may set it to.
+ * Invariants: LIBC_ENV-1  every field stays within the range of its option, or has a value that
+ *                         mallopt(3) may set.
  *
- * Not here, since they promise nothing that could be done or left: arena_max and arena_test (there
- * is one region), check (of a library of its own since glibc 2.34), mxfast and the tcache (we have
- * neither), hugetlb (huge_pages asks in our own way).
+ * Ignored, since they have no meaning here: arena_max and arena_test (there is one region), check
+ * (in a library of its own since glibc 2.34), mxfast and the tcache (we have neither), hugetlb
+ * (huge_pages is our own way).
  */
 #include "base/libc_env.h"
 
@@ -22,10 +22,10 @@
 #define TUNABLES "glibc.malloc."
 
 struct setting {
-    char variable[16]; // behind MALLOC_; in place: pointers would need relocations
-    char tunable[16];  // behind TUNABLES
+    char variable[16]; // follows MALLOC_; an array, since pointers would need relocations
+    char tunable[16];  // follows TUNABLES
     uint16_t offset;   // in struct options
-    bool may_be_huge;  // any number will do, also -1
+    bool may_be_huge;  // any number is valid, also -1
     uint64_t least, most;
 };
 
@@ -39,7 +39,7 @@ static const struct setting g_settings[] = {
 
 #define SETTINGS (sizeof g_settings / sizeof g_settings[0])
 
-// Digits as C has them, and a minus, which wraps as in glibc; all up to `end`.
+// Parses a C integer up to `end`; a minus sign wraps, as in glibc.
 static COLD bool parse_number(const char *text, const char *end, uint64_t *value)
 {
     bool is_negative = *text == '-';
@@ -68,13 +68,13 @@ static COLD void apply(const struct setting *setting, const char *text, const ch
     if (!parse_number(text, end, &value)) {
         return;
     }
-    value = max_size(value, setting->least);              // 0 would leave the choice to us
+    value = max_size(value, setting->least);              // 0 would mean our default
     if (setting->may_be_huge || value <= setting->most) { // LIBC_ENV-1
         memcpy((char *)options + setting->offset, &value, sizeof value);
     }
 }
 
-// One variable, "NAME=VALUE", from behind MALLOC_.
+// Applies one variable, "NAME=VALUE" without the MALLOC_.
 static NOINLINE COLD void read_variable(const char *text, struct options *options)
 {
     const char *equals = strchr(text, '=');
@@ -87,7 +87,7 @@ static NOINLINE COLD void read_variable(const char *text, struct options *option
     }
 }
 
-// One "glibc.malloc.name=value", which ends at `end`.
+// Applies one "glibc.malloc.name=value", which ends at `end`.
 static void read_tunable(const char *text, const char *end, struct options *options)
 {
     const char *equals = memchr(text, '=', (size_t)(end - text));

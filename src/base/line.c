@@ -1,6 +1,6 @@
 /* line.c - builds one line of text on the stack.
  *
- * Owns:       nothing; the caller has the struct line.
+ * Owns:       nothing; the struct line belongs to the caller.
  * Threads:    any, also signal handlers.
  * Locks:      none.
  * Invariants: LINE-1  used < sizeof text, so that the newline always fits.

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct line {
-    size_t used; // bytes; what does not fit is cut off
+    size_t used; // bytes; text that does not fit is truncated
     char text[512];
 };
 
@@ -15,10 +15,10 @@ void line_add_bytes(struct line *line, const char *text, size_t bytes);
 void line_add_number(struct line *line, uint64_t number);
 void line_add_hex(struct line *line, uintptr_t number); // with 0x
 
-// Writes what is there and empties it: more of the line may follow. errno kept; no signal comes of
-// it. The errno of a failure, 0 for done.
+// Writes the text and empties the line, so that more may follow. Preserves errno; raises no signal.
+// Returns the errno, 0 on success.
 int line_put(struct line *line, int fd);
-// The same of the line and a newline, in one write.
+// Writes the line and a newline at once; otherwise like line_put().
 int line_write(struct line *line, int fd);
 
 #endif

@@ -1,12 +1,12 @@
-/* live.c - makes the live page, writes events, regions and the counters that go with them.
+/* live.c - creates the live page, and writes its events, regions and their counters.
  *
- * Owns:       the file and its mapping; header, events, regions and the exact counters in it.
+ * Owns:       the file and its mapping; the header, events, regions and exact counters in it.
  * Threads:    any.
  * Locks:      LOCK_LIVE, a leaf, for the table of regions.
- * Invariants: LIVE-1  a step that fails leaves the process without a page, and one line.
- *             LIVE-2  a child writes into a page of its own or into none.
+ * Invariants: LIVE-1  if a step fails, the process has no page, and one line reports it.
+ *             LIVE-2  a child writes to a page of its own or to none.
  *
- * The counts of blocks are not ours: view.c, which knows heaps, stores them now and then.
+ * The counts of blocks are not written here: view.c, which knows heaps, stores them now and then.
  */
 #include "base/check.h"
 #include "base/live.h"
@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAMES_MAX 99 // tried, as the command does
+#define NAMES_MAX 99 // names tried, as in the command
 
 struct myalloc_live *g_live_page;
 
@@ -35,7 +35,7 @@ static struct {
     char path[256];
 } g_live = {.lock = LOCK_INIT(LOCK_LIVE)};
 
-// What an event of each kind counts: an index of a counter, in words; 0 none.
+// What an event of each kind counts: the index of a counter, in words; 0 none.
 #define WORD_OF(field)   (offsetof(struct myalloc_live_counters, field) / sizeof(uint64_t))
 #define COUNTER(c, word) ((_Atomic uint64_t *)(c) + (word))
 
@@ -61,7 +61,7 @@ static void add(_Atomic uint64_t *word, uint64_t more)
 
 // ---- the file ----
 
-// The directory of our user's pages, open; its name goes to *path. Negative: none to be had here.
+// Opens the directory of our user's pages, and sets *path to its name. Negative: not available.
 static int open_directory(const char *parent, const char *name, struct line *path)
 {
     ASSERT(name[0] == '/');
@@ -94,8 +94,8 @@ int live_open_place(struct line *path, size_t *name)
     return directory;
 }
 
-// A page of this process: PID, or PID.2 and so on where a process of another container has our
-// number. Negative: the errno; *path is its whole name.
+// Opens the page of this process: PID, or PID.2 and so on if a process in another container has our
+// PID. *path: its full name. Negative: the errno.
 static int open_page(struct line *path)
 {
     ASSERT(!live_is_on());
@@ -130,7 +130,7 @@ static void fill_header(struct myalloc_live *page)
     live_store(&header->state, MYALLOC_LIVE_RUNNING);
 }
 
-// LIVE-1; the mapping holds the file: see os_report_hold.
+// LIVE-1; the mapping keeps the file held: see os_report_hold.
 static struct myalloc_live *map_page(struct line *path, int *error)
 {
     struct myalloc_live *page = NULL;
@@ -274,13 +274,13 @@ static void set_row(struct myalloc_live_region *row, uint64_t base, uint64_t byt
     ASSERT(lock_is_mine(&g_live.lock));
     ASSERT((kind == MYALLOC_LIVE_REGION_UNUSED) == (bytes == 0));
     live_store(&row->kind, MYALLOC_LIVE_REGION_UNUSED);
-    atomic_thread_fence(memory_order_release); // readers drop what changes
+    atomic_thread_fence(memory_order_release); // readers discard a row that changes
     live_store(&row->base, base);
     live_store(&row->bytes, bytes);
     atomic_store_explicit(&row->kind, kind, memory_order_release);
 }
 
-// The row of a range of this kind that ends at `end`; any of kind UNUSED.
+// The row of a range of this kind that ends at `end`; for UNUSED, any such row.
 static struct myalloc_live_region *find_row(uint64_t end, uint64_t kind)
 {
     ASSERT(lock_is_mine(&g_live.lock));

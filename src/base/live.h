@@ -1,7 +1,7 @@
 /* live.h - the live page (include/myalloc_live.h): what other processes may read about our heap.
  *
- * Every floor calls these where slow things happen anyway. Off, each is one test of a pointer that
- * is NULL.
+ * All layers call these, in slow paths only. While the page is off, each call is one test of a NULL
+ * pointer.
  */
 #ifndef BASE_LIVE_H
 #define BASE_LIVE_H
@@ -16,18 +16,18 @@
 
 extern HIDDEN struct myalloc_live *g_live_page; // [const] after the start of the process; NULL: off
 
-// The directory of the page of this process, open: made, if need be. *path: the page there, or
-// where it would be; its name begins at *name. Negative: the errno.
+// Opens the directory for the page of this process, creating it if necessary. *path: the page, or
+// where it would be; its file name begins at *name. Negative: the errno.
 struct line;
 int live_open_place(struct line *path, size_t *name);
 
-// Makes the file and fills the header but for its magic; false: off, or it cannot be made.
+// Creates the file and fills in the header except the magic; false: it cannot be created.
 bool live_open(void);
-// Stores the magic: readers may look.
+// Stores the magic: from now on readers accept the page.
 void live_publish(void);
-// exit(): stores the state and removes the file.
+// At exit(): stores the final state and removes the file.
 void live_close(void);
-// In the child of a fork: leaves the parent's page alone; live_open may make a new one.
+// In the child of a fork: unmaps the parent's page; live_open may create a new one.
 void live_leave(void);
 
 NOINLINE COLD void live_event_on(enum myalloc_live_event_kind kind, const void *start,
@@ -42,7 +42,7 @@ static inline bool live_is_on(void)
     return UNLIKELY(g_live_page != NULL);
 }
 
-// One call of the system: the event, its counters, and what it does to the footprint.
+// Records one system call: the event, its counters, and the change of the footprint.
 static inline void live_event(enum myalloc_live_event_kind kind, const void *start, size_t bytes)
 {
     if (live_is_on()) {
@@ -50,8 +50,7 @@ static inline void live_event(enum myalloc_live_event_kind kind, const void *sta
     }
 }
 
-// An address range is ours from now on; one of the break, a mapped region or a table joins the one
-// below.
+// Adds an address range; one of the break, a mapped region or a table is merged with the one below.
 static inline void live_add(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
 {
     if (live_is_on()) {
@@ -59,7 +58,7 @@ static inline void live_add(enum myalloc_live_region_kind kind, const void *star
     }
 }
 
-// The last `bytes` of a range of this kind, at `start`, are ours no more.
+// Removes the last `bytes`, at `start`, of a range of this kind.
 static inline void live_cut(enum myalloc_live_region_kind kind, const void *start, size_t bytes)
 {
     if (live_is_on()) {
@@ -67,7 +66,7 @@ static inline void live_cut(enum myalloc_live_region_kind kind, const void *star
     }
 }
 
-// mremap made a mapping longer, or shorter.
+// Records that mremap made a mapping longer or shorter.
 static inline void live_resize(size_t old_bytes, size_t new_bytes)
 {
     if (live_is_on()) {
@@ -92,7 +91,7 @@ static inline uint64_t live_load(const _Atomic uint64_t *word)
     return atomic_load_explicit(word, memory_order_relaxed);
 }
 
-// Stores the highest value so far.
+// Raises a peak to `value`.
 static inline void live_raise(_Atomic uint64_t *peak, uint64_t value)
 {
     uint64_t old = live_load(peak);
@@ -101,7 +100,7 @@ static inline void live_raise(_Atomic uint64_t *peak, uint64_t value)
     }
 }
 
-// An allocation that no heap counts: a large or a huge block. How many there were: live_others.
+// Counts an allocation that no slot counts: a large or huge block. live_others() returns the count.
 NOINLINE COLD void live_count_on(void);
 uint64_t live_others(void);
 static inline void live_count(void)
@@ -111,7 +110,7 @@ static inline void live_count(void)
     }
 }
 
-// Something worth a new look at the heap happened since the last live_is_news(); it forgets.
+// True if there was an event since the last call, so that the heap should be counted again.
 bool live_is_news(void);
 
 #endif

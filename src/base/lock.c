@@ -2,10 +2,10 @@
  *
  * Owns:       the three states of struct lock, and in debug builds the ranks this thread holds.
  * Threads:    any.
- * Locks:      is them.
- * Invariants: LOCK-1  ranks are taken in rising order (debug).
- *             LOCK-2  the word has SLEEPERS whenever somebody may sleep in the kernel.
- *             LOCK-3  a signal handler of a thread that holds a lock finds `held` above 0.
+ * Locks:      implements them.
+ * Invariants: LOCK-1  locks are acquired in rising order of rank (debug).
+ *             LOCK-2  the word has SLEEPERS whenever a thread may sleep in the kernel.
+ *             LOCK-3  a signal handler of a thread that holds a lock sees `held` above 0.
  */
 #include "base/lock.h"
 
@@ -16,28 +16,28 @@
 #define SPINS    (CONFIG_TINY ? 1 : 100)
 #define SLEEPERS 1UL
 
-// How many times a fork that must not wait for ever sleeps 1 ms, in all: far longer than a lock is
-// held.
+// How many times in all a fork that must not wait forever sleeps for 1 ms: far longer than a lock
+// is held.
 #define FORK_SLEEPS 10
 
 static _Thread_local struct {
-    uint16_t windows;    // forks inside each other: a signal handler may fork inside of fork
-    uint16_t sleeps;     // left to this fork, when it is hasty
-    uint16_t held;       // locks: from before one is taken until after it is free; LOCK-3
-    bool is_hasty;       // waits no longer than that
-    uint16_t fork_rank;  // debug: of the lock that the fork was about last
+    uint16_t windows;    // nested forks: a signal handler may fork inside fork
+    uint16_t sleeps;     // remaining for this fork, if it is hasty
+    uint16_t held;       // locks, from before one is acquired until after its release; LOCK-3
+    bool is_hasty;       // the fork waits no longer than `sleeps`
+    uint16_t fork_rank;  // debug: rank of the last lock that the fork handled
     uint32_t held_ranks; // debug: bit r set while a lock of rank r is held
 } t_lock;
 
-// The calling thread: its pointer, whole, which no other thread has, and which is aligned. In the
-// word itself, so that a signal handler sees at every instant whose the lock is.
+// Identifies the calling thread by its thread pointer, which is unique and aligned. It is in the
+// word itself, so that a signal handler always sees who holds the lock.
 static uint64_t self_word(void)
 {
     return (uint64_t)(uintptr_t)__builtin_thread_pointer();
 }
 
-// What a sleeper watches. Of two holders with one lower half the later one has SLEEPERS as well, or
-// the lock was free between them, and its waker has been: LOCK-2.
+// The futex word. If two successive holders have the same lower half, either the later one has
+// SLEEPERS set as well, or the lock was free in between and its sleeper was woken: LOCK-2.
 static _Atomic(uint32_t) *lower_half(struct lock *lock)
 {
     static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lower half comes first");
@@ -60,11 +60,11 @@ static void rank_push(uint32_t rank)
 
 static void rank_pop(uint32_t rank)
 {
-    VERIFY(((t_lock.held_ranks >> rank) & 1) != 0); // what is released was taken
+    VERIFY(((t_lock.held_ranks >> rank) & 1) != 0); // it is held
     t_lock.held_ranks &= ~(1U << rank);
 }
 
-// LOCK-3: before the lock is taken, and after it is free.
+// LOCK-3: called before the lock is acquired, and after it is released.
 static void count_held(int by)
 {
     atomic_signal_fence(memory_order_seq_cst);
@@ -98,7 +98,7 @@ static NOINLINE void wait_for(struct lock *lock)
         }
         cpu_relax();
     }
-    // Who has slept takes the lock with the mark: others may sleep still.
+    // A thread that may have slept takes the lock with the mark set: others may still be asleep.
     for (;;) {
         uint64_t word = 0;
         // acquire: pairs with the release in let_go
@@ -110,7 +110,7 @@ static NOINLINE void wait_for(struct lock *lock)
         if (word == marked ||
             atomic_compare_exchange_strong_explicit(&lock->word, &word, marked,
                                                     memory_order_relaxed, memory_order_relaxed)) {
-            count_held(-1); // a handler that never returns here leaves no lock behind
+            count_held(-1); // nothing is held if a signal handler never returns here
             os_futex_wait(lower_half(lock), (uint32_t)marked);
             count_held(1);
         }
@@ -246,14 +246,14 @@ bool lock_acquire_for_fork(struct lock *lock)
     }
     while (!take_free(lock)) {
         if (!t_lock.is_hasty) {
-            wait_for(lock); // signals are held back: nobody looks at what it counts
+            wait_for(lock); // signals are blocked: no handler sees its count
             break;
         }
         if (t_lock.sleeps == 0) {
             return false;
         }
         t_lock.sleeps--;
-        os_sleep_ms(1); // not on the lock: it must not take a wake that is meant for another
+        os_sleep_ms(1); // not on the lock: it must not consume a wake-up meant for another thread
     }
     lock->is_for_fork = true;
     return true;

@@ -1,7 +1,7 @@
-/* meta_alloc.c - memory for our own structures outside the heap.
+/* meta_alloc.c - allocates memory for our own structures, outside the heap.
  *
- * Owns:       one mapping at a time, cut from its start; the first is static, so that small
- *             programs need no system call for it.
+ * Owns:       one mapping at a time, carved from its start; the first one is static, so that small
+ *             programs need no system call.
  * Threads:    any.
  * Locks:      LOCK_META; live_add() below takes LOCK_LIVE.
  * Invariants: META-1  used <= bytes of the mapping.
@@ -18,7 +18,7 @@
 
 #define META_MAP_BYTES (128UL * 1024)
 #define FIRST_BYTES                                                                                \
-    (10UL * 1024) // one heap: it lies in the file, and is resident with its neighbours
+    (10UL * 1024) // enough for small programs: part of the file, resident with its neighbours
 
 static struct {
     struct lock lock;

@@ -1,4 +1,4 @@
-/* meta_alloc.h - memory for our own structures outside the heap: never given back, type-stable. */
+/* meta_alloc.h - memory for our own structures, outside the heap: never freed, type-stable. */
 #ifndef BASE_META_ALLOC_H
 #define BASE_META_ALLOC_H
 
@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-// Zeroed memory at a multiple of a cache line; NULL without memory. Thread-safe (LOCK_META).
+// Allocates zeroed memory, aligned to a cache line; NULL if out of memory. Any thread (LOCK_META).
 void *meta_alloc(size_t bytes);
 
 void meta_alloc_each_lock(lock_visitor *visit); // for a fork

@@ -1,7 +1,7 @@
-/* options.c - parses MYALLOC_CONF by the one table of options.h.
+/* options.c - parses MYALLOC_CONF by the table in options.h.
  *
  * Owns:       g_options.
- * Threads:    options_read by start_once(); readers any, later.
+ * Threads:    options_read by start_once(); afterwards any thread may read.
  * Locks:      none.
  * Invariants: OPTIONS-1  every field is within the range of its row, whatever the text.
  */
@@ -41,7 +41,7 @@ struct options g_options = {
 #define OPTION_DEFAULT_TEXT(key, help)                       .key = "",
     OPTIONS(OPTION_DEFAULT_NUMBER, OPTION_DEFAULT_WORD, OPTION_DEFAULT_TEXT)};
 
-// A piece of the text; not terminated.
+// A substring; not terminated.
 struct piece {
     const char *start;
     size_t bytes;
@@ -53,7 +53,7 @@ static bool piece_is(struct piece piece, const char *word)
     return strlen(word) == piece.bytes && memcmp(piece.start, word, piece.bytes) == 0;
 }
 
-// Cuts the piece up to `end` or the end of the text off the front of *text.
+// Splits off the front of *text, up to `end` or the end of the text.
 static struct piece piece_cut(const char **text, char end)
 {
     ASSERT(*text != NULL);
@@ -71,7 +71,7 @@ static size_t edit_step(const size_t *above, size_t left, bool equal)
     return left + 1 < best ? left + 1 : best;
 }
 
-// Insertions, deletions and changes that make `key` of the piece.
+// Levenshtein distance: insertions, deletions and changes that turn the piece into `key`.
 static size_t edit_distance(struct piece piece, const char *key)
 {
     size_t row[KEY_BYTES_MAX + 1];
@@ -159,7 +159,7 @@ static bool parse_word(const struct option *option, struct piece text, uint64_t 
     return false;
 }
 
-// Decimal digits, and k, m or g for 2^10, 2^20 or 2^30.
+// Parses decimal digits, with k, m or g for 2^10, 2^20 or 2^30.
 static bool parse_number(const struct option *option, struct piece text, uint64_t *value)
 {
     ASSERT(option->words == NULL);
@@ -185,7 +185,7 @@ static bool parse_number(const struct option *option, struct piece text, uint64_
     return i != 0 && i == text.bytes && *value >= option->least && *value <= option->most;
 }
 
-// The text as it is; "0" and nothing are none.
+// Copies the text; "0" means none, like an empty one.
 static bool parse_text(const struct option *option, struct piece text, struct options *options)
 {
     ASSERT(is_text(option));

@@ -1,6 +1,6 @@
-/* options.h - MYALLOC_CONF=key:value,key:value: one table, read once at the start.
+/* options.h - MYALLOC_CONF=key:value,key:value: one table of options, read once at start-up.
  *
- * A row of the table makes the field, the parser, the range check, the help and the man page.
+ * Each row of the table generates the field, parser, range check, help and man page entry.
  */
 #ifndef BASE_OPTIONS_H
 #define BASE_OPTIONS_H
@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// NUMBER(key, default, least, most, help), WORD(key, default index, words, help), whose value is
-// the index of the word, and TEXT(key, help), a name of at most OPTION_TEXT_BYTES - 1 bytes.
+// NUMBER(key, default, least, most, help); WORD(key, default index, words, help), whose value is
+// the index of the word; TEXT(key, help), a name of at most OPTION_TEXT_BYTES - 1 bytes.
 #define OPTION_TEXT_BYTES 200
 #define OPTIONS(NUMBER, WORD, TEXT)                                                                \
     NUMBER(brk, 1, 0, 1, "1: grow the heap by the program break; 0: by mmap only")                 \
@@ -82,14 +82,14 @@ struct options {
 };
 
 // Texts: [const] after options_read(). Numbers: [atomic] for mallopt, which writes single ones
-// while others read; a plain read is one load.
+// while others read; reading one is a plain load.
 extern HIDDEN struct options g_options;
 
-// Reads MYALLOC_CONF. Each mistake gives one line on stderr and leaves the default.
+// Reads MYALLOC_CONF. Each error writes one line to stderr and leaves the default.
 void options_read(void);
 // Parses one text in the form of MYALLOC_CONF into *options. For tests and fuzzing.
 void options_parse(const char *text, struct options *options);
-// Writes all keys with their values, defaults and help, one a line, to a file descriptor.
+// Writes all keys with their values, defaults and help to a file descriptor, one per line.
 void options_help(int fd);
 
 #endif

@@ -1,9 +1,9 @@
-/* os.c - signals, futexes, clocks and names: the system calls that are neither memory nor files.
+/* os.c - signals, futexes, clocks and names: system calls about neither memory nor files.
  *
  * Owns:       nothing.
  * Threads:    any.
  * Locks:      none.
- * Invariants: OS-1  errno is as it was, whatever happened.
+ * Invariants: OS-1  errno is preserved, whatever happens.
  */
 #include "base/os.h"
 
@@ -24,7 +24,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-// glibc's own name of sigaction: libc alone knows how a handler returns.
+// glibc's internal name of sigaction: only libc knows how a handler returns.
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern int __sigaction(int signal, const struct sigaction *action, struct sigaction *before);
 
@@ -35,9 +35,9 @@ static int ask_kernel(clockid_t clock, struct timespec *now)
     return (int)raw_call(SYS_clock_gettime, clock, (long)now, 0, 0);
 }
 
-// The kernel's own function, not libc's: programs and preloads have clocks of this name. For coarse
-// clocks it reads a page of memory and nothing else: the time stamp counter, which exact ones read,
-// may be forbidden [PR_SET_TSC(2const), seccomp(2)], and so may the system call.
+// The vDSO function, not libc's: programs and preloads may define a clock of that name. For coarse
+// clocks it only reads a page of memory: the time stamp counter, which exact clocks read, may be
+// forbidden [PR_SET_TSC(2const), seccomp(2)], and so may the system call.
 static int ask_kernels_page(clockid_t clock, struct timespec *now)
 {
     static _Atomic(clock_function) g_ask;
@@ -82,14 +82,14 @@ uint64_t os_boot_ns(void)
 
 void os_signals_block(uint64_t *old)
 {
-    ASSERT(old != NULL); // to NULL the kernel would write nothing
+    ASSERT(old != NULL); // with NULL the kernel would store nothing
     const uint64_t all = ~0UL;
     raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)old, sizeof all);
 }
 
 void os_signals_restore(const uint64_t *old)
 {
-    ASSERT(old != NULL); // of NULL the kernel would change nothing
+    ASSERT(old != NULL); // with NULL the kernel would change nothing
     raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)old, 0, sizeof *old);
 }
 
@@ -126,7 +126,7 @@ void os_signals_hold(const sigset_t *set, int signal)
     ASSERT(set != NULL);
     ASSERT(signal >= 0);
     ASSERT(signal <= 64);
-    uint64_t mask; // the part that the kernel has
+    uint64_t mask; // the part that the kernel uses
     memcpy(&mask, set, sizeof mask);
     mask |= signal != 0 ? 1UL << (signal - 1) : 0;
     raw_call(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, 0, sizeof mask);
@@ -152,7 +152,7 @@ bool os_is_fault(const siginfo_t *info, const void *context)
 #if defined(__x86_64__)
     uintptr_t address = (uintptr_t)of_fault->uc_mcontext.gregs[REG_CR2];
     if (of_fault->uc_mcontext.gregs[REG_TRAPNO] == 0) {
-        return false; // this thread has not met one
+        return false; // this thread has not faulted
     }
 #elif defined(__aarch64__)
     uintptr_t address = of_fault->uc_mcontext.fault_address;
@@ -188,11 +188,11 @@ const void *os_context_code(const void *context)
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value)
 {
-    ASSERT((uintptr_t)word % sizeof *word == 0); // else it would return at once, and again
+    ASSERT((uintptr_t)word % sizeof *word == 0); // else it would return at once, every time
     raw_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, 0);
 }
 
-// By a futex that nobody knows: where calls are filtered, we make those only that we make anyway.
+// Waits on a private futex: where system calls are filtered, we use only those that we need anyway.
 void os_sleep_ms(unsigned ms)
 {
     _Atomic(uint32_t) word = 0;
@@ -268,7 +268,7 @@ const char *os_program_name(void)
 {
     unsigned long address = os_auxval(AT_EXECFN);
     const char *path = address != 0 ? (const char *)address : "?"; // NOLINT: the kernel's pointer
-    if (strncmp(path, "/dev/fd/", 8) == 0) { // by fexecve: the number of a descriptor
+    if (strncmp(path, "/dev/fd/", 8) == 0) { // by fexecve: a descriptor number
         static struct os_name g_name;
         return os_executable_name(&g_name);
     }

@@ -1,7 +1,7 @@
-/* os.h - every system call that we make (but the write in line.c, the reads in proc_maps.c and the
- * abort in check.c): memory in os_vm.h, files in os_file.h, and here the rest.
+/* os.h - all our system calls (except the write in line.c, the reads in proc_maps.c and the abort
+ * in check.c): memory is in os_vm.h, files in os_file.h, the rest here.
  *
- * Nothing here changes errno. Failures are NULL or false.
+ * Nothing here changes errno. A failure is reported as NULL or false.
  */
 #ifndef BASE_OS_H
 #define BASE_OS_H
@@ -18,51 +18,53 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Holds back all signals of this thread; *old is what os_signals_restore needs.
+// Blocks all signals of this thread; *old is the argument for os_signals_restore.
 void os_signals_block(uint64_t *old);
 void os_signals_restore(const uint64_t *old);
 
-// A handler of a fault: for this signal, on the stack that *before, what the process had, asked
-// for; where that is no handler, on its own stack when there is one. It holds no signal back.
+// Installs a handler for a fault; *before: the previous action. It runs on the stack that the
+// previous handler asked for; if there was none, on the alternate stack, if any. It blocks no
+// signal.
 COLD void os_signal_take(int signal, void (*handler)(int, siginfo_t *, void *),
                          struct sigaction *before);
-// A handler of a signal that the program has none for; system calls that it interrupts go on.
-// False: there is one, or the signal cannot be taken.
+// Installs a handler for a signal that the program does not handle; system calls that it interrupts
+// are restarted. False: the program has an action for it, or the signal cannot be handled.
 COLD bool os_signal_listen(int signal, void (*handler)(int, siginfo_t *, void *));
 COLD void os_signal_default(int signal);
-// In a handler, until it returns: holds back a set of signals, and one, unless 0.
+// In a handler, until it returns: blocks a set of signals, and one more unless it is 0.
 void os_signals_hold(const sigset_t *set, int signal);
-// In a handler: the signal comes again, as it came, when the handler has returned.
+// In a handler: delivers the signal again, with the same information, once the handler returns.
 void os_signal_again(int signal, const siginfo_t *info);
-// True for what the interrupted code did itself, and would do again; not for what was sent.
+// True if the interrupted code caused the signal itself, and would do so again; false if it was
+// sent.
 bool os_is_fault(const siginfo_t *info, const void *context);
-const void *os_context_code(const void *context); // where the fault happened; NULL: unknown
+const void *os_context_code(const void *context); // code address of the fault; NULL: unknown
 
 void os_futex_wait(_Atomic(uint32_t) *word, uint32_t value);
 void os_futex_wake(_Atomic(uint32_t) *word);
 void os_sleep_ms(unsigned ms);
 
-// Monotonic, in steps of some milliseconds; works where the exact clocks are forbidden.
+// A monotonic clock in steps of some milliseconds; works where exact clocks are forbidden.
 uint64_t os_now_ns(void);
-uint64_t os_exact_ns(void); // the same clock, by a system call: for features that are asked for
+uint64_t os_exact_ns(void); // exact, by a system call: only for features that the user requests
 
-// The last part of the path that was executed: of a script its own name, not the interpreter's.
+// The last component of the executed path: for a script its own name, not the interpreter's.
 const char *os_program_name(void);
-// The name of the file that runs: of a script the interpreter, of a link what it leads to; "" when
-// /proc is not there.
+// The name of the running file: for a script the interpreter, for a link its target; "" if there is
+// no /proc.
 struct os_name {
     char text[4096]; // PATH_MAX: the whole path
 };
 COLD const char *os_executable_name(struct os_name *name);
 
-// Sends every thread of the process that is inside of a restartable sequence to its abort address.
-// False: the kernel cannot, or may not. Only on explicit requests: a sandbox may kill for it.
+// Aborts the restartable sequences that threads of the process are in. False: not supported, or
+// forbidden. Only on explicit requests: a sandbox may kill the process for it.
 bool os_restart_sequences(void);
 
-uint64_t os_boot_ns(void); // since boot, sleep included: comparable between processes
+uint64_t os_boot_ns(void); // since boot, including suspend: comparable between processes
 uint64_t os_seconds(void); // since 1970
 uint32_t os_process_id(void);
-// Ends the process as it is: no handlers.
+// Ends the process at once: exit handlers do not run.
 NORETURN void os_exit(int status);
 uint32_t os_thread_id(void);
 uint32_t os_user_id(void); // effective

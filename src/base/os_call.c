@@ -1,10 +1,10 @@
-/* os_call.c - what the system calls share: failures on demand, the environment, the
- * auxiliary vector.
+/* os_call.c - shared by the system call modules: failure injection, the environment, the auxiliary
+ * vector.
  *
- * Owns:       in debug builds the countdown of injected failures.
+ * Owns:       in debug builds, the countdown to injected failures.
  * Threads:    any.
  * Locks:      none.
- * Invariants: OS-1  errno is as it was, whatever happened.
+ * Invariants: OS-1  errno is preserved, whatever happens.
  */
 #include "base/os_call.h"
 
@@ -22,7 +22,7 @@ static struct {
     _Atomic(bool) fail_asked; // debug: MYALLOC_FAIL_AFTER was looked up
 } g_os_call;
 
-// Names of glibc's own: getauxval and environ are nobody's.
+// glibc's internal names: getauxval and environ may be defined by the program.
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern unsigned long __getauxval(unsigned long type);
 

@@ -1,9 +1,9 @@
-/* os_file.c - files, for reports and for blocks that lie in files.
+/* os_file.c - files, for reports and for blocks backed by files.
  *
  * Owns:       nothing; descriptors are the caller's.
  * Threads:    any.
  * Locks:      none.
- * Invariants: OS-1  errno is as it was, whatever happened.
+ * Invariants: OS-1  errno is preserved, whatever happens.
  */
 #include "base/os_file.h"
 
@@ -20,8 +20,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DESCRIPTOR_MIN   200 // programs that close or reuse descriptors begin with the low ones
-#define DESCRIPTOR_LEAST 6   // where there are few; below, the program needs them all
+#define DESCRIPTOR_MIN   200 // programs that close or reuse descriptors start with low ones
+#define DESCRIPTOR_LEAST 6   // under a low limit; below this, the program needs them all
 
 void *os_map_file(int fd, size_t offset, size_t bytes)
 {
@@ -65,7 +65,7 @@ void os_unlink(const char *path)
     raw_call(SYS_unlinkat, AT_FDCWD, (long)path, 0, 0);
 }
 
-// A name of its own, gone at once: for file systems without O_TMPFILE.
+// Creates a file with a unique name and unlinks it: for file systems without O_TMPFILE.
 static int open_and_unlink(const char *directory)
 {
     struct line name = {.used = 0};
@@ -95,7 +95,7 @@ int os_open_unnamed(const char *directory)
         fd = open_and_unlink(directory);
     }
     int kept = fd < 0 ? fd : os_keep_descriptor(fd);
-    if (fd > STDERR_FILENO && kept < 0) { // few descriptors: then this one
+    if (fd > STDERR_FILENO && kept < 0) { // too few descriptors: keep this one
         return fd;
     }
     if (fd >= 0) {

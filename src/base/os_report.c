@@ -1,10 +1,10 @@
-/* os_report.c - files of reports.
+/* os_report.c - report files.
  *
  * Owns:       nothing; descriptors are the caller's.
  * Threads:    any.
- * Locks:      none; a file that is held has an flock(2), which lasts as long as a mapping of it.
- * Invariants: OS_REPORT-1  no byte of a file that is another's, or in use, is read, written or cut.
- *             OS_REPORT-2  nothing here brings a signal.
+ * Locks:      none; a held file has an flock(2), which lasts as long as any mapping of it.
+ * Invariants: OS_REPORT-1  a file of another user, or in use, is never read, written or truncated.
+ *             OS_REPORT-2  nothing here raises a signal.
  */
 #include "base/os_report.h"
 
@@ -77,7 +77,7 @@ static int take_over(int directory, const char *name)
     if (fd < 0) {
         return -EEXIST;
     }
-    ASSERT(directory != OS_REPORT_HERE); // what anybody may write to is not looked through
+    ASSERT(directory != OS_REPORT_HERE); // only in a directory that others cannot write to
     bool is_free = is_ours(fd, &status) && S_ISREG(status.st_mode) && status.st_nlink == 1 &&
                    (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 && holds(fd) &&
                    raw_call(SYS_ftruncate, fd, 0, 0, 0) == 0;
@@ -90,7 +90,7 @@ int os_report_hold(int directory, const char *name)
     if (fd == -EEXIST) {
         return take_over(directory, name);
     }
-    return fd < 0 || holds(fd) ? fd : close_with(fd, -EEXIST); // taken over in this very moment
+    return fd < 0 || holds(fd) ? fd : close_with(fd, -EEXIST); // just taken over by another process
 }
 
 int os_report_rename(int directory, const char *name, const char *to)
@@ -107,7 +107,7 @@ static bool is_within_limit(size_t end)
     return raw_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)limits) != 0 || limits[0] >= end;
 }
 
-// Where the file system has no fallocate: a byte into each of its blocks.
+// For file systems without fallocate: writes a byte into each block.
 static int write_zeros(int fd, size_t offset, size_t bytes)
 {
     ASSERT(bytes != 0);
@@ -117,7 +117,7 @@ static int write_zeros(int fd, size_t offset, size_t bytes)
         status.st_blksize >= 512 && status.st_blksize <= 4096 ? (size_t)status.st_blksize : 512;
     const char zero = 0;
     for (size_t at = offset; at < offset + bytes;) {
-        at = at - at % step + step; // the last byte of its block
+        at = at - at % step + step; // the end of its block
         at = at < offset + bytes ? at : offset + bytes;
         long result =
             quiet_call(QUIET_ALL, SYS_pwrite64, (long[6]){fd, (long)&zero, 1, (long)at - 1});

@@ -1,8 +1,8 @@
-/* os_report.h - files of reports: made by us alone, read by our user alone.
+/* os_report.h - report files: created only by us, readable only by our user.
  *
- * Directories that others may write to hold what others made: another's file, a link to a file of
- * ours, the file of a process with our number in another container. So a file is made anew, or, in
- * a directory that is ours, taken over from a process that has ended. Failures are negative errnos.
+ * A directory that others may write to can hold traps: a file of another user, a link to a file of
+ * ours, the file of a process with our PID in another container. So a file is created new or, in a
+ * directory of our own, taken over from a process that has ended. Failures are negative errnos.
  */
 #ifndef BASE_OS_REPORT_H
 #define BASE_OS_REPORT_H
@@ -14,26 +14,27 @@
 
 #define OS_REPORT_HERE (-100) // AT_FDCWD: paths, not names in a directory
 
-// Makes it, where it may stand already; open, and nobody else's but ours: mode 0700 if it is new.
+// Opens a directory, creating it with mode 0700 if necessary; it must belong to our user alone.
 int os_report_directory(const char *path);
-// A file that was not there, mode 0600; no link is followed. -EEXIST: it was.
+// Creates a file with mode 0600; follows no link. -EEXIST: the name is taken.
 int os_report_create(int directory, const char *name);
-// Such a file that is held until all mappings of it are gone, too; or one that stood there and is
-// held by nobody: a regular file, of our user, with one name, which is emptied. -EEXIST: it is
-// somebody's.
+// The same, but holds the file until it is closed and all mappings of it are gone. If the name is
+// taken, takes over and truncates a regular file of our user with a single link that nobody holds.
+// -EEXIST: the file belongs to somebody else.
 int os_report_hold(int directory, const char *name);
 
-// Gives a file another name in its directory, in place of what has it; the errno, 0 for done.
+// Renames a file within its directory, replacing any other one; the errno, 0 on success.
 int os_report_rename(int directory, const char *name, const char *to);
 
-// Room on the disk for this part of a file, as far as the file system can tell; as below.
+// Allocates disk space for a part of a file, if the file system supports it; the errno, 0 on
+// success.
 int os_allocate(int fd, size_t offset, size_t bytes);
-// Makes the file longer, with room on the disk, so that no store into a mapping fails later; the
-// errno, 0 for done.
+// Extends a file and allocates disk space, so that no store into a mapping fails later; the errno,
+// 0 on success.
 int os_report_extend(int fd, size_t offset, size_t bytes);
 
 struct line;
-// Appends why something failed, for people.
+// Appends the reason of a failure in plain words.
 void os_report_add_reason(struct line *line, int error);
 
 #endif

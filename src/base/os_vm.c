@@ -1,12 +1,12 @@
-/* os_vm.c - addresses and memory of the process.
+/* os_vm.c - address space and memory of the process.
  *
  * Owns:       the page size.
  * Threads:    any.
  * Locks:      none.
- * Invariants: OS-1  errno is as it was, whatever happened.
+ * Invariants: OS-1  errno is preserved, whatever happens.
  *             OS-2  memory is unmapped, purged and moved by libc's own functions, which RDMA stacks
- *                   patch to learn of it (hazards.md, H32); never by their names, which a program
- *                   may have taken.
+ *                   patch to observe it (hazards.md, H32); never by their names, which a program
+ *                   may define itself.
  */
 #include "base/os_vm.h"
 
@@ -26,8 +26,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Of 47 bits of addresses, programs lie below 2^44 or from 0x55 2^40 on, mappings from 0x7f 2^40
-// down.
+// In the 47 bits of address space, programs are below 2^44 or from 0x55 * 2^40 on, mappings from
+// 0x7f * 2^40 down.
 #define HOLE_ADDRESS ((uintptr_t)1 << 44)
 #define HOLE_STEP    ((uintptr_t)1 << 42)
 
@@ -35,7 +35,7 @@
 #define ADVICE_GUARD_INSTALL 102
 #define ADVICE_GUARD_REMOVE  103
 
-// glibc's own name of sbrk.
+// glibc's internal name of sbrk.
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern void *__sbrk(intptr_t bytes);
 
@@ -45,13 +45,13 @@ typedef void *(*remap_function)(void *start, size_t old_bytes, size_t new_bytes,
 
 static struct {
     _Atomic(size_t) page_bytes;
-    _Atomic(bool) is_known; // OS-2: the three are there
+    _Atomic(bool) is_known; // OS-2: the three below are set
     _Atomic(unmap_function) unmap;
     _Atomic(advise_function) advise;
     _Atomic(remap_function) remap;
 } g_os_vm;
 
-// ---- calls that others listen to ----
+// ---- calls that others observe ----
 
 static COLD int raw_unmap(void *start, size_t bytes)
 {
@@ -63,7 +63,7 @@ static COLD int raw_advise(void *start, size_t bytes, int advice)
     return (int)raw_call(SYS_madvise, (long)start, (long)bytes, advice, 0);
 }
 
-// Never gets more than the target.
+// The only variable argument is the target.
 static COLD void *raw_remap(void *start, size_t old_bytes, size_t new_bytes, int flags, ...)
 {
     va_list more;
@@ -87,7 +87,7 @@ static void know_calls(void)
     if (LIKELY(atomic_load_explicit(&g_os_vm.is_known, memory_order_acquire))) {
         return; // acquire: pairs with the release below
     }
-    // Two threads store the same.
+    // Two threads that race here store the same values.
     unmap_function unmap_call = (unmap_function)find_call("munmap", (void *)raw_unmap);
     advise_function advise_call = (advise_function)find_call("madvise", (void *)raw_advise);
     remap_function remap_call = (remap_function)find_call("mremap", (void *)raw_remap);
@@ -100,7 +100,7 @@ static void know_calls(void)
 static int unmap(void *start, size_t bytes)
 {
     ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
-    ASSERT(bytes != 0); // the kernel would refuse both, and nobody would notice
+    ASSERT(bytes != 0); // else the kernel would refuse, and nobody would notice
     int saved = errno;
     know_calls();
     int result = atomic_load_explicit(&g_os_vm.unmap, memory_order_relaxed)(start, bytes);
@@ -119,7 +119,7 @@ static int advise(void *start, size_t bytes, int advice)
     return result;
 }
 
-// NULL when refused.
+// Remaps memory; NULL: refused.
 static void *remap(void *start, size_t old_bytes, size_t new_bytes, int flags, void *target)
 {
     ASSERT((uintptr_t)start % PAGE_BYTES_MIN == 0);
@@ -130,7 +130,7 @@ static void *remap(void *start, size_t old_bytes, size_t new_bytes, int flags, v
     remap_function call = atomic_load_explicit(&g_os_vm.remap, memory_order_relaxed);
     void *at = call(start, old_bytes, new_bytes, flags, target);
     errno = saved;                                          // OS-1
-    return (uintptr_t)at % PAGE_BYTES_MIN == 0 ? at : NULL; // else an error: -1, or its number
+    return (uintptr_t)at % PAGE_BYTES_MIN == 0 ? at : NULL; // else an error: -1, or -errno
 }
 
 // ---- memory ----
@@ -157,7 +157,7 @@ void *os_break(void)
 
 void *os_break_move(intptr_t bytes)
 {
-    ASSERT(bytes != 0); // os_break() asks
+    ASSERT(bytes != 0); // a query is os_break()
     if (os_fail_now()) {
         return NULL;
     }
@@ -175,7 +175,7 @@ static void *map_raw(void *hint, size_t bytes, int protection)
     return at < 0 ? NULL : (void *)at;
 }
 
-// MYALLOC_FORCE_PAGE: what a kernel with such pages would give, cut out of a longer mapping.
+// MYALLOC_FORCE_PAGE: cuts what a kernel with such pages would return out of a longer mapping.
 static void *map_whole_pages(size_t bytes, int protection)
 {
     size_t page = os_page_bytes();
@@ -213,8 +213,8 @@ void *os_map_none(size_t bytes)
 
 void *os_map_at(void *address, size_t bytes)
 {
-    ASSERT((uintptr_t)address % PAGE_BYTES_MIN == 0); // else it could never be there
-    // A plain hint, then a look: MAP_FIXED_NOREPLACE is unknown to old kernels and to valgrind.
+    ASSERT((uintptr_t)address % PAGE_BYTES_MIN == 0); // else it could never succeed
+    // A hint, then a check: MAP_FIXED_NOREPLACE is unknown to old kernels and to valgrind.
     void *at = os_map(address, bytes);
     if (at != NULL && at != address) {
         os_unmap(at, bytes);
@@ -223,8 +223,8 @@ void *os_map_at(void *address, size_t bytes)
     return at;
 }
 
-// The random number with this number. The stack canary is made of the same bytes: nobody can tell
-// them from what they gave here.
+// The random number with index `number`. The stack canary comes from the same bytes: they cannot be
+// inferred from the numbers returned here.
 static uint64_t random_number(uint64_t number)
 {
     uint64_t random[2] = {0, 0};
@@ -243,7 +243,7 @@ static uint64_t random_number(uint64_t number)
 void *os_hole_address(unsigned place)
 {
     ASSERT(place < 8);
-    // 20 random bits in steps of 2 MiB: 2 TiB; others for each place.
+    // 20 random bits in steps of 2 MiB: 2 TiB; different bits for each place.
     uint64_t random = random_number(UINT64_MAX - place);
     uintptr_t address = HOLE_ADDRESS + place * HOLE_STEP + ((random & 0xfffff) << 21);
     ASSERT(address >= HOLE_ADDRESS);
@@ -268,7 +268,7 @@ void os_move(void *from, void *to, size_t bytes)
     remap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 }
 
-// MYALLOC_FORCE_PAGE: moves to a place that such a kernel would have chosen.
+// MYALLOC_FORCE_PAGE: moves to an address that such a kernel could have chosen.
 static void *remap_whole_pages(void *start, size_t old_bytes, size_t new_bytes)
 {
     ASSERT(new_bytes % os_page_bytes() == 0);

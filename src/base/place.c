@@ -1,11 +1,11 @@
-/* place.c - names of report files.
+/* place.c - names and creates report files.
  *
  * Owns:       nothing.
  * Threads:    any.
  * Locks:      none.
- * Invariants: PLACE-1  the name holds the process: parent and child never share a file.
- *             PLACE-2  what stands there is left alone: it may be another user's, or of a process
- *                      with the same number, in another container or before a reboot.
+ * Invariants: PLACE-1  the name contains the PID: parent and child never share a file.
+ *             PLACE-2  an existing file is never touched: it may belong to another user, or to a
+ *                      process with the same PID, in another container or before a reboot.
  */
 #include "base/place.h"
 

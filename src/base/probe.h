@@ -1,8 +1,8 @@
-/* probe.h - static probes as bpftrace, perf, SystemTap and gdb know them: a nop where one may be
- * set, and a note in the file that says where it is and which registers hold its arguments.
+/* probe.h - static probes (USDT) for bpftrace, perf, SystemTap and gdb: a nop where a probe may be
+ * set, and an ELF note that records its address and the registers that hold its arguments.
  *
- * The note is that of sys/sdt.h, version 3, written here so that nothing is needed to build. On
- * other CPUs there is none.
+ * The note has the format of sys/sdt.h, version 3, written here to avoid a build dependency. Other
+ * CPUs have no probes.
  */
 #ifndef BASE_PROBE_H
 #define BASE_PROBE_H
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #if CPU_HAS_SEQUENCES
-// The address in .stapsdt.base is where the linker put it: who reads a file that was moved later
-// (prelink) sees by how much.
+// The note records the link-time address of .stapsdt.base: a reader can tell by how much a file was
+// relocated later (prelink).
 #define PROBE_TEXT(provider, name, arguments)                                                      \
     "990: nop\n"                                                                                   \
     ".pushsection .note.stapsdt, \"?\", %%note\n"                                                  \
@@ -37,8 +37,8 @@
 #define PROBE_TEXT(provider, name, arguments) ""
 #endif
 
-// otel_memory:alloc: a sampled block, the bytes that were asked for, and how many there are to a
-// sample on average. A block stands for 1 / (1 - exp(-bytes / mean_bytes)) of its size.
+// otel_memory:alloc: a sampled block, the bytes requested, and the mean number of bytes between
+// samples. A block stands for 1 / (1 - exp(-bytes / mean_bytes)) of its size.
 static inline void probe_allocation(const void *ptr, uint64_t bytes, uint64_t mean_bytes)
 {
     __asm__ volatile(PROBE_TEXT("otel_memory", "alloc", "8@%0 8@%1 8@%2")
@@ -46,7 +46,7 @@ static inline void probe_allocation(const void *ptr, uint64_t bytes, uint64_t me
                      : "r"(ptr), "r"(bytes), "r"(mean_bytes));
 }
 
-// otel_memory:free: a sampled block, before it is free.
+// otel_memory:free: a sampled block, before it is freed.
 static inline void probe_free(const void *ptr)
 {
     __asm__ volatile(PROBE_TEXT("otel_memory", "free", "8@%0") : : "r"(ptr));

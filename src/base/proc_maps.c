@@ -36,7 +36,7 @@ static int next_char(struct reader *reader)
     return reader->buffer[reader->at++];
 }
 
-// Reads a hexadecimal number and the one character behind it.
+// Reads a hexadecimal number and the one character after it.
 static uintptr_t read_hex(struct reader *reader, int *behind)
 {
     uintptr_t value = 0;
@@ -73,8 +73,8 @@ static bool begins_with(const struct line *name, const char *text)
     return name->used >= bytes && memcmp(name->text, text, bytes) == 0;
 }
 
-// The kernel has names like those of files for memory that an allocator may have: /anon_hugepage of
-// MAP_HUGETLB, /memfd:name, /dev/zero and /SYSV of shared memory.
+// The kernel shows file-like names for memory that an allocator may use: /anon_hugepage for
+// MAP_HUGETLB, /memfd:name, /dev/zero, and /SYSV for shared memory.
 static enum proc_maps_kind kind_of(const struct line *name, bool is_shared)
 {
     bool is_memory = is_shared || begins_with(name, "/anon_hugepage") ||
@@ -94,7 +94,7 @@ static void find_in(struct reader *reader, uintptr_t address, struct proc_maps_p
         uintptr_t end = read_hex(reader, &behind);
         bool is_shared = false;
         for (behind = next_char(reader); behind != ' ' && behind != -1;) {
-            is_shared = behind == 's'; // the last of the permissions
+            is_shared = behind == 's'; // the last permission character
             behind = next_char(reader);
         }
         uintptr_t offset = read_hex(reader, &behind);
@@ -130,7 +130,7 @@ bool proc_maps_can_read(uintptr_t page, size_t page_bytes)
     return raw_call(SYS_madvise, (long)page, (long)page_bytes, ADVICE_POPULATE_READ, 0) == 0;
 }
 
-// Copies a file of proc; `makes_line`: what would end a line becomes '?', what ends words a blank.
+// Copies a file of /proc; `makes_line`: control characters become '?', and NUL becomes a space.
 static int copy(const char *path, int to, bool makes_line)
 {
     struct line line = {.used = 0};

@@ -1,5 +1,4 @@
-/* proc_maps.h - what an address of this process is, by /proc/self/maps: no malloc, no stdio, any
- * state.
+/* proc_maps.h - looks an address up in /proc/self/maps: no malloc, no stdio, in any state.
  */
 #ifndef BASE_PROC_MAPS_H
 #define BASE_PROC_MAPS_H
@@ -27,12 +26,12 @@ struct proc_maps_place {
 
 void proc_maps_find(const void *address, struct proc_maps_place *place);
 
-// Whether the page at an address can be read, asked of the kernel. False also where it cannot be
-// asked (before Linux 5.14).
+// True if the kernel reports that a page is readable. False also if it cannot tell (before Linux
+// 5.14).
 bool proc_maps_can_read(uintptr_t page, size_t page_bytes);
 
-// Writes all mappings, a line each as the kernel tells them, to a file descriptor; and the command
-// line, its words with blanks between and on one line. The errno of a failure, 0 for done.
+// Write all mappings, as the kernel lists them, and the command line, as one line with spaces
+// between its words, to a file descriptor. Return the errno, 0 on success.
 int proc_maps_copy(int fd);
 int proc_maps_copy_command(int fd);
 

@@ -1,9 +1,9 @@
-/* quiet.c - system calls that write, and bring no signal.
+/* quiet.c - system calls that write, without raising a signal.
  *
  * Owns:       nothing.
  * Threads:    any, also signal handlers.
  * Locks:      none.
- * Invariants: QUIET-1  a signal that was pending before stays so; that of the call is taken.
+ * Invariants: QUIET-1  a signal that was pending before stays so; that of the call is dequeued.
  */
 #include "base/quiet.h"
 
@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-// The kernel sends these to the thread that writes, which therefore finds its own first.
+// The kernel sends these to the writing thread; sigtimedwait dequeues those before the process's.
 static void take_signal(int signal)
 {
     const uint64_t set = QUIET_BIT(signal);

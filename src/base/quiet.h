@@ -1,5 +1,5 @@
-/* quiet.h - system calls that write, and bring no signal: a message to a pipe that nobody reads, a
- * file at its limit, a terminal of other processes must not end or stop the program. */
+/* quiet.h - system calls that write, without raising a signal: a message to a broken pipe, to a
+ * file at its size limit, or from the background of a terminal must not end or stop the program. */
 #ifndef BASE_QUIET_H
 #define BASE_QUIET_H
 
@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 #define QUIET_BIT(signal) (1UL << ((signal)-1))
-// What a write may bring; or all signals, for what must not be interrupted.
+// The signals that a write may raise; or all, for a call that must not be interrupted.
 #define QUIET_WRITE (QUIET_BIT(SIGPIPE) | QUIET_BIT(SIGXFSZ) | QUIET_BIT(SIGTTOU))
 #define QUIET_ALL   UINT64_MAX
 
-// The call, with these signals held back meanwhile; the negative errno of a failure. The signal
-// that the failure itself brought is gone.
+// Makes the call with these signals blocked; returns a failure as negative errno. A signal that the
+// failure raised is discarded.
 long quiet_call(uint64_t held, long number, const long arguments[6]);
 
 #endif

@@ -1,7 +1,7 @@
-/* raw_call.h - system calls without a name: `syscall` is one that a program may have for a function
- * of its own. errno stays as it is; a failure is the negative errno.
+/* raw_call.h - system calls without libc: a program may define a function `syscall` of its own.
+ * errno is preserved; a failure is returned as negative errno.
  *
- * raw_call(number, a, b, c, d), and raw_call_long(number, arguments) for more than four.
+ * raw_call(number, a, b, c, d), or raw_call_long(number, arguments) for more than four.
  */
 #ifndef BASE_RAW_CALL_H
 #define BASE_RAW_CALL_H

@@ -2,7 +2,7 @@
 #ifndef BASE_RAW_CALL_X86_64_H
 #define BASE_RAW_CALL_X86_64_H
 
-// The last two arguments are left out where the call has none.
+// Without the last two arguments, for calls that have at most four.
 static inline long raw_call(long number, long a, long b, long c, long d)
 {
     register long fourth __asm__("r10") = d;

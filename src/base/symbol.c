@@ -1,9 +1,9 @@
-/* symbol.c - looks names up in the tables of one library, as the dynamic linker would.
+/* symbol.c - looks up names in the symbol table of one library, as the dynamic linker would.
  *
  * Owns:       nothing.
  * Threads:    any, also signal handlers.
  * Locks:      none.
- * Invariants: SYMBOL-1  what the library does not define itself is not found.
+ * Invariants: SYMBOL-1  only symbols that the library itself defines are found.
  */
 #include "base/symbol.h"
 
@@ -19,13 +19,13 @@
 extern void __libc_free(void *ptr);
 
 struct tables {
-    uintptr_t bias; // what is added to each address in the file
+    uintptr_t bias; // added to each address in the file
     const ElfW(Sym) * symbols;
     const char *names;
     const uint32_t *hash; // DT_GNU_HASH
 };
 
-// The linker has made addresses of libc's; the kernel's library is as it is in the file.
+// The dynamic linker has relocated libc's entries; those of the vDSO are as in the file.
 static const void *place_of(uintptr_t bias, const ElfW(Dyn) * entry)
 {
     uintptr_t address = entry->d_un.d_ptr;
@@ -56,7 +56,7 @@ static void *find(const struct tables *tables, const char *name)
     if (tables->hash == NULL || tables->symbols == NULL) {
         return NULL;
     }
-    // The head is: buckets, first symbol with a hash, words of the filter; the filter is skipped.
+    // The header: number of buckets, first hashed symbol, words of the Bloom filter, which we skip.
     const uint32_t *head = tables->hash;
     const uint32_t *buckets = head + 4 + (size_t)head[2] * (sizeof(ElfW(Addr)) / sizeof *head);
     const uint32_t *hashes = buckets + head[0];
@@ -64,7 +64,7 @@ static void *find(const struct tables *tables, const char *name)
     for (bool is_last = i == 0; !is_last; i++) {
         const ElfW(Sym) *symbol = &tables->symbols[i];
         uint32_t other = hashes[i - head[1]];
-        if ((other | 1) == (hash | 1) && // SYMBOL-1: what is not defined has no hash
+        if ((other | 1) == (hash | 1) && // SYMBOL-1: undefined symbols are not hashed
             ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
             strcmp(tables->names + symbol->st_name, name) == 0) {
             return (void *)(tables->bias + symbol->st_value); // NOLINT: of a library
@@ -77,7 +77,7 @@ static void *find(const struct tables *tables, const char *name)
 void *symbol_of_libc(const char *name)
 {
     if (CONFIG_STATIC) {
-        return NULL; // libc is a part of the program, without a table of names
+        return NULL; // libc is part of the program, without a symbol table
     }
 #ifdef DLFO_STRUCT_HAS_EH_DBASE // glibc 2.35: takes no lock
     extern __typeof(_dl_find_object) _dl_find_object __attribute__((weak));
@@ -108,7 +108,7 @@ const void *symbol_unwind_rows(uintptr_t code)
 
 void *symbol_behind(void *handle, const char *name)
 {
-    void *of_libc = symbol_of_libc("dlsym"); // another's dlsym would look behind its own library
+    void *of_libc = symbol_of_libc("dlsym"); // a wrapper's RTLD_NEXT is relative to the wrapper
     void *(*look_up)(void *, const char *) = (void *(*)(void *, const char *))of_libc;
     return look_up != NULL ? look_up(handle, name) : dlsym(handle, name);
 }

@@ -1,8 +1,8 @@
-/* tables.h - tells readers of our memory where the counts are: struct myalloc_table of
+/* tables.h - tells external readers of our memory where the counts are: struct myalloc_table of
  * include/myalloc_live.h.
  *
- * Each module describes what it owns, in a section of its own; inspect/tables.c leads there by an
- * ELF note. Nothing of that runs: the loader puts the addresses in.
+ * Each module describes what it owns, in a separate section; an ELF note in inspect/tables.c points
+ * to it. No code runs for this: the loader relocates the addresses.
  */
 #ifndef BASE_TABLES_H
 #define BASE_TABLES_H
@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-// The entry NAME: a designated initializer without its braces.
+// Defines the entry NAME; the rest is a designated initializer without its braces.
 #define TABLE(name, ...)                                                                           \
     __attribute__((used, section("myalloc_tables"),                                                \
                    aligned(64))) static const struct myalloc_table g_##name##_table = {            \

@@ -1,8 +1,8 @@
 /* census.c - counts what is in use; hardened slabs are counted by inspect/hslabs.c.
  *
  * Owns:       nothing.
- * Threads:    any; reads what others write, so a count may be a moment old.
- * Locks:      none, but depot_counts() below takes LOCK_DEPOT.
+ * Threads:    any; reads what others write, so a count may be slightly out of date.
+ * Locks:      takes none; depot_counts() below takes LOCK_DEPOT.
  * Invariants: CENSUS-1  entries below page_map_count() are always readable memory.
  */
 #include "core/census.h"
@@ -26,8 +26,8 @@ RACY_READER static void count_slab(struct census *census, const struct chunk *sl
     class->live_blocks += free < slab->carved ? slab->carved - free : 0;
 }
 
-// Harmless: a wrong word makes a wrong sum; no index is made of one but sc, which is always a
-// class.
+// Harmless: a torn read yields a wrong sum. The only value used as an index is sc, which is always
+// a valid class.
 RACY_READER static void count_chunks(struct census *census)
 {
     for (size_t i = 1; i < page_map_count(); i++) { // CENSUS-1
@@ -57,7 +57,7 @@ static void move_to_cached(struct census_class *class, size_t blocks)
     class->cached_blocks += blocks;
 }
 
-// Harmless: the words are atomic; only what two of them add up to may be wrong.
+// Harmless: each word is atomic; only the sum of several may be inconsistent.
 RACY_READER static void count_slot(struct census *census, const struct slot *slot)
 {
     census->slots++;

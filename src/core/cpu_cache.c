@@ -1,18 +1,19 @@
-/* cpu_cache.c - the slow paths of a slot: what to do when a magazine is empty, or full.
+/* cpu_cache.c - the slow paths of a slot: its loaded magazine is empty or full.
  *
- * Owns:       limits and early counts of the slots.
- * Threads:    any, inside of a slow path.
+ * Owns:       the limits and early counts of the slots.
+ * Threads:    any, inside a slow path.
  * Locks:      takes none; slot.c and depot.c below take theirs.
- * Invariants: CACHE-1  a limit is raised only in an open slot: its words are lists.
- *             CACHE-2  each list is at every moment in one slot, in the depot, or in the hands of
- *                      one thread, which may leave its CPU meanwhile.
+ * Invariants: CACHE-1  a limit is raised only in an open slot, whose words are valid lists.
+ *             CACHE-2  at any moment each list belongs to exactly one slot, to the depot, or to one
+ *                      thread, which may migrate to another CPU meanwhile.
  *
- * Two words are never read and written as one. So each step takes a whole magazine out of the slot
- * and puts one in: what it finds besides was pushed by another thread meanwhile, and goes to the
- * depot. Where the sequence was aborted, the depot alone serves.
+ * No two words of a slot are updated together. So each step takes a whole magazine out of the slot
+ * or exchanges one for another: if another thread of the CPU has stored a list there meanwhile,
+ * that list goes to the depot. When the sequence is aborted, the depot alone serves the request.
  *
- * The first frees of a class in a slot are looked at: the block must not stand in the magazine that
- * it is put into, and the links there must be sound. For this the limit is 0, so that all come.
+ * The first frees of each class in a slot are checked: the block must not be in the magazine that
+ * it is pushed onto, and the links there must be sound. Until then the limit is 0, so that every
+ * free of the class takes the slow path.
  */
 #include "core/cpu_cache.h"
 
@@ -26,24 +27,24 @@
 #include "core/thin.h"
 #include "pages/page_heap.h"
 
-#define EARLY_FREES   32U    // looked at, of a class in a slot
-#define HELD_LINKS    8U     // of the loaded magazine, passed over before a realloc
-#define HELD_LOOKS    64U    // slots looked at for an early free
-#define EARLY_WAITING 2U     // blocks that wait so, before they are used again
-#define EARLY_LINKS   64U    // of a magazine, passed over for one look
-#define CHECKED_LINKS 4U     // of each magazine, for each of the first CHECKED_LOOKS
-#define CHECKED_LOOKS 128U   // at the depot
-#define TICK_PERIOD   64     // refills between two looks at the clock
-#define FREED_BYTES   4096UL // of a magazine that frees alone let grow
-#define LIMIT_FIRST   8U     // blocks; it doubles with each magazine that is full or empty
+#define EARLY_FREES   32U    // frees checked per class and slot
+#define HELD_LINKS    8U     // of the loaded magazine, followed before a realloc
+#define HELD_LOOKS    64U    // slots searched for an early free
+#define EARLY_WAITING 2U     // early blocks held back before they are reused
+#define EARLY_LINKS   64U    // of a magazine, followed per check
+#define CHECKED_LINKS 4U     // of each magazine, in each of the first CHECKED_LOOKS
+#define CHECKED_LOOKS 128U   // refills from the depot
+#define TICK_PERIOD   64     // refills between two clock reads
+#define FREED_BYTES   4096UL // of a magazine that grows by frees alone
+#define LIMIT_FIRST   8U     // blocks; doubled each time a magazine is full or empty
 
 _Atomic(size_t) g_fast_bytes;
 
 static struct {
-    _Atomic(unsigned) looks; // [atomic] up to CHECKED_LOOKS, about
+    _Atomic(unsigned) looks; // [atomic] up to about CHECKED_LOOKS
 } g_cpu_cache;
 
-// Makes the slot usable; false: the depot alone serves.
+// Opens the slot if necessary; false: only the depot can serve.
 static bool is_usable(void)
 {
     return LIKELY(slot_is_open()) || slot_open();
@@ -59,15 +60,15 @@ static unsigned limit_of(const struct slot *slot, unsigned sc)
 static void set_limit(struct slot *slot, unsigned sc, unsigned blocks)
 {
     ASSERT(blocks <= LIST_BLOCKS_MAX);
-    // CACHE-1: this thread may have moved since it looked
+    // CACHE-1: this thread may have migrated since it last checked
     if (atomic_load_explicit(&slot->is_open, memory_order_acquire)) {
         atomic_store_explicit(&slot->limit[slot_bin(sc)], (uint16_t)(g_list_end + blocks),
                               memory_order_relaxed);
     }
 }
 
-// Doubles the limit as far as `grown`, or lowers it to what the depot wants. True: it is as high as
-// it may be.
+// Doubles the limit up to `grown`, or lowers it to the depot's magazine size. True: it cannot be
+// raised further.
 static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
 {
     unsigned limit = limit_of(slot, sc);
@@ -83,8 +84,8 @@ static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
     return next <= limit;
 }
 
-// Puts a list into the slot as its loaded magazine, or its spare one; what stood there, or the list
-// itself where there is no slot, goes to the depot.
+// Installs a list as the loaded or spare magazine of the slot. The previous list, or this one if
+// there is no slot, goes to the depot.
 static void put_into(size_t at, unsigned sc, list_word list)
 {
     ASSERT(at == slot_loaded_at(sc) || at == slot_spare_at(sc));
@@ -93,15 +94,15 @@ static void put_into(size_t at, unsigned sc, list_word list)
     depot_return(sc, old);
 }
 
-// ---- looks ----
+// ---- checks ----
 
-// True while frees of the class are looked at in this slot.
+// True while frees of the class are still checked in this slot.
 static bool is_early(const struct slot *slot, unsigned sc)
 {
     return atomic_load_explicit(&slot->early[slot_bin(sc)], memory_order_relaxed) < EARLY_FREES;
 }
 
-// Blocks that were looked at and wait in the spare magazine; see give_early.
+// How many checked blocks are held back in the spare magazine; see give_early.
 static unsigned waiting_max(unsigned sc)
 {
     ASSERT(magazine_blocks_max(sc) != 0);
@@ -109,7 +110,7 @@ static unsigned waiting_max(unsigned sc)
     return (unsigned)min_size(EARLY_WAITING, most);
 }
 
-// Dies when one of the first links of a list is not sound.
+// Dies if one of the first links of a list is not sound.
 static void check_list(list_word list)
 {
     ASSERT(list_count(list) <= LIST_BLOCKS_MAX);
@@ -121,8 +122,9 @@ static void check_list(list_word list)
     }
 }
 
-// True when the block stands among the first of a list that others change meanwhile. Whose block
-// was taken leads anywhere; but only to what was free since, so not to a block in use.
+// True if the block is among the first `most` of a list that others may change meanwhile. A block
+// that was allocated since may lead anywhere, but a match is still a block that was free, never one
+// in use.
 RACY_READER static bool is_in_list(list_word list, unsigned sc, const void *block, unsigned most)
 {
     ASSERT(most != 0);
@@ -135,12 +137,12 @@ RACY_READER static bool is_in_list(list_word list, unsigned sc, const void *bloc
         if (at == block) {
             return true;
         }
-        list = *(const list_word *)at; // no call: it may change
+        list = *(const list_word *)at; // read here, not in a callee: it may change
     }
     return false;
 }
 
-// True when one of the first slots has the block.
+// True if one of the first HELD_LOOKS slots holds the block.
 static bool is_held(unsigned sc, const void *block)
 {
     ASSERT(block != NULL);
@@ -156,7 +158,7 @@ static bool is_held(unsigned sc, const void *block)
     return false;
 }
 
-// Dies when one of the first links of a magazine of the slot is not sound.
+// Dies if one of the first links of a magazine of the slot is not sound.
 static void check_magazine(size_t at, unsigned sc)
 {
     list_word list = list_empty();
@@ -165,8 +167,8 @@ static void check_magazine(size_t at, unsigned sc)
     put_into(at, sc, list);
 }
 
-// While the heap is small: looks at the first links of every magazine of the slot when blocks come
-// from the depot. Who writes to a block after its free is told before he knows of another.
+// While the heap is young, checks the first links of every magazine of the slot on each refill from
+// the depot, so that a write after free is reported before the block is handed out again.
 static void check_young(void)
 {
     unsigned looks = atomic_load_explicit(&g_cpu_cache.looks, memory_order_relaxed);
@@ -174,7 +176,7 @@ static void check_young(void)
         return;
     }
     atomic_store_explicit(&g_cpu_cache.looks, looks + 1, memory_order_relaxed);
-    const struct slot *slot = is_usable() ? slot_hint() : NULL; // it may change: only a hint
+    const struct slot *slot = is_usable() ? slot_hint() : NULL; // a hint: the thread may migrate
     for (unsigned sc = 0; slot != NULL && sc < CLASSES; sc++) {
         if (!list_is_empty(slot_look(&slot->loaded[slot_bin(sc)]))) {
             check_magazine(slot_loaded_at(sc), sc);
@@ -185,7 +187,7 @@ static void check_young(void)
     }
 }
 
-// ---- take ----
+// ---- allocate ----
 
 void cpu_cache_set_fast(size_t bytes)
 {
@@ -203,7 +205,7 @@ void cpu_cache_tick(void)
     }
 }
 
-// The loaded magazine of the slot, or the spare one.
+// Removes the loaded magazine from the slot, or else the spare one.
 static list_word take_from_slot(unsigned sc)
 {
     ASSERT(sc < CLASSES);
@@ -230,7 +232,7 @@ static list_word take_from_depot(unsigned sc, bool *is_clean)
     return taken.list;
 }
 
-// A magazine of the slot, or of the depot; empty without memory.
+// Takes a magazine from the slot, or else from the depot; empty if out of memory.
 static list_word find_magazine(unsigned sc, bool *is_clean)
 {
     list_word list = take_from_slot(sc);
@@ -256,7 +258,7 @@ void *cpu_cache_allocate(unsigned sc, bool *is_clean)
 {
     ASSERT(sc < CLASSES);
     *is_clean = false;
-    void *block = slot_pop(sc); // filled meanwhile, or a mode that misses always
+    void *block = slot_pop(sc); // refilled meanwhile, or the fast path always misses in this mode
     if (block != NULL) {
         return block;
     }
@@ -274,15 +276,15 @@ void *cpu_cache_allocate(unsigned sc, bool *is_clean)
     }
     ASSERT(!*is_clean || list_count(list) == 1);
     if (*is_clean) {
-        list_set_link(block, 0); // as the rest of it
+        list_set_link(block, 0); // zero like the rest of the block
     }
     return block;
 }
 
-// ---- give ----
+// ---- free ----
 
-// Dies when the block is known to be free, or a link of the list is not sound: that was written to,
-// since all frees so far were looked at.
+// Dies if the block is known to be free, or if a link of the list is not sound. As all frees so far
+// were checked, such a link was overwritten.
 static void look_early(unsigned sc, list_word list, const void *block)
 {
     ASSERT(block != NULL);
@@ -311,18 +313,18 @@ static void count_early(struct slot *slot, unsigned sc)
     }
 }
 
-// Puts a block that was looked at where the next request does not find it, as long as there is
-// another: who still uses it should not meet its next owner at once.
+// Frees a checked block so that the next request does not return it if there is another one: a use
+// after free should not hit a new owner at once.
 static void give_early(unsigned sc, list_word list, void *block)
 {
-    if (list_is_empty(list)) { // waits in the spare one
+    if (list_is_empty(list)) { // hold it back in the spare magazine
         list_word spare = list_empty();
         slot_exchange(slot_spare_at(sc), list_empty(), &spare);
         check_list(spare);
         bool is_alone = list_is_empty(spare);
         spare = is_alone ? list_push(spare, block) : list_push_second(spare, block);
         bool waits = list_count(spare) <= waiting_max(sc);
-        if (!waits && list_count(spare) > magazine_blocks_max(sc)) { // one comes out
+        if (!waits && list_count(spare) > magazine_blocks_max(sc)) { // load one, keep the rest
             put_into(slot_spare_at(sc), sc, list_link(list_first(spare)));
             spare = list_push(list_empty(), list_first(spare));
         }
@@ -339,7 +341,8 @@ static void give_early(unsigned sc, list_word list, void *block)
     put_into(slot_loaded_at(sc), sc, list);
 }
 
-// A slot whose class is only freed in gets short magazines: nobody here uses them again.
+// The magazine limit of a class that is only freed to in this slot: short, as nobody here reuses
+// the blocks.
 static unsigned freed_limit(unsigned sc)
 {
     ASSERT(sc < CLASSES);
@@ -355,7 +358,7 @@ static void give(struct slot *slot, unsigned sc, list_word list, void *block)
         list = list_empty();
     }
     put_into(slot_loaded_at(sc), sc, list_push(list, block));
-    if (UNLIKELY(depot_magazine_blocks(sc) == 0)) { // the class is at its end
+    if (UNLIKELY(depot_magazine_blocks(sc) == 0)) { // the class has shrunk: cache nothing
         set_limit(slot, sc, 0);
         put_into(slot_loaded_at(sc), sc, list_empty());
         put_into(slot_spare_at(sc), sc, list_empty());
@@ -366,7 +369,7 @@ void cpu_cache_free(unsigned sc, void *block)
 {
     ASSERT(sc < CLASSES);
     ASSERT((uintptr_t)block % BLOCK_ALIGN_BYTES == 0);
-    ASSERT(slab_of(block)->sc == sc); // else a block of one class would be given out as another
+    ASSERT(slab_of(block)->sc == sc); // else a block of one class would be reused as another
     if (inherited_is_slab(page_map_find(block))) {
         depot_mark(slab_of(block), block);
         return;
@@ -405,7 +408,7 @@ bool cpu_cache_holds(unsigned sc, const void *block)
                              is_in_list(slot_look(&slot->spare[bin]), sc, block, HELD_LINKS)));
 }
 
-// ---- giving back ----
+// ---- flush ----
 
 static void flush_own(void)
 {

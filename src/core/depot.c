@@ -1,20 +1,20 @@
 /* depot.c - magazines of a size class, and the slabs behind them.
  *
- * Owns:       the magazines that lie in no slot; all slabs and their lists.
+ * Owns:       the magazines that are in no slot; all slabs and their lists.
  * Threads:    any.
- * Locks:      LOCK_DEPOT, one per size class. Spans are taken and freed outside of it.
+ * Locks:      LOCK_DEPOT, one per size class. Spans are allocated and freed outside it.
  * Invariants: DEPOT-1  a slab is on the list of its class exactly while slab_has_blocks().
- *             DEPOT-2  `out` counts the blocks that are carved, and neither home nor here: in slots
- *                      or in use.
- *             DEPOT-3  at most one slab without a block out is kept.
+ *             DEPOT-2  `out` counts the carved blocks that are on no slab's free list and in no
+ *                      magazine here: those in slots or in use.
+ *             DEPOT-3  at most one empty slab, with no block out, is kept.
  *
- * A magazine comes and goes as one word. What is too much goes home: each block to the list of its
- * slab, and a slab that has all of them back goes to the page heap. Too much is what is more than
- * an eighth of what the class has out, once the class has more than KEEP_BYTES of slabs: below, all
- * that may lie here, and all slabs that it may keep, are not worth a look. A class that had more
- * and shrank below keeps nothing until it grows again: of its last blocks each may hold a slab, and
- * one of them the break. A class of large blocks begins so: what a vector leaves behind as it grows
- * is not asked for again, and serves other sizes.
+ * A magazine changes hands as one word. Surplus blocks are drained: each returns to the free list
+ * of its slab ("home"), and a slab that has all its blocks back is freed to the page heap. Surplus
+ * is what exceeds an eighth of the blocks that the class has out, once the class has more than
+ * KEEP_BYTES of slabs; below that, what it can keep in magazines and slabs is too little to matter.
+ * A class that shrinks back below KEEP_BYTES keeps nothing until it grows again: each of its last
+ * blocks may pin a slab, and one of those the break. A class of large blocks starts out like that:
+ * what a growing vector leaves behind is not requested again, and serves other sizes.
  */
 #include "core/depot.h"
 
@@ -33,20 +33,20 @@
 #define KEEP_BYTES (CONFIG_TINY ? 0UL : 256UL * 1024) // see above
 #define KEEP_SLABS 4UL                                // at least: a slot and the depot hold three
 #define KEEP_SHARE 8
-#define LEAN_LARGE 4U // fetches, after which blocks of a large class are kept
+#define LEAN_LARGE 4U // fetches after which blocks of a large class are kept
 
 #define MAGAZINE_BLOCKS_SMALL 8U  // of small classes, while they shrink
 #define MAGAZINE_SHARE        64U // of the blocks out, while there are many slabs
-#define SLOTS_SHARE           16U // of the blocks out, that all slots may hold; see depot_set_slots
+#define SLOTS_SHARE           16U // of the blocks out: what all slots may hold; see depot_set_slots
 
 static struct {
     struct ALIGNED(64) depot {
         struct lock lock;
         _Atomic(uint16_t) magazine_blocks; // [atomic] + 1; written under the lock; 0: not set yet
         uint32_t partial;                  // [lock: LOCK_DEPOT] first slab of the list; 0 none
-        uint32_t empty;  // [lock: LOCK_DEPOT] slab without a block out, on the list; 0 none
-        bool had_many;   // [lock: LOCK_DEPOT] it was large, and only shrank since; or it began so
-        uint8_t fetches; // [lock: LOCK_DEPOT] meanwhile
+        uint32_t empty;  // [lock: LOCK_DEPOT] slab with no block out, on the list; 0 none
+        bool had_many;   // [lock: LOCK_DEPOT] was large and has only shrunk since; or began so
+        uint8_t fetches; // [lock: LOCK_DEPOT] since had_many was set
         uint32_t slabs;  // [lock: LOCK_DEPOT]
         uint32_t count;  // [lock: LOCK_DEPOT] magazines
         uint32_t low;    // [lock: LOCK_DEPOT] fewest magazines since the last sweep
@@ -64,8 +64,8 @@ static struct {
     // clang-format on
 };
 
-// [lock: LOCK_DEPOT] The last one of a class is the newest. Apart from the rest, which fits into a
-// page of small programs.
+// [lock: LOCK_DEPOT] The last one of a class is the newest. Kept apart from g_depot, so that the
+// latter stays within few pages in small programs.
 static list_word g_magazines[CLASSES][DEPOT_MAGAZINES];
 static_assert(sizeof(struct depot) == CACHE_LINE_BYTES, "one line a class");
 
@@ -78,7 +78,7 @@ static list_word *magazines_of(const struct depot *depot)
     return g_magazines[depot - g_depot.of];
 }
 
-// Slabs on their way to the page heap, linked by `next`.
+// Slabs to be freed to the page heap, linked by `next`.
 struct leaving {
     uint32_t first;
     bool is_late; // see page_heap_free_late
@@ -103,7 +103,7 @@ static bool is_large_locked(const struct depot *depot, unsigned sc)
     return depot->slabs > max_size(KEEP_BYTES / slab_bytes(sc), least);
 }
 
-// Sets the size of magazines anew, after `out` or `slabs` changed.
+// Recomputes the magazine size after `out` or `slabs` changed.
 static void adapt_locked(struct depot *depot, unsigned sc)
 {
     unsigned most = magazine_blocks_max(sc);
@@ -137,22 +137,22 @@ void depot_set_slots(size_t slots)
     atomic_store_explicit(&g_depot.share, share, memory_order_relaxed);
 }
 
-// ---- home ----
+// ---- drain ----
 
-// A slab without a block out leaves its list.
+// Takes an empty slab, with no block out, off its list to be freed.
 static void leave_locked(struct depot *depot, struct chunk *slab, struct leaving *leaving)
 {
-    // No block is out any more: who looks without the lock sees nothing to purge.
+    // No block is out any more: a reader without the lock sees nothing to purge.
     slab->carved = (uint16_t)(slab->carved - inherited_count(slab));
     inherited_forget(slab);
     slab_list_remove(&depot->partial, slab);
     depot->slabs--;
-    slab_close(slab); // here, so that depot_purge_slab does not take it for one of the class
+    slab_close(slab); // under the lock, so that depot_purge_slab no longer finds it in the class
     slab->next = leaving->first;
     leaving->first = page_map_index(slab);
 }
 
-// Puts one block into its slab; an empty slab that is not kept is leaving.
+// Returns one block to its slab; a slab that becomes empty and is not kept is leaving.
 static void put_home_locked(struct depot *depot, unsigned sc, void *block, struct leaving *leaving)
 {
     struct chunk *slab = slab_of(block);
@@ -177,12 +177,12 @@ static void put_home_locked(struct depot *depot, unsigned sc, void *block, struc
         return;
     }
     if (size_class_is_single(sc)) {
-        leave_locked(depot, slab, leaving); // magazines keep as many as pays
+        leave_locked(depot, slab, leaving); // magazines already keep as many as pays
         return;
     }
     uint32_t index = page_map_index(slab);
     uint32_t kept = depot->empty;
-    if (kept == 0 || index < kept) { // the upper one may be what keeps the break up
+    if (kept == 0 || index < kept) { // free the higher one: it may be what holds up the break
         depot->empty = index;
     }
     if (kept != 0) {
@@ -190,7 +190,7 @@ static void put_home_locked(struct depot *depot, unsigned sc, void *block, struc
     }
 }
 
-// A class at its end keeps no slab, either: it may be what keeps the break up.
+// A class that has shrunk keeps no empty slab either: it may be what holds up the break.
 static void leave_kept_locked(struct depot *depot, unsigned sc, struct leaving *leaving)
 {
     if (depot->empty != 0 && depot->had_many && !is_large_locked(depot, sc)) {
@@ -199,7 +199,7 @@ static void leave_kept_locked(struct depot *depot, unsigned sc, struct leaving *
     }
 }
 
-// Sends the blocks of a list home.
+// Returns the blocks of a list to their slabs.
 static void send_home_locked(struct depot *depot, unsigned sc, list_word list,
                              struct leaving *leaving)
 {
@@ -214,7 +214,7 @@ static void send_home_locked(struct depot *depot, unsigned sc, list_word list,
     }
 }
 
-// Sends the oldest `count` magazines home.
+// Drains the oldest `count` magazines to their slabs.
 static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
                                struct leaving *leaving)
 {
@@ -231,7 +231,7 @@ static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
     depot->low = (uint32_t)min_size(depot->low, depot->count);
 }
 
-// Outside of the lock.
+// Without the lock held.
 static void free_leaving(struct leaving leaving)
 {
     while (leaving.first != 0) {
@@ -242,7 +242,7 @@ static void free_leaving(struct leaving leaving)
     }
 }
 
-// What no refill needed since the last sweep goes home.
+// `low` magazines were needed by no refill since the last sweep.
 void depot_sweep(unsigned sc)
 {
     struct depot *depot = &g_depot.of[sc];
@@ -255,7 +255,7 @@ void depot_sweep(unsigned sc)
     free_leaving(leaving);
 }
 
-// ---- take ----
+// ---- fetch ----
 
 static list_word take_magazine_locked(struct depot *depot)
 {
@@ -266,7 +266,7 @@ static list_word take_magazine_locked(struct depot *depot)
     return list;
 }
 
-// The blocks of a slab that are home, or the next ones carved.
+// Takes the free list of a slab, or carves its next blocks.
 static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, bool *is_clean)
 {
     if (page_map_index(slab) == depot->empty) {
@@ -280,7 +280,7 @@ static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, boo
     return list;
 }
 
-// A slab with blocks that a child of a fork freed; NULL: there is none.
+// Collects a slab with inherited blocks that this child of a fork freed; NULL: there is none.
 static struct chunk *collect_locked(struct depot *depot, unsigned sc)
 {
     struct chunk *slab = inherited_find(sc);
@@ -306,13 +306,13 @@ static list_word take_locked(struct depot *depot, unsigned sc, bool *is_clean)
     return slab != NULL ? take_blocks_locked(depot, slab, is_clean) : list_empty();
 }
 
-// The first blocks of a new slab; an empty list without memory.
+// Allocates a slab and carves its first blocks; an empty list if out of memory.
 static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
 {
     struct depot_fetched taken = {.list = list_empty()};
     bool is_zero = false;
     size_t length = g_size_classes[sc].slab_chunks;
-    // Blocks of more than a page are often reserved for more than is written to.
+    // Programs often allocate blocks of more than a page and write to a part of them only.
     size_t index = size_class_bytes(sc) <= PAGE_BYTES_MIN
                        ? page_heap_allocate_dense(length, &is_zero)
                        : page_heap_allocate(length, 1, &is_zero);
@@ -346,20 +346,21 @@ struct depot_fetched depot_fetch(unsigned sc)
     return list_is_empty(taken.list) ? take_fresh(depot, sc) : taken;
 }
 
-// ---- give ----
+// ---- return ----
 
-// True when a list goes home at once: it is warm, those that wait here are not.
+// True if a list is to be drained at once, rather than an older magazine: its blocks are still in
+// the CPU's caches.
 static bool goes_home_locked(const struct depot *depot, unsigned sc, list_word list)
 {
     if (!depot->had_many) {
         return false;
     }
     unsigned count = list_count(list);
-    bool is_short = count < depot_magazine_blocks(sc) / 2; // not worth a place
+    bool is_short = count < depot_magazine_blocks(sc) / 2; // not worth an entry
     return is_short || depot->blocks + count > blocks_max_locked(depot, sc);
 }
 
-// How many of the oldest magazines are too many, since the class shrank to half.
+// How many of the oldest magazines to drain: none until they hold twice as much as they may.
 static unsigned too_many_locked(const struct depot *depot, unsigned sc)
 {
     size_t most = blocks_max_locked(depot, sc);
@@ -374,7 +375,7 @@ static unsigned too_many_locked(const struct depot *depot, unsigned sc)
     return count;
 }
 
-// Puts a single block onto the newest magazine; false: that is full, or there is none.
+// Pushes a single block onto the newest magazine; false: it is full, or there is none.
 static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
 {
     if (depot->count == 0) {
@@ -455,7 +456,7 @@ void depot_drain_slot(struct slot *slot)
     }
 }
 
-// ---- giving back ----
+// ---- purge ----
 
 size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max)
 {
@@ -502,7 +503,7 @@ size_t depot_trim(bool purges)
     return purged;
 }
 
-// ---- looks ----
+// ---- inspection ----
 
 static bool is_among(list_word list, const void *block, unsigned most)
 {

@@ -1,7 +1,7 @@
-/* depot.h - what of a size class lies in no slot: magazines, and behind them the slabs.
+/* depot.h - the shared part of a size class: magazines that are in no slot, backed by slabs.
  *
- * Any thread, inside of a slow path. Each class has a lock of its own, which is held for a handful
- * of stores, but for what sends magazines home: that takes a time for each of their blocks.
+ * Any thread, inside a slow path. Each class has a lock of its own, held for a handful of stores,
+ * except while magazines are drained to their slabs: that takes time per block.
  */
 #ifndef CORE_DEPOT_H
 #define CORE_DEPOT_H
@@ -16,45 +16,44 @@
 #include <stdint.h>
 
 struct depot_fetched {
-    list_word list;     // of a magazine, a slab, or fresh; empty without memory
-    bool is_clean;      // it is one block, and zero but for its link
-    bool is_fresh;      // a slab was made for it
-    size_t fresh_bytes; // of memory for that, which was not resident
+    list_word list;     // from a magazine, a slab, or a fresh slab; empty if out of memory
+    bool is_clean;      // a single block, zero except for its link
+    bool is_fresh;      // a slab was allocated for it
+    size_t fresh_bytes; // size of that slab, if it was not resident
 };
 struct depot_fetched depot_fetch(unsigned sc);
 
-// Takes a list back, which may be empty. Dies of what is not sound. True: slabs went to the page
-// heap.
+// Returns a list, which may be empty, to the depot. Dies if a link found on the way is not sound.
+// True: slabs were freed to the page heap.
 bool depot_return(unsigned sc, list_word list);
 
-// Frees a block of a slab that was there before a fork, see inherited.h.
+// Frees a block of a slab that existed before a fork; see inherited.h.
 void depot_mark(struct chunk *slab, void *block);
 
-// How many blocks a magazine of the class is to have now: all that fit into 16 KiB, at most 256;
-// less while the class shrinks, since each may keep a slab from the page heap; 0: every free block
-// is to go home.
+// The current magazine size of the class in blocks: what fits into 16 KiB, at most 256; fewer while
+// the class shrinks, since each block may pin a slab; 0: free blocks go straight to their slabs.
 unsigned depot_magazine_blocks(unsigned sc); // see magazine.h for the most
 
-// Sends home what no depot_fetch() needed since the last time.
+// Drains the magazines that no depot_fetch() needed since the last sweep.
 void depot_sweep(unsigned sc);
 
-// There are so many slots, and a thread may leave blocks behind in each, since they are those of
-// CPUs: all of them together hold a sixteenth of the blocks out at most, but for a few of each.
+// Sets the number of slots. Since slots belong to CPUs, a thread may leave blocks behind in each:
+// all slots together are limited to a sixteenth of the blocks out, plus a few per slot.
 void depot_set_slots(size_t slots);
 
-// Takes all that lies in a slot that nobody uses.
+// Takes all magazines from a slot that nobody uses.
 void depot_drain_slot(struct slot *slot);
 
-// Sends all magazines home; single free pages of slabs go back as well when `purges`. Bytes of
-// pages given back. For malloc_trim, and when memory is short.
+// Drains all magazines to their slabs; if `purges`, also purges single free pages of slabs. Returns
+// the bytes purged so. For malloc_trim, and when memory is short.
 size_t depot_trim(bool purges);
 
-// Purges single free pages of a slab of the class `sc` with at most `out_max` blocks out, fewer
-// than when it was last looked at. Bytes given back; 0 also when it is no such slab any more.
+// Purges single free pages of a slab of class `sc` that has at most `out_max` blocks out, and fewer
+// than at the last attempt. Returns the bytes purged; 0 also if it is no longer such a slab.
 size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max);
 
-// True when the block is known to be free: it stands in its slab, or among the first `most` of a
-// magazine here.
+// True if the block is known to be free: it is among the first `most` of its slab's free list or of
+// a magazine here.
 bool depot_holds(unsigned sc, const void *block, unsigned most);
 
 struct depot_counts {
@@ -62,11 +61,13 @@ struct depot_counts {
     size_t magazine_blocks; // in magazines here
 };
 struct depot_counts depot_counts(unsigned sc);
-// The magazines of a class as they are now, at most `most`; how many. For looks: may be torn.
+// Copies up to `most` magazines of a class; returns how many. For inspection, without the lock: the
+// result may be torn.
 unsigned depot_look(unsigned sc, list_word *lists, unsigned most);
 #define DEPOT_MAGAZINES 64U
 
-// Walks all slabs and verifies every invariant; dies otherwise. Nobody else may work.
+// Walks all slabs and verifies every invariant; dies if one fails. No other thread may allocate or
+// free meanwhile.
 void depot_check(void);
 
 void depot_each_lock(lock_visitor *visit); // for a fork

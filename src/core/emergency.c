@@ -1,14 +1,14 @@
-/* emergency.c - a bump allocator for the moments when nothing else may be touched.
+/* emergency.c - a bump allocator for when no other state of the allocator may be touched.
  *
- * Owns:       areas, mapped as such moments need them.
+ * Owns:       its areas, mapped on demand.
  * Threads:    any, also signal handlers.
  * Locks:      none: one compare-and-swap per block, one per area.
- * Invariants: EMERGENCY-1  the 16 bytes before a block hold its size and a word that knows it,
- *                          which is gone when the block is freed.
- *             EMERGENCY-2  an area stays, and leads to the one before it.
- *             EMERGENCY-3  an area whose blocks are all freed begins anew, in the same step.
+ * Invariants: EMERGENCY-1  the 16 bytes before a block hold its size and a word derived from its
+ *                          address, which is cleared when the block is freed.
+ *             EMERGENCY-2  an area is never unmapped, and points to the one before it.
+ *             EMERGENCY-3  the free of the last block of an area resets it, in the same step.
  *
- * Each area is twice as long as the one before, so that there are few to look through.
+ * Each area is twice as long as the one before, so that there are few to search.
  */
 #include "core/emergency.h"
 
@@ -23,8 +23,8 @@
 #include <string.h>
 
 #define AREA_BYTES   (1024UL * 1024) // the first; untouched pages cost nothing
-#define AREAS_DOUBLE 10              // and then no more: 1 GiB each
-#define USED_BITS    42              // of the state: bytes, of areas for EMERGENCY_BYTES_MAX
+#define AREAS_DOUBLE 10              // doublings; all further areas have 1 GiB
+#define USED_BITS    42              // of the state, for bytes: up to EMERGENCY_BYTES_MAX and more
 #define USED_MASK    ((1UL << USED_BITS) - 1)
 #define ONE_BLOCK    (1UL << USED_BITS)
 #define BLOCKS_MAX   (UINT64_MAX >> USED_BITS)
@@ -32,12 +32,12 @@
 struct area {
     struct area *before;     // [const] EMERGENCY-2
     size_t bytes;            // [const] all of it
-    unsigned number;         // [const] of areas before it
-    _Atomic(uint64_t) state; // [atomic] bytes used, this structure included; blocks in use
-    _Atomic(size_t) top;     // [atomic] bytes below were used at some time, and may not be zero
+    unsigned number;         // [const] how many areas came before it
+    _Atomic(uint64_t) state; // [atomic] bytes used, including this structure; blocks in use
+    _Atomic(size_t) top;     // [atomic] bytes below were used before, and may not be zero
 };
 
-// Before each block.
+// Precedes each block.
 struct head {
     size_t bytes;
     _Atomic(uint64_t) word; // [atomic] word_of() while the block is in use
@@ -57,7 +57,7 @@ static struct area *newest(void)
 
 static struct head *head_of(const void *block)
 {
-    return (struct head *)((uintptr_t)block - sizeof(struct head)); // NOLINT: what is before it
+    return (struct head *)((uintptr_t)block - sizeof(struct head)); // NOLINT: the head before it
 }
 
 static uint64_t word_of(const void *block)
@@ -67,7 +67,7 @@ static uint64_t word_of(const void *block)
 
 static bool holds(const struct area *area, const void *ptr)
 {
-    // The first block has this structure and its head before it.
+    // The first block is preceded by this structure and by its head.
     size_t offset = (size_t)((const char *)ptr - (const char *)area);
     return offset > AREA_HEAD_BYTES && offset < area->bytes;
 }
@@ -75,13 +75,13 @@ static bool holds(const struct area *area, const void *ptr)
 static struct area *area_of(const void *ptr)
 {
     struct area *area = newest();
-    while (area != NULL && !holds(area, ptr)) { // at most AREAS_DOUBLE, and one a GiB
+    while (area != NULL && !holds(area, ptr)) { // AREAS_DOUBLE steps at most, and one per GiB
         area = area->before;
     }
     return area;
 }
 
-// A new area behind `before`, which was the newest one; or what another thread made.
+// Adds an area after `before`, the newest one; or returns the one that another thread added.
 static NOINLINE COLD struct area *make_area(struct area *before, size_t least)
 {
     ASSERT(least > AREA_HEAD_BYTES);
@@ -109,7 +109,7 @@ static NOINLINE COLD struct area *make_area(struct area *before, size_t least)
     return made;
 }
 
-// Zeroes what was used before between the two; notes that it is used now.
+// Zeroes the part of a new block that was used before, and raises `top` over it.
 static COLD void clear(struct area *area, char *start, size_t bytes)
 {
     size_t at = (size_t)(start - (char *)area);
@@ -136,7 +136,7 @@ static COLD void *take_from(struct area *area, size_t bytes, size_t unit)
         if (area->bytes - at < whole || state >> USED_BITS == BLOCKS_MAX) {
             return NULL;
         }
-        // acquire: pairs with the release in give_back, of who used the place before
+        // acquire: pairs with the release in give_back, by the previous user of this memory
     } while (!atomic_compare_exchange_weak_explicit(&area->state, &state, state + whole + ONE_BLOCK,
                                                     memory_order_acquire, memory_order_relaxed));
     char *first = (char *)area + at;

@@ -1,4 +1,4 @@
-/* finding.h - what stands at an address. */
+/* finding.h - describes what is at an address. */
 #ifndef CORE_FINDING_H
 #define CORE_FINDING_H
 
@@ -19,18 +19,18 @@ enum block_kind {
 };
 
 enum block_fault {
-    BLOCK_OK,       // a block in use begins here, as far as we can know
-    BLOCK_FREED,    // one began here, or would, but is free
+    BLOCK_OK,       // a block in use begins here, as far as we can tell
+    BLOCK_FREED,    // a block begins or began here, but is free
     BLOCK_INTERIOR, // inside a block in use
     BLOCK_OF_POOL,  // in the memory of a pool of include/myalloc.h
-    BLOCK_UNKNOWN,  // nothing of ours
+    BLOCK_UNKNOWN,  // not our memory
 };
 
 struct block {
     enum block_kind kind;
     enum block_fault fault;
     struct chunk *head; // NULL for huge and emergency blocks, and huge ones between guard pages
-    size_t bytes;       // usable; of the freed or holding block after a fault, 0 unknown
+    size_t bytes;       // usable; after a fault, of the freed or enclosing block, 0 unknown
 };
 
 #endif

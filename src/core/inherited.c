@@ -1,14 +1,14 @@
-/* inherited.c - marks of blocks that a child of a fork frees.
+/* inherited.c - marks blocks from before a fork that the child frees.
  *
- * Owns:       the table of marks: addresses for every chunk that was there before the fork, memory
- *             only for those that have marks.
+ * Owns:       the table of marks: address space for every chunk that existed before the fork,
+ *             memory only for those that have marks.
  * Threads:    any; inherited_postfork_child by the only one.
- * Locks:      takes none; the lock of the class is held.
+ * Locks:      takes none; the caller holds the lock of the class.
  * Invariants: INHERITED-1  a slab is on the list of its class here exactly while it has marks.
- *             INHERITED-2  a marked block is in no list; it counts as carved.
+ *             INHERITED-2  a marked block is on no list; it counts as carved.
  *
- * The byte of such a slab in the class table is 0, so that the fast path of free misses. Without
- * memory for the table frees write into the blocks, and pages are copied: no more is lost.
+ * The bin of such a slab in the page map is 0, so that the fast path of free misses. If there is no
+ * memory for the table, frees write into the blocks and their pages are copied: nothing worse.
  */
 #include "core/inherited.h"
 
@@ -21,14 +21,14 @@
 
 struct marks {
     uint64_t bits[SMALL_BLOCKS_MAX / 64];
-    uint32_t prev, next; // links of the list of the class; 0 ends
+    uint32_t prev, next; // links in the list of the class; 0 ends it
     uint32_t count;      // bits set
 };
 
 bool g_inherited_any;
 
 static struct {
-    struct marks *marks; // [const] in a process; one for each chunk below `chunks`
+    struct marks *marks; // [const] within a process; one per chunk below `chunks`
     size_t chunks;
     size_t mapped_bytes;
     uint32_t first[CLASSES]; // [lock: LOCK_DEPOT] slabs with marks
@@ -66,10 +66,10 @@ void inherited_postfork_child(void)
     }
     g_inherited_any = true;
     uint8_t *bins = g_page_map.bins;
-    for (size_t i = 0; i < chunks; i += sizeof(uint64_t)) { // a table of whole pages
+    for (size_t i = 0; i < chunks; i += sizeof(uint64_t)) { // the table ends at a page
         uint64_t some;
         memcpy(&some, bins + i, sizeof some);
-        if (some != 0) { // what is zero stays shared
+        if (some != 0) { // pages that are all zero stay shared
             memset(bins + i, 0, min_size(sizeof some, chunks - i));
         }
     }
@@ -124,14 +124,14 @@ bool inherited_mark(struct chunk *slab, unsigned block)
     return true;
 }
 
-// Harmless: who frees asks under the lock again; who looks gets a count that was true once.
+// Harmless: a free checks again under the lock; an inspection gets a count that was once true.
 RACY_READER unsigned inherited_count(const struct chunk *slab)
 {
     const struct marks *marks = LIKELY(!g_inherited_any) ? NULL : marks_of(slab);
     return marks != NULL ? marks->count : 0;
 }
 
-// Harmless: the bit of a block in use is changed by nobody but who frees it.
+// Harmless: the bit of a block in use changes only when its owner frees it.
 RACY_READER bool inherited_is_marked(const struct chunk *slab, unsigned block)
 {
     ASSERT(block < SMALL_BLOCKS_MAX);

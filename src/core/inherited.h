@@ -1,8 +1,8 @@
-/* inherited.h - blocks that a child of a fork frees, in slabs that were there before the fork.
+/* inherited.h - blocks that the child of a fork frees in slabs from before the fork.
  *
- * To free such a block by a link in it would copy its page, which the child shares with its parent.
- * So it is marked in a table apart, until the child needs memory of the class. All functions are
- * for the holder of the lock of the class (depot.c), unless said otherwise.
+ * Writing a link into such a block would copy its page, which the child shares with its parent. So
+ * the block is marked in a separate table until the child needs memory of the class. All functions
+ * require the lock of the class, held by depot.c, unless said otherwise.
  */
 #ifndef CORE_INHERITED_H
 #define CORE_INHERITED_H
@@ -13,31 +13,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// In the child of a fork, its only thread: from now on every free of a block of a slab that was
-// there before misses, see inherited_is_slab.
+// Called by the only thread of a fork's child: from now on the fast path misses every free of a
+// block in a slab from before the fork; see inherited_is_slab.
 void inherited_postfork_child(void);
 
-// Some slab was there before a fork. Any thread.
+// Some slab may be from before a fork. Any thread.
 extern HIDDEN bool g_inherited_any;
 
-// Any thread: the chunk at this index is of a slab that was there before the fork.
+// Any thread: true if the chunk at this index belongs to a slab from before the fork.
 static inline bool inherited_is_slab(size_t index)
 {
     return UNLIKELY(g_inherited_any) && page_map_bin(index) == 0 &&
            chunk_state(chunk_head(page_map_entry(index))) == CHUNK_SLAB;
 }
 
-// Marks the block with this index as free; false: it is so already.
+// Marks the block with this index as free; false: it is already marked.
 bool inherited_mark(struct chunk *slab, unsigned block);
-// Blocks that are marked. Any thread, for looks.
+// Number of marked blocks. Any thread, for inspection.
 unsigned inherited_count(const struct chunk *slab);
-bool inherited_is_marked(const struct chunk *slab, unsigned block); // likewise
+bool inherited_is_marked(const struct chunk *slab, unsigned block); // any thread, for inspection
 
 // A slab of the class with marked blocks; NULL: there is none.
 struct chunk *inherited_find(unsigned sc);
-// Puts the marked blocks of a slab home, and lets frees of its blocks hit again.
+// Returns the marked blocks of a slab to its free list; the fast path of free works for it again.
 void inherited_collect(struct chunk *slab);
-// Forgets the marks of a slab that goes.
+// Drops the marks of a slab that is about to be freed.
 void inherited_forget(struct chunk *slab);
 
 #endif

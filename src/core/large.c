@@ -1,10 +1,10 @@
 /* large.c - blocks that are spans of their own.
  *
  * Owns:       the map entries of LARGE and PLACED spans.
- * Threads:    any; two calls for one block are its user's mistake.
+ * Threads:    any; concurrent calls for one block are a bug of the program.
  * Locks:      takes none; span.c below takes LOCK_PAGE_HEAP.
- * Invariants: LARGE-1  usable_bytes are whole pages, at most the bytes of the span; those of a
- *                      placed block are what its size class has.
+ * Invariants: LARGE-1  usable_bytes is whole pages, at most the bytes of the span; for a placed
+ *                      block, it is the block size of its size class.
  */
 #include "core/large.h"
 
@@ -14,7 +14,7 @@
 #include "base/os.h"
 #include "base/live.h"
 
-#define SLACK_SHARE 4 // a block that shrinks, or came with room to grow, keeps a quarter
+#define SLACK_SHARE 4 // a block that shrinks, or has room to grow, keeps up to a quarter unused
 
 static size_t chunks_for(size_t bytes)
 {
@@ -22,7 +22,7 @@ static size_t chunks_for(size_t bytes)
     return (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
 }
 
-// Whole pages, but no more than the span has: a page may be larger than a chunk.
+// Whole pages, but no more than the span: a page may be larger than a chunk.
 static size_t usable_for(size_t bytes)
 {
     return min_size(align_up(bytes, os_page_bytes()), chunks_for(bytes) << CHUNK_SHIFT);
@@ -85,7 +85,7 @@ void large_free(struct chunk *head)
 {
     ASSERT(chunk_state(head) == CHUNK_LARGE || chunk_state(head) == CHUNK_PLACED);
     size_t length = head->length;
-    // Until span.c files it as free: a body without a head, so that a second free is noticed.
+    // Until span.c marks it free it is a body without a head, so that a double free is detected.
     head->head_distance = 0;
     chunk_set_state(head, CHUNK_BODY);
     page_heap_free_late(page_map_index(head), length);
@@ -103,7 +103,7 @@ bool large_resize(struct chunk *head, size_t bytes)
         return false;
     }
     if (length <= old_length && old_length - length <= old_length / SLACK_SHARE) {
-        head->usable_bytes = usable_for(bytes); // LARGE-1; the rest is kept for the next growth
+        head->usable_bytes = usable_for(bytes); // LARGE-1; the rest is kept to grow into
         return true;
     }
     large_mark(head, length, bytes);

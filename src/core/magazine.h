@@ -1,7 +1,7 @@
-/* magazine.h - how many blocks a magazine holds at most: a constant of its class.
+/* magazine.h - the most blocks that a magazine holds: a constant of its size class.
  *
- * So many bytes, since a magazine moves as a whole: what a thread frees, another one finds warm.
- * Within bounds: two blocks at least, and no more than is looked through at once when it goes home.
+ * The bound is in bytes, since a magazine moves as a whole: what one thread frees, another finds
+ * still in the CPU's caches. Within limits: at least two blocks, and few enough to drain at once.
  */
 #ifndef CORE_MAGAZINE_H
 #define CORE_MAGAZINE_H
@@ -10,7 +10,7 @@
 
 #define MAGAZINE_BYTES        (16UL * 1024)
 #define MAGAZINE_BYTES_MEDIUM (32UL * 1024)
-#define MAGAZINE_BYTES_LARGE  (128UL * 1024) // one block at least
+#define MAGAZINE_BYTES_LARGE  (128UL * 1024) // at least one block
 #define MAGAZINE_BLOCKS_LEAST 2U
 #define MAGAZINE_BLOCKS_MOST  (CONFIG_TINY ? 4U : 256U)
 #define MAGAZINE_MEDIUM_MOST  (CONFIG_TINY ? 2U : 16U)

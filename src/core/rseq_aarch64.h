@@ -1,9 +1,10 @@
-/* rseq_aarch64.h - the sequences of aarch64; rseq.h says what they are.
+/* rseq_aarch64.h - the sequences for aarch64; see rseq.h.
  *
- * What x86-64 orders by itself: the word of a list and the link of its first block are ordered by
- * the address; what a user of the slot before us wrote, by the kernel, which changes threads and
- * ids with barriers. Left are slots that another CPU opens: rseq_exchange acquires is_open, and
- * rseq_push takes no word that was never set for a list, should it see the limit first.
+ * Ordering that x86-64 gives for free: loading a list word before the link of its first block is
+ * ordered by the address dependency; writes of the slot's previous user are ordered by the kernel,
+ * which switches threads and ids with barriers. That leaves slots opened by another CPU:
+ * rseq_exchange acquires is_open, and rseq_push rejects a word that was never set, in case it sees
+ * the limit first.
  *
  * Threads: any, also signal handlers.
  */
@@ -14,9 +15,9 @@
 
 static_assert(offsetof(struct slots, id_offset) == offsetof(struct slots, first) + 8, "ldp");
 
-// Labels: 1 start, 2 behind the commit, 3 descriptor, 4 abort, 5 miss, 6 the end of the statement.
-// The word before the abort address is the signature that glibc registers, an instruction that
-// traps: brk #0x45e0. `missed`: what is done then. [two] is free for the steps afterwards.
+// Labels: 1 start, 2 after the commit, 3 descriptor, 4 abort, 5 miss, 6 end of the statement.
+// The word before the abort address is the signature that glibc registers, a trapping instruction:
+// brk #0x45e0. `missed`: the instructions for a miss. [two] is free for the steps that follow.
 #define RSEQ_SEQUENCE(missed)                                                                      \
     ".pushsection __rseq_cs, \"aw\", %%progbits\n"                                                 \
     ".balign 32\n"                                                                                 \
@@ -39,8 +40,8 @@ static_assert(offsetof(struct slots, id_offset) == offsetof(struct slots, first)
 #define RSEQ_INPUTS(area_)                                                                         \
     [area] "r"(area_), [slots] "r"(&g_slots), [shift] "i"(SLOT_SHIFT), [cs] "i"(RSEQ_CS_OFFSET)
 
-// Takes the first block of the loaded magazine of the bin ahead of [bin], which for malloc is the
-// size class. Misses when there is none, or its link is not sound.
+// Pops the first block of the loaded magazine of bin [bin] + 1; for malloc, [bin] is the class.
+// Misses if there is none, or its link is not sound.
 #define RSEQ_POP_STEPS(miss)                                                                       \
     "add %[slot], %[slot], %[bin], lsl #3\n"                                                       \
     "ldr %[two], [%[slot], %[loaded]]\n"                                                           \
@@ -58,8 +59,8 @@ static_assert(offsetof(struct slots, id_offset) == offsetof(struct slots, first)
     RSEQ_INPUTS(area_), [bin] "r"((size_t)(bin_)),                                                 \
         [loaded] "i"(offsetof(struct slot, loaded) + sizeof(list_word))
 
-// For malloc, where nothing may be tested twice: jumps to the label `miss`. What is put out may be
-// used on the way on only; see rseq_x86_64.h.
+// For malloc, which must not test anything twice: jumps to the label `miss`. The outputs are valid
+// on the fall-through path only; see rseq_x86_64.h.
 #define RSEQ_POP_OR_MISS(area_, bin_, block_)                                                      \
     do {                                                                                           \
         char *slot_;                                                                               \
@@ -74,7 +75,7 @@ static_assert(offsetof(struct slots, id_offset) == offsetof(struct slots, first)
         __asm__ volatile("");                                                                      \
     } while (0)
 
-// The same as a function; NULL: missed.
+// The same as a function; NULL: a miss.
 static inline void *rseq_pop_class(char *area, unsigned sc)
 {
     char *slot;
@@ -89,8 +90,8 @@ static inline void *rseq_pop_class(char *area, unsigned sc)
     return block;
 }
 
-// Puts a block into the loaded magazine; false: it has as many as it may have, or the sequence was
-// aborted. The temporaries are the only output.
+// Pushes a block onto the loaded magazine; false: it has reached its limit, or the sequence was
+// aborted. The temporaries are the only outputs.
 static inline __attribute__((always_inline)) bool rseq_push(char *area, size_t bin, void *block)
 {
     char *slot;
@@ -119,8 +120,8 @@ miss:
     return false;
 }
 
-// Puts `list` in the place of the word `at` bytes from the beginning of the slot; *old: what was
-// there. False: the slot is not open, or the sequence was aborted; nothing changed.
+// Stores `list` into the word at offset `at` of the slot; *old: the previous word. False: the slot
+// is not open, or the sequence was aborted; nothing changed.
 static inline bool rseq_exchange(char *area, size_t at, list_word list, list_word *old)
 {
     char *slot;

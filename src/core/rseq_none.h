@@ -1,4 +1,4 @@
-/* rseq_none.h - in place of sequences where there are none for this kind of CPU: all miss.
+/* rseq_none.h - stubs for kinds of CPU without sequences: they always miss.
  *
  * Threads: any.
  */

@@ -1,4 +1,4 @@
-/* rseq_x86_64.h - the sequences of x86-64; rseq.h says what they are.
+/* rseq_x86_64.h - the sequences for x86-64; see rseq.h.
  *
  * Threads: any, also signal handlers.
  */
@@ -7,9 +7,9 @@
 
 #include "core/slot_data.h"
 
-// Labels: 1 start, 2 behind the commit, 3 descriptor, 4 abort, 5 miss, 6 the end of the statement.
-// The word before the abort address is the signature that glibc registers; with the bytes before it
-// it is an instruction that traps. `missed`: what is done then.
+// Labels: 1 start, 2 after the commit, 3 descriptor, 4 abort, 5 miss, 6 end of the statement.
+// The word before the abort address is the signature that glibc registers; together with the bytes
+// before it, it is a trapping instruction. `missed`: the instructions for a miss.
 #define RSEQ_SEQUENCE(missed)                                                                      \
     ".pushsection __rseq_cs, \"aw\", @progbits\n"                                                  \
     ".balign 32\n"                                                                                 \
@@ -33,8 +33,8 @@
     [area] "r"(area_), [id_offset] "r"(g_slots.id_offset), [slots] "m"(g_slots.first),             \
         [shift] "i"(SLOT_SHIFT), [cs] "i"(RSEQ_CS_OFFSET)
 
-// Takes the first block of the loaded magazine of the bin ahead of [bin], which for malloc is the
-// size class. Misses when there is none, or its link is not sound.
+// Pops the first block of the loaded magazine of bin [bin] + 1; for malloc, [bin] is the class.
+// Misses if there is none, or its link is not sound.
 #define RSEQ_POP_STEPS(miss)                                                                       \
     "mov %c[loaded](%[slot], %[bin], 8), %[list]\n"                                                \
     "mov %[list], %[block]\n"                                                                      \
@@ -51,9 +51,9 @@
     RSEQ_INPUTS(area_), [bin] "r"((size_t)(bin_)),                                                 \
         [loaded] "i"(offsetof(struct slot, loaded) + sizeof(list_word))
 
-// For malloc, where nothing may be tested twice: jumps to the label `miss`. What is put out may be
-// used on the way on only, with another asm before it: gcc 12 takes it for set at the label, too,
-// or for not set at all (PR 113921). So all others are no asm goto.
+// For malloc, which must not test anything twice: jumps to the label `miss`. The outputs are valid
+// on the fall-through path only, after another asm: gcc 12 believes them set at the label as well,
+// or not set at all (PR 113921). So no other sequence that has a result is an asm goto.
 #define RSEQ_POP_OR_MISS(area_, bin_, block_)                                                      \
     do {                                                                                           \
         char *slot_;                                                                               \
@@ -68,7 +68,7 @@
         __asm__ volatile("");                                                                      \
     } while (0)
 
-// The same as a function; NULL: missed.
+// The same as a function; NULL: a miss.
 static inline void *rseq_pop_class(char *area, unsigned sc)
 {
     char *slot;
@@ -83,8 +83,8 @@ static inline void *rseq_pop_class(char *area, unsigned sc)
     return block;
 }
 
-// Puts a block into the loaded magazine; false: it has as many as it may have, or the sequence was
-// aborted. The temporaries are the only output.
+// Pushes a block onto the loaded magazine; false: it has reached its limit, or the sequence was
+// aborted. The temporaries are the only outputs.
 static inline __attribute__((always_inline)) bool rseq_push(char *area, size_t bin, void *block)
 {
     char *slot;
@@ -110,8 +110,8 @@ miss:
     return false;
 }
 
-// Puts `list` in the place of the word `at` bytes from the beginning of the slot; *old: what was
-// there. False: the slot is not open, or the sequence was aborted; nothing changed.
+// Stores `list` into the word at offset `at` of the slot; *old: the previous word. False: the slot
+// is not open, or the sequence was aborted; nothing changed.
 static inline bool rseq_exchange(char *area, size_t at, list_word list, list_word *old)
 {
     char *slot;

@@ -5,8 +5,8 @@
  * Locks:      none.
  * Invariants: CLASS-1  block bytes rise with the class and are multiples of 16.
  *             CLASS-2  a slab has at most SMALL_BLOCKS_MAX or MEDIUM_BLOCKS_MAX blocks, or one.
- *             CLASS-3  the small class of a multiple of a power of two has blocks of such a
- *                      multiple, too.
+ *             CLASS-3  if a small request is a multiple of a power of two, so is the block size of
+ *                      its class.
  */
 #include "core/size_class.h"
 
@@ -32,12 +32,12 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
 #define RECIPROCAL(bytes) (((1ULL << 40) + (bytes) - 1) / (bytes))
 #define SIZE_CLASS(bytes, chunks)                                                                \
     {(bytes), (chunks), (uint16_t)((chunks) * CHUNK_BYTES / (bytes)), RECIPROCAL(bytes)}
-// Large classes: one block a slab, or two where a block ends in the middle of a chunk.
+// Large classes: one block per slab, or two where a block ends in the middle of a chunk.
 #define SINGLE_CLASS(chunks)             SIZE_CLASS((chunks) * CHUNK_BYTES, chunks)
 #define PAIR_CLASS(chunks)               SIZE_CLASS((chunks) * CHUNK_BYTES / 2, chunks)
 #define SMALL_CLASS(class, below, bytes) [class] = SIZE_CLASS(bytes, 1),
 
-// Medium classes between 2^shift and twice that: eight, or four where a block is pages.
+// Medium classes between 2^shift and twice that: eight, or four where a block is whole pages.
 #define MEDIUM_CLASS(shift, eighths, chunks) SIZE_CLASS((eighths##U << ((shift) - 3)), chunks)
 #define MEDIUM_QUARTERS(shift, chunks)                                                           \
     MEDIUM_CLASS(shift, 10, chunks), MEDIUM_CLASS(shift, 12, chunks),                          \

@@ -1,9 +1,9 @@
 /* size_class.h - request bytes <-> class <-> block bytes: pure functions and constant tables.
  *
  * Classes 0 to 31 are small (to 1 KiB), 32 to 60 medium (to 32 KiB), 61 to 76 large (to 256 KiB).
- * The spacing is an eighth of a doubling to 4 KiB: average waste 4 %, against 8 % for quarters.
- * Above that quarters, and less from 128 KiB on: pages behind a request stay untouched, and fewer
- * classes hold fewer slabs that are hardly used.
+ * Up to 4 KiB, classes are an eighth of a doubling apart: average waste 4 %, against 8 % for
+ * quarters. Above that quarters, and fewer from 128 KiB on: pages beyond the requested bytes stay
+ * untouched, and fewer classes mean fewer sparsely used slabs.
  */
 #ifndef CORE_SIZE_CLASS_H
 #define CORE_SIZE_CLASS_H
@@ -54,7 +54,7 @@ static inline unsigned size_class_of_large(size_t bytes)
 {
     ASSERT(bytes > MEDIUM_BYTES_MAX);
     ASSERT(bytes <= SLAB_BYTES_MAX);
-    size_t unit = (bytes - 1) >> (CHUNK_SHIFT - 1); // 4 to 7: a class each; behind that one in two
+    size_t unit = (bytes - 1) >> (CHUNK_SHIFT - 1); // 4 to 7: a class each; then one for two
     return MEDIUM_END + (unsigned)(unit < 8 ? unit - 4 : unit / 2);
 }
 
@@ -68,8 +68,8 @@ static inline unsigned size_class_of(size_t bytes)
     return bytes <= MEDIUM_BYTES_MAX ? size_class_of_medium(bytes) : size_class_of_large(bytes);
 }
 
-// The smallest class whose blocks all lie at multiples of `alignment` (a power of two up to a
-// chunk) and hold `bytes`; CLASSES when there is none.
+// The smallest class whose blocks hold `bytes` and all lie at multiples of `alignment` (a power of
+// two up to a chunk); CLASSES if there is none.
 unsigned size_class_of_aligned(size_t bytes, size_t alignment);
 
 static inline size_t size_class_bytes(unsigned sc)
@@ -84,7 +84,7 @@ static inline bool size_class_is_small(unsigned sc)
     return sc < SMALL_CLASSES;
 }
 
-// A slab of the class is one block.
+// True if a slab of the class has just one block.
 static inline bool size_class_is_single(unsigned sc)
 {
     return g_size_classes[sc].blocks == 1;

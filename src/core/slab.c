@@ -3,7 +3,7 @@
  * Owns:       free, carved, reached, purged, is_clean of the map entries of slabs.
  * Threads:    the holder of the lock of the class.
  * Locks:      takes none.
- * Invariants: SLAB-1  at most `carved` blocks stand on `free`.
+ * Invariants: SLAB-1  at most `carved` blocks are on `free`.
  *             SLAB-2  carved = reached - blocks that begin in purged pages; reached <= capacity.
  *             SLAB-3  while is_clean, blocks from `reached` on are zero.
  */
@@ -19,9 +19,9 @@
 #include <string.h>
 
 #define ONE_AT_A_TIME                                                                              \
-    2048U                 // bytes: longer blocks are carved singly, the rest of the page is theirs
+    2048U                 // bytes: larger blocks are carved singly, as they take the rest of a page
 #define PAGES_MAX     32U // one bit each
-#define CHECKED_WORDS 4U  // of a block that nobody had yet
+#define CHECKED_WORDS 4U  // of a block that was never handed out
 
 static_assert(8 * CHUNK_BYTES / CARVE_BYTES <= PAGES_MAX, "the longest slab of several blocks");
 
@@ -52,12 +52,12 @@ void slab_close(struct chunk *slab)
     ASSERT(slab->sc < CLASSES);
     size_t bytes = size_class_bytes(slab->sc);
     page_map_set_bin(page_map_index(slab), slab->length, 0);
-    slab->usable_bytes = bytes; // for the message of a late free
+    slab->usable_bytes = bytes; // for the message about a late free
     slab->head_distance = 0;
     chunk_set_state(slab, CHUNK_BODY);
 }
 
-// A list of the blocks [from, to), in address order.
+// Links the blocks [from, to) into a list in address order.
 static list_word link_blocks(const struct chunk *slab, unsigned from, unsigned to)
 {
     ASSERT(from <= to);
@@ -77,7 +77,7 @@ static size_t page_bytes(void)
     return max_size(os_page_bytes(), CARVE_BYTES);
 }
 
-// The first block that begins in or behind a page of the slab, at most `reached`.
+// The first block that begins in a page of the slab or after it, at most `reached`.
 static unsigned first_block_in(const struct chunk *slab, unsigned page)
 {
     ASSERT(page <= PAGES_MAX);
@@ -86,7 +86,7 @@ static unsigned first_block_in(const struct chunk *slab, unsigned page)
     return (unsigned)min_size(block, slab_reached(slab));
 }
 
-// The blocks that begin in a purged page, anew.
+// Carves the blocks that begin in a purged page again.
 static list_word carve_purged(struct chunk *slab)
 {
     ASSERT(slab->purged != 0);
@@ -99,7 +99,7 @@ static list_word carve_purged(struct chunk *slab)
     return link_blocks(slab, from, to);
 }
 
-// SLAB-3: else somebody wrote behind the end of a block before this one, or before one behind it.
+// SLAB-3: otherwise the program overran a block below this one, or underran one above it.
 static void check_clean(char *block, size_t bytes)
 {
     cpu_touch(block);
@@ -133,7 +133,7 @@ list_word slab_carve(struct chunk *slab, bool *is_clean)
     slab->carved = (uint16_t)(slab->carved + (to - from)); // SLAB-2
     if (to == from + 1) {
         char *block = slab_block(slab, from);
-        // Its first word is written to below: that makes a page of it resident, and no more.
+        // Only its first word is written below, so just one of its pages becomes resident.
         *is_clean = slab->is_clean; // SLAB-3
         slab->is_clean ? check_clean(block, bytes) : (void)0;
         return list_push(list_empty(), block);
@@ -169,10 +169,10 @@ void slab_complain(const void *block, const void *caller)
 
 // ---- purging single pages ----
 
-// What of a slab is free, page by page.
+// The free blocks of a slab, page by page.
 struct page_counts {
     uint16_t begun[PAGES_MAX];             // free blocks that begin in the page
-    bool is_entered_freely[PAGES_MAX + 1]; // a free block reaches into it from pages before
+    bool is_entered_freely[PAGES_MAX + 1]; // a free block extends into it from an earlier page
 };
 
 static unsigned page_of(const struct chunk *slab, const void *block)
@@ -199,7 +199,7 @@ static void count_free(const struct chunk *slab, struct page_counts *counts)
     }
 }
 
-// True when blocks lie in the page, and all of them are free. `pages`: those before it that are.
+// True if the page has blocks and all of them are free. `pages`: the earlier pages that are free.
 static bool page_is_free(const struct chunk *slab, const struct page_counts *counts, unsigned page,
                          unsigned pages)
 {
@@ -208,7 +208,7 @@ static bool page_is_free(const struct chunk *slab, const struct page_counts *cou
     unsigned from = first_block_in(slab, page);
     unsigned to = first_block_in(slab, page + 1);
     bool is_entered = from * size_class_bytes(slab->sc) > page * page_bytes();
-    if (from == to) { // the inside of one block: it goes with its beginning
+    if (from == to) { // inside one block: free if the page where it begins is
         return from != 0 && is_entered &&
                ((pages >> page_of(slab, slab_block(slab, from - 1))) & 1);
     }
@@ -217,7 +217,7 @@ static bool page_is_free(const struct chunk *slab, const struct page_counts *cou
            (!is_entered || was_purged || counts->is_entered_freely[page]);
 }
 
-// Takes the blocks that begin in `pages` off the list.
+// Removes the blocks that begin in `pages` from the free list.
 static void unlist(struct chunk *slab, unsigned pages)
 {
     ASSERT(pages != 0);
@@ -242,7 +242,7 @@ static void unlist(struct chunk *slab, unsigned pages)
     ASSERT(slab_free_count(slab) <= slab->carved);     // SLAB-1
 }
 
-// Pages in a row at once.
+// Purges each run of adjacent pages with one call.
 static void purge_rows(const struct chunk *slab, unsigned pages)
 {
     ASSERT(pages != 0);

@@ -1,15 +1,15 @@
 /* slab_list.c - slabs linked by their entries in the page map.
  *
- * Owns:       prev and next of the entries of slabs; `looked_at` begins anew with each insertion.
+ * Owns:       prev and next of the entries of slabs; each insertion resets `looked_at`.
  * Threads:    the holder of the lock of the class.
  * Locks:      takes none.
- * Invariants: SLAB_LIST-1  a slab is on one list at most.
+ * Invariants: SLAB_LIST-1  a slab is on at most one list.
  */
 #include "core/slab_list.h"
 
 #include "core/slab.h"
 
-#define LOOKS 8 // slabs compared for the fullest: the search does not grow with the list
+#define LOOKS 8 // slabs compared to find the fullest: bounds the search on long lists
 
 void slab_list_insert(uint32_t *first, struct chunk *slab)
 {

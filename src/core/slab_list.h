@@ -10,7 +10,7 @@
 void slab_list_insert(uint32_t *first, struct chunk *slab);
 void slab_list_remove(uint32_t *first, struct chunk *slab);
 
-// Of the first few slabs the one with the most blocks out, of two alike the lower one; NULL: the
+// Among the first few slabs, the one with the most blocks out; in a tie, the lower one. NULL: the
 // list is empty.
 struct chunk *slab_list_fullest(uint32_t first);
 

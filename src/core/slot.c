@@ -1,14 +1,14 @@
-/* slot.c - which slot a thread uses, and all of them at once.
+/* slot.c - binds threads to slots, and walks or closes all slots.
  *
  * Owns:       the table of slots, the slots that threads own, the count of an empty list.
  * Threads:    any; slot_start by start_once().
- * Locks:      LOCK_SLOTS for opening, for the list of owned slots, and while everybody is kept out.
- * Invariants: SLOT-1  an open slot holds list words of this process only; limits are 0 before.
- *             SLOT-2  an owned slot is used by one thread, or by none and is empty.
+ * Locks:      LOCK_SLOTS to open a slot, for the list of owned slots, and while all are kept out.
+ * Invariants: SLOT-1  an open slot holds valid list words of this process; before, limits are 0.
+ *             SLOT-2  an owned slot is used by one thread, or is unused and empty.
  *
- * The empty slot stands at index -1: that is the id of a dummy area. To keep everybody out,
- * g_slots.first points for a while at a table of slots that are all like it, and the kernel
- * restarts the sequences that began before [membarrier(2)].
+ * The empty slot is at index -1, the id in a dummy area. To keep all threads out, g_slots.first
+ * points for a while to a table in which all slots are like the empty one, and the kernel restarts
+ * the sequences that began before [membarrier(2)].
  */
 #include "core/slot.h"
 
@@ -24,14 +24,14 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-// Destructors of other libraries still allocate and free in their rounds: we wait for the last.
+// Destructors of other libraries still allocate and free in earlier rounds: wait for the last one.
 #define EXIT_ROUNDS_SKIPPED (PTHREAD_DESTRUCTOR_ITERATIONS - 2)
-// Addresses only: a slot becomes memory when it is opened. Less than 2 MiB, so that no huge page
-// comes with the first one.
+// Address space only: a slot takes memory once it is opened. Less than 2 MiB, so that the first one
+// does not fault in a huge page.
 #define SLOTS_MAX    1000UL
 #define LIST_END_MAX (UINT16_MAX - LIST_BLOCKS_MAX)
 
-// glibc 2.35 and later; each thread's area lies at this distance from its thread pointer.
+// glibc 2.35 and later: offset of each thread's area from its thread pointer.
 // NOLINTBEGIN(readability-identifier-naming): the names are glibc's
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
@@ -41,25 +41,25 @@ extern char __libc_single_threaded __attribute__((weak)); // NOLINT: glibc's nam
 
 uint16_t g_list_end = LIST_END_FIRST;
 
-static struct slot g_empty; // nobody writes to it
+static struct slot g_empty; // never written to
 
 struct slots g_slots = {
     .first =
-        (char *)&g_empty + SLOT_BYTES, // the slot before it is g_empty, and no other is asked for
+        (char *)&g_empty + SLOT_BYTES, // the slot before it is g_empty; no other one is accessed
 };
 
 static struct {
     struct lock lock;
     enum slot_kind kind;         // [const] after the start
-    _Atomic(bool) misses_always; // [atomic] no thread follows its area in the fast paths
+    _Atomic(bool) misses_always; // [atomic] no fast path uses the area of its thread
     size_t count;                // [const] slots of CPUs
-    _Atomic(size_t) opened;      // [atomic] of these, indices below may be open
+    _Atomic(size_t) opened;      // [atomic] slots of CPUs below this index may be open
     char *first;                 // [const] slot 0
-    char *closed; // [lock: LOCK_SLOTS] a table that nobody writes to; NULL: not needed yet
-    _Atomic(struct slot *) owned; // [atomic] every slot ever owned by a thread
-    struct slot *unused;          // [lock: LOCK_SLOTS] of these, those without a thread
+    char *closed; // [lock: LOCK_SLOTS] a table that is never written to; NULL: not needed yet
+    _Atomic(struct slot *) owned; // [atomic] list of every slot ever owned by a thread
+    struct slot *unused;          // [lock: LOCK_SLOTS] list of those without a thread
     bool has_key;                 // [lock: LOCK_SLOTS]
-    pthread_key_t key;            // tells us of the exit of a thread that owns a slot
+    pthread_key_t key;            // its destructor runs at the exit of a thread that owns a slot
 } g_slot = {.lock = LOCK_INIT(LOCK_SLOTS)};
 
 TABLE(slots, .id = MYALLOC_TABLE_SLOTS, .address = &g_slot, .second = &g_list_end,
@@ -117,7 +117,7 @@ void slot_miss_always(void)
 static void fill_empty(struct slot *slot)
 {
     ASSERT(slot != &g_empty);
-    ASSERT(!slot->is_open); // SLOT-1: lists that are there would be lost
+    ASSERT(!slot->is_open); // SLOT-1: the lists in it would be lost
     for (unsigned bin = 0; bin < SLOT_BINS; bin++) {
         slot_set(&slot->loaded[bin], list_empty()); // SLOT-1
         slot_set(&slot->spare[bin], list_empty());
@@ -162,7 +162,7 @@ static struct slot *make_own(void)
     if (own != NULL) {
         fill_empty(own);
         own->next = atomic_load_explicit(&g_slot.owned, memory_order_relaxed);
-        atomic_store_explicit(&g_slot.owned, own, memory_order_release); // its words before
+        atomic_store_explicit(&g_slot.owned, own, memory_order_release); // after its words
     }
     return own;
 }
@@ -201,14 +201,14 @@ size_t slot_number(const struct slot *slot)
     }
     size_t number = 0;
     for (slot = slot->next; slot != NULL; slot = slot->next) {
-        number++; // of those made before it
+        number++; // counts those made before it
     }
     return number;
 }
 
 // ---- binding a thread to its slot ----
 
-// The rseq area of this thread; NULL: the kernel does not know it.
+// The rseq area of this thread; NULL: it is not registered with the kernel.
 static char *find_area(void)
 {
     if (g_slot.kind == SLOT_BY_THREAD) {
@@ -250,13 +250,13 @@ bool slot_open(void)
     if (!t_thread.is_bound) {
         bind();
     }
-    char *area = t_thread.area; // a vfork in a signal handler takes it away
+    char *area = t_thread.area; // a vfork in a signal handler clears it
     if (area == NULL) {
         return t_thread.own != NULL;
     }
-    lock_acquire(&g_slot.lock); // nobody is kept out meanwhile
+    lock_acquire(&g_slot.lock); // no slot_keep_out() meanwhile
     struct slot *slot = rseq_slot(area);
-    if (!is_of_cpu(slot)) { // the program took its area back from the kernel
+    if (!is_of_cpu(slot)) { // the program has unregistered its area
         lock_release(&g_slot.lock);
         t_thread.is_bound = false;
         return false;
@@ -324,15 +324,15 @@ static char *make_closed(void)
     return table != NULL ? table + SLOT_BYTES : NULL;
 }
 
-// True when a slot is open that is not this thread's.
+// True if more than one slot of a CPU is open.
 static bool has_others(void)
 {
     const struct slot *first = slot_next_of_cpu(NULL);
     return first != NULL && slot_next_of_cpu(first) != NULL;
 }
 
-// True when no other thread can be in a slot, as far as libc knows: then no sequence has to be
-// restarted, and no sandbox is asked.
+// True if this is the only thread, as far as libc knows: then no sequence has to be restarted, and
+// the system call, which a sandbox may forbid, is avoided.
 static bool is_alone(void)
 {
     return &__libc_single_threaded != NULL && __libc_single_threaded != 0;
@@ -362,7 +362,7 @@ bool slot_keep_out(void) UNCHECKED_LOCKS
 void slot_let_in(void) UNCHECKED_LOCKS
 {
     ASSERT(g_slots.first == g_slot.closed);
-    // release: whoever finds a list sees what was done to it
+    // release: whoever finds a list sees what was written to its blocks
     __atomic_store_n(&g_slots.first, g_slot.first, __ATOMIC_RELEASE);
     lock_release(&g_slot.lock);
 }
@@ -372,8 +372,8 @@ void slot_each_lock(lock_visitor *visit)
     visit(&g_slot.lock);
 }
 
-// The forking thread was not kept out: it is the only one now. Slots of other threads are empty, or
-// keep their magazines for the next thread that takes them.
+// The forking thread, now the only one, was not kept out. Slots that other threads owned are empty,
+// or keep their magazines for the next thread that gets them.
 void slot_postfork_child(void)
 {
     if (g_slot.first != NULL) {

@@ -1,9 +1,9 @@
 /* slot.h - the caches of a CPU: a loaded and a spare magazine of each size class.
  *
- * Any thread, inside of a slow path unless said otherwise. A slot is written to by sequences that
- * end in one store, never by loads and stores of two functions: meanwhile the thread may run
- * elsewhere, and another one here. Where the kernel restarts no sequences (old kernels, valgrind,
- * gVisor, musl), a thread has a slot of its own, and the same functions are plain C.
+ * Any thread, inside a slow path unless said otherwise. A slot is written only by restartable
+ * sequences that end in a single store: between any two functions the thread may migrate to another
+ * CPU, and another thread may run on this one. Where the kernel restarts no sequences (old kernels,
+ * valgrind, gVisor, musl), each thread has a slot of its own, and the same functions are plain C.
  */
 #ifndef CORE_SLOT_H
 #define CORE_SLOT_H
@@ -20,17 +20,17 @@
 // Which slot a thread uses (option cpu_cache).
 enum slot_kind {
     SLOT_AUTO,
-    SLOT_BY_CID,    // of its concurrency id: as few as threads run at once (Linux 6.3)
-    SLOT_BY_CPU,    // of its CPU
+    SLOT_BY_CID,    // that of its concurrency id: only as many as threads run at once (Linux 6.3)
+    SLOT_BY_CPU,    // that of its CPU
     SLOT_BY_THREAD, // its own, reached by slow paths only
 };
 
-// Once, before any list is made. False: without memory.
+// Called once, before any list is made. False: out of memory.
 bool slot_start(enum slot_kind kind);
-enum slot_kind slot_kind(void); // what was found
+enum slot_kind slot_kind(void); // the kind in use
 
-// Lets every request and free of this thread miss, and of those that begin to work later: for modes
-// that want to see each of them.
+// Makes the fast paths of this thread, and of threads bound later, always miss: for modes that must
+// see every request and free.
 void slot_miss_always(void);
 
 static inline size_t slot_bin(unsigned sc)
@@ -49,13 +49,13 @@ static inline size_t slot_spare_at(unsigned sc)
     return offsetof(struct slot, spare) + slot_bin(sc) * sizeof(list_word);
 }
 
-// The slot that this thread uses now, and may leave at any time; NULL: it has none.
+// The slot that this thread uses at the moment: it may migrate at any time; NULL: it has none.
 static inline struct slot *slot_hint(void)
 {
     return LIKELY(t_thread.area != NULL) ? rseq_slot(t_thread.area) : t_thread.own;
 }
 
-// ---- the twins in plain C ----
+// ---- equivalents in plain C, for a thread that owns its slot ----
 
 static inline void *slot_own_pop(struct slot *own, unsigned sc)
 {
@@ -91,31 +91,31 @@ static inline list_word slot_own_exchange(struct slot *own, size_t at, list_word
     return old;
 }
 
-// ---- of either kind ----
+// ---- either kind ----
 
-// A block of the loaded magazine, also outside of slow paths; NULL: see rseq_pop_class, or the
+// Pops a block of the loaded magazine, also outside slow paths; NULL: see rseq_pop_class, or the
 // thread has no area.
 static inline void *slot_pop_restarted(unsigned sc)
 {
     return LIKELY(t_thread.area != NULL) ? rseq_pop_class(t_thread.area, sc) : NULL;
 }
 
-// The same where the thread owns its slot: nothing restarts it after a signal handler that takes
-// blocks, too, so only in a slow path. NULL: none, or not its own slot.
+// Pops a block where the thread owns its slot. Only inside a slow path: nothing restarts it after a
+// signal handler that allocates as well. NULL: no block, or no slot of its own.
 static inline void *slot_pop_own(unsigned sc)
 {
     bool is_own = UNLIKELY(t_thread.area == NULL) && t_thread.own != NULL;
     return is_own ? slot_own_pop(t_thread.own, sc) : NULL;
 }
 
-// Of either kind.
+// Pops from the slot of either kind.
 static inline void *slot_pop(unsigned sc)
 {
     void *block = slot_pop_restarted(sc);
     return block != NULL ? block : slot_pop_own(sc);
 }
 
-// False: see rseq_push.
+// Pushes a block; false: see rseq_push.
 static inline bool slot_push(unsigned sc, void *block)
 {
     if (LIKELY(t_thread.area != NULL)) {
@@ -139,7 +139,7 @@ static inline bool slot_exchange(size_t at, list_word list, list_word *old)
     return true;
 }
 
-// Finds the slot of this thread, and makes it usable; false: there is none.
+// Binds this thread to its slot if necessary, and opens the slot; false: there is none.
 bool slot_open(void);
 
 static inline bool slot_is_open(void)
@@ -151,16 +151,16 @@ static inline bool slot_is_open(void)
 
 // ---- all slots ----
 
-// The slots, one after the other, beginning with NULL; NULL: no more. Any thread, for looks.
+// Iterates over the open slots, starting with NULL; NULL: no more. Any thread, for inspection.
 struct slot *slot_next(const struct slot *slot);
-// As slot_next, without those that threads own.
+// As slot_next, without the slots that threads own.
 struct slot *slot_next_of_cpu(const struct slot *slot);
-// Takes everybody out of the slots of CPUs and keeps them out; their lists may then be taken by
-// plain loads and stores until slot_let_in(). False: refused by the kernel, nothing changed.
+// Keeps all threads out of the slots of CPUs; their lists may then be taken by plain loads and
+// stores until slot_let_in(). False: no other slot, or refused; nothing changed.
 bool slot_keep_out(void);
 void slot_let_in(void);
 
-// Adds to the blocks of a bin that the slot gave out, for those who count them.
+// Counts a block of a bin that the slot handed out, for the modes that count them.
 void slot_count_handed(struct slot *slot, size_t bin);
 
 static inline uint64_t slot_handed(const struct slot *slot, size_t bin)
@@ -171,8 +171,7 @@ static inline uint64_t slot_handed(const struct slot *slot, size_t bin)
     return handed != NULL ? atomic_load_explicit(&handed[bin], memory_order_relaxed) : 0;
 }
 
-// Asks to be told of the exit of this thread, which owns a slot. Outside of slow paths: it may
-// allocate.
+// Registers for the exit of this thread, which owns a slot. Outside slow paths, as it may allocate.
 void slot_watch_exit(void);
 
 // The number of the CPU, of the concurrency id, or of the thread whose slot it is.

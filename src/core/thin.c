@@ -1,15 +1,15 @@
-/* thin.c - single pages of slabs of which little is left in use.
+/* thin.c - purges single pages of slabs that are nearly empty.
  *
- * Owns:       the place of its walk.
+ * Owns:       the position of its walk.
  * Threads:    any.
  * Locks:      takes none; depot.c below takes LOCK_DEPOT.
- * Invariants: THIN-1  each call passes over a bounded number of entries.
+ * Invariants: THIN-1  each call visits a bounded number of entries.
  *
- * A program that changes its sizes leaves slabs behind in which a few blocks live on: no chunk is
- * free, but most pages are. When it takes fresh memory for the new sizes, such pages go back, about
- * as much as it takes. Not before: a slab that only empties on its way to other use, or to the page
- * heap, would be purged for nothing. The walk goes by address through the page map, a few slabs at
- * a time; a slab is looked at again when less of it is in use than the last time.
+ * A program that moves to other block sizes leaves slabs behind in which a few blocks live on: no
+ * chunk is free, but most pages are. When it takes fresh memory for the new sizes, about as much is
+ * purged from such pages. Not earlier: a slab that is emptying only to be reused, or to be freed to
+ * the page heap, would be purged for nothing. The walk goes through the page map by address, a few
+ * slabs at a time; a slab is tried again once less of it is in use than the last time.
  */
 #include "core/thin.h"
 
@@ -20,18 +20,18 @@
 #include "core/slab.h"
 #include "pages/purge.h"
 
-#define OUT_MAX 2  // blocks: more than half of 4 pages are free then
-#define STEPS   32 // entries passed over for each chunk that is taken
-#define LOOKS   4  // slabs whose free blocks are looked at for each
-#define MOST    8  // chunks, in one go
+#define OUT_MAX 2  // blocks: then more than half of 4 pages are free
+#define STEPS   32 // entries visited per chunk that was taken
+#define LOOKS   4  // slabs tried per chunk that was taken
+#define MOST    8  // chunks counted per call
 
 static struct {
-    _Atomic(uint32_t) next;  // [atomic] the entry that was looked at last
-    _Atomic(uint32_t) swept; // [atomic] classes whose depot was looked at
+    _Atomic(uint32_t) next;  // [atomic] the entry visited last
+    _Atomic(uint32_t) swept; // [atomic] number of depots swept
 } g_thin;
 
-// As far as can be seen without the lock; the fields are read here and in no function that is
-// called, since they may change. Harmless: what looks thin is asked again under the lock.
+// A guess without the lock; the fields are read here and not in a callee, since they may change.
+// Harmless: a slab that looks thin is checked again under the lock.
 RACY_READER static bool is_thin(const struct chunk *slab, unsigned *sc)
 {
     if (chunk_state(slab) != CHUNK_SLAB) {
@@ -43,7 +43,7 @@ RACY_READER static bool is_thin(const struct chunk *slab, unsigned *sc)
     return out != 0 && out <= OUT_MAX && (slab->looked_at == 0 || out < slab->looked_at);
 }
 
-// What the depot of another class keeps in vain goes home.
+// Sweeps the depot of the next class, which may keep magazines that it does not need.
 static void sweep_next(void)
 {
     uint32_t sc = atomic_fetch_add_explicit(&g_thin.swept, 1, memory_order_relaxed);

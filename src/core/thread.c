@@ -1,18 +1,18 @@
-/* thread.c - what one thread has.
+/* thread.c - the per-thread state, and the mark of a slow path.
  *
- * Owns:       all thread-locals of the library but the window and ranks of base/lock.c.
+ * Owns:       all thread-locals of the library except the window and ranks of base/lock.c.
  * Threads:    each its own.
  * Locks:      takes none.
  * Invariants: THREAD-1  `area` is set only while the kernel restarts the sequences of this thread.
- *             THREAD-2  while locks may be held, a signal handler sees THREAD_INSIDE, or that they
- *                       are.
+ *             THREAD-2  while locks may be held, a signal handler sees THREAD_INSIDE, or sees that
+ *                       they are held.
  */
 #include "core/thread.h"
 
 #include "base/check.h"
 #include "core/emergency.h"
 
-// Any thread that was not bound yet, at the very beginning: nothing is written to but `rseq_cs`.
+// Used by threads that are not bound yet, at the very beginning: only `rseq_cs` is ever written.
 static ALIGNED(32) char g_no_area[RSEQ_AREA_BYTES] = {[0 ... RSEQ_AREA_BYTES - 1] = (char)0xff};
 
 static_assert(offsetof(struct thread, fast_area) == THREAD_FAST_AREA, "vfork");
@@ -25,19 +25,19 @@ _Thread_local struct thread t_thread = {
     .dummy = {[0 ... RSEQ_AREA_BYTES - 1] = (char)0xff},
 };
 
-// A note of a deferred free, where nothing may be written into the block.
+// Records a deferred free; it has a block of its own where the freed one must not be written to.
 struct note {
     struct note *next;
     void *ptr;
 };
 
-// What the kernel puts below an interrupted frame takes more: red zone, registers, siginfo.
+// What the kernel pushes below an interrupted frame takes more: red zone, registers, siginfo.
 #define SIGNAL_FRAME_BYTES_MIN 512
-// A handler that asks so often while no lock is held, or what came after it, is served: those that
-// report a crash do not end, and what runs deeper than a frame that is gone looks like one.
+// After so many refusals with no lock held, slow paths are allowed again: a handler that reports a
+// crash may never return, and code that runs deeper than a frame that is gone looks like a handler.
 #define REFUSALS_MAX 50
 
-// Counts handlers that are refused at one mark. True: that is enough.
+// Counts the refusals at one mark. True: REFUSALS_MAX is reached.
 static COLD bool is_refused_again(void)
 {
     if (t_thread.refused_depth != t_thread.depth) {
@@ -51,12 +51,12 @@ static COLD bool is_refused_again(void)
     return true;
 }
 
-// A frame at the place of the one that set the mark, or above it on the same stack, can only be
-// there when that one is gone.
+// True if the slow path that set the mark has been left: the current frame is at the position of
+// that one, or above it on the same stack; or handlers were refused often enough.
 static COLD bool is_over(void)
 {
     int32_t deeper = (int32_t)(t_thread.depth - (uint32_t)(uintptr_t)cpu_stack());
-    bool is_restarted = t_thread.area != NULL || t_thread.own == NULL; // else it may change a slot
+    bool is_restarted = t_thread.area != NULL || t_thread.own == NULL; // else mid-change of a slot
     return deeper <= SIGNAL_FRAME_BYTES_MIN || (is_restarted && is_refused_again());
 }
 
@@ -91,7 +91,7 @@ COLD void thread_defer_free(void *ptr, bool may_write)
     ASSERT(thread_is_inside()); // THREAD-2
     struct note *note = may_write ? ptr : emergency_allocate(sizeof *note, BLOCK_ALIGN_BYTES);
     if (note == NULL) {
-        return; // too many: it is forgotten
+        return; // no memory: the block is leaked
     }
     note->next = atomic_load_explicit(&t_thread.deferred, memory_order_relaxed);
     note->ptr = ptr;
@@ -103,7 +103,7 @@ COLD void *thread_take_deferred(void)
 {
     ASSERT((t_thread.inside & THREAD_INSIDE) == 0);
     struct note *note = atomic_load_explicit(&t_thread.deferred, memory_order_relaxed);
-    // A handler that comes now takes them all.
+    // A handler that interrupts here takes them all.
     while (note != NULL &&
            !atomic_compare_exchange_strong_explicit(&t_thread.deferred, &note, note->next,
                                                     memory_order_relaxed, memory_order_relaxed)) {
@@ -113,7 +113,7 @@ COLD void *thread_take_deferred(void)
     }
     void *ptr = note->ptr;
     ASSERT(ptr != NULL);
-    if (note != ptr) { // of its own
+    if (note != ptr) { // the note has a block of its own
         emergency_free(note);
     }
     return ptr;

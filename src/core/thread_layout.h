@@ -1,4 +1,4 @@
-/* thread_layout.h - where in struct thread what stands that assembler touches. */
+/* thread_layout.h - offsets in struct thread for assembler code. */
 #ifndef CORE_THREAD_LAYOUT_H
 #define CORE_THREAD_LAYOUT_H
 

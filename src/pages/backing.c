@@ -1,18 +1,18 @@
-/* backing.c - one file without a name, and the ranges of it that huge blocks lie in.
+/* backing.c - one unnamed file, and the ranges of it that hold huge blocks.
  *
- * Owns:       the file, its descriptor, and what of it is in use.
+ * Owns:       the file, its descriptor, and its ranges in use.
  * Threads:    any.
- * Locks:      LOCK_BACKING, also around the system calls: a fork must find map and list alike.
+ * Locks:      LOCK_BACKING, also around system calls: a fork must find mappings and lists alike.
  * Invariants: BACKING-1  every shared mapping of the file is a range on one of the two lists.
- *             BACKING-2  no process shares one with another: before a fork each becomes private.
+ *             BACKING-2  no two processes share one: before a fork each becomes private.
  *
- * Fork: a shared mapping would be one memory for parent and child. So every range is mapped anew
- * just before, at its place, as private: nobody maps the file as shared from then on, its contents
- * stand still, and both copy the pages that they write to. No byte is copied at the fork; but what
- * is written to these blocks afterwards takes RAM. Both begin a new file with their next block.
+ * Fork: parent and child would both write to a shared mapping. So every range is first mapped again
+ * in place as private: from then on nobody maps the file shared, its contents do not change, and
+ * both processes copy the pages that they write to. No byte is copied at the fork; but what is
+ * written to these blocks afterwards takes RAM. Both start a new file with their next block.
  *
- * Programs close descriptors that they do not know: before each use the descriptor must still mean
- * the file. Ranges of a lost file stay mapped, and are copied before a fork.
+ * Programs close descriptors that they do not know: before each use, the descriptor is checked to
+ * still refer to the file. Ranges of a lost file stay mapped, and are copied before a fork.
  */
 #include "pages/backing.h"
 
@@ -37,12 +37,12 @@ struct range {
 static struct {
     struct lock lock;
     int fd;              // [lock: LOCK_BACKING] this and the rest; 0: no file
-    uint64_t file_id;    // what the descriptor must mean
+    uint64_t file_id;    // the file that the descriptor must refer to
     struct range *first; // ranges of the file, by offset
-    struct range *lost;  // of files whose descriptor is gone
+    struct range *lost;  // ranges of files whose descriptor is lost
     struct range *unused;
-    bool has_stale;  // room was not given back when it should: what is taken may be dirty
-    bool has_warned; // one line a process
+    bool has_stale;  // freeing disk space failed once: new ranges may hold old contents
+    bool has_warned; // one line per process
 } g_backing = {.lock = LOCK_INIT(LOCK_BACKING)};
 
 static void warn_locked(int error)
@@ -61,7 +61,7 @@ static void warn_locked(int error)
     line_write(&line, STDERR_FILENO);
 }
 
-// The descriptor, of a new file when there is none any more; negative: the errno.
+// The descriptor of the file; opens a new file if there is none any more. Negative: the errno.
 static int file_locked(void)
 {
     if (g_backing.fd != 0 && os_file_id(g_backing.fd) == g_backing.file_id) {
@@ -80,7 +80,7 @@ static int file_locked(void)
     return fd;
 }
 
-// The link to the range at `start`, NULL when it is on neither list.
+// The link to the range at `start`; NULL: it is on neither list.
 static struct range **find_locked(const void *start)
 {
     ASSERT(start != NULL);
@@ -111,7 +111,7 @@ static void recycle_locked(struct range *range)
     g_backing.unused = range;
 }
 
-// Maps `range` of the file at its place and files it behind `link`; the errno, 0 for done.
+// Maps the file at `range`, at the first gap that fits, and lists it; the errno, 0 on success.
 static int cover_locked(int fd, struct range *range)
 {
     ASSERT(fd > 0);
@@ -139,7 +139,7 @@ bool backing_cover(void *start, size_t bytes, bool *clean)
     ASSERT((uintptr_t)start % os_page_bytes() == 0);
     ASSERT(bytes % os_page_bytes() == 0);
     if (lock_in_fork_window()) {
-        return false; // BACKING-2: the fork would share it
+        return false; // BACKING-2: parent and child would share it
     }
     lock_acquire(&g_backing.lock);
     struct range *range = range_take_locked();
@@ -161,7 +161,7 @@ bool backing_cover(void *start, size_t bytes, bool *clean)
     return error == 0;
 }
 
-// Frees the room of the last part of a range.
+// Frees the disk space of the last `bytes` of a range.
 static void cut_locked(const struct range *range, size_t bytes)
 {
     ASSERT(bytes != 0);
@@ -175,7 +175,7 @@ void backing_return(void *start, size_t bytes)
 {
     lock_acquire(&g_backing.lock);
     struct range **link = find_locked(start);
-    if (link != NULL) { // else private since a fork: parent or child may read from the file still
+    if (link != NULL) { // else private since a fork: the other process may still read the file
         struct range *range = *link;
         *link = range->next;
         cut_locked(range, bytes);
@@ -184,7 +184,7 @@ void backing_return(void *start, size_t bytes)
     lock_release(&g_backing.lock);
 }
 
-// True when the file has room for more behind the range.
+// True if the file has room for `bytes` more after the range.
 static bool extend_locked(const struct range *range, size_t bytes)
 {
     ASSERT(bytes != 0);
@@ -260,7 +260,7 @@ void backing_each_lock(lock_visitor *visit)
 void backing_prefork(void)
 {
     if (!lock_is_held_for_fork(&g_backing.lock) || g_backing.fd == 0) {
-        return; // a signal handler inside of us forks: the lists are not to be touched
+        return; // a signal handler that interrupted us forks: the lists must not be touched
     }
     bool is_ours = os_file_id(g_backing.fd) == g_backing.file_id;
     make_all_private(&g_backing.first, is_ours ? g_backing.fd : 0);

@@ -12,7 +12,7 @@
 #include "base/config.h"
 #include "pages/page_map.h"
 
-// The bits of a range in its first word: how many, and the mask.
+// The bits of a range that are in its first word: returns how many, and sets their mask.
 static size_t dirty_mask(size_t index, size_t length, uint64_t *mask)
 {
     ASSERT(length != 0);
@@ -85,7 +85,7 @@ size_t dirty_highest_below(size_t end, size_t *count)
             continue;
         }
         size_t top = 63U - (size_t)__builtin_clzll(bits);
-        uint64_t below = ~(bits << (63 - top)); // zeros lead for as long as bits are set
+        uint64_t below = ~(bits << (63 - top)); // as many leading zeros as bits set in a row
         size_t row = below == 0 ? 64 : (size_t)__builtin_clzll(below);
         row = min_size(row, top + 1);
         *count = min_size(row, PURGE_STEP_BYTES >> CHUNK_SHIFT);

@@ -1,9 +1,9 @@
-/* huge.c - one mapping per block.
+/* huge.c - allocates and frees huge blocks, each with a mapping of its own.
  *
- * Owns:       every mapping that holds a huge block; what is freed goes to map_cache.c.
+ * Owns:       every mapping that holds a huge block; freed ones go to map_cache.c.
  * Threads:    any.
- * Locks:      LOCK_HUGE for the index and the cache; system calls are made outside of it.
- * Invariants: HUGE-1  what cannot be served takes nothing from others: see can_be_freed_for.
+ * Locks:      LOCK_HUGE for the index and the cache; system calls are made without it.
+ * Invariants: HUGE-1  a request that fails does not release memory in vain: see can_be_freed_for.
  */
 #include "pages/huge.h"
 
@@ -24,7 +24,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define FREED_RING  32          // addresses remembered for the sake of exact messages
+#define FREED_RING  32          // freed addresses remembered for exact messages
 #define ADDRESS_MAX (1UL << 47) // no mapping is longer
 #define UNITS_MIN   2UL         // shorter blocks are not worth a huge page
 
@@ -33,7 +33,7 @@ static struct {
     struct mapping freed[FREED_RING]; // [lock: LOCK_HUGE] user pointer and usable bytes
     size_t freed_next;                // [lock: LOCK_HUGE] this and the rest
     size_t frees;
-    size_t frees_aged; // when huge_age was last called
+    size_t frees_aged; // `frees` when huge_age was last called
     size_t offset_seed;
     struct huge_stats stats;
 } g_huge = {.lock = LOCK_INIT(LOCK_HUGE)};
@@ -45,7 +45,7 @@ static enum myalloc_live_region_kind kind_of(const struct mapping *mapping)
     return mapping->is_backed ? MYALLOC_LIVE_REGION_BACKED : MYALLOC_LIVE_REGION_HUGE;
 }
 
-// After blocks or the cache changed.
+// Reports the bytes in blocks and in the cache to purge.c, after either changed.
 static void tell_purge_locked(void)
 {
     g_huge.stats.cached_bytes = map_cache_bytes();
@@ -75,7 +75,7 @@ static void remove_locked(struct huge_block *block)
     live_cut(kind_of(&block->mapping), block->mapping.start, block->mapping.bytes);
 }
 
-// ---- mappings that are kept, or go back ----
+// ---- cache or unmap ----
 
 static void unmap(struct mapping mapping)
 {
@@ -96,12 +96,12 @@ static void unmap_all(const struct mapping *mappings, size_t count)
     }
 }
 
-// Keeps a mapping that is of use to a later block, or unmaps it.
+// Caches a mapping if it is of use to a later block, or else unmaps it.
 static void keep(struct mapping mapping, bool is_of_use)
 {
     ASSERT(mapping.start != NULL);
     struct mapping evicted[MAP_CACHE_ENTRIES + 1];
-    evicted[0] = mapping; // a piece of a file is not kept: it is for what is in use
+    evicted[0] = mapping; // a piece of a file is not cached: its room is for blocks in use
     size_t count = 1;
     lock_acquire(&g_huge.lock);
     if (is_of_use && !mapping.is_backed) {
@@ -145,10 +145,10 @@ void huge_age(void)
     }
 }
 
-// ---- mappings for blocks ----
+// ---- map ----
 
-// Makes a cached mapping exactly `bytes` long; what was cut off goes back to the cache. NULL: it
-// cannot be, and waits there for others.
+// Makes a cached mapping fit `bytes`: one that is much longer is cut, and the rest returned to the
+// cache; a shorter one is extended. start NULL: not possible, and the mapping is cached again.
 static struct mapping fit_cached(struct mapping mapping, size_t bytes)
 {
     ASSERT(mapping.start != NULL);
@@ -170,7 +170,7 @@ static struct mapping fit_cached(struct mapping mapping, size_t bytes)
     return mapping;
 }
 
-// `reserves`: addresses only.
+// Maps memory or, if it `reserves`, address space only.
 static struct mapping map_aligned(size_t bytes, size_t alignment, bool reserves)
 {
     ASSERT(bytes % os_page_bytes() == 0);
@@ -196,7 +196,7 @@ static struct mapping map_aligned(size_t bytes, size_t alignment, bool reserves)
     return (struct mapping){aligned, bytes, false};
 }
 
-// A mapping in the file of backing:DIR; start NULL when there is none to be had.
+// Maps a part of the file of backing:DIR; start NULL if that fails.
 static struct mapping map_backed(size_t bytes, size_t alignment, bool *clean)
 {
     struct mapping mapping = map_aligned(bytes, alignment, true);
@@ -210,14 +210,14 @@ static struct mapping map_backed(size_t bytes, size_t alignment, bool *clean)
     return mapping;
 }
 
-// True when a mapping of `bytes` would be there once all that is free here were unmapped: else
-// others would lose it for nothing.
+// True if a mapping of `bytes` would succeed once all free memory here is unmapped: otherwise it
+// would be released in vain.
 static NOINLINE COLD bool can_be_freed_for(size_t bytes)
 {
     ASSERT(bytes != 0);
     size_t most = map_cache_bytes() + span_free_bytes();
     if (bytes <= most) {
-        return true; // at the very limit not even a page could be tried
+        return true; // at the very limit not even a page could be probed
     }
     size_t rest = bytes - most;
     void *probe = most != 0 ? os_map(NULL, align_up(rest, os_page_bytes())) : NULL;
@@ -227,11 +227,11 @@ static NOINLINE COLD bool can_be_freed_for(size_t bytes)
     return probe != NULL;
 }
 
-// Asks for huge pages from byte `from` of a block on.
+// Requests huge pages for a block from byte `from` on.
 static void ask_huge_pages(const struct mapping *mapping, size_t from)
 {
     ASSERT(from <= mapping->bytes);
-    size_t used = span_used_bytes() + mapping->bytes; // at least
+    size_t used = span_used_bytes() + mapping->bytes; // a lower bound
     if (mapping->bytes - from >= UNITS_MIN * HUGE_PAGE_BYTES && huge_pages_are_for(used)) {
         huge_pages_ask(mapping->start + from, mapping->bytes - from, false);
     }
@@ -254,7 +254,7 @@ static struct mapping map_new(size_t bytes, size_t alignment, bool is_sparse)
     return mapping;
 }
 
-// A cached mapping, made to fit; start NULL: there is none.
+// Takes a mapping from the cache and makes it fit; start NULL: there is none.
 static struct mapping map_cached(size_t bytes)
 {
     ASSERT(bytes != 0);
@@ -265,7 +265,7 @@ static struct mapping map_cached(size_t bytes)
     return mapping.start != NULL ? fit_cached(mapping, bytes) : mapping;
 }
 
-// A mapping of `bytes` (whole pages) from the cache or the system.
+// Gets a mapping of `bytes` (whole pages) from the file, the cache or the system.
 static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
 {
     struct mapping mapping = {NULL, 0, false};
@@ -278,13 +278,13 @@ static struct mapping mapping_take(size_t bytes, size_t alignment, bool *clean)
     if (alignment <= os_page_bytes() && huge_caches()) {
         mapping = map_cached(bytes);
     }
-    bool is_sparse = *clean; // zeros are wanted: who writes it all over would write them himself
+    bool is_sparse = *clean; // a program that asks for zeros will hardly write to it all over
     *clean = mapping.start == NULL;
     return mapping.start != NULL ? mapping : map_new(bytes, alignment, is_sparse);
 }
 
-// A multiple of 64 bytes within the slack of the last page: big arrays then begin in different
-// cache sets, at no cost in memory.
+// A random multiple of 64 bytes within the slack of the last page: big arrays then begin in
+// different cache sets, at no cost in memory.
 static size_t start_offset_locked(size_t bytes, size_t mapped_bytes, size_t alignment)
 {
     ASSERT(bytes <= mapped_bytes);
@@ -333,7 +333,7 @@ void *huge_allocate(size_t bytes, size_t alignment, bool *clean)
 size_t huge_usable_bytes(const void *ptr)
 {
     struct huge_block *block = huge_index_find(ptr);
-    if (UNLIKELY(block == NULL)) { // led astray, or not ours
+    if (UNLIKELY(block == NULL)) { // the lock-free search was misled, or it is not ours
         bool was_taken = lock_acquire_to_look(&g_huge.lock);
         block = huge_index_find(ptr);
         lock_release_after_look(&g_huge.lock, was_taken);
@@ -359,7 +359,7 @@ bool huge_free(void *ptr)
     huge_index_recycle(block);
     g_huge.frees++;
     lock_release(&g_huge.lock);
-    keep(mapping, !was_last); // also tells purge.c
+    keep(mapping, !was_last); // also reports to purge.c
     purge_consider(0);
     if (purge_is_low() && huge_caches()) {
         huge_release_cache();
@@ -367,8 +367,8 @@ bool huge_free(void *ptr)
     return true;
 }
 
-// Bytes of the mapping for a block that is resized: with an eighth of untouched room behind it
-// when it grows in small steps, so that not every step is a system call.
+// The new length of the mapping of a block that is resized: if it grows in small steps, with an
+// eighth of untouched room at the end, so that not every step is a system call.
 static size_t resized_bytes(size_t old_bytes, size_t needed)
 {
     ASSERT(needed != 0);
@@ -381,8 +381,8 @@ static size_t resized_bytes(size_t old_bytes, size_t needed)
     return old_bytes - needed <= old_bytes / 8 ? old_bytes : align_up(needed, page);
 }
 
-// Remaps a block that the index does not hold meanwhile: another one may get the old address at
-// once. False: it stayed as it was.
+// Remaps a block, which is out of the index meanwhile: another one may get the old address at once.
+// False: it is unchanged.
 static bool remap(struct huge_block *block, size_t mapped_bytes)
 {
     struct mapping old = block->mapping;
@@ -405,7 +405,7 @@ static bool remap(struct huge_block *block, size_t mapped_bytes)
     insert_locked(block);
     lock_release(&g_huge.lock);
     if (start != NULL && mapped_bytes > old.bytes && !old.is_backed) {
-        ask_huge_pages(&block->mapping, old.bytes); // who grows it writes to it
+        ask_huge_pages(&block->mapping, old.bytes); // a block that grows will be written to
     }
     return start != NULL;
 }
@@ -418,7 +418,7 @@ void *huge_resize(void *ptr, size_t bytes)
     if (block == NULL) {
         return NULL;
     }
-    // The block is the caller's: nobody else changes it meanwhile.
+    // The block belongs to the caller: nobody else changes it meanwhile.
     size_t old_bytes = block->mapping.bytes;
     ASSERT(bytes != 0);
     size_t offset = (size_t)((char *)ptr - block->mapping.start);
@@ -436,7 +436,7 @@ void *huge_resize(void *ptr, size_t bytes)
     return block->mapping.start + offset;
 }
 
-// ---- looks ----
+// ---- inspection ----
 
 size_t huge_freed_bytes(const void *ptr)
 {
@@ -474,7 +474,7 @@ struct huge_stats huge_stats(void)
     return stats;
 }
 
-// For a page that begins late, in a child: no lock is needed there.
+// For a live page that starts late, in a child: no lock is needed there.
 void huge_show(void)
 {
     for (struct huge_block *block = huge_index_next(NULL); block != NULL;

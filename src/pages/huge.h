@@ -1,4 +1,4 @@
-/* huge.h - one mapping per block, for blocks too large for the page heap. Any thread. */
+/* huge.h - blocks too large for the page heap, each with a mapping of its own. Any thread. */
 #ifndef PAGES_HUGE_H
 #define PAGES_HUGE_H
 
@@ -13,42 +13,42 @@ struct huge_stats {
     size_t maps, unmaps, reuses, remaps; // times
 };
 
-// Of the table for readers of our memory, base/tables.h.
+// Fields for the table that describes huge_stats to readers of our memory; see base/tables.h.
 #define HUGE_FIELDS                                                                                \
     .bytes = sizeof(struct huge_stats),                                                            \
     .fields = {offsetof(struct huge_stats, live_blocks), offsetof(struct huge_stats, live_bytes),  \
                offsetof(struct huge_stats, cached_bytes)}
 
-// A block of at least `bytes` at a multiple of `alignment` (a power of two); NULL without memory.
-// *clean: zeros are wanted; afterwards: all bytes are zero.
+// Allocates at least `bytes` at a multiple of `alignment` (a power of two); NULL if out of memory.
+// *clean: on entry, zeros are wanted; on return, all bytes are zero.
 void *huge_allocate(size_t bytes, size_t alignment, bool *clean);
 
-// Usable bytes of the block that begins at `ptr`, 0 when there is none. Lock-free on a hit.
+// Usable bytes of the block that begins at `ptr`; 0: there is none. Lock-free on a hit.
 size_t huge_usable_bytes(const void *ptr);
 
-// Frees the block at `ptr`; false when there is none.
+// Frees the block at `ptr`; false: there is none.
 bool huge_free(void *ptr);
 
-// Resizes by mremap, moving it when it must; NULL: it stays as it was.
+// Resizes by mremap, which may move the block; NULL: failed, the block is unchanged.
 void *huge_resize(void *ptr, size_t bytes);
 
-// What a bad pointer is, for messages: bytes of the freed block that began at `ptr` not long ago,
-// or of the live block that holds it inside; 0 neither.
+// For messages about a bad pointer: usable bytes of the block at `ptr` that was freed recently, or
+// of the block in use that `ptr` points into; 0: neither.
 size_t huge_freed_bytes(const void *ptr);
 size_t huge_holder_bytes(const void *ptr);
 
-// Called each few seconds: the cache goes when no block was freed since the last time.
+// Called at most once a second: releases the cache if no block was freed since the last call.
 void huge_age(void);
 
-// Freed mappings are kept.
+// True if freed mappings are cached.
 bool huge_caches(void);
 
-// Unmaps what is cached; bytes given back.
+// Unmaps the cached mappings; returns their bytes.
 size_t huge_release_cache(void);
 
 struct huge_stats huge_stats(void);
 
-// Tells the live page of a child about every mapping.
+// Adds every mapping to the live page of a child.
 void huge_show(void);
 
 struct huge_view {
@@ -56,7 +56,7 @@ struct huge_view {
     size_t bytes;      // usable, else of the mapping
     bool is_cached;
 };
-// Tells the blocks and what is cached, at most `most`; how many there are.
+// Lists up to `most` blocks and cached mappings; returns how many there are.
 size_t huge_look(struct huge_view *views, size_t most);
 
 void huge_each_lock(lock_visitor *visit); // for a fork

@@ -1,16 +1,15 @@
-/* huge_index.c - chains of huge blocks by a hash of their pointers.
+/* huge_index.c - a hash table of huge blocks by their pointers, with chaining.
  *
  * Owns:       the structures of huge blocks, used and unused, and the buckets.
  * Threads:    see huge_index.h.
  * Locks:      takes none; meta_alloc() below takes LOCK_META.
- * Invariants: INDEX-1  a block is in the chain of its pointer exactly while it lives.
+ * Invariants: INDEX-1  a block is in the chain of its pointer exactly while it is in use.
  *             INDEX-2  buckets double when there are more blocks than buckets.
  *
- * Look-ups without the lock: structures are type-stable, and neither their memory nor that of
- * former buckets is ever given back, so a reader may follow any link it finds. A block that is put
- * into another chain under the reader's feet leads it astray, to a miss at worst; huge.c then looks
- * again under the lock. The caller owns the block it asks for, so that one stays where it is, but
- * for growth.
+ * Lock-free look-ups: structures are type-stable, and neither their memory nor that of former
+ * buckets is ever unmapped, so a reader may follow any link it finds. A block that moves to another
+ * chain meanwhile can divert the reader, at worst into a miss; huge.c then searches again under the
+ * lock. The caller owns the block it asks for, so that one moves only when the table grows.
  */
 #include "pages/huge_index.h"
 
@@ -22,12 +21,12 @@
 
 #include <stdint.h>
 
-#define FIRST_SHIFT 6U  // buckets that need no memory of their own
+#define FIRST_SHIFT 6U  // static buckets, which need no mapping
 #define LAST_SHIFT  28U // more blocks than the kernel has mappings
 
 typedef _Atomic(struct huge_block *) bucket;
 
-// Published as a whole: a reader must not join the buckets of one with the shift of another.
+// Published as a whole: a reader must not combine the buckets of one with the shift of another.
 struct buckets {
     unsigned shift; // [const]
     bucket heads[];
@@ -87,7 +86,7 @@ static void push(struct buckets *buckets, struct huge_block *block)
     atomic_store_explicit(head, block, memory_order_release);
 }
 
-// Moves all blocks into twice as many buckets, where there is memory for them.
+// Moves all blocks into twice as many buckets, if there is memory for them.
 static void grow(void)
 {
     struct buckets *old = buckets_now();
@@ -95,7 +94,7 @@ static void grow(void)
     bytes = (bytes + os_page_bytes() - 1) / os_page_bytes() * os_page_bytes();
     struct buckets *new = old->shift < LAST_SHIFT ? os_map(NULL, bytes) : NULL;
     if (new == NULL) {
-        return; // longer chains
+        return; // chains get longer instead
     }
     live_add(MYALLOC_LIVE_REGION_TABLE, new, bytes);
     new->shift = old->shift + 1;
@@ -158,7 +157,7 @@ void huge_index_recycle(struct huge_block *block)
     g_huge_index.unused = block;
 }
 
-// The first block of the buckets from `index` on.
+// The first block in the buckets from `index` on.
 static struct huge_block *first_from(const struct buckets *buckets, size_t index)
 {
     for (; index < (size_t)1 << buckets->shift; index++) {

@@ -1,12 +1,13 @@
-/* huge_pages.c - asks the kernel for huge pages, as long as they come quickly.
+/* huge_pages.c - asks the kernel for huge pages, as long as faulting them in is fast.
  *
- * Owns:       what the first ones took.
+ * Owns:       the time that the first ones took.
  * Threads:    any.
  * Locks:      none.
- * Invariants: UNIT-1  without a clock nothing is asked for, but by huge_pages:always.
+ * Invariants: UNIT-1  without a clock nothing is requested, except by huge_pages:always.
  *
- * The only clock that no sandbox forbids is that of the ticks. Its differences are right on
- * average: so several trials are summed up, and compared with as many units of small pages.
+ * The only clock that no sandbox forbids is the coarse one, which advances in ticks. Differences of
+ * its time are right on average: so several trials are summed, and compared with as many units of
+ * small pages.
  */
 #include "pages/huge_pages.h"
 
@@ -20,14 +21,14 @@
 #include <stdint.h>
 
 #define TRIALS       4U       // units that are timed
-#define TICKS_NS     8000000U // that the clock may be wrong by: it counts in ticks of up to 4 ms
-#define SAMPLE_PAGES 512U     // small ones, for comparison: as much
+#define TICKS_NS     8000000U // error of the clock: it counts in ticks of up to 4 ms
+#define SAMPLE_PAGES 512U     // small pages timed for comparison: one unit
 
 static struct {
-    _Atomic(unsigned) mode;     // [atomic] enum huge_pages_mode; NEVER also once they came slowly
+    _Atomic(unsigned) mode;     // [atomic] enum huge_pages_mode; NEVER also once they were slow
     _Atomic(unsigned) trials;   // [atomic] so far
-    _Atomic(uint64_t) small_ns; // [atomic] that a unit of small pages took; 0: not sampled yet
-    _Atomic(uint64_t) huge_ns;  // [atomic] that all trials took
+    _Atomic(uint64_t) small_ns; // [atomic] time for a unit of small pages; 0: not sampled yet
+    _Atomic(uint64_t) huge_ns;  // [atomic] time for all trials
 } g_huge_pages = {.mode = HUGE_PAGES_NEVER};
 
 static unsigned mode(void)
@@ -48,8 +49,8 @@ bool huge_pages_are_for(size_t used_bytes)
     return now == HUGE_PAGES_ALWAYS || (now == HUGE_PAGES_AUTO && used_bytes >= HUGE_PAGE_HEAP_MIN);
 }
 
-// Nanoseconds, and 1, that the first write to each page took, as far as the clock of the kernel's
-// ticks can tell; 0: there is none.
+// Writes to each page; returns the nanoseconds that this took, as far as the coarse clock can tell,
+// plus 1; 0: there is no clock.
 static uint64_t touch(char *start, size_t pages)
 {
     ASSERT(pages != 0);
@@ -60,7 +61,7 @@ static uint64_t touch(char *start, size_t pages)
     return began != 0 ? os_now_ns() - began + 1 : 0;
 }
 
-// Writes to the small pages of a unit, which will be needed next; true: that was done before.
+// Times the small pages of a unit, which are needed next anyway; true: that was done before.
 static bool is_sampled(char *unit)
 {
     ASSERT((uintptr_t)unit % HUGE_PAGE_BYTES == 0);
@@ -74,7 +75,7 @@ static bool is_sampled(char *unit)
     return false;
 }
 
-// Times the first write to the first units; false: they take longer than their small pages would.
+// Times the first write to each of the first units; false: slower than their small pages would be.
 static bool is_quick(char *unit)
 {
     ASSERT((uintptr_t)unit % HUGE_PAGE_BYTES == 0);
@@ -93,8 +94,8 @@ static void ask(char *from, char *to, bool is_next)
 {
     ASSERT(from < to);
     ASSERT((size_t)(to - from) % HUGE_PAGE_BYTES == 0);
-    // Where small pages were purged before, their empty table would keep a huge one away: since
-    // Linux 6.14 it goes when the whole unit is purged.
+    // After a purge of small pages, their empty page table would prevent a huge page: since Linux
+    // 6.14 it is freed when the whole unit is purged.
     os_purge(from, (size_t)(to - from));
     os_huge_pages(from, (size_t)(to - from), true);
     if (is_next && mode() == HUGE_PAGES_AUTO && !is_quick(from)) {

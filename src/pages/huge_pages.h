@@ -1,9 +1,9 @@
-/* huge_pages.h - which memory comes by huge pages. Any thread; no lock.
+/* huge_pages.h - decides which memory gets huge pages. Any thread; no lock.
  *
  * One page fault for 2 MiB costs a third of the 512 that it replaces, where the host has memory
- * behind huge pages. It brings 2 MiB at once: so only memory that is going to be written to all
- * over is asked for, and only in programs that have much. What becomes sparse is refused again, so
- * that the kernel does not bring back what was purged.
+ * behind huge pages. It makes 2 MiB resident at once: so huge pages are requested only for memory
+ * that will be written to all over, and only in programs that use much. Memory that becomes sparse
+ * opts out again, so that the kernel does not bring back what was purged.
  */
 #ifndef PAGES_HUGE_PAGES_H
 #define PAGES_HUGE_PAGES_H
@@ -14,14 +14,14 @@
 enum huge_pages_mode { HUGE_PAGES_NEVER, HUGE_PAGES_AUTO, HUGE_PAGES_ALWAYS };
 void huge_pages_set(enum huge_pages_mode mode);
 
-// True when a program with so many bytes in use may ask.
+// True if a program with so many bytes in use may have huge pages.
 bool huge_pages_are_for(size_t used_bytes);
 
-// Asks for huge pages in all units that lie as a whole in this fresh memory. `is_next`: it is used
-// next, from its start on: then the first ones are touched and timed.
+// Asks for huge pages in all units that are completely inside this fresh memory. `is_next`: it is
+// used next, from its start on, so the first units may be touched and timed.
 void huge_pages_ask(void *start, size_t bytes, bool is_next);
 
-// The opposite, for units of which a part is going to be purged.
+// The opposite, for units that are about to be purged in part.
 void huge_pages_refuse(void *start, size_t bytes);
 
 #endif

@@ -1,9 +1,9 @@
-/* limit.c - from how many bytes on a block is huge.
+/* limit.c - the size from which a block is huge.
  *
  * Owns:       the limit.
  * Threads:    any.
  * Locks:      none.
- * Invariants: LIMIT-1  a fixed limit changes by mallopt only; the other one only rises.
+ * Invariants: LIMIT-1  a fixed limit is changed by mallopt only; any other limit only rises.
  */
 #include "pages/limit.h"
 
@@ -13,9 +13,9 @@
 #include "base/config.h"
 
 static struct {
-    _Atomic(size_t) bytes; // [atomic] blocks from here on are huge
-    _Atomic(size_t) maps;  // [atomic] of these at most so many at a time
-    bool is_fixed;         // [const] after start, but for mallopt
+    _Atomic(size_t) bytes; // [atomic] blocks of this size and more are huge
+    _Atomic(size_t) maps;  // [atomic] most huge blocks at a time
+    bool is_fixed;         // [const] after start, except for mallopt
 } g_limit = {.bytes = HUGE_BYTES_MIN, .maps = MAPS_USUAL};
 
 _Atomic(size_t) g_limit_slab_bytes =

@@ -1,9 +1,9 @@
-/* limit.h - from how many bytes on a block is huge: has a mapping of its own. Any thread.
+/* limit.h - the size from which a block is huge, with a mapping of its own. Any thread.
  *
- * A fixed number (M_MMAP_THRESHOLD, huge_bytes), or HUGE_BYTES_MIN at first; then it rises above
- * each huge block that is freed, to LARGE_BYTES_LIMIT at most: a program that frees such blocks
- * will ask for more of them, and memory of the region is used again without a fault. [glibc:
- * dynamic mmap threshold]
+ * Either fixed (M_MMAP_THRESHOLD, huge_bytes), or HUGE_BYTES_MIN at first; then it rises above each
+ * huge block that is freed, to LARGE_BYTES_LIMIT at most: a program that frees such blocks will
+ * allocate more of them, and memory of the region is reused without a fault. [glibc: dynamic mmap
+ * threshold]
  */
 #ifndef PAGES_LIMIT_H
 #define PAGES_LIMIT_H
@@ -16,17 +16,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// 0: not fixed.
+// Fixes the limit; 0: not fixed.
 void limit_set(size_t bytes);
 size_t limit_bytes(void);
 
-// Most blocks with a mapping of their own at a time (M_MMAP_MAX, huge_max); MAPS_USUAL and more:
-// any number. Where there are as many, the region takes what would be huge, to LIMIT_BYTES_MAX.
+// The most blocks with a mapping of their own at a time (M_MMAP_MAX, huge_max); MAPS_USUAL or more:
+// any number. Beyond it, the region serves what would be huge, up to LIMIT_BYTES_MAX.
 #define MAPS_USUAL 65536 // glibc's default
 void limit_set_maps(size_t count);
 size_t limit_maps(void);
 extern HIDDEN _Atomic(size_t) g_limit_slab_bytes;
-// Blocks to this size may lie in slabs: SLAB_BYTES_MAX, or less where larger ones are huge.
+// Blocks up to this size may be in slabs: SLAB_BYTES_MAX, or less where larger ones are huge.
 static inline size_t limit_slab_bytes(void)
 {
     size_t bytes = atomic_load_explicit(&g_limit_slab_bytes, memory_order_relaxed);
@@ -34,7 +34,7 @@ static inline size_t limit_slab_bytes(void)
     return bytes;
 }
 
-// A huge block of so many bytes was freed; true when its like are not huge any more.
+// Called when a huge block of `bytes` is freed; true if blocks of that size are no longer huge.
 bool limit_raise(size_t bytes);
 
 #endif

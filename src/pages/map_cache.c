@@ -1,12 +1,12 @@
-/* map_cache.c - a few freed mappings, oldest first.
+/* map_cache.c - a cache of a few freed mappings, oldest first.
  *
- * Owns:       the mappings in it.
+ * Owns:       the cached mappings.
  * Threads:    the holder of LOCK_HUGE.
  * Locks:      takes none; live_add() below takes LOCK_LIVE.
- * Invariants: CACHED-1  bytes is the sum of the mappings.
+ * Invariants: CACHED-1  `bytes` is the total size of the mappings.
  *
- * Any of them serves any later request: cut when it is longer, extended by mremap when it is
- * shorter, because moving page tables costs a tenth of faulting the pages in.
+ * Any of them can serve any later request: a longer one is cut, a shorter one extended by mremap,
+ * because moving page tables costs a tenth of faulting the pages in.
  */
 #include "pages/map_cache.h"
 

@@ -1,5 +1,5 @@
-/* map_cache.h - freed mappings of huge blocks that wait for the next one. Everything needs
- * LOCK_HUGE, held by huge.c, but for map_cache_bytes(). */
+/* map_cache.h - caches freed mappings of huge blocks for reuse. All functions require LOCK_HUGE,
+ * held by huge.c, except map_cache_bytes(). */
 #ifndef PAGES_MAP_CACHE_H
 #define PAGES_MAP_CACHE_H
 
@@ -9,20 +9,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// The shortest mapping of at least `bytes`, else the longest; start NULL when there is none.
+// Takes the shortest mapping of at least `bytes`, or else the longest; start NULL: there is none.
 struct mapping map_cache_take(size_t bytes);
 
-// Files a mapping, as long as `most` bytes are not exceeded; what must go in its place comes back
-// in *evicted (MAP_CACHE_ENTRIES + 1 of them; also the mapping itself): how many.
+// Caches a mapping within a limit of `most` bytes. Returns how many mappings were evicted, perhaps
+// this one; they are in *evicted, which has room for MAP_CACHE_ENTRIES + 1.
 size_t map_cache_put(struct mapping mapping, size_t most, struct mapping *evicted);
 
-// Takes everything out, at most MAP_CACHE_ENTRIES: how many.
+// Empties the cache into *evicted, at most MAP_CACHE_ENTRIES; returns how many.
 size_t map_cache_empty(struct mapping *evicted);
 
-// One by one, for looks; start NULL: no more.
+// The cached mappings by index, for inspection; start NULL: no more.
 struct mapping map_cache_look(size_t entry);
 
-// Bytes of all of them. Any thread, without the lock.
+// Total bytes of the cached mappings. Any thread, without the lock.
 size_t map_cache_bytes(void);
 
 #define MAP_CACHE_ENTRIES (CONFIG_TINY ? 2U : 32U)

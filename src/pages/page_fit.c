@@ -1,7 +1,7 @@
 /* page_fit.c - the bins of free spans and the three classic policies over them.
  *
  * Owns:       the bins: spans of 1 to 32 chunks by exact length, longer ones in quarters of a
- *             doubling; a bitmap tells which are not empty.
+ *             doubling; a bitmap records which are not empty.
  * Threads:    under LOCK_PAGE_HEAP.
  * Locks:      takes none.
  * Invariants: FIT-1  bit b is set exactly when bin b has a span.
@@ -75,7 +75,7 @@ void page_fit_remove(size_t index)
     }
 }
 
-// The first bin at or above `bin` that has a span; BINS when there is none.
+// The first bin at or above `bin` that has a span; BINS if there is none.
 static unsigned next_filled(unsigned bin)
 {
     for (unsigned word = bin / 64; word < BINS / 64; word++) {
@@ -104,7 +104,7 @@ static size_t find_first(size_t length)
     return lowest;
 }
 
-// Of two spans of the same length the one that is resident, else the lower one.
+// Prefers the shorter span; among equals the one that may be resident, then the lower one.
 static bool is_better(size_t candidate, size_t best)
 {
     ASSERT(candidate != best);
@@ -121,7 +121,7 @@ static bool is_better(size_t candidate, size_t best)
     return is_dirty != best_is_dirty ? is_dirty : candidate < best;
 }
 
-// The best of the first `looks` spans of a bin; 0 when none of them fits.
+// The best of the first `looks` spans of a bin; 0 if none of them fits.
 static size_t best_in(unsigned bin, size_t length, unsigned looks)
 {
     size_t best = 0;
@@ -134,8 +134,8 @@ static size_t best_in(unsigned bin, size_t length, unsigned looks)
     return best;
 }
 
-// Bins above the first hold only spans that fit. In the first one, or the last, all may be too
-// short but one far back: that is looked for when nothing else is left.
+// Bins above the first hold only spans that fit. In the first bin, or the last, the only span that
+// fits may be far back: page_fit_find_hidden() finds it when nothing else is left.
 static size_t find_best(size_t length)
 {
     unsigned first = page_fit_bin(length);

@@ -1,6 +1,6 @@
-/* page_fit.h - which free span serves a request: first fit, best fit, segregated fit.
+/* page_fit.h - chooses the free span for a request: first fit, best fit, or segregated fit.
  *
- * The free spans hang in bins by length. All functions need LOCK_PAGE_HEAP, held by span.c.
+ * Free spans are kept in bins by length. All functions require LOCK_PAGE_HEAP, held by span.c.
  */
 #ifndef PAGES_PAGE_FIT_H
 #define PAGES_PAGE_FIT_H
@@ -15,14 +15,14 @@ enum page_fit_policy {
 
 void page_fit_set_policy(enum page_fit_policy policy);
 
-// The span stands in the map: first entry with its length.
+// The first entry of the span must hold its length.
 void page_fit_insert(size_t index);
 void page_fit_remove(size_t index);
 
-// A free span of at least `length` chunks, which stays in its bin. Best fit looks at a few spans of
-// a bin only: 0 when there is none, or it hides behind shorter ones.
+// Finds a free span of at least `length` chunks, which stays in its bin. Best fit compares only a
+// few spans per bin: 0 if there is none, or it is behind too many shorter ones.
 size_t page_fit_find(size_t length);
-// Looks at all of the bin where it may hide: takes a time for each. When memory is short.
+// Searches the whole bin where such a span may be: takes time per span. For when memory is short.
 size_t page_fit_find_hidden(size_t length);
 
 #endif

@@ -1,10 +1,10 @@
-/* page_heap.c - spans for the floors above.
+/* page_heap.c - allocates and frees spans for slabs and large blocks.
  *
- * Owns:       the few freed spans that wait; orders the modules of this floor.
+ * Owns:       the few freed spans that wait; coordinates the modules of pages/.
  * Threads:    any.
  * Locks:      takes none itself.
- * Invariants: PAGE_HEAP-1  memory is refused only when nothing cached is left to give up.
- *             PAGE_HEAP-2  what waits is at most WAIT_BYTES_MIN or a 32nd of what is in use.
+ * Invariants: PAGE_HEAP-1  allocation fails only when no cached memory is left to release.
+ *             PAGE_HEAP-2  waiting spans have at most WAIT_BYTES_MIN or a 32nd of what is in use.
  */
 #include "pages/page_heap.h"
 
@@ -19,15 +19,15 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define WAITING        2              // spans, at most
-#define WAIT_BYTES_MIN (512UL * 1024) // of both: what may be dirty as well
+#define WAITING        2              // spans at most
+#define WAIT_BYTES_MIN (512UL * 1024) // together: as much as may be dirty anyway
 
 static struct {
     _Atomic(uint64_t) waiting[WAITING]; // [atomic] index << 32 | length; 0 none
-    _Atomic(uint32_t) next;             // [atomic] the place that waits longest
+    _Atomic(uint32_t) next;             // [atomic] the place whose span waits longest
 } g_page_heap;
 
-// Both, whatever the first gave.
+// Releases both caches, even if the first one yields something.
 static bool give_up_caches(void)
 {
     bool any = page_heap_free_waiting();
@@ -66,11 +66,11 @@ void page_heap_free(size_t index, size_t length)
     }
 }
 
-// Puts a span, or 0, in the place of what waits there, and gives that back.
+// Replaces the span that waits in a place by another one, or by 0, and frees it.
 static bool replace_waiting(unsigned place, uint64_t span)
 {
     ASSERT(place < WAITING);
-    // acq_rel: who takes a span out sees what its giver did to it
+    // acq_rel: whoever takes a span out sees what was written to it before
     uint64_t old =
         atomic_exchange_explicit(&g_page_heap.waiting[place], span, memory_order_acq_rel);
     if (old != 0) {
@@ -98,7 +98,7 @@ void page_heap_free_late(size_t index, size_t length)
     if (is_short && used >= purge_peak_bytes() / 2) { // PAGE_HEAP-2
         uint32_t place = atomic_fetch_add_explicit(&g_page_heap.next, 1, memory_order_relaxed);
         replace_waiting(place % WAITING, (uint64_t)index << 32 | length);
-    } else { // large, or of a heap that shrinks: it may be what keeps the break up
+    } else { // large, or the heap is shrinking: it may be what holds up the break
         page_heap_free_waiting();
         page_heap_free(index, length);
     }

@@ -1,14 +1,14 @@
-/* page_map.c - the tables of the region: three areas that grow upwards as the heap does.
+/* page_map.c - the tables of the region: areas that grow upwards with the heap.
  *
- * Owns:       the areas of the entries, the bins and the dirty bits.
+ * Owns:       the areas of the entries, the bins, the dirty bits and the unit bits.
  * Threads:    page_map_start by start_once(); page_map_open under LOCK_PAGE_HEAP; readers any.
  * Locks:      takes none; live_add() below takes LOCK_LIVE.
  * Invariants: MAP-1  chunks <= opened.
  *             MAP-2  an entry never used is all zero.
  *
- * No reservation: a limit on addresses, set before or after our start, counts every one of them.
- * Each area begins in the wide hole between programs and mappings, far from the next one, and is
- * extended at its end.
+ * Nothing is reserved, since a limit on address space (RLIMIT_AS), set before or after our start,
+ * would count it. Each area begins in the wide hole between programs and mappings, far from the
+ * others, and is extended at its end.
  */
 #include "pages/page_map.h"
 
@@ -24,14 +24,14 @@ enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREA_UNITS, AREAS };
 
 struct page_map g_page_map;
 
-static _Atomic(bool) g_is_walled; // [atomic] the last growth that failed met a mapping of others
+static _Atomic(bool) g_is_walled; // [atomic] a foreign mapping stopped the last failed growth
 
 static struct area {
     char *start;  // [const] after start
     size_t bytes; // [lock: LOCK_PAGE_HEAP]
 } g_areas[AREAS];
 
-// Bytes of an area for so many chunks (a multiple of OPEN_CHUNKS_MIN): whole pages.
+// Size of an area for `chunks` (a multiple of OPEN_CHUNKS_MIN), in whole pages.
 static size_t area_bytes(unsigned area, size_t chunks)
 {
     ASSERT(chunks % OPEN_CHUNKS_MIN == 0);
@@ -47,7 +47,7 @@ static size_t area_bytes(unsigned area, size_t chunks)
     }
 }
 
-// Tells a mapping of others behind an area from a lack of memory.
+// After a failed growth: finds out whether a foreign mapping or a lack of memory was the cause.
 static NOINLINE COLD void note_wall(size_t bytes)
 {
     ASSERT(bytes != 0);
@@ -63,7 +63,7 @@ bool page_map_is_walled(void)
     return atomic_load_explicit(&g_is_walled, memory_order_relaxed);
 }
 
-// Extends an area at its end; false without memory, or where something else stands there.
+// Extends an area at its end; false: out of memory, or something else is mapped there.
 static bool area_grow(struct area *area, size_t bytes)
 {
     ASSERT(bytes % os_page_bytes() == 0); // the next growth begins where this one ends
@@ -78,7 +78,7 @@ static bool area_grow(struct area *area, size_t bytes)
     return true;
 }
 
-// Begins an area at its place in the hole; where that is taken (sanitizers), anywhere, whole.
+// Starts an area at its place in the hole; if that is taken (sanitizers), anywhere, at full size.
 static bool area_start(struct area *area, unsigned place)
 {
     ASSERT(place < AREAS);
@@ -126,7 +126,7 @@ bool page_map_open(size_t chunks)
     size_t target = align_up(max_size(chunks, map->opened + step), OPEN_CHUNKS_MIN);
     for (unsigned i = 0; i < AREAS; i++) {
         if (!area_grow(&g_areas[i], area_bytes(i, target))) {
-            return false; // the areas that did grow are found longer the next time
+            return false; // areas that did grow stay so for the next attempt
         }
     }
     ASSERT(target >= chunks);

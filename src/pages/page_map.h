@@ -1,14 +1,14 @@
-/* page_map.h - address -> what stands there: one entry of 64 bytes per chunk of the region.
+/* page_map.h - maps an address to its chunk: one entry of 64 bytes per chunk of the region.
  *
  * The map covers a window of addresses from `base` on. Index 0 is never used, so that 0 can end a
- * list. `chunks` is what of the window may be looked up; entries never used are all zero, which
- * is CHUNK_NONE: gaps of foreign memory need no marks.
+ * list. Indices below `chunks` may be looked up; entries never used are all zero, which is
+ * CHUNK_NONE, so gaps of foreign memory need no marks.
  *
  * An entry is written by the owner of its chunk alone: the holder of the lock of the class for a
  * slab, the holder of LOCK_PAGE_HEAP for free spans, the caller for a large block.
  *
- * Beside the entries stands one byte a chunk: the bin of the slab that lies there, which is its
- * size class + 1, or 0. It is all that free reads of the map, 64 KiB of it for a GiB of heap.
+ * A second table has one byte per chunk: the bin of the slab there, which is its size class + 1, or
+ * 0. It is all of the map that the fast path of free reads: 64 KiB for a GiB of heap.
  */
 #ifndef PAGES_PAGE_MAP_H
 #define PAGES_PAGE_MAP_H
@@ -25,11 +25,11 @@
 #include <stdint.h>
 
 enum chunk_state {
-    CHUNK_NONE,    // not ours: never used, foreign, or given back with the break
+    CHUNK_NONE,    // not ours: never used, foreign, or released with the break
     CHUNK_FREE,    // first or last chunk of a free span
     CHUNK_SLAB,    // first chunk of a slab
     CHUNK_LARGE,   // first chunk of a large block
-    CHUNK_PLACED,  // first chunk of a smaller block in a span of its own, whose free is to miss
+    CHUNK_PLACED,  // first chunk of a smaller block in a span of its own: its free must miss
     CHUNK_POOL,    // first chunk of a pool chunk: memory of a pool of include/myalloc.h
     CHUNK_HSLAB,   // first chunk of slots, in hardened mode
     CHUNK_GUARDED, // first chunk of a large block between guard pages, in hardened mode
@@ -38,54 +38,54 @@ enum chunk_state {
 
 struct ALIGNED(64) chunk {
     union {
-        uint64_t free; // [lock: LOCK_DEPOT] slab: a list of its blocks that are home; see list.h
+        uint64_t free; // [lock: LOCK_DEPOT] slab: its free list; see list.h
         void *record;  // [owner] HSLAB: its structure; GUARDED: its block
     };
-    size_t usable_bytes; // [owner] large, guarded; afterwards: of the block that was here
-    uint32_t prev, next; // [owner] links of the list this slab or span is on; 0 ends
+    size_t usable_bytes; // [owner] large, guarded; after a free: of the former block
+    uint32_t prev, next; // [owner] links of the list this slab or span is on; 0 ends it
     uint32_t length;     // [owner] chunks of the span; FREE: also in the last entry
     union {
         uint32_t head_distance;    // [owner] BODY: chunks back to the first one
         _Atomic(uint32_t) reached; // [atomic] slab: blocks from here on were never carved
     };
     union {
-        uint32_t purged;      // [lock: LOCK_DEPOT] slab: bit p set = page p was purged, carve anew
-        uint32_t shown_pages; // [owner] GUARDED: of the block, that can be read
+        uint32_t purged;      // [lock: LOCK_DEPOT] slab: bit p set: page p was purged, carve again
+        uint32_t shown_pages; // [owner] GUARDED: accessible pages of the block
     };
-    uint16_t carved;        // [lock: LOCK_DEPOT] slab: blocks made, and not purged again
+    uint16_t carved;        // [lock: LOCK_DEPOT] slab: blocks carved and not purged since
     _Atomic(uint8_t) state; // [atomic] enum chunk_state
     uint8_t sc;             // [owner] size class of a slab
-    uint8_t looked_at;      // [lock: LOCK_DEPOT] slab: blocks out when thin.c last looked; 0 never
+    uint8_t looked_at;      // [lock: LOCK_DEPOT] slab: blocks out when last purged; 0 never
     union {
-        bool is_clean; // [lock: LOCK_DEPOT] slab: what was never carved is zero
+        bool is_clean; // [lock: LOCK_DEPOT] slab: memory never carved is zero
         uint8_t guard; // [owner] GUARDED: enum protect_guard of its guard pages
     };
 };
 static_assert(sizeof(struct chunk) == CACHE_LINE_BYTES, "one line an entry");
 
-// Read on every free: kept together, apart from what changes often.
+// Read on every free: kept together, away from data that changes often.
 struct page_map {
     uintptr_t base;         // [const] address of chunk 0
     _Atomic(size_t) chunks; // [atomic] indices below may be looked up
-    uint8_t *bins;          // [const] size class + 1 of a slab, else 0: written by who opens it
+    uint8_t *bins;          // [const] size class + 1 of a slab, else 0: written by slab.c
     struct chunk *entries;  // [const]
     uint64_t *dirty;        // [lock: LOCK_PAGE_HEAP] bit set: chunk is free and may be resident
     uint64_t *units;        // [lock: LOCK_PAGE_HEAP] bit set: the unit may be a huge page
-    size_t opened;          // [lock: LOCK_PAGE_HEAP] chunks whose tables are there
+    size_t opened;          // [lock: LOCK_PAGE_HEAP] chunks whose tables are mapped
 };
 extern HIDDEN struct page_map g_page_map;
 
-// Starts the tables of a map that begins at `base`; false without memory.
+// Starts the tables of a map that begins at `base`; false: out of memory.
 bool page_map_start(uintptr_t base);
-// Makes the tables of the chunks below `chunks` usable; false without memory.
+// Maps the tables for the chunks below `chunks`; false: they cannot grow.
 bool page_map_open(size_t chunks);
-// True when page_map_open failed because others have mapped what is behind a table, though there is
-// memory: then blocks of all sizes must be mappings.
+// True if page_map_open last failed because of a foreign mapping behind a table, although there is
+// memory: then blocks of all sizes need mappings of their own.
 bool page_map_is_walled(void);
-// Tells a new live page where the tables are.
+// Adds the tables to a new live page.
 void page_map_show(void);
 
-// Purges what the tables hold of chunks that are NONE: whole pages become zero.
+// Purges the entries of chunks that are NONE, as far as they fill whole pages.
 void page_map_forget(size_t index, size_t length);
 
 static inline size_t page_map_count(void)
@@ -94,7 +94,7 @@ static inline size_t page_map_count(void)
     return atomic_load_explicit(&g_page_map.chunks, memory_order_acquire);
 }
 
-// No entry for this index may be looked up. Relaxed is enough for free: a block that reached its
+// True if this index must not be looked up. Relaxed is enough for free: a block that reached its
 // user was published before; see page_map_publish.
 static inline bool page_map_is_beyond(size_t index)
 {
@@ -127,14 +127,14 @@ static inline void *page_map_address(size_t index)
     return (void *)(g_page_map.base + (index << CHUNK_SHIFT)); // NOLINT: the map's purpose
 }
 
-// The index of the chunk of `ptr`, 0 when it is not in the window: never dereferences it.
+// The index of the chunk of `ptr`, which is never dereferenced; 0: not in the window.
 static inline size_t page_map_find(const void *ptr)
 {
     size_t index = ((uintptr_t)ptr - g_page_map.base) >> CHUNK_SHIFT;
     return index < page_map_count() ? index : 0;
 }
 
-// True when a chunk is free and may be resident. Under LOCK_PAGE_HEAP.
+// True if a chunk is free and may be resident. Requires LOCK_PAGE_HEAP.
 static inline bool page_map_is_dirty(size_t index)
 {
     ASSERT(index != 0);
@@ -165,26 +165,26 @@ static inline enum chunk_state chunk_state(const struct chunk *entry)
 static inline void chunk_set_state(struct chunk *entry, enum chunk_state state)
 {
     ASSERT(state <= CHUNK_BODY);
-    // release: who sees what stands there sees the fields that tell of it
+    // release: whoever sees the state sees the fields that go with it
     atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_release);
 }
 
-// The bin of the slab at this index; 0: there is none.
+// The bin of the slab at this index; 0: no slab.
 static inline unsigned page_map_bin(size_t index)
 {
     return __atomic_load_n(&g_page_map.bins[index], __ATOMIC_RELAXED);
 }
 
-// Says that `length` chunks are a slab, or 0.
+// Stores the bin of `length` chunks; 0: no slab.
 void page_map_set_bin(size_t index, size_t length, uint8_t bin);
 
-// The first entry of the slab or block that `entry` is a part of.
+// The first entry of the slab or block that `entry` belongs to.
 static inline struct chunk *chunk_head(struct chunk *entry)
 {
     return chunk_state(entry) == CHUNK_BODY ? entry - entry->head_distance : entry;
 }
 
-// Marks all chunks of a span but the first as its body, of the same class.
+// Marks all chunks of a span except the first as its body.
 void page_map_mark_body(struct chunk *head, size_t length);
 
 #endif

@@ -1,17 +1,17 @@
-/* protect.c - pages that nobody can read or write, and pages made zero.
+/* protect.c - makes pages inaccessible (guards, hidden pages), and makes pages zero.
  *
- * Owns:       the count of them in a row.
+ * Owns:       the number of reserved rows of hidden pages.
  * Threads:    any.
  * Locks:      none.
- * Invariants: PROTECT-1  what reserves its rows takes at most half of the mappings that a process
- *                        may have; nothing more once hidden pages could not be shown again.
+ * Invariants: PROTECT-1  callers that reserve their rows use at most half of the mappings that a
+ *                        process may have, and no more once hidden pages could not be shown again.
  *
- * Each row of hidden pages makes two mappings more. A process has 65,530 unless its system says
- * otherwise; the rest is for the program.
+ * Each row of adjacent hidden pages adds two mappings. A process may have 65,530 by default; the
+ * other half is for the program.
  *
- * To write zeros to a page that is in memory costs a twentieth of a page fault, which one that was
- * purged costs at its next use; one that is not in memory is left to the kernel. Which these are, a
- * look at a few pages tells: to ask for it (mincore) is no call that sandboxes allow.
+ * Zeroing a resident page costs a twentieth of the page fault that a purged page costs at its next
+ * use; a page that is not resident is left to the kernel. Reading a few pages tells which is the
+ * case: mincore(2) is not a call that sandboxes allow.
  */
 #include "pages/protect.h"
 
@@ -24,14 +24,14 @@
 #include <string.h>
 
 #define ROWS_MAX        16384        // PROTECT-1
-#define CLEARED_UNASKED (4UL * 4096) // bytes that cost less than the look
-#define PIECE_BYTES     (1UL << 20)  // that a look is about
-#define LOOKS           2            // pages; one that is not in memory costs a fault
+#define CLEARED_UNASKED (4UL * 4096) // bytes whose zeroing costs less than sampling
+#define PIECE_BYTES     (1UL << 20)  // bytes that one sampling decides about
+#define LOOKS           2            // pages sampled; one that is not resident costs a fault
 
 static struct {
     _Atomic(unsigned) rows;    // [atomic] reserved
-    _Atomic(bool) lacks_marks; // [atomic] the kernel refused one
-    _Atomic(bool) was_refused; // [atomic] to show what was hidden: data is limited
+    _Atomic(bool) lacks_marks; // [atomic] the kernel refused to mark guard pages
+    _Atomic(bool) was_refused; // [atomic] hidden pages could not be shown again: data is limited
 } g_protect;
 
 bool protect_reserve(unsigned rows)
@@ -152,7 +152,7 @@ bool protect_is_written(const char *start, size_t bytes)
     size_t written = 0;
     size_t zero = 0;
     size_t wanted = (looks + 1) / 2;
-    while (written < wanted && zero <= looks - wanted) { // each page not in memory is a fault
+    while (written < wanted && zero <= looks - wanted) { // each page not resident is a fault
         size_t at = pages * (2 * (written + zero) + 1) / (2 * looks);
         is_zero(start + at * page, page) ? zero++ : written++;
     }

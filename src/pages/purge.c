@@ -1,21 +1,21 @@
-/* purge.c - how much free memory stays resident: the rules, and the work.
+/* purge.c - decides how much free memory stays resident, and purges the rest.
  *
- * Owns:       the swing of the memory in use: its last top, and which way it goes.
+ * Owns:       the swing of the memory in use: its last top and its direction.
  * Threads:    any; the numbers are hints, a lost update costs a purge too many or too few.
  * Locks:      takes none; span_purge_step() and span_trim() take LOCK_PAGE_HEAP for one step each.
- * Invariants: PURGE-1  one call purges at most STEPS_MAX steps, but at the end of a fall or window.
- *             PURGE-2  the last turn is never above the top, but for a lost update.
+ * Invariants: PURGE-1  a call purges at most STEPS_MAX steps, but at the end of a fall or window.
+ *             PURGE-2  the last turn is never above the top, except after a lost update.
  *
- * A purge pays when the memory stays unused; when it is taken again at once, it cost a system call
- * and a page fault, as much as 200 pairs of malloc and free, for nothing. "In use" are spans and
- * huge blocks; "kept" are dirty free spans and cached mappings. Four rules, none needs a clock:
+ * A purge pays off if the memory stays unused; if it is allocated again at once, a system call and
+ * a page fault, as much as 200 pairs of malloc and free, were wasted. "In use" are spans and huge
+ * blocks; "kept" are dirty free spans and cached mappings. Four rules, none of which needs a clock:
  *
  *   careful   kept <= 1/32 of the top and 1/8 of what is in use (512 KiB at least, 64 MiB at most)
- *   breathing a quarter of what went back was taken again: kept and in use <= top of the last swing
- *   swing     each fall by an eighth sets the top anew: what a whole swing did not use goes
- *   low       in use < 1/8 of the top: careful at once, and what lies in caches goes
+ *   breathing a quarter of what was purged was reused: kept and in use <= top of the last swing
+ *   swing     each fall by an eighth sets a new top: what a whole swing did not use is purged
+ *   low       in use < 1/8 of the top: careful at once, and caches are flushed
  *
- * The clock only refines: what nobody needed for WINDOW_NS goes, as far as somebody calls us then.
+ * The clock only refines this: what was not needed for WINDOW_NS is purged at the next call.
  */
 #include "pages/purge.h"
 
@@ -28,34 +28,34 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define CAREFUL_TOP_SHIFT  5 // 1/32 of the top: phases that shift by a little cost nothing
-#define CAREFUL_USED_SHIFT 3 // an eighth of what is in use: a small rest keeps little
-#define SWING_SHIFT        3 // a turn is a move of an eighth of what is in use,
-#define SWING_BYTES_MIN    (1024UL * 1024)     // and of so much: single slabs are no swing
-#define LOW_SHIFT          3                   // of the top: lower is an end, not a bottom,
-#define LOW_TOP_MIN        (4UL * 1024 * 1024) // unless the top was not worth it
+#define CAREFUL_TOP_SHIFT  5 // 1/32 of the top: small changes between phases cost nothing
+#define CAREFUL_USED_SHIFT 3 // an eighth of what is in use: a small remainder keeps little
+#define SWING_SHIFT        3 // a turn is a change by an eighth of what is in use,
+#define SWING_BYTES_MIN    (1024UL * 1024)     // and by at least this: single slabs are no swing
+#define LOW_SHIFT          3                   // of the top: below is an end, not a bottom,
+#define LOW_TOP_MIN        (4UL * 1024 * 1024) // unless the top was too low to matter
 #define SPLIT_SHIFT        2 // of what is in use: more dirty memory splits huge pages
 #define RETAKEN_SHARE      4 // of what was purged
 #define STEPS_MAX          4 // of PURGE_STEP_BYTES: a third of a millisecond
 #define WINDOW_NS          1000000000ULL
-#define FREES_PER_CLOCK    16 // looks at the clock: one in so many frees
+#define FREES_PER_CLOCK    16 // frees per clock read
 
 static struct {
-    struct purge_settings settings; // [const] after start, but for mallopt
+    struct purge_settings settings; // [const] after start, except for mallopt
     _Atomic(size_t) huge_bytes;     // [atomic] of huge blocks in use
-    _Atomic(size_t) cached_bytes;   // [atomic] of huge blocks, freed and kept
-    _Atomic(size_t) top;            // [atomic] most in use, of the last swing or of this one
+    _Atomic(size_t) cached_bytes;   // [atomic] of huge blocks, freed and cached
+    _Atomic(size_t) top;            // [atomic] most in use, in the last swing or in this one
     _Atomic(size_t) turn;           // [atomic] most of this rise, or least of this fall
     _Atomic(bool) is_falling;       // [atomic] this and the rest
     _Atomic(bool) is_breathing;
     _Atomic(bool) was_low;
-    _Atomic(bool) has_ended;      // it became low, and nobody was told
-    _Atomic(size_t) purged_mark;  // bytes, since when refaults are counted
-    _Atomic(size_t) retaken_mark; // bytes
-    _Atomic(size_t) unmapped;     // bytes of huge blocks that went back
-    _Atomic(size_t) remapped;     // of these taken again
+    _Atomic(bool) has_ended;      // it became low, and purge_has_ended() has not told so yet
+    _Atomic(size_t) purged_mark;  // bytes purged when the present count of refaults began
+    _Atomic(size_t) retaken_mark; // bytes retaken at that time
+    _Atomic(size_t) unmapped;     // bytes of huge blocks that were unmapped
+    _Atomic(size_t) remapped;     // of these, bytes mapped again
     _Atomic(size_t) frees;        // seen
-    _Atomic(size_t) huge_changes; // of the blocks or the cache of huge.c
+    _Atomic(size_t) huge_changes; // changes of the blocks or the cache of huge.c
     _Atomic(uint64_t) window_ns;  // when this window began; 0: not yet
     _Atomic(size_t) least_dirty;  // bytes, in this window
 } g_purge = {.settings = {.enabled = true}, .least_dirty = PTRDIFF_MAX};
@@ -63,13 +63,13 @@ static struct {
 static size_t load(_Atomic(size_t) *value)
 {
     size_t now = atomic_load_explicit(value, memory_order_relaxed);
-    ASSERT((ptrdiff_t)now >= 0); // as stored
+    ASSERT((ptrdiff_t)now >= 0); // store() checked it
     return now;
 }
 
 static void store(_Atomic(size_t) *value, size_t to)
 {
-    ASSERT((ptrdiff_t)to >= 0); // none falls below zero
+    ASSERT((ptrdiff_t)to >= 0); // no counter underflows
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
@@ -124,7 +124,7 @@ static size_t careful_bytes(void)
     return clamp_size(share, RETAIN_BYTES_MIN, RETAIN_BYTES_MAX);
 }
 
-// Bytes that may be kept, in spans and in the cache of huge.c together.
+// Bytes that may be kept, in dirty spans and in the cache of huge.c together.
 static size_t kept_max(void)
 {
     size_t careful = careful_bytes();
@@ -145,7 +145,7 @@ size_t purge_budget_bytes(void)
     return budget;
 }
 
-// Follows the memory in use; rule "swing".
+// Tracks the memory in use; rule "swing".
 static void follow(size_t used)
 {
     size_t turn = load(&g_purge.turn);
@@ -170,7 +170,7 @@ static void follow(size_t used)
     }
 }
 
-// Rule "breathing", looked at when there is again something to purge.
+// Rule "breathing", evaluated whenever there is something to purge.
 static void learn_from_refaults(void)
 {
     size_t purged_chunks = 0;
@@ -189,7 +189,7 @@ static void learn_from_refaults(void)
 
 // ---- the work ----
 
-// Lowers the break when enough at its end is free; not where it will go up again at once.
+// Lowers the break if enough is free at the end; not while it would rise again at once.
 static void trim_end(bool is_over)
 {
     const struct purge_settings *settings = &g_purge.settings;
@@ -202,7 +202,7 @@ static void trim_end(bool is_over)
                                              : share;
     size_t end = span_end_free_bytes();
     if (end > least) {
-        // PURGE-1: what is dirty there takes as long as a purge
+        // PURGE-1: releasing dirty memory there takes as long as a purge
         size_t most = STEPS_MAX * PURGE_STEP_BYTES;
         ASSERT(least != 0);
         size_t kept = !is_over && end > most && span_dirty_bytes() > most ? end - most : 0;
@@ -214,7 +214,7 @@ static void trim_end(bool is_over)
 static void purge_down_to(size_t bytes, bool is_over)
 {
     const struct purge_settings *settings = &g_purge.settings;
-    // What M_TRIM_THRESHOLD and M_TOP_PAD let stay is not to be faulted in again.
+    // What M_TRIM_THRESHOLD and M_TOP_PAD keep should not have to be faulted in again.
     bytes = max_size(bytes, max_size(settings->trim_bytes, settings->top_pad_bytes));
     bool splits = is_over || span_dirty_bytes() > span_used_bytes() >> SPLIT_SHIFT;
     for (int i = 0; (i < STEPS_MAX || is_over) && span_dirty_bytes() > bytes; i++) { // PURGE-1
@@ -227,7 +227,7 @@ static void purge_down_to(size_t bytes, bool is_over)
 static void keep_budget(bool is_over)
 {
     if (is_over) {
-        trim_end(true); // what lies there goes with one call
+        trim_end(true); // one call releases all free memory there
     }
     size_t budget = purge_budget_bytes();
     if (span_dirty_bytes() > budget) {
@@ -238,10 +238,10 @@ static void keep_budget(bool is_over)
         bool breathes = is_set(&g_purge.is_breathing) && !is_over;
         purge_down_to(breathes ? budget - budget / 8 : budget / 2, is_over);
     }
-    trim_end(is_over); // what is dirty there is little now: lowering the break takes no time
+    trim_end(is_over); // little is dirty there by now: lowering the break is quick
 }
 
-// Sees when the memory in use becomes low; rule "low".
+// Detects when the memory in use becomes low; rule "low".
 static void note_end(void)
 {
     bool is = is_low();
@@ -264,7 +264,8 @@ void purge_consider(size_t given_bytes)
     size_t dirty = span_dirty_bytes();
     follow(used_bytes() + given_bytes);
     follow(used_bytes());
-    // Before the free it was the least since the last one: in between, memory was only taken.
+    // Just before this free the dirty memory was at its least since the last one: in between,
+    // memory was only allocated.
     size_t before = dirty - min_size(dirty, given_bytes);
     if (before < load(&g_purge.least_dirty)) {
         store(&g_purge.least_dirty, before);

@@ -1,14 +1,14 @@
 /* region.c - grows and lowers the break, or the mappings that stand in for it.
  *
  * Owns:       the end of our range.
- * Threads:    under LOCK_PAGE_HEAP, but for glibc's sbrk, which is nobody's: other users of it may
- *             run at any moment. We look before and after each move and retire to mappings, at a
- *             distance, as soon as somebody else was there: their next sbrk(-n) must not cut
- *             into our heap.
+ * Threads:    under LOCK_PAGE_HEAP, except that glibc's sbrk is not covered: other users of it may
+ *             run at any moment. We check the break before and after each move, and switch to
+ *             mappings, at a distance, as soon as somebody else has moved it: their next sbrk(-n)
+ *             must not cut into our heap.
  * Locks:      takes none.
  * Invariants: REGION-1  [1, chunks) of the map holds all that is ours; gaps are CHUNK_NONE.
  *             REGION-2  the break is lowered only when it still equals our end.
- *             REGION-3  a gap in the list lies below our end, and nothing of ours lies in it.
+ *             REGION-3  a gap in the list is below our end, and contains nothing of ours.
  */
 #include "pages/region.h"
 
@@ -17,16 +17,16 @@
 #include "pages/page_map.h"
 #include "base/live.h"
 
-#define MAP_TRIES 16  // places to look for room before we give up
-#define GAPS      128 // remembered: the tables cover them, and should not grow for nothing
+#define MAP_TRIES 16  // addresses to try before we give up
+#define GAPS      128 // remembered for reuse: the tables already cover them
 
-// Chunks that region_punch gave back; none: an empty place in the list.
+// Chunks that region_punch unmapped; 0 chunks: an unused entry of the list.
 struct gap {
     size_t first, chunks;
 };
 
 static struct {
-    uintptr_t end;         // [lock: LOCK_PAGE_HEAP] address behind our last chunk
+    uintptr_t end;         // [lock: LOCK_PAGE_HEAP] end of our last chunk
     struct gap gaps[GAPS]; // [lock: LOCK_PAGE_HEAP] REGION-3
     struct region_stats stats;
 } g_region;
@@ -36,8 +36,8 @@ TABLE(region, .id = MYALLOC_TABLE_REGION, .address = &g_region.stats, .count = 1
       .fields = {offsetof(struct region_stats, break_bytes),
                  offsetof(struct region_stats, map_bytes)});
 
-// From here on addresses belong to the loader's mappings and the stack, at the end of all: a break
-// found there, as under `ld.so ./prog`, has no room to grow.
+// Above this address are the loader's mappings and the stack: a break found there, as under
+// `ld.so ./prog`, has no room to grow.
 #define BREAK_ADDRESS_MAX ((uintptr_t)7 << (CPU_ADDRESS_BITS - 3))
 #define MAPS_PLACE        4 // of os_hole_address
 
@@ -60,11 +60,11 @@ bool region_start(bool use_break)
     return page_map_start(align_for_all(g_region.end) - CHUNK_BYTES);
 }
 
-// Moves the break; the start of what is ours then, 0 when refused or not alone.
+// Raises the break; returns the start of the new memory, 0 if refused or if others moved the break.
 static uintptr_t grow_break(size_t bytes)
 {
     ASSERT(bytes % CHUNK_BYTES == 0);
-    ASSERT(g_region.stats.kind == REGION_BREAK); // never again after the first mapping
+    ASSERT(g_region.stats.kind == REGION_BREAK); // never used again after the first mapping
     uintptr_t start = align_for_all(g_region.end);
     size_t whole = start - g_region.end + bytes;
     if ((uintptr_t)os_break() != g_region.end) {
@@ -75,15 +75,15 @@ static uintptr_t grow_break(size_t bytes)
     if (old == 0 || old == g_region.end) {
         return old == 0 ? 0 : start;
     }
-    g_region.stats.foreign++; // somebody came between
+    g_region.stats.foreign++; // somebody moved it in between
     if ((uintptr_t)os_break() == old + whole) {
         os_break_move(-(intptr_t)whole);
     }
     return 0;
 }
 
-// Maps right behind our end; where others are, at growing distances behind it. A refusal ends the
-// search: it is not the place, and the tables reach as far as the heap.
+// Maps memory right at our end or, if that is taken, at growing distances above it. A refusal ends
+// the search: the address is not the cause, and the tables must cover all addresses up to the heap.
 static uintptr_t grow_maps(size_t bytes)
 {
     ASSERT(bytes % CHUNK_BYTES == 0);
@@ -119,7 +119,7 @@ static void undo_growth(uintptr_t start, size_t bytes, enum region_kind kind)
     }
 }
 
-// One attempt with exactly `chunks`.
+// Attempts to grow by exactly `chunks`.
 static size_t grow_exactly(size_t chunks, enum region_kind kind)
 {
     size_t bytes = chunks << CHUNK_SHIFT;
@@ -166,10 +166,10 @@ size_t region_grow(size_t need, size_t wish, size_t *got)
     wish = align_up(wish, page_chunks);
     size_t chunks_min = page_map_count() + need;
     if (UNLIKELY(page_map_is_walled()) && !page_map_open(chunks_min)) {
-        return 0; // one look, not one for each size and place
+        return 0; // one attempt, not one per size and address
     }
     for (enum region_kind kind = g_region.stats.kind; kind <= REGION_MAPS; kind++) {
-        // Halved down to the need: limits are met exactly before anything fails.
+        // Halves the wish down to the need, so that a limit is used up before anything fails.
         for (size_t chunks = wish;; chunks = max_size(need, align_down(chunks / 2, page_chunks))) {
             size_t first = grow_exactly(chunks, kind);
             if (first != 0) {
@@ -206,7 +206,7 @@ bool region_shrink(size_t first)
         g_region.stats.foreign++;
         return false;
     }
-    page_map_publish(first); // before the addresses go
+    page_map_publish(first); // before the addresses are released
     if (is_break) {
         if (os_break_move(-(intptr_t)bytes) == NULL) {
             page_map_publish(chunks);
@@ -228,7 +228,7 @@ bool region_shrink(size_t first)
     return true;
 }
 
-// Files a gap, joined with those beside it; the shortest is forgotten when there are too many.
+// Records a gap, joined with adjacent ones; if there are too many, the shortest is dropped.
 static COLD void remember_gap(struct gap new)
 {
     ASSERT(new.chunks != 0);

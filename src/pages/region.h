@@ -1,5 +1,5 @@
-/* region.h - the contiguous range that the heap lives in: the program break, or mappings in its
- * place, inside the window of the page map. All functions need LOCK_PAGE_HEAP, held by span.c. */
+/* region.h - the contiguous range of the heap: below the program break, or mapped in its place,
+ * inside the window of the page map. All functions require LOCK_PAGE_HEAP, held by span.c. */
 #ifndef PAGES_REGION_H
 #define PAGES_REGION_H
 
@@ -8,7 +8,7 @@
 
 enum region_kind {
     REGION_BREAK, // grown by sbrk
-    REGION_MAPS,  // grown by mmap at the address behind: no break, a full one, or a shared one
+    REGION_MAPS,  // grown by mmap at its end: no break, a full one, or a shared one
 };
 
 struct region_stats {
@@ -20,22 +20,22 @@ struct region_stats {
     size_t foreign;        // times that somebody else had moved the break
 };
 
-// Finds the base and starts the page map; false without memory.
+// Finds the base and starts the page map; false: out of memory.
 bool region_start(bool use_break);
 
-// Adds at least `need` chunks, at most `wish`, in a row: the index of the first and their count
-// in *got; 0 when the system refuses. They are zero, and published in the map.
+// Adds at least `need` and at most `wish` contiguous chunks. Returns the index of the first, and
+// their count in *got; 0: the system refuses. They are zero, and published in the map.
 size_t region_grow(size_t need, size_t wish, size_t *got);
 
-// Gives the addresses from chunk `first` up to the end back; false when they cannot be (the
-// break moved on, or the range is not at its end).
+// Releases the addresses from chunk `first` to the end; false: not possible (others moved the
+// break, or the range is not at the end).
 bool region_shrink(size_t first);
 
-// Unmaps chunks, whole pages: they are CHUNK_NONE already and leave a gap.
+// Unmaps chunks, in whole pages, and records the gap; they must be CHUNK_NONE already.
 void region_punch(size_t first, size_t chunks);
 
-// Maps at least `need` chunks of a gap anew, at most `wish`: the index of the first and their
-// count in *got; 0 when no gap is long enough, or the system refuses. They are zero.
+// Maps at least `need` and at most `wish` chunks of a gap again. Returns the index of the first,
+// and their count in *got; 0: no gap is long enough, or the system refuses. They are zero.
 size_t region_fill(size_t need, size_t wish, size_t *got);
 
 struct region_stats region_stats(void);

@@ -1,14 +1,14 @@
-/* span.c - spans: boundary tags in the map, coalescing in O(1), dirty and clean memory.
+/* span.c - spans: boundary tags in the page map, coalescing in O(1), dirty and clean memory.
  *
- * Owns:       every chunk that is free, LOCK_PAGE_HEAP.
+ * Owns:       every free chunk, LOCK_PAGE_HEAP.
  * Threads:    any.
  * Locks:      LOCK_PAGE_HEAP around everything, also around brk, mmap and one bounded madvise.
- * Invariants: SPAN-1  first and last entry of a free span are CHUNK_FREE and hold its length.
- *             SPAN-2  two free spans are never neighbours.
+ * Invariants: SPAN-1  the first and last entries of a free span are CHUNK_FREE and hold its length.
+ *             SPAN-2  two free spans are never adjacent.
  *             SPAN-3  a dirty bit is set only for free chunks; a free chunk without it is zero
- *                    (where a page is no larger than a chunk, and no purge was ever refused).
+ *                    (if a page is no larger than a chunk, and no purge was ever refused).
  * States:     NONE -> in use (growth);  in use -> FREE dirty -> FREE clean (purge);
- *             FREE -> in use (take);  FREE at the end -> NONE (trim).
+ *             FREE -> in use (allocate);  FREE at the end -> NONE (trim).
  */
 #include "pages/span.h"
 
@@ -23,20 +23,19 @@
 #include "base/options.h"
 
 #define UNITS_LOOKS      32U
-#define SPACE_CHUNKS_MIN 16 // a shorter free span is not worth a hole in the mappings
+#define SPACE_CHUNKS_MIN 16 // a shorter free span is not worth splitting a mapping
 
 static struct {
     struct lock lock;
     _Atomic(size_t) used_chunks;  // [atomic] written under LOCK_PAGE_HEAP
     _Atomic(size_t) dirty_chunks; // [atomic] written under LOCK_PAGE_HEAP
-    _Atomic(size_t)
-        end_chunks;         // [atomic] written under LOCK_PAGE_HEAP: of the free span at the end
-    size_t used_chunks_max; // [lock: LOCK_PAGE_HEAP] this and the rest
+    _Atomic(size_t) end_chunks;   // [atomic] written under LOCK_PAGE_HEAP: free span at the end
+    size_t used_chunks_max;       // [lock: LOCK_PAGE_HEAP] this and the rest
     size_t free_chunks;
     size_t free_spans;
-    size_t high_index; // chunks from here on were never handed out
+    size_t high_index; // chunks from this index on were never handed out
     size_t purges, purged_chunks, retaken_chunks;
-    size_t searched; // for dirty chunks, from the end of the region down to here; 0: all
+    size_t searched; // searched for dirty chunks from the end of the region to here; 0: all of it
     bool has_stuck;  // a purge was refused: clean memory may hold old contents
 } g_span = {.lock = LOCK_INIT(LOCK_PAGE_HEAP)};
 
@@ -45,7 +44,7 @@ static struct {
 static void add_atomic(_Atomic(size_t) *counter, size_t more)
 {
     size_t now = atomic_load_explicit(counter, memory_order_relaxed);
-    ASSERT(now + more <= UINT32_MAX); // none falls below zero
+    ASSERT(now + more <= UINT32_MAX); // no counter underflows
     atomic_store_explicit(counter, now + more, memory_order_relaxed);
 }
 
@@ -63,7 +62,7 @@ static bool is_free(size_t index)
     return index < page_map_count() && chunk_state(page_map_entry(index)) == CHUNK_FREE;
 }
 
-// Chunks of the free span at the end of the region.
+// Length of the free span at the end of the region.
 static size_t end_span_length(void)
 {
     size_t end = page_map_count();
@@ -84,8 +83,8 @@ static void mark(size_t index, size_t length, enum chunk_state state)
     }
 }
 
-// Marks the chunks at both ends of a span: a page's worth, for a purge that looks around the edges
-// of its range where a page is larger than a chunk.
+// Marks the chunks at both ends of a span, a page's worth at each: where a page is larger than a
+// chunk, a purge examines the chunks around its range.
 static void mark_ends(size_t index, size_t length, enum chunk_state state)
 {
     ASSERT(length != 0);
@@ -125,7 +124,7 @@ static void free_span_remove(size_t index)
     note_end();
 }
 
-// Joins a range with its free neighbours and files it; the index of the whole.
+// Coalesces a range with its free neighbours and inserts the result; returns its index.
 static size_t coalesce(size_t index, size_t length)
 {
     if (is_free(index + length)) {
@@ -145,9 +144,10 @@ static size_t coalesce(size_t index, size_t length)
     return index;
 }
 
-// ---- taking ----
+// ---- allocate ----
 
-// Turns [index, index + length) of a free span into memory in use; the rest stays free.
+// Splits [index, index + length) off a free span and puts it in use; the rest stays free. True: it
+// is all zero.
 static bool cut(size_t span, size_t index, size_t length, bool is_dense)
 {
     size_t end = span + page_map_entry(span)->length;
@@ -172,13 +172,14 @@ static bool cut(size_t span, size_t index, size_t length, bool is_dense)
     }
     g_span.high_index = max_size(g_span.high_index, index + length);
     count_used(length);
-    // Not to be mistaken for a free one before its taker marks it; anywhere, where edges are wide.
+    // Must not look free before the caller marks it; where a page is larger than a chunk, a purge
+    // may examine any of its chunks.
     if (os_page_bytes() > CHUNK_BYTES) {
         mark(index, length, CHUNK_BODY);
     } else {
         mark_ends(index, length, CHUNK_BODY);
     }
-    // Where a page is larger than a chunk, a purge leaves the edges of its range as they were.
+    // Where a page is larger than a chunk, a purge leaves the edges of its range untouched.
     return dirty == 0 && os_page_bytes() <= CHUNK_BYTES && !g_span.has_stuck;
 }
 
@@ -194,12 +195,12 @@ static size_t grow_wish(size_t need)
     if (!huge_pages_are_for(used << CHUNK_SHIFT)) {
         return wish;
     }
-    // To the end of a unit: the next growth begins with a whole one.
+    // Up to the end of a unit, so that the next growth begins with a whole one.
     size_t end = page_map_count() + wish;
     return page_map_unit_start(page_map_unit(end + UNIT_CHUNKS - 1)) - page_map_count();
 }
 
-// Grows by at least `need` chunks beyond the free span at the end; false when refused.
+// Grows the region by at least `need` chunks, joined with the free span at its end; false: refused.
 static bool grow(size_t need)
 {
     size_t got = 0;
@@ -212,8 +213,7 @@ static bool grow(size_t need)
     return true;
 }
 
-// Maps gaps that span_release_space left again, before the heap, and the tables with it, get
-// longer.
+// Maps a gap that span_release_space left, before the heap, and its tables with it, is extended.
 static bool fill(size_t need)
 {
     size_t got = 0;
@@ -234,7 +234,7 @@ static size_t align_index(size_t index, size_t alignment)
     return align_up(base + index, alignment) - base;
 }
 
-// Chunks missing behind the free span at the end of the region to make `length`.
+// Chunks that the free span at the end of the region lacks to reach `length`.
 static size_t missing_at_end(size_t length)
 {
     size_t there = end_span_length();
@@ -256,7 +256,7 @@ size_t span_allocate(size_t length, size_t alignment, bool is_dense, bool *clean
     lock_acquire(&g_span.lock);
     size_t span = page_fit_find(room);
     if (span == 0 && (fill(room) || grow(missing_at_end(room)) || grow(room))) {
-        span = page_fit_find(room); // a growth that was not contiguous asks for the whole
+        span = page_fit_find(room); // a growth that is not contiguous must cover it all
         if (span == 0 && grow(room)) {
             span = page_fit_find(room);
         }
@@ -296,16 +296,16 @@ bool span_extend(size_t index, size_t length, size_t more, bool *clean)
         fits = is_free(behind) && page_map_entry(behind)->length >= more;
     }
     if (fits) {
-        *clean = cut(behind, behind, more, true); // what grows is full
+        *clean = cut(behind, behind, more, true); // what grows is written to all over
     }
     lock_release(&g_span.lock);
     return fits;
 }
 
-// ---- giving back ----
+// ---- purge and trim ----
 
-// Purges the whole pages of a dirty range, with what is free around it where a page is larger than
-// a chunk; false when the kernel refuses (locked memory).
+// Purges the whole pages of a dirty range; where a page is larger than a chunk, including the free
+// chunks around it. False: the kernel refused (locked memory).
 static bool purge_range(size_t index, size_t count)
 {
     ASSERT(count != 0);
@@ -322,8 +322,8 @@ static bool purge_range(size_t index, size_t count)
     return start >= end || os_purge((void *)start, end - start); // NOLINT: our own memory
 }
 
-// Purges chunk by chunk what was refused as a whole: one locked page must not keep the rest.
-// What is refused stays as it is, no longer counted; from then on nothing is taken for zero.
+// Purges chunk by chunk after the whole range was refused: one locked page must not keep the rest.
+// Refused chunks keep their contents but are counted as clean, so nothing is assumed zero any more.
 static void purge_singly(size_t index, size_t count)
 {
     for (size_t i = index; i < index + count; i++) {
@@ -333,8 +333,8 @@ static void purge_singly(size_t index, size_t count)
     }
 }
 
-// Dirty chunks that lie in no huge unit, or fill one: from where the last search ended downwards. A
-// search passes over UNITS_LOOKS units that are dirty in part, so that no free waits for all.
+// Finds dirty chunks that are in no huge unit, or fill one, going down from where the last search
+// ended. A search skips at most UNITS_LOOKS partly dirty units, so that no free pays for all.
 static size_t find_whole(size_t *count)
 {
     size_t end = g_span.searched;
@@ -347,7 +347,7 @@ static size_t find_whole(size_t *count)
         size_t unit = page_map_unit(index + *count - 1);
         size_t start = page_map_unit_start(unit);
         if (!units_is_huge(unit)) {
-            if (page_map_unit(index) != unit) { // the rest of the row lies in another one
+            if (page_map_unit(index) != unit) { // the rest of the run is in another one
                 *count -= start - index;
                 index = start;
             }
@@ -366,7 +366,7 @@ static size_t find_whole(size_t *count)
     return 0;
 }
 
-// What a step purges: chunks in a row, or none.
+// Chooses what a step purges: a run of chunks, or none.
 static size_t choose_purge(bool splits, size_t *count)
 {
     if (!units_any()) {
@@ -401,7 +401,7 @@ size_t span_purge_step(bool splits)
     return count << CHUNK_SHIFT;
 }
 
-// Takes [first, end) out of the map; the free span that it ends is cut short.
+// Removes [first, end) from the map, and from the free span that it is the end of.
 static void forget_end(size_t first, size_t end)
 {
     ASSERT(first < end);
@@ -409,7 +409,7 @@ static void forget_end(size_t first, size_t end)
     free_span_remove(span);
     size_t dirty = dirty_exchange(first, end - first, false);
     add_atomic(&g_span.dirty_chunks, -dirty);
-    g_span.purged_chunks += dirty; // given back too: high_index stays, to see it come again
+    g_span.purged_chunks += dirty; // counts as purged; high_index stays, to notice its return
     mark(first, end - first, CHUNK_NONE);
     units_forget(first, end - first);
     if (first > span) {
@@ -435,7 +435,7 @@ size_t span_trim(size_t keep_bytes)
     return trimmed;
 }
 
-// Gives the addresses of the whole pages of a free span back.
+// Unmaps the whole pages of a free span and returns how many bytes.
 static NOINLINE COLD size_t punch(size_t span)
 {
     size_t page_chunks = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
@@ -460,7 +460,7 @@ static NOINLINE COLD size_t punch(size_t span)
 
 COLD size_t span_release_space(void)
 {
-    size_t released = span_trim(0); // what lies at the end leaves no gap
+    size_t released = span_trim(0); // first the end, which leaves no gap
     lock_acquire(&g_span.lock);
     for (size_t span = page_fit_find(SPACE_CHUNKS_MIN); span != 0;
          span = page_fit_find(SPACE_CHUNKS_MIN)) {
@@ -478,7 +478,7 @@ void span_refuse_huge(size_t index, size_t length)
     lock_release(&g_span.lock);
 }
 
-// ---- looks ----
+// ---- inspection ----
 
 size_t span_end_free_bytes(void)
 {

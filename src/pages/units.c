@@ -1,11 +1,12 @@
-/* units.c - the bits of the units, and what is asked of the kernel for them.
+/* units.c - the bits of the units, and the huge pages requested for them.
  *
  * Owns:       g_page_map.units.
  * Threads:    the holder of LOCK_PAGE_HEAP.
  * Locks:      takes none.
- * Invariants: UNITS-1  a unit whose bit is not set was not asked for, or refused since.
- *             UNITS-2  no unit is asked for behind the first UNITS_MAX: each one that is refused
- *                      may be a mapping of its own, whose number is limited (vm.max_map_count).
+ * Invariants: UNITS-1  huge pages were not requested for a unit whose bit is clear, or were refused
+ *                      since.
+ *             UNITS-2  only the first UNITS_MAX units may be requested: each one that is refused
+ *                      may become a mapping of its own, and these are limited (vm.max_map_count).
  */
 #include "pages/units.h"
 
@@ -16,13 +17,13 @@
 #include "pages/page_map.h"
 
 #define UNITS_MAX    8192UL              // 16 GiB
-#define SPARSE_SHIFT 3                   // a unit may be sparse by an eighth
-#define DENSE_LEAST  UNIT_CHUNKS         // taken before the first unit is asked for
-#define DENSE_MOST   (8UL * UNIT_CHUNKS) // that count
+#define SPARSE_SHIFT 3                   // an eighth of a unit may be sparse
+#define DENSE_LEAST  UNIT_CHUNKS         // dense chunks allocated before the first request
+#define DENSE_MOST   (8UL * UNIT_CHUNKS) // upper bound of that count
 
 static struct {
-    bool has_any; // [lock: LOCK_PAGE_HEAP] some unit was asked for
-    size_t dense; // [lock: LOCK_PAGE_HEAP] chunks taken lately, less eight times those of others
+    bool has_any; // [lock: LOCK_PAGE_HEAP] huge pages were requested for some unit
+    size_t dense; // [lock: LOCK_PAGE_HEAP] recent dense chunks, less eight times the sparse ones
 } g_units;
 
 bool units_any(void)
@@ -52,7 +53,7 @@ void units_ask(size_t span, size_t end, size_t index, size_t length)
     size_t unit = max_size(page_map_unit(index), page_map_unit(span + UNIT_CHUNKS - 1));
     size_t last = min_size(page_map_unit(index + length - 1), UNITS_MAX - 1); // UNITS-2
     while (unit <= last) {
-        size_t run = 0; // units in a row: one call
+        size_t run = 0; // adjacent units: one call
         size_t start = page_map_unit_start(unit);
         for (; unit <= last && page_map_unit_start(unit + 1) <= end && !units_is_huge(unit) &&
                dirty_is_none(page_map_unit_start(unit), UNIT_CHUNKS);

@@ -141,7 +141,7 @@ size_t purge_budget_bytes(void)
 {
     size_t kept = kept_max();
     size_t budget = max_size(kept - min_size(load(&g_purge.cached_bytes), kept), careful_bytes());
-    ASSERT(budget >= RETAIN_BYTES_MIN);
+    ASSERT(budget + 1 > RETAIN_BYTES_MIN);
     return budget;
 }
 

@@ -70,7 +70,7 @@ mutant "an open slot is opened" core/slot.c "two open" \
 mutant "what an exchange finds besides is dropped" core/cpu_cache.c "two give on one CPU" \
     's/    depot_return\(sc, old\);\n/(void)old;/'
 mutant "a magazine is read, then replaced" core/cpu_cache.c "two give on one CPU" \
-    's/!slot_exchange\([^\n]*&list\)\) \{\n *depot/(list = slot->loaded[sc + 1], 0)) { depot/'
+    's/slot_exchange\([^;]*&list\);(\n    if \(early)/(list = slot->loaded[sc + 1], true);$1/'
 mutant "a limit is set in a slot that is not open" core/cpu_cache.c "without an open slot" \
     's/if \(atomic_load_explicit\(&slot->is_open, memory_order_acquire\)\)/if (true)/'
 mutant "a block is taken and stays in its magazine" core/cpu_cache.c "from the depot to slots" \

@@ -341,8 +341,8 @@ void world_begin(unsigned sc, enum slot_kind kind)
         list_set_link(block, 0);
         g_memory_words.words[g_memory_words.count++] = block;
     }
-    g_page_map =
-        (struct page_map){.base = (uintptr_t)g_memory, .bins = g_bins, .entries = g_entries};
+    g_page_map = (struct page_map){
+        .base = (uintptr_t)g_memory, .bins = g_bins, .entries = g_entries, .opened = CHUNKS};
     page_map_publish(CHUNKS);
     REQUIRE(slot_start(kind) && slot_kind() == kind);
     REQUIRE(g_list_end == LIST_END);

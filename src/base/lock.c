@@ -246,7 +246,9 @@ bool lock_acquire_for_fork(struct lock *lock)
     }
     while (!take_free(lock)) {
         if (!t_lock.is_hasty) {
-            wait_for(lock); // signals are blocked: no handler sees its count
+            count_held(1); // while it waits only: signals are blocked during a fork
+            wait_for(lock);
+            count_held(-1);
             break;
         }
         if (t_lock.sleeps == 0) {

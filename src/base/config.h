@@ -18,6 +18,9 @@
 #ifndef CONFIG_STATIC
 #define CONFIG_STATIC 0 // 1: for libmyalloc.a, without a dynamic linker or another malloc
 #endif
+#ifndef CONFIG_YOUNG_LOOKS
+#define CONFIG_YOUNG_LOOKS 128 // refills of a young heap that check every magazine of the slot
+#endif
 #ifndef MYALLOC_FORCE_PAGE
 #define MYALLOC_FORCE_PAGE 0 // bytes: pretend that pages have this size; 0: the system's size
 #endif

@@ -32,8 +32,7 @@
 #define HELD_LOOKS    64U    // slots searched for an early free
 #define EARLY_WAITING 2U     // early blocks held back before they are reused
 #define EARLY_LINKS   64U    // of a magazine, followed per check
-#define CHECKED_LINKS 4U     // of each magazine, in each of the first CHECKED_LOOKS
-#define CHECKED_LOOKS 128U   // refills from the depot
+#define CHECKED_LINKS 4U     // of each magazine, while the heap is young
 #define TICK_PERIOD   64     // refills between two clock reads
 #define FREED_BYTES   4096UL // of a magazine that grows by frees alone
 #define LIMIT_FIRST   8U     // blocks; doubled each time a magazine is full or empty
@@ -41,7 +40,7 @@
 _Atomic(size_t) g_fast_bytes;
 
 static struct {
-    _Atomic(unsigned) looks; // [atomic] up to about CHECKED_LOOKS
+    _Atomic(unsigned) looks; // [atomic] up to about CONFIG_YOUNG_LOOKS
 } g_cpu_cache;
 
 // Opens the slot if necessary; false: only the depot can serve.
@@ -172,7 +171,7 @@ static void check_magazine(size_t at, unsigned sc)
 static void check_young(void)
 {
     unsigned looks = atomic_load_explicit(&g_cpu_cache.looks, memory_order_relaxed);
-    if (looks >= CHECKED_LOOKS) {
+    if (looks >= CONFIG_YOUNG_LOOKS) {
         return;
     }
     atomic_store_explicit(&g_cpu_cache.looks, looks + 1, memory_order_relaxed);

@@ -1,7 +1,8 @@
 # model.mk - locks, depot, slabs and slots in every interleaving: the floors as gcc makes them for
 # its thread sanitizer, whose place test/model/explore.c takes, on the machine of test/model/machine.
 # Their addresses are those in the file, for addr2line. Locks spin once.
-MODEL_MACHINE := -iquote test/model/machine -include test/model/machine/machine.h -DCONFIG_DEBUG=1
+MODEL_MACHINE := -iquote test/model/machine -include test/model/machine/machine.h -DCONFIG_DEBUG=1 \
+        -DCONFIG_YOUNG_LOOKS=1
 VARIANT_model := -O1 -fsanitize=thread -U__SANITIZE_THREAD__ $(MODEL_MACHINE)
 SUITES_model  := model
 MODEL         := build-model/protocols

@@ -4,7 +4,7 @@
 programs=(stepping livelock signals vfork unregistered own_sequences)
 kinds=("where no thread is registered")
 [ -z "${LIB-}" ] || kinds+=("with the caches of a "{cpu,thread,id})
-export OPERATIONS=5000000
+export OPERATIONS=3000000
 words=$(mktemp -d)
 trap 'rm -rf "$words"' EXIT
 

@@ -383,9 +383,7 @@ void cpu_cache_free(unsigned sc, void *block)
     }
     if (!has_slot) {
         depot_return(sc, list_push(list_empty(), block));
-        return;
-    }
-    if (early) {
+    } else if (early) {
         count_early(slot, sc);
         give_early(sc, list, block);
     } else {

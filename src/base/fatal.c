@@ -120,7 +120,7 @@ void fatal_wrong_look(const void *ptr, size_t block_bytes, const void *caller)
 
 void fatal_excess_free(const void *ptr, size_t block_bytes, const void *caller)
 {
-    die("more frees than blocks beside", ptr, block_bytes, caller);
+    die("more frees than blocks in the slab of", ptr, block_bytes, caller);
 }
 
 // free or realloc of a block that myalloc_pool_alloc returned.

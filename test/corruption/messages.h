@@ -12,7 +12,7 @@
 #define FOREIGN_FREE    "free of a foreign pointer:"
 #define REALLOC_FREED   "realloc of a freed block:"
 #define FREE_WRITTEN    "write to a free block behind"
-#define EXCESS_FREE     "more frees than blocks beside"
+#define EXCESS_FREE     "more frees than blocks in the slab of"
 #define WRITE_FREED     "write to a freed block:"
 #define WRITE_BEHIND    "write behind the end of"
 #define WRITE_BEFORE    "write before the beginning of"

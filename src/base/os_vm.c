@@ -271,7 +271,7 @@ void os_move(void *from, void *to, size_t bytes)
 // MYALLOC_FORCE_PAGE: moves to an address that such a kernel could have chosen.
 static void *remap_whole_pages(void *start, size_t old_bytes, size_t new_bytes)
 {
-    ASSERT(new_bytes % os_page_bytes() == 0);
+    ASSERT(new_bytes != 0);
     void *target = new_bytes > old_bytes ? map_whole_pages(new_bytes, PROT_NONE) : start;
     if (target == NULL) {
         return NULL;

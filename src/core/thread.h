@@ -123,7 +123,7 @@ static inline void thread_leave_bare(bool was_inside)
 // True in a signal handler that interrupted a slow path of this thread.
 static inline bool thread_is_interrupted(void)
 {
-    return UNLIKELY((t_thread.inside & THREAD_INSIDE) != 0) && !thread_end_mark();
+    return UNLIKELY(t_thread.inside != 0) && !thread_end_mark(); // doubted: a lock tells
 }
 
 // Defers a free by such a handler until the slow path ends. `may_write`: the block has 16 bytes

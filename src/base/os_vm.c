@@ -272,7 +272,8 @@ void os_move(void *from, void *to, size_t bytes)
 static void *remap_whole_pages(void *start, size_t old_bytes, size_t new_bytes)
 {
     ASSERT(new_bytes != 0);
-    void *target = new_bytes > old_bytes ? map_whole_pages(new_bytes, PROT_NONE) : start;
+    size_t whole = align_up(new_bytes, os_page_bytes()); // a file may end in the middle of a page
+    void *target = new_bytes > old_bytes ? map_whole_pages(whole, PROT_NONE) : start;
     if (target == NULL) {
         return NULL;
     }

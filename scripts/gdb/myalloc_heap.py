@@ -123,6 +123,11 @@ class Span:
             setattr(self, name, heap.tables[MAP].member(entry, field, count))
 
 
+def ranges(entries, count):
+    """Start and bytes of the first entries of an array."""
+    return [(int(entries[i]["start"]), int(entries[i]["bytes"])) for i in range(count)]
+
+
 class Heap:
     """The structures that the tables lead to."""
 
@@ -328,25 +333,19 @@ class Heap:
 
     def kept_mappings(self):
         cache = self.debug.value("g_map_cache")
-        count = int(cache["entries"]) if cache is not None else 0
-        return [(int(cache["of"][i]["start"]), int(cache["of"][i]["bytes"]))
-                for i in range(count)]
+        return ranges(cache["of"], int(cache["entries"])) if cache is not None else []
 
     def freed_mappings(self):
         """Start and bytes of the last huge blocks that were freed, wherever their memory went."""
         huge = self.debug.value("g_huge")
         if huge is None:
             return []
-        freed = huge["freed"]
-        return [(int(freed[i]["start"]), int(freed[i]["bytes"]))
-                for i in range(freed.type.range()[1] + 1)]
+        return ranges(huge["freed"], huge["freed"].type.range()[1] + 1)
 
     def quarantined(self):
         """Start and bytes of the freed large and huge blocks of hardened mode."""
         quarantine = self.debug.value("g_quarantine")
-        count = int(quarantine["count"]) if quarantine is not None else 0
-        return [(int(quarantine["entries"][i]["start"]), int(quarantine["entries"][i]["bytes"]))
-                for i in range(count)]
+        return ranges(quarantine["entries"], int(quarantine["count"])) if quarantine is not None else []
 
     def has_guards(self):
         """A page before and behind each huge block."""

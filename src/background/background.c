@@ -28,16 +28,17 @@ static struct {
 static void *work(void *unused)
 {
     size_t seen = purge_changes();
-    size_t trimmed = seen;
+    bool has_changed = false; // since the last trim
     ASSERT(g_background.trim != NULL);
     for (;;) {
         os_sleep_ms((unsigned)g_options.idle_ms);
         size_t now = purge_changes();
-        if (now == seen && now != trimmed) { // BACKGROUND-1
+        bool is_quiet = now == seen;
+        if (is_quiet && has_changed) { // BACKGROUND-1
             g_background.trim(0, NULL);
-            now = purge_changes();
-            trimmed = now;
+            now = purge_changes(); // with its own
         }
+        has_changed = !is_quiet;
         seen = now;
     }
     return unused;

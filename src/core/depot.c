@@ -326,7 +326,6 @@ static struct depot_fetched take_fresh(struct depot *depot, unsigned sc)
     taken.list = take_blocks_locked(depot, page_map_entry(index), &taken.is_clean);
     adapt_locked(depot, sc);
     lock_release(&depot->lock);
-    taken.is_fresh = true;
     taken.fresh_bytes = is_zero ? slab_bytes(sc) : 0;
     return taken;
 }

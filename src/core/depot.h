@@ -18,7 +18,6 @@
 struct depot_fetched {
     list_word list;     // from a magazine, a slab, or a fresh slab; empty if out of memory
     bool is_clean;      // a single block, zero except for its link
-    bool is_fresh;      // a slab was allocated for it
     size_t fresh_bytes; // size of that slab, if it was not resident
 };
 struct depot_fetched depot_fetch(unsigned sc);

@@ -320,7 +320,6 @@ void purge_follow_huge(size_t used, size_t cached)
     ASSERT(cached % os_page_bytes() == 0);
     store(&g_purge.huge_bytes, used);
     store(&g_purge.cached_bytes, cached);
-    ASSERT(cached % PAGE_BYTES_MIN == 0);
     store(&g_purge.huge_changes, load(&g_purge.huge_changes) + 1);
     follow(used_bytes());
 }
@@ -344,6 +343,7 @@ void purge_note_mapped(size_t bytes)
 {
     ASSERT(bytes % os_page_bytes() == 0);
     size_t most = load(&g_purge.unmapped);
+    ASSERT(load(&g_purge.remapped) <= most); // no more came back than went
     store(&g_purge.remapped, min_size(load(&g_purge.remapped) + bytes, most));
 }
 

@@ -24,24 +24,31 @@ __attribute__((constructor)) static void ask_for_it(void)
     }
 }
 
-/* Known when the block is freed. */
-#define WRITTEN_AT(tier, where, offset, message)                                                   \
-    VICTIM write_##where##_##tier(struct misuse *misuse)                                           \
+/* One byte is written next to a block; what comes then tells of it. */
+#define WRITTEN_AT(which, tier, where, offset, message, then)                                      \
+    VICTIM write_##where##_##which##_##tier(struct misuse *misuse)                                 \
     {                                                                                              \
         char *block = misused_block(misuse, tier);                                                 \
         block[offset] = 'x';                                                                       \
-        free(block);                                                                               \
+        then;                                                                                      \
     }                                                                                              \
-    TEST(one_byte_written_##where##_a_block_of_tier_##tier)                                        \
+    TEST(one_byte_written_##where##_a_block_##which##_##tier)                                      \
     {                                                                                              \
-        expect_death(write_##where##_##tier, message);                                             \
+        expect_death(write_##where##_##which##_##tier, message);                                   \
     }
 
-WRITTEN_AT(SMALL, behind, SMALL, WRITE_BEHIND)
-WRITTEN_AT(MEDIUM, behind, MEDIUM, WRITE_BEHIND)
-WRITTEN_AT(LARGE, behind, LARGE, WRITE_BEHIND)
-WRITTEN_AT(SMALL, before, -1, WRITE_BEFORE)
-WRITTEN_AT(MEDIUM, before, -1, WRITE_BEFORE)
+/* Known when the block is freed. */
+WRITTEN_AT(of_tier, SMALL, behind, SMALL, WRITE_BEHIND, free(block))
+WRITTEN_AT(of_tier, MEDIUM, behind, MEDIUM, WRITE_BEHIND, free(block))
+WRITTEN_AT(of_tier, LARGE, behind, LARGE, WRITE_BEHIND, free(block))
+WRITTEN_AT(of_tier, SMALL, before, -1, WRITE_BEFORE, free(block))
+WRITTEN_AT(of_tier, MEDIUM, before, -1, WRITE_BEFORE, free(block))
+
+/* Known at the next request that is not served by what is at hand, though nobody frees it. */
+WRITTEN_AT(that_is_kept, SMALL, behind, SMALL, WRITE_BEHIND, REQUIRE(malloc(MEDIUM) != NULL))
+WRITTEN_AT(that_is_kept, MEDIUM, behind, MEDIUM, WRITE_BEHIND, REQUIRE(malloc(MEDIUM) != NULL))
+WRITTEN_AT(that_is_kept, SMALL, before, -1, WRITE_BEFORE, REQUIRE(malloc(MEDIUM) != NULL))
+WRITTEN_AT(that_is_kept, MEDIUM, before, -1, WRITE_BEFORE, REQUIRE(malloc(MEDIUM) != NULL))
 
 VICTIM write_behind_and_grow(struct misuse *misuse)
 {
@@ -55,24 +62,6 @@ TEST(one_byte_written_behind_a_block_is_known_at_its_realloc)
 {
     expect_death(write_behind_and_grow, WRITE_BEHIND);
 }
-
-/* Known at the next request that is not served by what is at hand, though nobody frees it. */
-#define WRITTEN_AND_KEPT(tier, where, offset, message)                                             \
-    VICTIM write_##where##_and_keep_##tier(struct misuse *misuse)                                  \
-    {                                                                                              \
-        char *block = misused_block(misuse, tier);                                                 \
-        block[offset] = 'x';                                                                       \
-        REQUIRE(malloc(MEDIUM) != NULL);                                                           \
-    }                                                                                              \
-    TEST(one_byte_written_##where##_a_block_that_is_kept_##tier)                                   \
-    {                                                                                              \
-        expect_death(write_##where##_and_keep_##tier, message);                                    \
-    }
-
-WRITTEN_AND_KEPT(SMALL, behind, SMALL, WRITE_BEHIND)
-WRITTEN_AND_KEPT(MEDIUM, behind, MEDIUM, WRITE_BEHIND)
-WRITTEN_AND_KEPT(SMALL, before, -1, WRITE_BEFORE)
-WRITTEN_AND_KEPT(MEDIUM, before, -1, WRITE_BEFORE)
 
 /* Before the end of the block before: told by the free of a medium one. */
 VICTIM write_far_before(struct misuse *misuse)

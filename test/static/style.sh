@@ -18,25 +18,31 @@ tested() {
     [ -f "test/unit/test_${1#*/}.c" ] || [ -f "test/${other#*=}" ]
 }
 
-# clang-format starts slowly: it sees many files at a time, and names those that it would change.
-words=$(mktemp)
-trap 'rm -f "$words"' EXIT
-look_at_format() {
-    printf '%s\0' "${sources[@]}" |
-        xargs -0 -n 40 -P 2 clang-format --dry-run -Werror >"$words" 2>&1
-    [ $? -eq 0 ] || grep -q ': error: ' "$words"
-}
-formatted() {
-    ! grep -F "$1:" "$words"
+# look WORDS FILES COMMAND... - the command sees many files at a time, as it starts slowly, and says
+# FILE:LINE: and what is wrong. False: it fails, and says nothing.
+look() {
+    local words=$1
+    local -n files=$2
+    printf '%s\0' "${files[@]}" | xargs -0 -n 40 -P 2 "${@:3}" >"$words" 2>&1 ||
+        grep -qE '^[^ :]+:[0-9]+:' "$words"
 }
 
+nothing_about() {
+    ! grep "^$1:" "$2"
+}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
 claim "there are sources to look at" [ ${#sources[@]} -gt 10 ]
-claim "clang-format has looked at them" look_at_format
+all=("${sources[@]}" "${others[@]}")
+claim "clang-format has looked at them" \
+    look "$work/format" sources clang-format --dry-run -Werror
+claim "check_style.sh has looked at all" look "$work/style" all scripts/check_style.sh
 for source in "${sources[@]}"; do
-    claim "$source is formatted" formatted "$source"
+    claim "$source is formatted" nothing_about "$source" "$work/format"
 done
-for text in "${sources[@]}" "${others[@]}"; do
-    claim "$text keeps the style" scripts/check_style.sh "$text"
+for text in "${all[@]}"; do
+    claim "$text keeps the style" nothing_about "$text" "$work/style"
 done
 claim "includes only go down the floors" scripts/check_layers.sh
 claim "modules with state have assertions" scripts/count_assertions.sh --check

@@ -47,7 +47,7 @@ OBJ_LIB  := $(patsubst src/%,$(B)/%.o,$(basename $(SRC_LIB) $(sort $(wildcard sr
 SRC_CLI  := $(sort $(wildcard src/cli/*.c src/cli/*/*.c))
 OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
 # The archive for static programs: modules that ask the dynamic linker are compiled anew without.
-ALONE    := base/symbol front/start front/interpose sampling/guard
+ALONE    := base/symbol background/background front/start front/interpose sampling/guard
 OBJ_A    := $(filter-out $(ALONE:%=$(B)/%.o) $(B)/front/shadow.o,$(OBJ_LIB)) $(ALONE:%=$(B)/static/%.o) \
         $(B)/front/static/libc.o
 

@@ -14,12 +14,18 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "base/os.h"
+#include "base/symbol.h"
 #include "pages/purge.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdint.h>
 
 #define STACK_BYTES (128UL * 1024)
+
+// Looked up on request: the loader would look up each name in every process.
+#define FOUND(name)                                                                                \
+    (CONFIG_STATIC ? &(name) : (__typeof__(&(name)))symbol_behind(RTLD_DEFAULT, #name))
 
 static struct {
     bool (*trim)(size_t pad_bytes, const void *caller); // [const] once started
@@ -51,13 +57,15 @@ void background_start(bool (*trim)(size_t pad_bytes, const void *caller))
     pthread_t thread;
     uint64_t signals;
     g_background.trim = trim;
-    if (pthread_attr_init(&attributes) != 0) {
-        return;
+    __typeof__(&pthread_create) create = FOUND(pthread_create);
+    __typeof__(&pthread_attr_setstacksize) set_stack = FOUND(pthread_attr_setstacksize);
+    if (create == NULL || set_stack == NULL || FOUND(pthread_attr_init)(&attributes) != 0) {
+        return; // before glibc 2.34 they are in a library that may be absent
     }
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES); // else the default: 8 MiB
-    os_signals_block(&signals);                          // they are for the program's threads
-    pthread_create(&thread, &attributes, work, NULL);
+    FOUND(pthread_attr_setdetachstate)(&attributes, PTHREAD_CREATE_DETACHED);
+    set_stack(&attributes, STACK_BYTES); // else the default: 8 MiB
+    os_signals_block(&signals);          // they are for the program's threads
+    create(&thread, &attributes, work, NULL);
     os_signals_restore(&signals);
-    pthread_attr_destroy(&attributes);
+    FOUND(pthread_attr_destroy)(&attributes);
 }

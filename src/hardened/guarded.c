@@ -212,8 +212,7 @@ static bool show_more(struct chunk *head, size_t pages, size_t room)
 {
     size_t shown = shown_bytes(head);
     size_t wanted = min_size(room, align_up(pages + pages / GROWTH_SHARE, os_page_bytes()));
-    if (head->guard != PROTECT_NONE &&
-        !protect_guard_less(guarded_block(head) + shown, wanted - shown, head->guard)) {
+    if (!protect_guard_less(guarded_block(head) + shown, wanted - shown, head->guard)) {
         return false;
     }
     memset(guarded_block(head) + shown, 0, wanted - shown);

@@ -81,7 +81,9 @@ enum protect_guard protect_kind(void)
 
 bool protect_guard_more(void *start, size_t bytes, enum protect_guard guard)
 {
-    ASSERT(guard != PROTECT_NONE);
+    if (guard == PROTECT_NONE) {
+        return false;
+    }
     if (guard == PROTECT_MARKED) {
         if (bytes == 0 || os_mark_hidden(start, bytes, true)) {
             return true;
@@ -93,9 +95,9 @@ bool protect_guard_more(void *start, size_t bytes, enum protect_guard guard)
 
 bool protect_guard_less(void *start, size_t bytes, enum protect_guard guard)
 {
-    ASSERT(guard != PROTECT_NONE);
-    return protect_show(start, bytes) &&
-           (guard != PROTECT_MARKED || bytes == 0 || os_mark_hidden(start, bytes, false));
+    return guard == PROTECT_NONE ||
+           (protect_show(start, bytes) &&
+            (guard != PROTECT_MARKED || bytes == 0 || os_mark_hidden(start, bytes, false)));
 }
 
 enum protect_guard protect_guard(void *start, size_t bytes)
@@ -161,11 +163,11 @@ bool protect_is_written(const char *start, size_t bytes)
 
 void protect_clear(char *start, size_t bytes)
 {
-    ASSERT((uintptr_t)start % os_page_bytes() == 0);
-    ASSERT(bytes % os_page_bytes() == 0);
+    bool is_whole = ((uintptr_t)start | bytes) % os_page_bytes() == 0;
     while (bytes != 0) {
         size_t some = min_size(bytes, PIECE_BYTES);
-        if (some <= CLEARED_UNASKED || protect_is_written(start, some) || !os_purge(start, some)) {
+        if (!is_whole || some <= CLEARED_UNASKED || protect_is_written(start, some) ||
+            !os_purge(start, some)) {
             memset(start, 0, some);
         }
         start += some;

@@ -20,7 +20,7 @@ enum protect_guard protect_guard(void *start, size_t bytes);
 bool protect_unguard(void *start, size_t bytes, enum protect_guard guard);
 
 // The same page by page, for callers that have reserved rows: the kind to use, and pages to add to
-// a guard or remove from it.
+// a guard or remove from it. A guard of the kind PROTECT_NONE gets no more, and has none to remove.
 enum protect_guard protect_kind(void);
 bool protect_guard_more(void *start, size_t bytes, enum protect_guard guard);
 bool protect_guard_less(void *start, size_t bytes, enum protect_guard guard);
@@ -32,7 +32,8 @@ bool protect_show(void *start, size_t bytes);
 
 // True if at least half of a few sampled pages are not all zero, and so are resident.
 bool protect_is_written(const char *start, size_t bytes);
-// Makes whole pages zero.
+// Makes memory zero, by purging where it is whole pages that were hardly written: a span is not
+// where a page is larger than a chunk.
 void protect_clear(char *start, size_t bytes);
 
 #endif

@@ -51,8 +51,8 @@ static void require_backing(const char *claim)
     char directory[100];
     char options[300];
     const char *others = getenv("MYALLOC_CONF");
-    snprintf(directory, sizeof directory, "%s/backing.%d", place, getpid());
-    REQUIRE_EQUAL(mkdir(directory, 0700), 0);
+    snprintf(directory, sizeof directory, "%s/backing.XXXXXX", place);
+    REQUIRE(mkdtemp(directory) != NULL);
     snprintf(options, sizeof options, "%s%sbacking:%s", others != NULL ? others : "",
              others != NULL ? "," : "", directory);
     setenv("MYALLOC_CONF", options, 1);

@@ -6,7 +6,7 @@
 #include "support/harness.h"
 #include "support/process.h"
 
-enum { WARM_UP_THREADS = 500, THREADS = 5500 };
+enum { WARM_UP_THREADS = 2000, THREADS = 5500 };
 
 static pthread_key_t g_key;
 

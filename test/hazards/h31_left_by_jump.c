@@ -35,7 +35,7 @@ static void leave(int signal_number)
 {
     (void)signal_number;
     g_faults++;
-    mprotect(g_trap, harness_page_bytes(), PROT_READ | PROT_WRITE);
+    mprotect(g_trap, (size_t)getpagesize(), PROT_READ | PROT_WRITE);
     siglongjmp(g_back, 1);
 }
 
@@ -48,7 +48,7 @@ static void handle(void (*handler)(int), int flags)
 /* Its free takes a slow path, and faults there: the first frees of a class are looked at. */
 static void set_trap(void)
 {
-    size_t page = harness_page_bytes();
+    size_t page = (size_t)getpagesize();
     g_trap = memalign(page, 2 * page);
     REQUIRE(g_trap != NULL);
     g_faults = 0;
@@ -123,7 +123,7 @@ TEST(so_is_what_runs_deeper_than_the_path_that_was_left)
 /* Frees that waited for the path that was left. */
 static void leave_after_free(int signal_number)
 {
-    free(*(void **)(g_trap + harness_page_bytes()));
+    free(*(void **)(g_trap + (size_t)getpagesize()));
     leave(signal_number);
 }
 
@@ -131,7 +131,7 @@ TEST(what_the_handler_freed_before_it_jumped_is_free)
 {
     ONLY_LIBRARY();
     handle(leave_after_free, 0);
-    size_t page = harness_page_bytes();
+    size_t page = (size_t)getpagesize();
     size_t in_use = 0;
     for (int round = 0; round < 4; round++) {
         set_trap();
@@ -163,7 +163,7 @@ static void report(int signal_number)
         odd += malloc_usable_size(g_reported[i]) == 1001;
     }
     g_odd = odd;
-    mprotect(g_trap, harness_page_bytes(), PROT_READ | PROT_WRITE); // and the path goes on
+    mprotect(g_trap, (size_t)getpagesize(), PROT_READ | PROT_WRITE); // and the path goes on
 }
 
 static void require_report(int flags)
@@ -213,7 +213,7 @@ static void free_all(int signal_number)
     if (g_pool != NULL) {
         myalloc_pool_destroy(g_pool);
     }
-    mprotect(g_trap, harness_page_bytes(), PROT_READ | PROT_WRITE);
+    mprotect(g_trap, (size_t)getpagesize(), PROT_READ | PROT_WRITE);
 }
 
 /* One round: the handler frees blocks of every size, and a pool. */

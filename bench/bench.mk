@@ -3,10 +3,12 @@
 PYTHON       ?= $(firstword $(wildcard /usr/bin/python3) python3)
 BENCH_B      := $(B)/bench
 BENCH_CFLAGS := -std=c11 -D_GNU_SOURCE -g -O2 -pthread -fno-builtin-malloc -fno-builtin-calloc \
-        -fno-builtin-realloc -fno-builtin-free -Ibench -Isrc $(WARN) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_EXTRA)
+        -fno-builtin-realloc -fno-builtin-free -Ibench -Isrc $(WARN) \
+        $(CPPFLAGS) $(CFLAGS) $(CFLAGS_EXTRA)
 BENCH_CC     = @mkdir -p $(@D) && $(CC) $(BENCH_CFLAGS) $(MAP_PATHS) $(LDFLAGS) -MMD -MP
 BENCH_RUN    = $(PYTHON) bench/run.py --build $(BENCH_B) $(if $(BENCH),--bench "$(BENCH)") \
-        $(if $(ALLOC),--alloc "$(ALLOC)") $(if $(RUNS),--runs $(RUNS)) $(if $(SCALE),--scale $(SCALE))
+        $(if $(ALLOC),--alloc "$(ALLOC)") $(if $(RUNS),--runs $(RUNS)) \
+        $(if $(SCALE),--scale $(SCALE))
 
 BENCH_WORKLOADS := $(patsubst bench/workloads/%.c,$(BENCH_B)/%,$(wildcard bench/workloads/*.c))
 BENCH_TOOLS     := $(addprefix $(BENCH_B)/,measure memory replay trace_tool probe.so crippled.so)
@@ -39,7 +41,8 @@ $(BENCH_B)/%.o: bench/%.c
 # Static: LD_PRELOAD then concerns only the command that it starts, and its own memory is small.
 $(BENCH_B)/measure: bench/measure.c
 	$(BENCH_CC) -static -o $@ $<
-$(BENCH_B)/memory: $(addprefix $(BENCH_B)/,memory.o common.o)
+$(BENCH_B)/memory: $(patsubst bench/%.c,$(BENCH_B)/%.o,$(wildcard bench/probes/*.c)) \
+        $(BENCH_B)/common.o
 	$(BENCH_CC) -o $@ $^ -ldl
 $(BENCH_B)/replay: $(addprefix $(BENCH_B)/,replay.o trace_plan.o trace_read.o common.o)
 	$(BENCH_CC) -o $@ $^ -ldl
@@ -49,6 +52,6 @@ $(BENCH_B)/trace_tool: $(addprefix $(BENCH_B)/,trace_tool.o trace_plan.o trace_w
 $(BENCH_B)/%.so: bench/%.c
 	$(BENCH_CC) -fPIC -shared -o $@ $< -ldl
 
--include $(wildcard $(BENCH_B)/*.d)
+-include $(wildcard $(BENCH_B)/*.d $(BENCH_B)/probes/*.d)
 .PHONY: bench bench-real bench-memory bench-replay bench-report bench-scale bench-self bench-smoke \
         bench-setup bench-build

@@ -5,7 +5,7 @@ set -u
 
 packages="libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 libtbbmalloc2 libclang-rt-14-dev
 gnuplot-nox gcc clang python3 perl sqlite3 git redis-server redis-tools lua5.4 nodejs ruby
-ghostscript z3 xz-utils"
+ghostscript z3 xz-utils php-cli"
 
 as_root=
 [ "$(id -u)" -eq 0 ] || as_root=sudo

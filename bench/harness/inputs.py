@@ -194,6 +194,78 @@ text = objects.map { |o| "#{o[:id]}:#{o[:name]}" }.join(",")
 puts words.size, objects.size, text.size
 """
 
+# Scripts that work, drop what they made, rest for ten seconds, and say what is then resident.
+PYTHON_REST = """\
+import sys, threading, time
+begin = time.monotonic()
+sums = []
+def work(seed):
+    kept = [{"id": i, "text": "t" * (i * seed % 90), "list": [i, i + 1]} for i in range(150000)]
+    sums.append(sum(len(k["text"]) for k in kept))
+threads = [threading.Thread(target=work, args=(s,)) for s in (3, 5, 7, 11)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(sorted(sums))
+seconds = time.monotonic() - begin
+time.sleep(10)
+with open("/proc/self/smaps_rollup") as file:
+    rss = [l.split()[1] for l in file if l.startswith("Rss:")][0]
+print(f"rested seconds={seconds} rss_after_kib={rss}", file=sys.stderr)
+"""
+
+RUBY_REST = """\
+begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+sums = [3, 5, 7, 11].map do |seed|
+  Thread.new do
+    kept = Array.new(150_000) { |i| { id: i, text: "t" * (40 + i * seed % 90), list: [i, i + 1] } }
+    kept.sum { |k| k[:text].size }
+  end
+end.map(&:value)
+puts sums.inspect
+GC.start
+seconds = Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun
+sleep 10
+rss = File.read("/proc/self/smaps_rollup")[/^Rss: +([0-9]+)/, 1]
+warn "rested seconds=#{seconds} rss_after_kib=#{rss}"
+"""
+
+PERL_REST = """\
+use Time::HiRes qw(time sleep);
+my $begin = time;
+for my $round (1 .. 3) {
+    my %h;
+    for my $i (1 .. 250_000) { $h{"key-$i"} = [$i, "value $i " . "x" x ($i % 60)] }
+    print scalar(keys %h), "\\n";
+}
+my $seconds = time - $begin;
+sleep 10;
+open my $file, "<", "/proc/self/smaps_rollup";
+my ($rss) = map { /^Rss: +(\\d+)/ } <$file>;
+print STDERR "rested seconds=$seconds rss_after_kib=$rss\\n";
+"""
+
+PHP_REST = """\
+<?php
+ini_set("memory_limit", "-1");
+$begin = microtime(true);
+for ($round = 0; $round < 4; $round++) {
+    $rows = [];
+    for ($i = 0; $i < 400000; $i++) {
+        $rows["key-$i"] = ["id" => $i, "text" => str_repeat("x", $i % 60), "list" => [$i, $i + 1]];
+    }
+    $sum = 0;
+    for ($i = 0; $i < 2000000; $i++) {
+        $sum += strlen($rows["key-" . ($i * 7919 % 400000)]["text"]);
+    }
+    print(count($rows) . " $sum\\n");
+    unset($rows);
+}
+$seconds = microtime(true) - $begin;
+sleep(10);
+preg_match('/^Rss: +([0-9]+)/m', file_get_contents("/proc/self/smaps_rollup"), $found);
+fwrite(STDERR, "rested seconds=$seconds rss_after_kib=$found[1]\\n");
+"""
+
 FILES = {
     "large.c": large_c,
     "records.json": records_json,
@@ -207,6 +279,10 @@ FILES = {
     "work.lua": _text(LUA),
     "work.js": _text(NODE),
     "work.rb": _text(RUBY),
+    "rest.py": _text(PYTHON_REST),
+    "rest.rb": _text(RUBY_REST),
+    "rest.pl": _text(PERL_REST),
+    "rest.php": _text(PHP_REST),
 }
 
 

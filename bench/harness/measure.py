@@ -22,7 +22,7 @@ class Command:
     brings_own: bool = False  # the program links an allocator of its own
     stdin: str = None  # a file
     timeout: float = 300
-    client: object = None  # callable that drives a server while it runs; returns its seconds
+    client: object = None  # callable that drives a server while it runs; returns figures of a run
 
 
 @dataclasses.dataclass
@@ -68,9 +68,9 @@ def _explain(outside, stderr):
 
 
 def _drive(command):
-    """The client's seconds, None without a client, or the Failed it raised."""
+    """The client's figures, none without a client, or the Failed it raised."""
     try:
-        return command.client() if command.client else None
+        return command.client() if command.client else {}
     except Failed as error:
         return error
 
@@ -113,7 +113,10 @@ def run(tool, command, allocator, probe=None, sampling=None):
     if "ERROR: ld.so" in stderr:
         raise Failed("the loader refused the preload: " + stderr.strip()[:ERROR_TEXT_LIMIT])
     sample = {k: v for k, v in outside.items() if k not in ("exit", "signal", "timed_out")}
-    sample["seconds"] = outside["wall"] if driven is None else driven
+    sample["seconds"] = outside["wall"]
+    sample.update(driven)
+    rested = re.search(r"^rested (.*)$", stderr, re.MULTILINE)  # a script that rests at its end
+    sample.update(parse_pairs(rested.group(1)) if rested else {})
     own = re.search(rb"^result (.*)$", stdout, re.MULTILINE)
     if own is None and command.client is None:
         sample["output"] = hashlib.sha256(stdout).hexdigest()[:16]

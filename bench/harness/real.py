@@ -1,6 +1,7 @@
 """Real programs of Debian on generated inputs, as rows like the workloads."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ from harness.suite import Row
 
 REDIS_REQUESTS = 100_000
 REDIS_START_SECONDS = 20
+REDIS_KEYS = 1_000_000
+REST_SECONDS = 10
 
 
 def _first(*names):
@@ -24,8 +27,38 @@ def _first(*names):
     return None
 
 
-def _redis_client(directory):
-    """Drives redis-server from outside (unpreloaded), checks it, and stops it."""
+def _output(*command):
+    return subprocess.run(command, capture_output=True, check=False).stdout.decode().strip()
+
+
+def _redis_requests(cli, socket):
+    """A mixed load."""
+    begin = time.monotonic()
+    _output(_first("redis-benchmark"), "-s", socket, "-q", "-n", str(REDIS_REQUESTS), "-r",
+            "100000", "-d", "100", "-P", "8", "-t", "set,get,lpush,hset,zadd")
+    figures = {"seconds": time.monotonic() - begin}
+    script = "redis.call('set','k',string.rep('v',99999)); return #redis.call('get','k')"
+    if _output(*cli, "eval", script, "0") != "99999":
+        raise Failed("redis-server gave a wrong answer")
+    return figures
+
+
+def _redis_flush(cli, _socket):
+    """A million keys, FLUSHALL ASYNC, and a rest."""
+    begin = time.monotonic()
+    script = (f"for i = 1, {REDIS_KEYS} do redis.call('set', 'key:' .. i, "
+              "string.rep('v', i % 200)) end return redis.call('dbsize')")
+    if _output(*cli, "eval", script, "0") != str(REDIS_KEYS):
+        raise Failed("redis-server gave a wrong answer")
+    _output(*cli, "flushall", "async")
+    seconds = time.monotonic() - begin
+    time.sleep(REST_SECONDS)
+    rss = re.search(r"^used_memory_rss:(\d+)", _output(*cli, "info", "memory"), re.MULTILINE)
+    return {"seconds": seconds, "rss_after_kib": int(rss.group(1)) / 1024}
+
+
+def _redis_client(directory, load):
+    """Drives redis-server from outside (unpreloaded) with a load, and stops it."""
     def drive():
         socket = os.path.join(directory.name, "s")
         cli = [_first("redis-cli"), "-s", socket]
@@ -34,26 +67,23 @@ def _redis_client(directory):
             if time.monotonic() - started > REDIS_START_SECONDS:
                 raise Failed("redis-server does not answer")
             time.sleep(0.02)
-        begin = time.monotonic()
-        subprocess.run([_first("redis-benchmark"), "-s", socket, "-q", "-n", str(REDIS_REQUESTS),
-                        "-r", "100000", "-d", "100", "-P", "8", "-t", "set,get,lpush,hset,zadd"],
-                       capture_output=True, check=False)
-        seconds = time.monotonic() - begin
-        script = "redis.call('set','k',string.rep('v',99999)); return #redis.call('get','k')"
-        answer = subprocess.run([*cli, "eval", script, "0"], capture_output=True, check=False)
-        subprocess.run([*cli, "shutdown", "nosave"], capture_output=True, check=False)
-        if answer.stdout.strip() != b"99999":
-            raise Failed("redis-server gave a wrong answer")
-        return seconds
+        try:
+            return load(cli, socket)
+        finally:
+            _output(*cli, "shutdown", "nosave")
 
     return drive
 
 
-def _redis(program, _data):
-    directory = tempfile.TemporaryDirectory()  # removed when the program ends
-    socket = os.path.join(directory.name, "s")
-    return Command([program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir",
-                    directory.name], client=_redis_client(directory), brings_own=True, timeout=120)
+def _redis(load):
+    def command(program, _data):
+        directory = tempfile.TemporaryDirectory()  # removed when the program ends
+        socket = os.path.join(directory.name, "s")
+        return Command([program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir",
+                        directory.name], client=_redis_client(directory, load), brings_own=True,
+                       timeout=120)
+
+    return command
 
 
 # name: (programs that will do, function of (program, path-of-input) that gives the command)
@@ -69,7 +99,7 @@ PROGRAMS = {
     "sqlite3": (["sqlite3"], lambda p, data: Command([p, ":memory:"], stdin=data("work.sql"))),
     "git": (["git"], lambda p, data: Command([p, "-C", data("history.git"), "repack", "-adfq",
                                               "--depth=50", "--window=50", "--threads=2"])),
-    "redis": (["redis-server"], _redis),
+    "redis": (["redis-server"], _redis(_redis_requests)),
     "lua": (["lua5.4", "lua"], lambda p, data: Command([p, data("work.lua")])),
     "node": (["node", "nodejs"],
              lambda p, data: Command([p, data("work.js"), data("records.json")])),
@@ -78,6 +108,14 @@ PROGRAMS = {
         [p, "-q", "-dBATCH", "-dNOPAUSE", "-sDEVICE=pgmraw", "-r72", "-sOutputFile=-",
          data("pages.ps")])),
     "z3": (["z3"], lambda p, data: Command([p, data("formula.smt2")])),
+    # What is resident ten seconds after the load; each script says so itself.
+    "redis-flush": (["redis-server"], _redis(_redis_flush)),
+    "python3-rest": (["python3"], lambda p, data: Command(
+        [p, data("rest.py")], env={"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"})),
+    "ruby-rest": (["ruby"], lambda p, data: Command([p, data("rest.rb")])),
+    "perl-rest": (["perl"], lambda p, data: Command([p, data("rest.pl")])),
+    "php-rest": (["php"], lambda p, data: Command([p, data("rest.php")],
+                                                  env={"USE_ZEND_ALLOC": "0"})),
     "xz": (["xz"], lambda p, data: Command([p, "-T2", "-1", "-k", "-c", data("words.txt")])),
 }
 

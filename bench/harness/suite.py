@@ -42,6 +42,18 @@ WORKLOADS = [
     ("zeroed", "", (1,)),
     ("aligned", "", (1,)),
     ("latency", "", (1, 8)),
+    ("adopted", "", (2, 8)),
+    ("inbox", "", (2, 8)),
+    ("workers", "", (2, 8)),
+    ("pairs", "16", (1,)),
+    ("pairs", "1024", (1,)),
+    ("pairs", "40000", (1,)),
+    ("pairs", "200000", (1,)),
+    ("heirs", "", (2, 8)),
+    ("rebuild", "", (1,)),
+    ("arenas", "", (1,)),
+    ("records", "", (1,)),
+    ("manyhuge", "", (1,)),
 ]
 
 
@@ -84,14 +96,15 @@ def _replay_rows(build, scale):
     return found
 
 
-# What bench/memory.c probes; these and some workloads make the table of `make bench-memory`.
-PROBES = ["small", "large", "threads", "spawned", "attack", "phases", "sleeper", "freeonly",
-          "growth", "append4k", "append16", "pause"]
+# What bench/probes/ probes; these and some workloads make the table of `make bench-memory`.
+PROBES = ["small", "large", "breath", "hugebreath", "rises", "vectors", "drop", "threads",
+          "spawned", "random2", "random8", "burst", "attack", "phases", "refill", "refit",
+          "sleeper", "overwritten", "freeonly", "growth", "append4k", "append16", "pause"]
 PROBING_WORKLOADS = ["spike", "sawtooth"]
 
 
 def memory_rows(build, scale=1.0, extra=()):
-    """A row "memory-NAME" for each probe of bench/memory.c."""
+    """A row "memory-NAME" for each probe of bench/probes/."""
     return [_row(build, "memory", probe, 1, scale, extra) for probe in PROBES]
 
 

@@ -110,6 +110,17 @@ check proto "$(sort "$tmp/proto" | grep -v ' 0$' | cksum)" = "$(sort "$tmp/a.fol
 # Two of them; damaged ones; names that ask for nothing known.
 code compare-alike 0 "$myalloc" profile "$tmp/a.heap" "$tmp/a.heap"
 check compare-alike-says "$(grep -c 'no stack holds more' "$tmp/out")" -eq 1
+grep -v ' 3000000 ' "$tmp/a.heap" >"$tmp/less.heap"
+code compare-grown 0 "$myalloc" profile -o "$tmp/grown.folded" "$tmp/less.heap" "$tmp/a.heap"
+check compare-grown "$(bytes_of "$tmp/grown.folded" ';big_site;inlined ')" -eq 3000000
+check compare-grown-only "$(bytes_of "$tmp/grown.folded" ';small_site;')" -eq 0
+code compare-page 0 "$myalloc" profile -o "$tmp/grown.html" "$tmp/less.heap" "$tmp/a.heap"
+check compare-page "$(grep -c "$big" "$tmp/grown.html")" -eq 1
+check compare-page-only "$(grep -c '"small_site"' "$tmp/grown.html")" -eq 0
+code compare-shrunk 0 "$myalloc" profile -o "$tmp/shrunk.folded" "$tmp/a.heap" "$tmp/less.heap"
+check compare-shrunk ! -s "$tmp/shrunk.folded"
+code compare-heap 2 "$myalloc" profile -o "$tmp/x.heap" "$tmp/less.heap" "$tmp/a.heap"
+says compare-heap 'two profiles are no heap profile'
 head -n 12 "$tmp/a.heap" >"$tmp/cut.heap"
 code profile-cut 1 "$myalloc" profile "$tmp/cut.heap"
 says profile-cut 'no heap profile'

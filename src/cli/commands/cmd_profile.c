@@ -61,8 +61,9 @@ void cmd_profile_check(const struct options *options, char **words)
     if (is_about_process(words)) {
         request_of(words[1]);
     }
-    if (option_is_given(options, OPTION_OUTPUT) && !compares) {
-        profile_file_check_name(options->values[OPTION_OUTPUT]); // PROFILE-1
+    const char *const to = options->values[OPTION_OUTPUT];
+    if (option_is_given(options, OPTION_OUTPUT)) { // PROFILE-1
+        compares ? profile_file_check_comparison(to) : profile_file_check_name(to);
     }
 }
 

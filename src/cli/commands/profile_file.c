@@ -256,6 +256,21 @@ static void put_table(struct text *out, const struct flame *flame, bool coloured
     }
 }
 
+/* In any form but that of the library. */
+static void put_flame(struct text *out, const struct flame *flame, enum form form,
+                      const struct heap_profile *profile, bool coloured)
+{
+    if (form == FORM_HTML) {
+        flame_put_page(out, flame);
+    } else if (form == FORM_FOLDED) {
+        flame_put_folded(out, flame, FLAME_IN_USE);
+    } else if (form == FORM_PPROF) {
+        pprof_put(out, flame, profile->written, profile->bytes_per_sample);
+    } else {
+        put_table(out, flame, coloured);
+    }
+}
+
 static bool put_form(struct text *out, const char *path, enum form form, bool coloured)
 {
     struct heap_profile profile;
@@ -275,15 +290,7 @@ static bool put_form(struct text *out, const char *path, enum form form, bool co
                                 .facts = text_string(&facts),
                                 .rows = rows.array,
                                 .count = rows.count};
-    if (form == FORM_HTML) {
-        flame_put_page(out, &flame);
-    } else if (form == FORM_FOLDED) {
-        flame_put_folded(out, &flame, FLAME_IN_USE);
-    } else if (form == FORM_PPROF) {
-        pprof_put(out, &flame, profile.written, profile.bytes_per_sample);
-    } else {
-        put_table(out, &flame, coloured);
-    }
+    put_flame(out, &flame, form, &profile, coloured);
     text_free(&facts);
     free_rows(&rows);
     heap_profile_free(&profile);
@@ -369,6 +376,10 @@ static void put_changes(struct text *out, const struct change *changes, size_t c
 {
     static const char *const heads[] = {"CHANGE", "A", "B", "BLOCKS", "ALLOCATED BY"};
     struct table table;
+    if (count == 0) {
+        text_put(out, "no stack holds more or less\n");
+        return;
+    }
     table_init(&table, "rrrrl");
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
         table_cell(&table, COLOUR_BOLD, "%s", heads[i]);
@@ -391,11 +402,52 @@ static void put_changes(struct text *out, const struct change *changes, size_t c
     table_print(&table, out, coloured);
 }
 
+/* What grew: of each stack how much more B holds than A. */
+static void put_growth(struct text *out, const struct change *changes, size_t count, enum form form,
+                       const struct heap_profile *b)
+{
+    struct flame_row *const rows = tool_allocate((count + 1) * sizeof(*rows));
+    struct flame flame = {.program = b->command,
+                          .facts = "What grew from one profile to the other; what shrank is not "
+                                   "shown.",
+                          .rows = rows};
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].bytes <= 0) {
+            continue;
+        }
+        struct flame_row row = *changes[i].b;
+        for (unsigned kind = 0; changes[i].a != NULL && kind < FLAME_KINDS; kind++) {
+            const struct flame_row *const a = changes[i].a;
+            row.bytes[kind] -= a->bytes[kind] < row.bytes[kind] ? a->bytes[kind] : row.bytes[kind];
+            row.blocks[kind] -=
+                a->blocks[kind] < row.blocks[kind] ? a->blocks[kind] : row.blocks[kind];
+        }
+        rows[flame.count++] = row;
+    }
+    text_set_width(0);
+    put_flame(out, &flame, form, b, false);
+    free(rows);
+}
+
+void profile_file_check_comparison(const char *to)
+{
+    enum form form;
+    profile_file_check_name(to);
+    if (form_of(to, &form) && form == FORM_HEAP) {
+        tool_die(TOOL_USAGE,
+                 "%s: two profiles are no heap profile; want .html, .folded, .pb.gz or "
+                 ".txt",
+                 to);
+    }
+}
+
 int profile_file_compare(const struct options *options, const char *a, const char *b)
 {
     struct heap_profile profiles[2];
     struct rows rows[2];
     struct text out = {0};
+    enum form form = FORM_TABLE;
+    const char *const to = options->values[OPTION_OUTPUT];
     if (!heap_profile_read(&profiles[0], a)) {
         return TOOL_NO;
     }
@@ -409,11 +461,11 @@ int profile_file_compare(const struct options *options, const char *a, const cha
     struct change *const changes =
         tool_allocate((rows[0].count + rows[1].count + 1) * sizeof(*changes));
     const size_t count = find_changes(&rows[0], &rows[1], changes);
-    text_printf(&out, "In use: A is %s, B is %s\n\n", a, b);
-    if (count != 0) {
-        put_changes(&out, changes, count, options->is_coloured);
+    if (to != NULL && form_of(to, &form) && form != FORM_TABLE) {
+        put_growth(&out, changes, count, form, &profiles[1]);
     } else {
-        text_put(&out, "no stack holds more or less\n");
+        text_printf(&out, "In use: A is %s, B is %s\n\n", a, b);
+        put_changes(&out, changes, count, options->is_coloured);
     }
     text_write(&out, options->out);
     text_free(&out);

@@ -1,10 +1,11 @@
-# libmyalloc: `make` builds ./libmyalloc.so and ./myalloc; `make check` tests them; `make help` lists the rest.
+# libmyalloc: `make` builds ./libmyalloc.so and ./myalloc; `make check` tests them; `make help`
+# lists the rest.
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 B       ?= build
 VARIANT ?= -O2
-# Packagers set CPPFLAGS, CFLAGS, LDFLAGS and CFLAGS_EXTRA, and WERROR= for compilers not known here.
+# Packagers set CPPFLAGS, CFLAGS, LDFLAGS, CFLAGS_EXTRA, and WERROR= for compilers not known here.
 WERROR  ?= -Werror
 # The version stands in include/myalloc.h and nowhere else; its first number is that of the soname.
 VERSION := $(shell sed -n 's/^\#define MYALLOC_VERSION "\(.*\)"$$/\1/p' include/myalloc.h)
@@ -34,21 +35,25 @@ CFLAGS_CLI = -D_GNU_SOURCE -g -Isrc -Iinclude $(WARN) $(OPTIMIZED) -std=c11
 # One code and one data segment, and no relro: each would cost every process a system call.
 LDFLAGS_LIB := $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
         -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
-        -Wl,--hash-style=gnu,--as-needed,--gc-sections -Wl,--version-script=src/front/libmyalloc.map \
+        -Wl,--hash-style=gnu,--as-needed,--gc-sections \
+        -Wl,--version-script=src/front/libmyalloc.map \
         -Wl,-T,src/front/libmyalloc.ld $(LDFLAGS_EXTRA)
 
 # The floors, lowest first: one archive each; unit tests link a floor and those below it.
 # `make check-core-only` links base, pages, core and front alone.
 FEATURES := pool hardened sampling trace inspect profile background extensions
-FLOORS   := base pages core $(filter-out extensions,$(FEATURES)) front $(filter extensions,$(FEATURES))
+FLOORS   := base pages core $(filter-out extensions,$(FEATURES)) front \
+        $(filter extensions,$(FEATURES))
 FLOOR_AR := $(FLOORS:%=$(B)/lib%.a)
 SRC_LIB  := $(foreach f,$(FLOORS),$(sort $(wildcard src/$f/*.c)))
-OBJ_LIB  := $(patsubst src/%,$(B)/%.o,$(basename $(SRC_LIB) $(sort $(wildcard src/front/vfork_*.S))))
+OBJ_LIB  := $(patsubst src/%,$(B)/%.o,$(basename $(SRC_LIB) \
+        $(sort $(wildcard src/front/vfork_*.S))))
 SRC_CLI  := $(sort $(wildcard src/cli/*.c src/cli/*/*.c))
 OBJ_CLI  := $(SRC_CLI:src/%.c=$(B)/%.o)
 # The archive for static programs: modules that ask the dynamic linker are compiled anew without.
 ALONE    := base/symbol background/background front/start front/interpose sampling/guard
-OBJ_A    := $(filter-out $(ALONE:%=$(B)/%.o) $(B)/front/shadow.o,$(OBJ_LIB)) $(ALONE:%=$(B)/static/%.o) \
+OBJ_A    := $(filter-out $(ALONE:%=$(B)/%.o) $(B)/front/shadow.o,$(OBJ_LIB)) \
+        $(ALONE:%=$(B)/static/%.o) \
         $(B)/front/static/libc.o
 
 all: libmyalloc.so myalloc $(B)/libmyalloc.a $(B)/bench/replay $(B)/bench/trace_tool
@@ -73,12 +78,14 @@ $(B)/libmyalloc.a: $(OBJ_A)
 SMALL := $(wildcard $(patsubst %,src/%/*.c,base pages pool trace inspect extensions)) \
         $(addprefix src/core/,census.c emergency.c large.c thin.c thread.c) \
         $(addprefix src/hardened/,quarantine.c guarded.c hslab.c) \
-        $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c files.c mallopt.c)
+        $(addprefix src/front/,start.c report.c statistics.c fork.c shadow.c extensions.c files.c \
+        mallopt.c)
 OZ     = $(if $(filter-out -O2,$(filter -O%,$(OPTIMIZED))),,-Oz)
 $(SMALL:src/%.c=$(B)/%.o) $(SMALL:src/%.c=$(B)/static/%.o): \
         OWN_FLAGS += $(OZ) -fno-asynchronous-unwind-tables
 # As small, but who walks up the stack passes through them: the unwinder of guard:N, and ours.
-WALKED := $(patsubst src/%.c,%.o,$(wildcard src/profile/*.c)) sampling/guard.o static/sampling/guard.o \
+WALKED := $(patsubst src/%.c,%.o,$(wildcard src/profile/*.c)) \
+        sampling/guard.o static/sampling/guard.o \
         core/slot.o core/inherited.o front/mode.o front/block.o
 $(addprefix $(B)/,$(WALKED)): OWN_FLAGS += $(OZ)
 
@@ -102,13 +109,15 @@ $(B)/%.o: src/%.S
 	$(CC) -Isrc $(OPTIMIZED) -fPIC $(MAP_PATHS) -MMD -MP -c -o $@ $<
 
 define floor_archive
-$(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out %/interpose.c,$(filter src/$(1)/%,$(SRC_LIB))))
+$(B)/lib$(1).a: $(patsubst src/%.c,$(B)/%.o,$(filter-out %/interpose.c, \
+        $(filter src/$(1)/%,$(SRC_LIB))))
 	@rm -f $$@ && ar rcsD $$@ $$^
 endef
 $(foreach f,$(FLOORS),$(eval $(call floor_archive,$f)))
 
 -include $(OBJ_LIB:.o=.d) $(OBJ_CLI:.o=.d) $(OBJ_A:.o=.d)
--include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk test/compat/compat.mk test/misuse/misuse.mk \
+-include test/test.mk test/coverage/coverage.mk test/model/model.mk test/fuzz/fuzz.mk \
+        test/compat/compat.mk test/misuse/misuse.mk \
         test/install/install.mk test/aarch64/aarch64.mk bench/bench.mk scripts/install.mk
 
 clean:
@@ -116,7 +125,7 @@ clean:
 
 help:
 	@echo 'make              libmyalloc.so and the command myalloc'
-	@echo 'make install      libraries, headers, commands, manuals, completions: PREFIX, LIBDIR, DESTDIR'
+	@echo 'make install      libraries, headers, commands, manuals, completions: PREFIX, DESTDIR'
 	@echo 'make uninstall    takes away what install made; make dist: a tarball; make deb: packages'
 	@echo 'make setup        installs what the tests need, by sudo for a user'
 	@echo 'make check        all tests; make check-GROUP: those of a group,'

@@ -33,7 +33,8 @@ programs  = $(patsubst test/%.c,$(T)/%,$(wildcard test/$(1)/*.c))
 scripts   = $(wildcard test/$(1)/*.sh)
 # Not for aarch64, where they are not run: see test/README.md.
 HAZARDS  := $(if $(findstring aarch64,$(B)),,hazards)
-PROGRAMS := $(foreach d,api corruption $(HAZARDS) injection negative sequences stress,$(call programs,$d))
+PROGRAMS := $(foreach d,api corruption $(HAZARDS) injection negative sequences stress, \
+        $(call programs,$d))
 VICTIMS  := $(if $(HAZARDS),$(call programs,hazards/programs))
 PLUGINS  := $(patsubst test/%.c,$(T)/%.so,$(wildcard test/hazards/plugins/*.c) test/preload/probe.c)
 UNITS    := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
@@ -68,7 +69,8 @@ upto       = $(firstword $(2)) \
 unit_floor = $(call upto,$(call floor_of,$(patsubst test_%,%,$(1))),$(FLOORS))
 $(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
 	$(CC_TEST) $(VARIANT) -o $@ $< -Wl,--whole-archive \
-	        $(patsubst %,$(B)/lib%.a,$(call unit_floor,$*)) -Wl,--no-whole-archive -lcriterion -lm -pthread
+	        $(patsubst %,$(B)/lib%.a,$(call unit_floor,$*)) -Wl,--no-whole-archive \
+	        -lcriterion -lm -pthread
 
 # The suites; they run inside a group, which is one build with one setting.
 LIBRARY = $(if $(filter-out glibc,$(GROUP)),$(HERE)/$(B)/libmyalloc.so)
@@ -87,7 +89,8 @@ suite-bench:
 suite-compat:
 	$(call SUITE,LIMIT=600) test/compat/everywhere.sh
 suite-api suite-corruption suite-hazards suite-sequences suite-stress:
-	$(SUITE) $(filter-out $(WITHOUT_$(GROUP)),$(call programs,$(@:suite-%=%)) $(call scripts,$(@:suite-%=%)))
+	$(SUITE) $(filter-out $(WITHOUT_$(GROUP)),$(call programs,$(@:suite-%=%)) \
+	        $(call scripts,$(@:suite-%=%)))
 suite-soak:
 	$(call SUITE,TEST_SECONDS=$(or $(TEST_SECONDS),110)) $(SOAK)
 suite-unit:
@@ -129,8 +132,8 @@ SUITES_tsan     := archive
 SUITES_fuzz     := fuzz
 SUITES_valgrind := valgrind
 SUITES_glibc    := $(PRELOADED) sequences preload
-ALL_GROUPS      := main debug harden brk-off no-rseq by-cpu tiny core-only page16k page64k clang asan ubsan \
-        tsan fuzz model
+ALL_GROUPS      := main debug harden brk-off no-rseq by-cpu tiny core-only page16k page64k \
+        clang asan ubsan tsan fuzz model
 
 DIR_main     := build
 DIR_brk-off  := build
@@ -141,8 +144,8 @@ DIR_glibc    := build
 DIR_valgrind := build-debug
 # The library of base, pages, core and front alone does what it does without these.
 FLOORS_core-only  := FEATURES=
-WITHOUT_core-only := $(addprefix $(T)/,api/background api/pool api/pool_model api/pool_threads api/walk) \
-        $(addprefix $(T)/,corruption/pool corruption/hardened corruption/kinds) test/corruption/guard.sh
+WITHOUT_core-only := $(addprefix $(T)/api/,background pool pool_model pool_threads walk) \
+        $(addprefix $(T)/corruption/,pool hardened kinds) test/corruption/guard.sh
 CC_clang     := clang
 CC_fuzz      := clang
 CONF_brk-off := MYALLOC_CONF=brk:0

@@ -345,7 +345,9 @@ class Heap:
     def quarantined(self):
         """Start and bytes of the freed large and huge blocks of hardened mode."""
         quarantine = self.debug.value("g_quarantine")
-        return ranges(quarantine["entries"], int(quarantine["count"])) if quarantine is not None else []
+        if quarantine is None:
+            return []
+        return ranges(quarantine["entries"], int(quarantine["count"]))
 
     def has_guards(self):
         """A page before and behind each huge block."""

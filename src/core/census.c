@@ -17,13 +17,13 @@
 
 RACY_READER static void count_slab(struct census *census, const struct chunk *slab)
 {
-    struct census_class *class = &census->classes[slab->sc];
+    struct census_class *size_class = &census->classes[slab->sc];
     size_t free = slab_free_count(slab) + inherited_count(slab);
     size_t page = os_page_bytes();
     census->touched_bytes += align_up(slab_reached(slab) * size_class_bytes(slab->sc), page) -
                              (size_t)__builtin_popcount(slab->purged) * page;
-    class->slabs++;
-    class->live_blocks += free < slab->carved ? slab->carved - free : 0;
+    size_class->slabs++;
+    size_class->live_blocks += free < slab->carved ? slab->carved - free : 0;
 }
 
 // Harmless: a torn read yields a wrong sum. The only value used as an index is sc, which is always
@@ -50,11 +50,11 @@ RACY_READER static void count_chunks(struct census *census)
     }
 }
 
-static void move_to_cached(struct census_class *class, size_t blocks)
+static void move_to_cached(struct census_class *size_class, size_t blocks)
 {
-    blocks = min_size(blocks, class->live_blocks);
-    class->live_blocks -= blocks;
-    class->cached_blocks += blocks;
+    blocks = min_size(blocks, size_class->live_blocks);
+    size_class->live_blocks -= blocks;
+    size_class->cached_blocks += blocks;
 }
 
 // Harmless: each word is atomic; only the sum of several may be inconsistent.
@@ -62,11 +62,11 @@ RACY_READER static void count_slot(struct census *census, const struct slot *slo
 {
     census->slots++;
     for (unsigned i = 0; i < CLASSES; i++) {
-        struct census_class *class = &census->classes[i];
+        struct census_class *size_class = &census->classes[i];
         size_t bin = slot_bin(i);
-        move_to_cached(class, list_count(slot_look(&slot->loaded[bin])) +
-                                  list_count(slot_look(&slot->spare[bin])));
-        class->handed += slot_handed(slot, bin);
+        move_to_cached(size_class, list_count(slot_look(&slot->loaded[bin])) +
+                                       list_count(slot_look(&slot->spare[bin])));
+        size_class->handed += slot_handed(slot, bin);
     }
 }
 

@@ -22,7 +22,7 @@
     UP_TO(24, 512, 576) UP_TO(25, 576, 640) UP_TO(26, 640, 704) UP_TO(27, 704, 768)                \
     UP_TO(28, 768, 832) UP_TO(29, 832, 896) UP_TO(30, 896, 960) UP_TO(31, 960, 1024)
 
-#define CLASS_OF_RANGE(class, below, bytes) [(below) + 1 ... (bytes)] = (class),
+#define CLASS_OF_RANGE(sc, below, bytes) [(below) + 1 ... (bytes)] = (sc),
 
 const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
     [0] = 0, // malloc(0): a block of its own
@@ -35,7 +35,7 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
 // Large classes: one block per slab, or two where a block ends in the middle of a chunk.
 #define SINGLE_CLASS(chunks)             SIZE_CLASS((chunks) * CHUNK_BYTES, chunks)
 #define PAIR_CLASS(chunks)               SIZE_CLASS((chunks) * CHUNK_BYTES / 2, chunks)
-#define SMALL_CLASS(class, below, bytes) [class] = SIZE_CLASS(bytes, 1),
+#define SMALL_CLASS(sc, below, bytes) [sc] = SIZE_CLASS(bytes, 1),
 
 // Medium classes between 2^shift and twice that: eight, or four where a block is whole pages.
 #define MEDIUM_CLASS(shift, eighths, chunks) SIZE_CLASS((eighths##U << ((shift) - 3)), chunks)

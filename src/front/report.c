@@ -133,16 +133,16 @@ struct mallinfo api_mallinfo(void)
     };
 }
 
-static void print_class(FILE *stream, const struct census_class *class, size_t bytes)
+static void print_class(FILE *stream, const struct census_class *size_class, size_t bytes)
 {
-    if (class->slabs == 0 && class->handed == 0) {
+    if (size_class->slabs == 0 && size_class->handed == 0) {
         return;
     }
     fprintf(stream,
             "  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\" live=\"%zu\" "
             "cached=\"%zu\" slabs=\"%zu\"/>\n",
-            bytes, bytes, class->live_blocks * bytes, class->live_blocks, class->live_blocks,
-            class->cached_blocks, class->slabs);
+            bytes, bytes, size_class->live_blocks * bytes, size_class->live_blocks,
+            size_class->live_blocks, size_class->cached_blocks, size_class->slabs);
 }
 
 int api_malloc_info(int options, FILE *stream)

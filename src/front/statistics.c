@@ -157,17 +157,17 @@ static COLD void write_classes(struct line *line, int fd, const struct census *c
     ASSERT(line->used == 0);
     const char *between = ",\"classes\":[{";
     for (unsigned i = 0; i < CLASSES; i++) {
-        const struct census_class *class = &census->classes[i];
-        if (class->slabs == 0 && class->handed == 0) {
+        const struct census_class *size_class = &census->classes[i];
+        if (size_class->slabs == 0 && size_class->handed == 0) {
             continue;
         }
         line_add(line, is_json ? between : "");
         between = ",{";
         add_number(line, "myalloc:   ", "block", size_class_bytes(i));
-        add_number(line, ", ", "mallocs", class->handed);
-        add_number(line, ", ", "live", class->live_blocks);
-        add_number(line, ", ", "cached", class->cached_blocks);
-        add_number(line, ", ", "slabs", class->slabs);
+        add_number(line, ", ", "mallocs", size_class->handed);
+        add_number(line, ", ", "live", size_class->live_blocks);
+        add_number(line, ", ", "cached", size_class->cached_blocks);
+        add_number(line, ", ", "slabs", size_class->slabs);
         line_add(line, is_json ? "}" : "");
         write_line(line, fd);
     }

@@ -14,9 +14,9 @@ static void count_hslab(struct census *census, const struct chunk *entry)
     const struct hslab *slab = hslab_of(entry);
     // Each slab once, at its first chunk; not those for blocks of no bytes.
     if (page_map_find(slab->start) == page_map_index(entry) && slab->sc != HSLAB_EMPTY_CLASS) {
-        struct census_class *class = &census->classes[slab->sc];
-        class->slabs++;
-        class->live_blocks += hslab_live_count(slab, &census->slack_bytes);
+        struct census_class *size_class = &census->classes[slab->sc];
+        size_class->slabs++;
+        size_class->live_blocks += hslab_live_count(slab, &census->slack_bytes);
     }
 }
 

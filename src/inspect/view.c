@@ -166,12 +166,12 @@ static void show_counts(struct myalloc_live *page, const struct census *census)
     uint64_t large_blocks = census->large_blocks + census->pool_chunks;
     uint64_t blocks = large_blocks + live_load(&c->huge_blocks);
     for (unsigned i = 0; i < CLASSES; i++) {
-        const struct census_class *class = &census->classes[i];
-        mallocs += class->handed;
-        blocks += class->live_blocks;
-        live_store(&page->classes[i].slabs, class->slabs);
-        live_store(&page->classes[i].live_blocks, class->live_blocks);
-        live_store(&page->classes[i].mallocs, class->handed);
+        const struct census_class *size_class = &census->classes[i];
+        mallocs += size_class->handed;
+        blocks += size_class->live_blocks;
+        live_store(&page->classes[i].slabs, size_class->slabs);
+        live_store(&page->classes[i].live_blocks, size_class->live_blocks);
+        live_store(&page->classes[i].mallocs, size_class->handed);
     }
     live_store(&c->live_blocks, blocks);
     live_store(&c->live_bytes,

@@ -30,7 +30,7 @@
 // One chunk: the first one of a slab or span, else a state that is never reported.
 struct seen {
     uint8_t state;               // enum chunk_state
-    uint8_t class;               // of a slab
+    uint8_t sc;                  // of a slab
     uint16_t blocks;             // of a slab
     size_t bytes;                // of all else
     const struct hslab *slab;    // of a hardened slab
@@ -153,7 +153,7 @@ RACY_READER static void see_chunks(struct walk *walk)
         struct seen *seen = &walk->seen[i];
         enum chunk_state state = chunk_state(entry);
         seen->state = (uint8_t)state;
-        seen->class = entry->sc;
+        seen->sc = entry->sc;
         if (state == CHUNK_FREE || (state >= CHUNK_SLAB && state < CHUNK_BODY)) {
             size_t length = length_of(walk, i);
             seen->bytes = length << CHUNK_SHIFT;
@@ -225,14 +225,14 @@ static bool next_in_slab(struct walk *walk, struct myalloc_block *block)
         return false;
     }
     bool is_plain = seen->slab == NULL; // among hardened slabs MEDIUM_END is another class
-    bool is_empty = !is_plain && seen->class == HSLAB_EMPTY_CLASS;
-    size_t bytes = is_plain ? size_class_bytes(seen->class) : hslab_slot_bytes(seen->class);
+    bool is_empty = !is_plain && seen->sc == HSLAB_EMPTY_CLASS;
+    size_t bytes = is_plain ? size_class_bytes(seen->sc) : hslab_slot_bytes(seen->sc);
     ASSERT(bytes != 0);
     block->address = (char *)page_map_address(walk->at) + i * bytes;
     block->bytes = is_plain ? bytes : hslab_bytes_in(seen->slab, hslab_record(seen->slab, i));
-    block->tier = is_empty || size_class_is_small(seen->class) ? MYALLOC_SMALL
-                  : seen->class < MEDIUM_END                   ? MYALLOC_MEDIUM
-                                                               : MYALLOC_LARGE;
+    block->tier = is_empty || size_class_is_small(seen->sc) ? MYALLOC_SMALL
+                  : seen->sc < MEDIUM_END                   ? MYALLOC_MEDIUM
+                                                            : MYALLOC_LARGE;
     block->state = is_marked(seen->cached, i) ? MYALLOC_CACHED
                    : is_marked(seen->free, i) ? MYALLOC_FREE
                                               : MYALLOC_IN_USE;

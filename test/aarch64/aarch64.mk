@@ -1,4 +1,4 @@
-# aarch64.mk - `make check-aarch64`: the library by the cross compiler, its code looked at, and the C
+# aarch64.mk - `make check-aarch64`: the library by the cross compiler, its code looked at, the C
 # programs of the suites run by qemu-user. That registers no thread for sequences, so each has a
 # slot of its own there. For hand and for a weekly run: it fetches packages, and takes a while.
 AARCH64_GROUPS  := aarch64 aarch64-debug aarch64-page16k aarch64-page64k

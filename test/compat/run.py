@@ -176,9 +176,10 @@ def run_case(case, preload, stage, probe):
     fresh_directories(stage)
     started = time.monotonic()
     with open(f"{stage}/out", "wb") as out, open(f"{stage}/err", "wb") as err:
-        child = subprocess.Popen(["/bin/bash", f"{stage}/cases/case.sh", case.path], cwd=f"{stage}/run",
-                                 env=environment(stage, preload, probe), stdout=out, stderr=err,
-                                 stdin=subprocess.DEVNULL, start_new_session=True)
+        child = subprocess.Popen(["/bin/bash", f"{stage}/cases/case.sh", case.path],
+                                 cwd=f"{stage}/run", env=environment(stage, preload, probe),
+                                 stdout=out, stderr=err, stdin=subprocess.DEVNULL,
+                                 start_new_session=True)
         try:
             status = child.wait(case.timeout)
         except subprocess.TimeoutExpired:

@@ -1,5 +1,5 @@
-# coverage.mk - `make coverage` runs the suites on a build that counts lines, and prints what part of
-# src they reach, file by file, and what they do not reach and why (test/coverage/unreached.txt).
+# coverage.mk - `make coverage` runs the suites on a build that counts lines, and prints what part
+# of src they reach, file by file, and what they do not reach and why (test/coverage/unreached.txt).
 COVERAGE      := build-coverage
 COVERAGE_FLOOR ?= 90
 VARIANT_coverage := -Og -foptimize-sibling-calls -DCONFIG_DEBUG=1 --coverage

@@ -23,8 +23,9 @@ def gcov_files(build):
                    for name in names if name.endswith('.gcno'))
     with tempfile.TemporaryDirectory() as directory:
         for note in notes:
-            subprocess.run(['gcov', '--json-format', '--object-directory', os.path.abspath(os.path.dirname(note)),
-                            os.path.abspath(note)], cwd=directory, check=True,
+            note = os.path.abspath(note)
+            subprocess.run(['gcov', '--json-format', '--object-directory', os.path.dirname(note),
+                            note], cwd=directory, check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             for name in os.listdir(directory):
                 with gzip.open(os.path.join(directory, name)) as document:

@@ -67,7 +67,7 @@ class Subject:
 
 
 def find_subjects(names):
-    """(subjects, {name: why there is none}); a name may be followed by options: myalloc:harden=1."""
+    """(subjects, {name: why there is none}); a name may have options: myalloc:harden=1."""
     if not names:
         names = [None, *(f"{allocators.MYALLOC}:harden={level}" for level in (1, 2, 3))]
     found, lacking = [], {}

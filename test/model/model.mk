@@ -1,6 +1,6 @@
 # model.mk - locks, depot, slabs and slots in every interleaving: the floors as gcc makes them for
-# its thread sanitizer, whose place test/model/explore.c takes, on the machine of test/model/machine.
-# Their addresses are those in the file, for addr2line. Locks spin once.
+# its thread sanitizer, whose place test/model/explore.c takes, on the machine of
+# test/model/machine. Their addresses are those in the file, for addr2line. Locks spin once.
 MODEL_MACHINE := -iquote test/model/machine -include test/model/machine/machine.h -DCONFIG_DEBUG=1 \
         -DCONFIG_YOUNG_LOOKS=1
 VARIANT_model := -O1 -fsanitize=thread -U__SANITIZE_THREAD__ $(MODEL_MACHINE)
@@ -24,7 +24,8 @@ $(MODEL): $(wildcard test/model/*.[ch] test/model/machine/*.h test/model/machine
 	$(call MODEL_LINK,$@)
 # For mutants.sh: MUTANT is a source that takes the place of the one in its floor.
 mutant:
-	@$(CC) $(CFLAGS_LIB) $(if $(findstring /base/,$(MUTANT)),$(MODEL_SPINS)) -w -c -o $(MUTANT:.c=.o) $(MUTANT)
+	@$(CC) $(CFLAGS_LIB) $(if $(findstring /base/,$(MUTANT)),$(MODEL_SPINS)) -w -c \
+	        -o $(MUTANT:.c=.o) $(MUTANT)
 	@$(call MODEL_LINK,$(MUTANT:.c=),$(MUTANT:.c=.o))
 endif
 prepare-model: $(MODEL)

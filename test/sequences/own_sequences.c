@@ -23,12 +23,12 @@ static struct counter g_counters[CPUS];
 static atomic_ulong g_added, g_aborted, g_handled;
 
 /* Slowly, so that it is interrupted in the middle. False: it was. */
+#if defined(__aarch64__)
 static bool add_one(struct rseq_area *area)
 {
     uint64_t at;
     uint64_t value;
     uint64_t turns;
-#if defined(__aarch64__)
     __asm__ volatile goto(".pushsection __rseq_cs, \"aw\", %%progbits\n"
                           ".balign 32\n"
                           "3: .long 0, 0\n"
@@ -55,7 +55,16 @@ static bool add_one(struct rseq_area *area)
                           : [area] "r"(area), [counters] "r"(g_counters)
                           : "cc", "memory"
                           : aborted);
+    return true;
+aborted:
+    return false;
+}
 #else
+static bool add_one(struct rseq_area *area)
+{
+    uint64_t at;
+    uint64_t value;
+    uint64_t turns;
     __asm__ volatile goto(".pushsection __rseq_cs, \"aw\", @progbits\n"
                           ".balign 32\n"
                           "3: .long 0, 0\n"
@@ -83,11 +92,11 @@ static bool add_one(struct rseq_area *area)
                           : [area] "r"(area), [counters] "r"(g_counters)
                           : "cc", "memory"
                           : aborted);
-#endif
     return true;
 aborted:
     return false;
 }
+#endif
 
 static void add(void)
 {

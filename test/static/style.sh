@@ -1,7 +1,11 @@
 # style.sh - what can be seen without running anything: format, style, floors.
 . test/support/tap.sh
 mapfile -t sources < <(find src include test bench -name '*.[ch]' | sort)
-mapfile -t others < <(find test scripts bench .ci -name '*.sh' -o -name '*.cc' -o -name run | sort)
+mapfile -t others < <(
+    find test scripts bench .ci -name '*.sh' -o -name '*.cc' -o -name run
+    find . -path './build*' -prune -o \( -name '*.md' -o -name '*.mk' -o -name '*.py' \) -print
+    find Makefile src/man -maxdepth 1 -type f
+)
 
 # What only a whole process shows has its test there; slab_list and dirty are parts of their floor.
 elsewhere='base/live=report/live.sh trace/record=report/record.sh trace/recorder=report/record.sh

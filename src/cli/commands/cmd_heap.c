@@ -136,20 +136,20 @@ static unsigned put_svg_classes(struct text *out, const struct myalloc_live *pag
     }
     unsigned y = 0;
     for (uint32_t i = 0; i < page->header.class_count; i++) {
-        const struct myalloc_live_class *const class = &page->classes[i];
-        const uint64_t bytes = class->live_blocks * class->block_bytes;
+        const struct myalloc_live_class *const size_class = &page->classes[i];
+        const uint64_t bytes = size_class->live_blocks * size_class->block_bytes;
         if (bytes == 0) {
-            idle_slabs += class->slabs;
+            idle_slabs += size_class->slabs;
             continue;
         }
         const double width = 1.0 + (double)bytes / (double)most * 560.0;
         text_printf(out, "<text x='102' y='%u' text-anchor='end'>%s</text>", y + 11,
-                    units_bytes(class->block_bytes).chars);
+                    units_bytes(size_class->block_bytes).chars);
         text_printf(out, "<rect class='%s' x='110' y='%u' width='%.1f' height='12' rx='2'/>",
-                    class->tier == MYALLOC_LIVE_SMALL ? "small" : "medium", y, width);
+                    size_class->tier == MYALLOC_LIVE_SMALL ? "small" : "medium", y, width);
         text_printf(out, "<text class='quiet' x='%.1f' y='%u'>%s in %s blocks</text>\n",
                     118.0 + width, y + 11, units_bytes(bytes).chars,
-                    units_count(class->live_blocks).chars);
+                    units_count(size_class->live_blocks).chars);
         y += 17;
     }
     if (idle_slabs != 0) {

@@ -141,15 +141,15 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, cons
         most = bytes > most ? bytes : most;
     }
     for (uint32_t i = 0; i < page->header.class_count; i++) {
-        const struct myalloc_live_class *const class = &page->classes[i];
-        if (class->mallocs == 0 && class->slabs == 0) {
+        const struct myalloc_live_class *const size_class = &page->classes[i];
+        if (size_class->mallocs == 0 && size_class->slabs == 0) {
             continue;
         }
-        const uint64_t bytes = class->live_blocks * class->block_bytes;
+        const uint64_t bytes = size_class->live_blocks * size_class->block_bytes;
         const int bar = (int)((double)bytes / (double)most * 24.0);
-        table_cell(&table, COLOUR_NONE, "%s", units_bytes(class->block_bytes).chars);
-        table_cell(&table, COLOUR_NONE, "%s", units_count(class->slabs).chars);
-        table_cell(&table, COLOUR_NONE, "%s", units_count(class->live_blocks).chars);
+        table_cell(&table, COLOUR_NONE, "%s", units_bytes(size_class->block_bytes).chars);
+        table_cell(&table, COLOUR_NONE, "%s", units_count(size_class->slabs).chars);
+        table_cell(&table, COLOUR_NONE, "%s", units_count(size_class->live_blocks).chars);
         if (has_look) {
             const struct look_class *const where = &look->classes[i];
             table_cell(&table, COLOUR_NONE, "%s", units_count(where->at_home).chars);
@@ -157,9 +157,9 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, cons
                        units_count(where->in_slots + where->in_depots).chars);
         }
         if (has_calls) {
-            table_cell(&table, COLOUR_NONE, "%s", units_count(class->mallocs).chars);
+            table_cell(&table, COLOUR_NONE, "%s", units_count(size_class->mallocs).chars);
         }
-        table_cell(&table, class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
+        table_cell(&table, size_class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
                    bar != 0 ? "%-10s %.*s" : "%s", units_bytes(bytes).chars, bar,
                    "########################");
     }
@@ -187,11 +187,11 @@ void summary_find_reasons(struct reasons *reasons, const struct target *target)
 {
     *reasons = (struct reasons){0};
     for (uint32_t i = 0; i < target->page->header.class_count; i++) {
-        const struct look_class *const class = &target->look.classes[i];
+        const struct look_class *const size_class = &target->look.classes[i];
         const uint64_t bytes = target->page->classes[i].block_bytes;
-        reasons->in_slabs += class->at_home * bytes;
-        reasons->in_slots += class->in_slots * bytes;
-        reasons->in_depots += class->in_depots * bytes;
+        reasons->in_slabs += size_class->at_home * bytes;
+        reasons->in_slots += size_class->in_slots * bytes;
+        reasons->in_depots += size_class->in_depots * bytes;
     }
     reasons->trim_min = target->page->counters.dirty_free_bytes + target->look.kept_mapping;
     reasons->trim_max =

@@ -127,12 +127,12 @@ static bool read_classes(struct job *job)
         memory_read(job->fd, address_of(table), things, (size_t)table->bytes * table->count);
     for (uint32_t i = 0; is_read && i < table->count; i++) {
         const unsigned char *const thing = things + (size_t)i * table->bytes;
-        struct myalloc_live_class *const class = &job->page->classes[i];
-        class->block_bytes = (uint32_t)member(table, thing, MYALLOC_CLASS_BLOCK_BYTES, 4);
-        class->tier =
-            class->block_bytes <= SMALL_BYTES_MAX ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;
-        class->slabs = 0;
-        class->live_blocks = 0;
+        struct myalloc_live_class *const size_class = &job->page->classes[i];
+        size_class->block_bytes = (uint32_t)member(table, thing, MYALLOC_CLASS_BLOCK_BYTES, 4);
+        size_class->tier =
+            size_class->block_bytes <= SMALL_BYTES_MAX ? MYALLOC_LIVE_SMALL : MYALLOC_LIVE_MEDIUM;
+        size_class->slabs = 0;
+        size_class->live_blocks = 0;
         job->look->classes[i].slab_bytes =
             member(table, thing, MYALLOC_CLASS_CHUNKS, 2) * job->page->header.chunk_bytes;
     }
@@ -281,18 +281,18 @@ static unsigned count_slab(struct job *job, const unsigned char *entry, uint64_t
     if (sc >= job->page->header.class_count) {
         return MYALLOC_LIVE_CHUNK_LARGE;
     }
-    struct look_class *const class = &job->look->classes[sc];
+    struct look_class *const size_class = &job->look->classes[sc];
     const struct myalloc_live_class *const shown = &job->page->classes[sc];
     const uint64_t made = entry_member(job, entry, MYALLOC_CHUNK_CARVED, 2);
     const uint64_t free = list_blocks(job, entry_member(job, entry, MYALLOC_CHUNK_FREE, 8)) +
                           marked_blocks(job, chunk);
     const uint64_t home = free < made ? free : made;
-    class->made += made;
-    class->at_home += home;
+    size_class->made += made;
+    size_class->at_home += home;
     job->page->classes[sc].slabs++;
     return (shown->tier == MYALLOC_LIVE_SMALL ? MYALLOC_LIVE_CHUNK_SMALL
                                               : MYALLOC_LIVE_CHUNK_MEDIUM) |
-           fill_of(made - home, class->slab_bytes / shown->block_bytes);
+           fill_of(made - home, size_class->slab_bytes / shown->block_bytes);
 }
 
 /* Hardened mode: the records of its slots tell which hold a block. */
@@ -457,9 +457,9 @@ static bool sum_up(struct job *job)
     c->live_blocks = c->large_blocks + huge_blocks;
     c->live_bytes = c->large_bytes + huge_bytes - job->slack;
     for (uint32_t i = 0; i < job->page->header.class_count; i++) {
-        const struct look_class *const class = &job->look->classes[i];
-        const uint64_t free = class->at_home + class->in_slots + class->in_depots;
-        const uint64_t live = class->made > free ? class->made - free : 0;
+        const struct look_class *const size_class = &job->look->classes[i];
+        const uint64_t free = size_class->at_home + size_class->in_slots + size_class->in_depots;
+        const uint64_t live = size_class->made > free ? size_class->made - free : 0;
         job->page->classes[i].live_blocks = live;
         c->live_blocks += live;
         c->live_bytes += live * job->page->classes[i].block_bytes;

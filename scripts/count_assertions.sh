@@ -8,7 +8,7 @@ set -u
 LEAST=80
 stateful='base/lock front/fork core/list core/size_class core/thread core/slab core/slab_list
     pages/dirty pool/pool_chunk trace/recorder sampling/sampled inspect/walk'
-later='hardened profile core/depot' # still to come; depot.c has all the lines that a file may have
+later='hardened profile' # still to come
 mode=
 case ${1-} in --check | --stateful) mode=$1 && shift ;; esac
 src=${1:-src}

@@ -39,7 +39,7 @@ VICTIMS  := $(if $(HAZARDS),$(call programs,hazards/programs))
 PLUGINS  := $(patsubst test/%.c,$(T)/%.so,$(wildcard test/hazards/plugins/*.c) test/preload/probe.c)
 UNITS    := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
 ARCHIVED := $(addprefix $(B)/archive/,stress/stress api/malloc api/calloc api/realloc api/free \
-        api/pool_model api/pool_threads \
+        api/pool_model api/pool_threads api/observed \
         api/posix_memalign api/aligned_alloc api/memalign api/valloc api/malloc_usable_size)
 
 $(T)/support/%.o: test/support/%.c $(HEADERS)
@@ -144,7 +144,7 @@ DIR_glibc    := build
 DIR_valgrind := build-debug
 # The library of base, pages, core and front alone does what it does without these.
 FLOORS_core-only  := FEATURES=
-WITHOUT_core-only := $(addprefix $(T)/api/,background pool pool_model pool_threads walk) \
+WITHOUT_core-only := $(addprefix $(T)/api/,background observed pool pool_model pool_threads walk) \
         $(addprefix $(T)/corruption/,pool hardened kinds) test/corruption/guard.sh
 CC_clang     := clang
 CC_fuzz      := clang

@@ -41,9 +41,14 @@ static inline const void *opaque_address(const void *address)
 #define UNCHECKED_LOCKS
 #endif
 
-// For functions that read words while others write them, each with a single store: a value may be
-// stale, and two words may not match. A comment at each says why that is harmless, and the header
-// of its module says what it may get wrong.
+// For a field that one thread at a time writes, under a lock or as its owner, and that others read
+// at any time: a value may be stale, and two fields may not match, but none is torn. The writer may
+// read it plainly.
+#define RELAXED_LOAD(field)         __atomic_load_n(&(field), __ATOMIC_RELAXED)
+#define RELAXED_STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
+
+// For functions that read bytes of blocks while their users write them: each word is read once. A
+// comment at each says why that is harmless.
 #if defined(__SANITIZE_THREAD__)
 #define RACY_READER __attribute__((no_sanitize_thread))
 #else

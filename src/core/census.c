@@ -8,27 +8,30 @@
 #include "core/census.h"
 
 #include "base/os.h"
-#include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/inherited.h"
 #include "core/slab.h"
 #include "core/slot.h"
 
 #include <string.h>
 
-RACY_READER static void count_slab(struct census *census, const struct chunk *slab)
+static void count_slab(struct census *census, const struct chunk *slab)
 {
-    struct census_class *size_class = &census->classes[slab->sc];
+    unsigned sc = RELAXED_LOAD(slab->sc);
+    struct census_class *size_class = &census->classes[sc];
     size_t free = slab_free_count(slab) + inherited_count(slab);
     size_t page = os_page_bytes();
-    census->touched_bytes += align_up(slab_reached(slab) * size_class_bytes(slab->sc), page) -
-                             (size_t)__builtin_popcount(slab->purged) * page;
+    size_t purged = (size_t)__builtin_popcount(RELAXED_LOAD(slab->purged));
+    census->touched_bytes +=
+        align_up(slab_reached(slab) * size_class_bytes(sc), page) - purged * page;
     size_class->slabs++;
-    size_class->live_blocks += free < slab->carved ? slab->carved - free : 0;
+    size_t carved = RELAXED_LOAD(slab->carved);
+    size_class->live_blocks += free < carved ? carved - free : 0;
 }
 
-// Harmless: a torn read yields a wrong sum. The only value used as an index is sc, which is always
-// a valid class.
-RACY_READER static void count_chunks(struct census *census)
+// The fields of an entry may not match: then a sum is slightly wrong. The only value used as an
+// index is sc, which is always a valid class.
+static void count_chunks(struct census *census)
 {
     for (size_t i = 1; i < page_map_count(); i++) { // CENSUS-1
         const struct chunk *entry = page_map_entry(i);
@@ -36,16 +39,17 @@ RACY_READER static void count_chunks(struct census *census)
         if (state == CHUNK_SLAB) {
             count_slab(census, entry);
         } else if (state == CHUNK_PLACED) {
-            unsigned sc = size_class_of(min_size(entry->usable_bytes, SLAB_BYTES_MAX));
+            unsigned sc =
+                size_class_of(min_size(RELAXED_LOAD(entry->usable_bytes), SLAB_BYTES_MAX));
             census->classes[sc].live_blocks++;
-            census->touched_bytes += align_up(entry->usable_bytes, os_page_bytes());
+            census->touched_bytes += align_up(RELAXED_LOAD(entry->usable_bytes), os_page_bytes());
         } else if (state == CHUNK_LARGE || state == CHUNK_GUARDED) {
             census->large_blocks++;
-            census->large_bytes += entry->usable_bytes;
-            census->touched_bytes += entry->usable_bytes;
+            census->large_bytes += RELAXED_LOAD(entry->usable_bytes);
+            census->touched_bytes += RELAXED_LOAD(entry->usable_bytes);
         } else if (state == CHUNK_POOL) {
             census->pool_chunks++;
-            census->pool_chunk_bytes += (size_t)entry->length << CHUNK_SHIFT;
+            census->pool_chunk_bytes += (size_t)RELAXED_LOAD(entry->length) << CHUNK_SHIFT;
         }
     }
 }
@@ -57,8 +61,8 @@ static void move_to_cached(struct census_class *size_class, size_t blocks)
     size_class->cached_blocks += blocks;
 }
 
-// Harmless: each word is atomic; only the sum of several may be inconsistent.
-RACY_READER static void count_slot(struct census *census, const struct slot *slot)
+// Each word is atomic; only the sum of several may be inconsistent.
+static void count_slot(struct census *census, const struct slot *slot)
 {
     census->slots++;
     for (unsigned i = 0; i < CLASSES; i++) {

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/fatal.h"
 #include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/inherited.h"
 #include "core/magazine.h"
 #include "core/slab.h"

@@ -18,10 +18,12 @@
  */
 #include "core/depot.h"
 
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/lock.h"
 #include "base/live.h"
 #include "base/tables.h"
+#include "core/depot_data.h"
 #include "core/inherited.h"
 #include "core/magazine.h"
 #include "core/slab.h"
@@ -39,53 +41,31 @@
 #define MAGAZINE_SHARE        64U // of the blocks out, while there are many slabs
 #define SLOTS_SHARE           16U // of the blocks out: what all slots may hold; see depot_set_slots
 
-static struct {
-    struct ALIGNED(64) depot {
-        struct lock lock;
-        _Atomic(uint16_t) magazine_blocks; // [atomic] + 1; written under the lock; 0: not set yet
-        uint32_t partial;                  // [lock: LOCK_DEPOT] first slab of the list; 0 none
-        uint32_t empty;  // [lock: LOCK_DEPOT] slab with no block out, on the list; 0 none
-        bool had_many;   // [lock: LOCK_DEPOT] was large and has only shrunk since; or began so
-        uint8_t fetches; // [lock: LOCK_DEPOT] since had_many was set
-        uint32_t slabs;  // [lock: LOCK_DEPOT]
-        uint32_t count;  // [lock: LOCK_DEPOT] magazines
-        uint32_t low;    // [lock: LOCK_DEPOT] fewest magazines since the last sweep
-        size_t blocks;   // [lock: LOCK_DEPOT] in magazines
-        size_t out;      // [lock: LOCK_DEPOT] DEPOT-2
-    } of[CLASSES];
-    _Atomic(size_t) share; // [atomic] see depot_set_slots; 0: not set
-} g_depot = {
+struct depots g_depot = {
     // clang-format off
     .of = {
         [0 ... MEDIUM_END - 1]       = {.lock = LOCK_INIT(LOCK_DEPOT)},
         [MEDIUM_END ... CLASSES - 1] = {.lock = LOCK_INIT(LOCK_DEPOT),
-                                        .magazine_blocks = 1, .had_many = true},
+                                        .magazine_blocks = 1, .is_lean = true},
     },
     // clang-format on
 };
 
-// [lock: LOCK_DEPOT] The last one of a class is the newest. Kept apart from g_depot, so that the
-// latter stays within few pages in small programs.
-static list_word g_magazines[CLASSES][DEPOT_MAGAZINES];
-static_assert(sizeof(struct depot) == CACHE_LINE_BYTES, "one line a class");
+list_word g_magazines[CLASSES][DEPOT_MAGAZINES];
 
 TABLE(depot, .id = MYALLOC_TABLE_DEPOTS, .address = &g_depot.of, .second = &g_magazines,
       .bytes = sizeof(struct depot), .count = CLASSES,
       .fields = {offsetof(struct depot, count), offsetof(struct depot, blocks), DEPOT_MAGAZINES});
 
-static list_word *magazines_of(const struct depot *depot)
-{
-    return g_magazines[depot - g_depot.of];
-}
-
 // Slabs to be freed to the page heap, linked by `next`.
-struct leaving {
+struct retired {
     uint32_t first;
     bool is_late; // see page_heap_free_late
 };
 
 unsigned depot_magazine_blocks(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     unsigned blocks = atomic_load_explicit(&g_depot.of[sc].magazine_blocks, memory_order_relaxed);
     return blocks != 0 ? blocks - 1 : magazine_blocks_max(sc);
 }
@@ -94,11 +74,13 @@ unsigned depot_magazine_blocks(unsigned sc)
 
 static size_t slab_bytes(unsigned sc)
 {
+    ASSERT(sc < CLASSES);
     return (size_t)g_size_classes[sc].slab_chunks << CHUNK_SHIFT;
 }
 
 static bool is_large_locked(const struct depot *depot, unsigned sc)
 {
+    ASSERT(depot == &g_depot.of[sc]);
     size_t least = sc >= MEDIUM_END ? KEEP_SLABS : 0;
     return depot->slabs > max_size(KEEP_BYTES / slab_bytes(sc), least);
 }
@@ -115,11 +97,12 @@ static void adapt_locked(struct depot *depot, unsigned sc)
         blocks = clamp_size(depot->out / share, min_size(least, most), most);
     }
     if (is_large_locked(depot, sc)) {
-        depot->had_many = true;
+        depot->is_lean = true;
         depot->fetches = 0;
-    } else if (depot->had_many) {
+    } else if (depot->is_lean) {
         blocks = 0;
     }
+    ASSERT(blocks <= most);
     atomic_store_explicit(&depot->magazine_blocks, (uint16_t)(blocks + 1), memory_order_relaxed);
 }
 
@@ -128,11 +111,12 @@ static size_t blocks_max_locked(const struct depot *depot, unsigned sc)
     if (is_large_locked(depot, sc)) {
         return depot->out / KEEP_SHARE;
     }
-    return depot->had_many ? 0 : SIZE_MAX;
+    return depot->is_lean ? 0 : SIZE_MAX;
 }
 
 void depot_set_slots(size_t slots)
 {
+    ASSERT(slots <= SIZE_MAX / SLOTS_SHARE / 2);
     size_t share = slots * SLOTS_SHARE * 2;
     atomic_store_explicit(&g_depot.share, share, memory_order_relaxed);
 }
@@ -140,20 +124,23 @@ void depot_set_slots(size_t slots)
 // ---- drain ----
 
 // Takes an empty slab, with no block out, off its list to be freed.
-static void leave_locked(struct depot *depot, struct chunk *slab, struct leaving *leaving)
+static void retire_slab_locked(struct depot *depot, struct chunk *slab, struct retired *retired)
 {
+    ASSERT(slab_free_count(slab) + inherited_count(slab) == slab->carved);
+    ASSERT(depot->slabs != 0);
     // No block is out any more: a reader without the lock sees nothing to purge.
-    slab->carved = (uint16_t)(slab->carved - inherited_count(slab));
+    RELAXED_STORE(slab->carved, (uint16_t)(slab->carved - inherited_count(slab)));
     inherited_forget(slab);
     slab_list_remove(&depot->partial, slab);
     depot->slabs--;
     slab_close(slab); // under the lock, so that depot_purge_slab no longer finds it in the class
-    slab->next = leaving->first;
-    leaving->first = page_map_index(slab);
+    slab->next = retired->first;
+    retired->first = page_map_index(slab);
 }
 
-// Returns one block to its slab; a slab that becomes empty and is not kept is leaving.
-static void put_home_locked(struct depot *depot, unsigned sc, void *block, struct leaving *leaving)
+// Returns one block to its slab; a slab that becomes empty and is not kept is retired.
+static void return_block_locked(struct depot *depot, unsigned sc, void *block,
+                                struct retired *retired)
 {
     struct chunk *slab = slab_of(block);
     size_t bytes = size_class_bytes(sc);
@@ -173,11 +160,11 @@ static void put_home_locked(struct depot *depot, unsigned sc, void *block, struc
         return;
     }
     if (UNLIKELY(marked != 0)) {
-        leave_locked(depot, slab, leaving);
+        retire_slab_locked(depot, slab, retired);
         return;
     }
     if (size_class_is_single(sc)) {
-        leave_locked(depot, slab, leaving); // magazines already keep as many as pays
+        retire_slab_locked(depot, slab, retired); // magazines already keep as many as pays
         return;
     }
     uint32_t index = page_map_index(slab);
@@ -185,24 +172,27 @@ static void put_home_locked(struct depot *depot, unsigned sc, void *block, struc
     if (kept == 0 || index < kept) { // free the higher one: it may be what holds up the break
         depot->empty = index;
     }
+    ASSERT(slab_is_idle(page_map_entry(depot->empty))); // DEPOT-3
     if (kept != 0) {
-        leave_locked(depot, page_map_entry(index < kept ? kept : index), leaving); // DEPOT-3
+        retire_slab_locked(depot, page_map_entry(index < kept ? kept : index), retired); // DEPOT-3
     }
 }
 
 // A class that has shrunk keeps no empty slab either: it may be what holds up the break.
-static void leave_kept_locked(struct depot *depot, unsigned sc, struct leaving *leaving)
+static void retire_empty_locked(struct depot *depot, unsigned sc, struct retired *retired)
 {
-    if (depot->empty != 0 && depot->had_many && !is_large_locked(depot, sc)) {
-        leave_locked(depot, page_map_entry(depot->empty), leaving);
+    if (depot->empty != 0 && depot->is_lean && !is_large_locked(depot, sc)) {
+        ASSERT(slab_is_idle(page_map_entry(depot->empty))); // DEPOT-3
+        retire_slab_locked(depot, page_map_entry(depot->empty), retired);
         depot->empty = 0;
     }
 }
 
 // Returns the blocks of a list to their slabs.
-static void send_home_locked(struct depot *depot, unsigned sc, list_word list,
-                             struct leaving *leaving)
+static void return_list_locked(struct depot *depot, unsigned sc, list_word list,
+                               struct retired *retired)
 {
+    ASSERT(depot->out >= list_count(list)); // DEPOT-2
     depot->out -= list_count(list);
     while (!list_is_empty(list)) {
         void *block = list_first(list);
@@ -210,35 +200,38 @@ static void send_home_locked(struct depot *depot, unsigned sc, list_word list,
             slab_complain(block, t_thread.caller);
         }
         list = list_link(block);
-        put_home_locked(depot, sc, block, leaving);
+        return_block_locked(depot, sc, block, retired);
     }
 }
 
 // Drains the oldest `count` magazines to their slabs.
-static void send_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
-                               struct leaving *leaving)
+static void drain_oldest_locked(struct depot *depot, unsigned sc, unsigned count,
+                                struct retired *retired)
 {
+    ASSERT(count <= depot->count);
     for (unsigned i = 0; i < count; i++) {
         list_word list = magazines_of(depot)[i];
+        ASSERT(depot->blocks >= list_count(list));
         depot->blocks -= list_count(list);
         depot->out += list_count(list);
-        send_home_locked(depot, sc, list, leaving);
+        return_list_locked(depot, sc, list, retired);
     }
     for (unsigned i = count; i < depot->count; i++) {
-        magazines_of(depot)[i - count] = magazines_of(depot)[i];
+        RELAXED_STORE(magazines_of(depot)[i - count], magazines_of(depot)[i]);
     }
-    depot->count -= count;
+    RELAXED_STORE(depot->count, depot->count - count);
     depot->low = (uint32_t)min_size(depot->low, depot->count);
 }
 
 // Without the lock held.
-static void free_leaving(struct leaving leaving)
+static void free_retired(struct retired retired)
 {
-    while (leaving.first != 0) {
-        uint32_t index = leaving.first;
+    while (retired.first != 0) {
+        uint32_t index = retired.first;
         struct chunk *slab = page_map_entry(index);
-        leaving.first = slab->next;
-        (leaving.is_late ? page_heap_free_late : page_heap_free)(index, slab->length);
+        ASSERT(slab->length != 0);
+        retired.first = slab->next;
+        (retired.is_late ? page_heap_free_late : page_heap_free)(index, slab->length);
     }
 }
 
@@ -246,20 +239,24 @@ static void free_leaving(struct leaving leaving)
 void depot_sweep(unsigned sc)
 {
     struct depot *depot = &g_depot.of[sc];
-    struct leaving leaving = {0};
+    struct retired retired = {0};
     lock_acquire(&depot->lock);
-    send_oldest_locked(depot, sc, depot->low, &leaving);
+    ASSERT(depot->low <= depot->count);
+    drain_oldest_locked(depot, sc, depot->low, &retired);
     depot->low = depot->count;
     adapt_locked(depot, sc);
     lock_release(&depot->lock);
-    free_leaving(leaving);
+    free_retired(retired);
 }
 
 // ---- fetch ----
 
 static list_word take_magazine_locked(struct depot *depot)
 {
-    list_word list = magazines_of(depot)[--depot->count];
+    ASSERT(depot->count != 0);
+    RELAXED_STORE(depot->count, depot->count - 1);
+    list_word list = magazines_of(depot)[depot->count];
+    ASSERT(depot->blocks >= list_count(list));
     depot->blocks -= list_count(list);
     depot->out += list_count(list);
     depot->low = (uint32_t)min_size(depot->low, depot->count);
@@ -269,6 +266,7 @@ static list_word take_magazine_locked(struct depot *depot)
 // Takes the free list of a slab, or carves its next blocks.
 static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, bool *is_clean)
 {
+    ASSERT(slab_has_blocks(slab)); // DEPOT-1
     if (page_map_index(slab) == depot->empty) {
         depot->empty = 0;
     }
@@ -276,6 +274,7 @@ static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, boo
     if (!slab_has_blocks(slab)) {
         slab_list_remove(&depot->partial, slab); // DEPOT-1
     }
+    ASSERT(!list_is_empty(list));
     depot->out += list_count(list);
     return list;
 }
@@ -287,6 +286,7 @@ static struct chunk *collect_locked(struct depot *depot, unsigned sc)
     if (slab != NULL) {
         bool is_listed = slab_has_blocks(slab);
         inherited_collect(slab);
+        ASSERT(slab_has_blocks(slab)); // DEPOT-1
         if (!is_listed) {
             slab_list_insert(&depot->partial, slab);
         }
@@ -337,8 +337,8 @@ struct depot_fetched depot_fetch(unsigned sc)
     lock_acquire(&depot->lock);
     taken.list = take_locked(depot, sc, &taken.is_clean);
     unsigned least = sc >= MEDIUM_END ? LEAN_LARGE : 1;
-    if (UNLIKELY(depot->had_many) && !is_large_locked(depot, sc) && ++depot->fetches >= least) {
-        depot->had_many = false; // it grows again
+    if (UNLIKELY(depot->is_lean) && !is_large_locked(depot, sc) && ++depot->fetches >= least) {
+        depot->is_lean = false; // it grows again
         adapt_locked(depot, sc);
     }
     lock_release(&depot->lock);
@@ -349,12 +349,13 @@ struct depot_fetched depot_fetch(unsigned sc)
 
 // True if a list is to be drained at once, rather than an older magazine: its blocks are still in
 // the CPU's caches.
-static bool goes_home_locked(const struct depot *depot, unsigned sc, list_word list)
+static bool is_surplus_locked(const struct depot *depot, unsigned sc, list_word list)
 {
-    if (!depot->had_many) {
+    if (!depot->is_lean) {
         return false;
     }
     unsigned count = list_count(list);
+    ASSERT(count != 0);
     bool is_short = count < depot_magazine_blocks(sc) / 2; // not worth an entry
     return is_short || depot->blocks + count > blocks_max_locked(depot, sc);
 }
@@ -384,7 +385,8 @@ static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
     if (list_count(*newest) >= depot_magazine_blocks(sc)) {
         return false;
     }
-    *newest = list_push(*newest, block);
+    ASSERT(depot->out != 0); // DEPOT-2
+    RELAXED_STORE(*newest, list_push(*newest, block));
     depot->blocks++;
     depot->out--;
     return true;
@@ -393,54 +395,58 @@ static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
 bool depot_return(unsigned sc, list_word list)
 {
     struct depot *depot = &g_depot.of[sc];
-    struct leaving leaving = {0};
+    struct retired retired = {0};
     if (list_is_empty(list)) {
         return false;
     }
     lock_acquire(&depot->lock);
-    if (list_count(list) == 1 && !depot->had_many &&
+    if (list_count(list) == 1 && !depot->is_lean &&
         add_to_newest_locked(depot, sc, list_first(list))) {
         lock_release(&depot->lock);
         return false;
     }
-    leaving.is_late = sc >= MEDIUM_END && depot->had_many && !is_large_locked(depot, sc);
-    if (goes_home_locked(depot, sc, list)) {
-        send_home_locked(depot, sc, list, &leaving);
+    retired.is_late = sc >= MEDIUM_END && depot->is_lean && !is_large_locked(depot, sc);
+    if (is_surplus_locked(depot, sc, list)) {
+        return_list_locked(depot, sc, list, &retired);
     } else {
         if (depot->count == DEPOT_MAGAZINES) {
-            send_oldest_locked(depot, sc, DEPOT_MAGAZINES / 2, &leaving);
+            drain_oldest_locked(depot, sc, DEPOT_MAGAZINES / 2, &retired);
         }
-        magazines_of(depot)[depot->count++] = list;
+        ASSERT(depot->count < DEPOT_MAGAZINES);
+        ASSERT(depot->out >= list_count(list)); // DEPOT-2
+        RELAXED_STORE(magazines_of(depot)[depot->count], list);
+        RELAXED_STORE(depot->count, depot->count + 1);
         depot->blocks += list_count(list);
         depot->out -= list_count(list);
     }
-    send_oldest_locked(depot, sc, too_many_locked(depot, sc), &leaving);
+    drain_oldest_locked(depot, sc, too_many_locked(depot, sc), &retired);
     adapt_locked(depot, sc);
-    leave_kept_locked(depot, sc, &leaving);
+    retire_empty_locked(depot, sc, &retired);
     lock_release(&depot->lock);
-    free_leaving(leaving);
-    return leaving.first != 0;
+    free_retired(retired);
+    return retired.first != 0;
 }
 
 void depot_mark(struct chunk *slab, void *block)
 {
     unsigned sc = slab->sc;
     struct depot *depot = &g_depot.of[sc];
-    struct leaving leaving = {0};
+    struct retired retired = {0};
     lock_acquire(&depot->lock);
     if (!inherited_mark(slab, slab_block_index(slab, block))) {
         fatal_double_free(block, size_class_bytes(sc), t_thread.caller);
     }
+    ASSERT(depot->out != 0); // DEPOT-2
     depot->out--;
     if (slab_free_count(slab) + inherited_count(slab) == slab->carved) {
         if (!slab_has_blocks(slab)) {
             slab_list_insert(&depot->partial, slab);
         }
-        leave_locked(depot, slab, &leaving);
+        retire_slab_locked(depot, slab, &retired);
     }
     adapt_locked(depot, sc);
     lock_release(&depot->lock);
-    free_leaving(leaving);
+    free_retired(retired);
 }
 
 void depot_drain_slot(struct slot *slot)
@@ -461,11 +467,12 @@ size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max)
 {
     struct depot *depot = &g_depot.of[sc];
     size_t purged = 0;
+    ASSERT(out_max <= UINT8_MAX); // `looked_at` holds it
     lock_acquire(&depot->lock);
     if (chunk_state(slab) == CHUNK_SLAB && slab->sc == sc) {
         unsigned out = slab_out_count(slab);
         if (out != 0 && out <= out_max && (slab->looked_at == 0 || out < slab->looked_at)) {
-            slab->looked_at = (uint8_t)out;
+            RELAXED_STORE(slab->looked_at, (uint8_t)out);
             purged = slab_purge_pages(slab);
         }
     }
@@ -476,12 +483,13 @@ size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max)
 static size_t trim_class(unsigned sc, bool purges)
 {
     struct depot *depot = &g_depot.of[sc];
-    struct leaving leaving = {0};
+    struct retired retired = {0};
     size_t purged = 0;
     lock_acquire(&depot->lock);
-    send_oldest_locked(depot, sc, depot->count, &leaving);
+    drain_oldest_locked(depot, sc, depot->count, &retired);
+    ASSERT(depot->blocks == 0);
     if (depot->empty != 0) {
-        leave_locked(depot, page_map_entry(depot->empty), &leaving);
+        retire_slab_locked(depot, page_map_entry(depot->empty), &retired);
         depot->empty = 0;
     }
     for (uint32_t i = depot->partial; purges && i != 0; i = page_map_entry(i)->next) {
@@ -489,7 +497,7 @@ static size_t trim_class(unsigned sc, bool purges)
     }
     adapt_locked(depot, sc);
     lock_release(&depot->lock);
-    free_leaving(leaving);
+    free_retired(retired);
     return purged;
 }
 
@@ -500,88 +508,6 @@ size_t depot_trim(bool purges)
         purged += trim_class(sc, purges);
     }
     return purged;
-}
-
-// ---- inspection ----
-
-static bool is_among(list_word list, const void *block, unsigned most)
-{
-    for (unsigned i = 0; i < most && !list_is_empty(list) && list_is_sound(list); i++) {
-        if (list_first(list) == block) {
-            return true;
-        }
-        list = list_link(list_first(list));
-    }
-    return false;
-}
-
-bool depot_holds(unsigned sc, const void *block, unsigned most)
-{
-    struct depot *depot = &g_depot.of[sc];
-    lock_acquire(&depot->lock);
-    bool holds = is_among(slab_of(block)->free, block, most);
-    for (unsigned i = 0; i < depot->count && !holds; i++) {
-        holds = is_among(magazines_of(depot)[i], block, most);
-    }
-    lock_release(&depot->lock);
-    return holds;
-}
-
-struct depot_counts depot_counts(unsigned sc)
-{
-    struct depot *depot = &g_depot.of[sc];
-    bool was_taken = lock_acquire_to_look(&depot->lock);
-    struct depot_counts counts = {depot->slabs, depot->blocks};
-    lock_release_after_look(&depot->lock, was_taken);
-    return counts;
-}
-
-unsigned depot_look(unsigned sc, list_word *lists, unsigned most)
-{
-    const struct depot *depot = &g_depot.of[sc];
-    unsigned count = (unsigned)min_size(depot->count, most);
-    for (unsigned i = 0; i < count; i++) {
-        lists[i] = magazines_of(depot)[i];
-    }
-    return count;
-}
-
-static void check_class(const struct depot *depot, unsigned sc)
-{
-    size_t blocks = 0;
-    size_t empties = 0;
-    for (unsigned i = 0; i < depot->count; i++) {
-        blocks += list_count(magazines_of(depot)[i]);
-    }
-    VERIFY(blocks == depot->blocks);
-    for (uint32_t i = depot->partial; i != 0; i = page_map_entry(i)->next) {
-        const struct chunk *slab = page_map_entry(i);
-        VERIFY(chunk_state(slab) == CHUNK_SLAB);
-        VERIFY(slab->sc == sc);
-        VERIFY(slab_has_blocks(slab)); // DEPOT-1
-        empties += slab_is_idle(slab);
-    }
-    VERIFY(empties == (depot->empty != 0)); // DEPOT-3
-    size_t out = 0;
-    size_t slabs = 0;
-    for (size_t i = 1; i < page_map_count(); i++) {
-        const struct chunk *slab = page_map_entry(i);
-        if (chunk_state(slab) == CHUNK_SLAB && slab->sc == sc) {
-            VERIFY(slab_free_count(slab) <= slab->carved); // SLAB-1
-            VERIFY(slab->carved <= slab_reached(slab));    // SLAB-2
-            out += slab_out_count(slab) - inherited_count(slab);
-            slabs++;
-        }
-    }
-    VERIFY(slabs == depot->slabs);
-    VERIFY(out == depot->out + depot->blocks); // DEPOT-2
-}
-
-void depot_check(void)
-{
-    for (unsigned sc = 0; sc < CLASSES; sc++) {
-        check_class(&g_depot.of[sc], sc);
-    }
 }
 
 void depot_each_lock(lock_visitor *visit)

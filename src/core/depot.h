@@ -51,24 +51,6 @@ size_t depot_trim(bool purges);
 // than at the last attempt. Returns the bytes purged; 0 also if it is no longer such a slab.
 size_t depot_purge_slab(struct chunk *slab, unsigned sc, unsigned out_max);
 
-// True if the block is known to be free: it is among the first `most` of its slab's free list or of
-// a magazine here.
-bool depot_holds(unsigned sc, const void *block, unsigned most);
-
-struct depot_counts {
-    size_t slabs;
-    size_t magazine_blocks; // in magazines here
-};
-struct depot_counts depot_counts(unsigned sc);
-// Copies up to `most` magazines of a class; returns how many. For inspection, without the lock: the
-// result may be torn.
-unsigned depot_look(unsigned sc, list_word *lists, unsigned most);
-#define DEPOT_MAGAZINES 64U
-
-// Walks all slabs and verifies every invariant; dies if one fails. No other thread may allocate or
-// free meanwhile.
-void depot_check(void);
-
 void depot_each_lock(lock_visitor *visit); // for a fork
 
 #endif

@@ -117,26 +117,27 @@ bool inherited_mark(struct chunk *slab, unsigned block)
     if ((marks->bits[block / 64] & bit) != 0) {
         return false;
     }
-    marks->bits[block / 64] |= bit;
-    if (marks->count++ == 0) {
+    RELAXED_STORE(marks->bits[block / 64], marks->bits[block / 64] | bit);
+    RELAXED_STORE(marks->count, marks->count + 1);
+    if (marks->count == 1) {
         insert(slab, marks); // INHERITED-1
     }
     return true;
 }
 
-// Harmless: a free checks again under the lock; an inspection gets a count that was once true.
-RACY_READER unsigned inherited_count(const struct chunk *slab)
+// A free checks again under the lock; an inspection gets a count that was once true.
+unsigned inherited_count(const struct chunk *slab)
 {
     const struct marks *marks = LIKELY(!g_inherited_any) ? NULL : marks_of(slab);
-    return marks != NULL ? marks->count : 0;
+    return marks != NULL ? RELAXED_LOAD(marks->count) : 0;
 }
 
-// Harmless: the bit of a block in use changes only when its owner frees it.
-RACY_READER bool inherited_is_marked(const struct chunk *slab, unsigned block)
+// The bit of a block in use changes only when its owner frees it.
+bool inherited_is_marked(const struct chunk *slab, unsigned block)
 {
     ASSERT(block < SMALL_BLOCKS_MAX);
     return inherited_count(slab) != 0 &&
-           ((marks_of(slab)->bits[block / 64] >> (block % 64)) & 1) != 0;
+           ((RELAXED_LOAD(marks_of(slab)->bits[block / 64]) >> (block % 64)) & 1) != 0;
 }
 
 struct chunk *inherited_find(unsigned sc)
@@ -151,7 +152,10 @@ void inherited_forget(struct chunk *slab)
     struct marks *marks = LIKELY(!g_inherited_any) ? NULL : marks_of(slab);
     if (marks != NULL && marks->count != 0) {
         remove(slab, marks);
-        memset(marks, 0, sizeof *marks);
+        RELAXED_STORE(marks->count, 0);
+        for (size_t i = 0; i < sizeof marks->bits / sizeof marks->bits[0]; i++) {
+            RELAXED_STORE(marks->bits[i], 0);
+        }
     }
 }
 

@@ -30,8 +30,8 @@ static size_t usable_for(size_t bytes)
 
 static void large_mark(struct chunk *head, size_t length, size_t bytes)
 {
-    head->length = (uint32_t)length;
-    head->usable_bytes = usable_for(bytes);
+    RELAXED_STORE(head->length, (uint32_t)length);
+    RELAXED_STORE(head->usable_bytes, usable_for(bytes));
     ASSERT(head->usable_bytes >= bytes);                               // LARGE-1
     ASSERT(head->usable_bytes <= (size_t)head->length << CHUNK_SHIFT); // LARGE-1
     page_map_mark_body(head, length);
@@ -75,7 +75,7 @@ void *large_allocate_placed(size_t bytes, size_t alignment, bool *clean)
     void *ptr = take_span(bytes, alignment, clean);
     if (ptr != NULL) {
         struct chunk *head = page_map_entry(page_map_find(ptr));
-        head->usable_bytes = bytes;
+        RELAXED_STORE(head->usable_bytes, bytes);
         chunk_set_state(head, CHUNK_PLACED);
     }
     return ptr;
@@ -86,7 +86,7 @@ void large_free(struct chunk *head)
     ASSERT(chunk_state(head) == CHUNK_LARGE || chunk_state(head) == CHUNK_PLACED);
     size_t length = head->length;
     // Until span.c marks it free it is a body without a head, so that a double free is detected.
-    head->head_distance = 0;
+    RELAXED_STORE(head->head_distance, 0);
     chunk_set_state(head, CHUNK_BODY);
     page_heap_free_late(page_map_index(head), length);
 }
@@ -103,7 +103,8 @@ bool large_resize(struct chunk *head, size_t bytes)
         return false;
     }
     if (length <= old_length && old_length - length <= old_length / SLACK_SHARE) {
-        head->usable_bytes = usable_for(bytes); // LARGE-1; the rest is kept to grow into
+        RELAXED_STORE(head->usable_bytes,
+                      usable_for(bytes)); // LARGE-1; the rest is kept to grow into
         return true;
     }
     large_mark(head, length, bytes);

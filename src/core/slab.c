@@ -31,16 +31,16 @@ void slab_open(size_t index, unsigned sc, bool is_clean)
     ASSERT(sc < CLASSES);
     struct chunk *slab = page_map_entry(index);
     ASSERT((uintptr_t)page_map_address(index) >> CPU_ADDRESS_BITS == 0); // fits a list word
-    slab->free = list_empty();
-    slab->carved = 0;
+    RELAXED_STORE(slab->free, list_empty());
+    RELAXED_STORE(slab->carved, 0);
     atomic_store_explicit(&slab->reached, 0, memory_order_relaxed);
-    slab->purged = 0;
+    RELAXED_STORE(slab->purged, 0);
     slab->is_clean = is_clean;
-    slab->looked_at = 0;
-    slab->sc = (uint8_t)sc;
+    RELAXED_STORE(slab->looked_at, 0);
+    RELAXED_STORE(slab->sc, (uint8_t)sc);
     slab->prev = 0;
     slab->next = 0;
-    slab->length = g_size_classes[sc].slab_chunks;
+    RELAXED_STORE(slab->length, g_size_classes[sc].slab_chunks);
     page_map_mark_body(slab, slab->length);
     chunk_set_state(slab, CHUNK_SLAB);
     page_map_set_bin(index, slab->length, (uint8_t)(sc + 1));
@@ -52,8 +52,8 @@ void slab_close(struct chunk *slab)
     ASSERT(slab->sc < CLASSES);
     size_t bytes = size_class_bytes(slab->sc);
     page_map_set_bin(page_map_index(slab), slab->length, 0);
-    slab->usable_bytes = bytes; // for the message about a late free
-    slab->head_distance = 0;
+    RELAXED_STORE(slab->usable_bytes, bytes); // for the message about a late free
+    RELAXED_STORE(slab->head_distance, 0);
     chunk_set_state(slab, CHUNK_BODY);
 }
 
@@ -93,9 +93,9 @@ static list_word carve_purged(struct chunk *slab)
     unsigned page = (unsigned)__builtin_ctz(slab->purged);
     unsigned from = first_block_in(slab, page);
     unsigned to = first_block_in(slab, page + 1);
-    slab->purged &= slab->purged - 1;
-    slab->carved = (uint16_t)(slab->carved + (to - from)); // SLAB-2
-    ASSERT(slab->carved <= slab_capacity(slab));           // SLAB-2
+    RELAXED_STORE(slab->purged, slab->purged & (slab->purged - 1));
+    RELAXED_STORE(slab->carved, (uint16_t)(slab->carved + (to - from))); // SLAB-2
+    ASSERT(slab->carved <= slab_capacity(slab));                         // SLAB-2
     return link_blocks(slab, from, to);
 }
 
@@ -130,7 +130,7 @@ list_word slab_carve(struct chunk *slab, bool *is_clean)
         to = (unsigned)clamp_size(page_end / bytes, to, capacity);
     }
     atomic_store_explicit(&slab->reached, to, memory_order_relaxed);
-    slab->carved = (uint16_t)(slab->carved + (to - from)); // SLAB-2
+    RELAXED_STORE(slab->carved, (uint16_t)(slab->carved + (to - from))); // SLAB-2
     if (to == from + 1) {
         char *block = slab_block(slab, from);
         // Only its first word is written below, so just one of its pages becomes resident.
@@ -147,7 +147,7 @@ bool slab_put(struct chunk *slab, void *block)
     if (UNLIKELY(slab_free_count(slab) >= slab->carved)) {
         return false;
     }
-    slab->free = list_push(slab->free, block); // SLAB-1
+    RELAXED_STORE(slab->free, list_push(slab->free, block)); // SLAB-1
     return true;
 }
 
@@ -233,13 +233,15 @@ static void unlist(struct chunk *slab, unsigned pages)
             kept = list_push(kept, block);
         }
     }
-    slab->free = kept;
+    RELAXED_STORE(slab->free, kept);
+    uint32_t purged = slab->purged;
     for (unsigned page = 0; page < PAGES_MAX; page++) {
         bool begins = first_block_in(slab, page) != first_block_in(slab, page + 1);
-        slab->purged |= begins ? pages & (1U << page) : 0;
+        purged |= begins ? pages & (1U << page) : 0;
     }
-    slab->carved = (uint16_t)(slab->carved - dropped); // SLAB-2
-    ASSERT(slab_free_count(slab) <= slab->carved);     // SLAB-1
+    RELAXED_STORE(slab->purged, purged);
+    RELAXED_STORE(slab->carved, (uint16_t)(slab->carved - dropped)); // SLAB-2
+    ASSERT(slab_free_count(slab) <= slab->carved);                   // SLAB-1
 }
 
 // Purges each run of adjacent pages with one call.

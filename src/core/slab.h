@@ -19,12 +19,12 @@
 
 static inline unsigned slab_capacity(const struct chunk *slab)
 {
-    return g_size_classes[slab->sc].blocks;
+    return g_size_classes[RELAXED_LOAD(slab->sc)].blocks;
 }
 
 static inline unsigned slab_free_count(const struct chunk *slab)
 {
-    return list_count(slab->free);
+    return list_count(RELAXED_LOAD(slab->free));
 }
 
 // True if all its blocks are on its free list.
@@ -100,7 +100,7 @@ static inline list_word slab_take(struct chunk *slab)
 {
     ASSERT(slab_free_count(slab) <= slab->carved); // SLAB-1
     list_word list = slab->free;
-    slab->free = list_empty();
+    RELAXED_STORE(slab->free, list_empty());
     return list;
 }
 

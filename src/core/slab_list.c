@@ -15,7 +15,7 @@ void slab_list_insert(uint32_t *first, struct chunk *slab)
 {
     uint32_t index = page_map_index(slab);
     ASSERT(*first != index); // SLAB_LIST-1
-    slab->looked_at = 0;
+    RELAXED_STORE(slab->looked_at, 0);
     slab->prev = 0;
     slab->next = *first;
     if (slab->next != 0) {

@@ -30,17 +30,16 @@ static struct {
     _Atomic(uint32_t) swept; // [atomic] number of depots swept
 } g_thin;
 
-// A guess without the lock; the fields are read here and not in a callee, since they may change.
-// Harmless: a slab that looks thin is checked again under the lock.
-RACY_READER static bool is_thin(const struct chunk *slab, unsigned *sc)
+// A guess without the lock: a slab that looks thin is checked again under it.
+static bool is_thin(const struct chunk *slab, unsigned *sc)
 {
     if (chunk_state(slab) != CHUNK_SLAB) {
         return false;
     }
-    list_word free = slab->free;
-    *sc = slab->sc;
-    unsigned out = slab->carved - list_count(free);
-    return out != 0 && out <= OUT_MAX && (slab->looked_at == 0 || out < slab->looked_at);
+    *sc = RELAXED_LOAD(slab->sc);
+    unsigned out = RELAXED_LOAD(slab->carved) - slab_free_count(slab);
+    unsigned looked_at = RELAXED_LOAD(slab->looked_at);
+    return out != 0 && out <= OUT_MAX && (looked_at == 0 || out < looked_at);
 }
 
 // Sweeps the depot of the next class, which may keep magazines that it does not need.

@@ -83,8 +83,8 @@ static void check_canary(const struct chunk *head, const void *caller)
 // `shown`: the readable bytes of the block.
 static void mark_span(struct chunk *head, size_t length, char *block, size_t bytes, size_t shown)
 {
-    head->length = (uint32_t)length;
-    head->usable_bytes = bytes;
+    RELAXED_STORE(head->length, (uint32_t)length);
+    RELAXED_STORE(head->usable_bytes, bytes);
     head->shown_pages = (uint32_t)(shown / os_page_bytes());
     head->record = block;
     page_map_mark_body(head, length);
@@ -179,7 +179,7 @@ static void give_span(struct chunk *head, const void *caller)
 {
     check_canary(head, caller);
     // A body without a head, so that a second free is detected.
-    head->head_distance = 0;
+    RELAXED_STORE(head->head_distance, 0);
     chunk_set_state(head, CHUNK_BODY);
     size_t shown = head->guard != PROTECT_NONE ? leave_open(head) : 0;
     struct quarantined freed = {span_start_of(head), span_bytes(head), shown, false, false};
@@ -198,7 +198,7 @@ static bool extend_span(struct chunk *head, size_t bytes)
     if (!span_extend(index, old, length - old, &clean)) {
         return false;
     }
-    head->length = (uint32_t)length;
+    RELAXED_STORE(head->length, (uint32_t)length);
     page_map_mark_body(head, length);
     if (head->guard != PROTECT_NONE) {
         protect_guard_more(page_map_address(index + old), (length - old) << CHUNK_SHIFT,
@@ -251,7 +251,7 @@ static void *resize_span(struct chunk *head, size_t bytes, const void *caller)
     if (pages < shown && bytes < head->usable_bytes) {
         show_less(head, pages);
     }
-    head->usable_bytes = bytes;
+    RELAXED_STORE(head->usable_bytes, bytes);
     write_canary(head);
     return block;
 }

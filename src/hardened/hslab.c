@@ -133,7 +133,7 @@ static void *take_spare_locked(struct hslab_list *list, size_t bytes)
             return NULL;
         }
         page_map_mark_body(page_map_entry(index), length);
-        page_map_entry(index)->head_distance = 0; // a body without a head: no block
+        RELAXED_STORE(page_map_entry(index)->head_distance, 0); // a body without a head: no block
         chunk_set_state(page_map_entry(index), CHUNK_BODY);
         list->spare = page_map_address(index);
         list->spare_bytes = (size_t)length << CHUNK_SHIFT;
@@ -162,8 +162,8 @@ static void mark_span(struct hslab *slab, size_t index)
 {
     for (uint32_t i = 0; i < slab->length; i++) {
         struct chunk *entry = page_map_entry(index + i);
-        entry->length = slab->length - i;
-        entry->sc = (uint8_t)slab->sc;
+        RELAXED_STORE(entry->length, slab->length - i);
+        RELAXED_STORE(entry->sc, (uint8_t)slab->sc);
         entry->record = slab;
         chunk_set_state(entry, CHUNK_HSLAB);
     }
@@ -174,8 +174,8 @@ static void unmark_span(const struct hslab *slab, size_t index)
 {
     for (uint32_t i = 0; i < slab->length; i++) {
         struct chunk *entry = page_map_entry(index + i);
-        entry->head_distance = 0;
-        entry->usable_bytes = 0;
+        RELAXED_STORE(entry->head_distance, 0);
+        RELAXED_STORE(entry->usable_bytes, 0);
         chunk_set_state(entry, CHUNK_BODY);
     }
 }

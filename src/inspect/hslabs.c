@@ -20,7 +20,7 @@ static void count_hslab(struct census *census, const struct chunk *entry)
     }
 }
 
-RACY_READER void hslabs_count(struct census *census)
+void hslabs_count(struct census *census)
 {
     for (size_t i = 1; g_harden.is_on && i < page_map_count(); i++) { // CENSUS-1
         const struct chunk *entry = page_map_entry(i);

@@ -49,22 +49,23 @@ static unsigned fill_of(size_t live, size_t all)
     return (unsigned)clamp_size(fill, 1, 15) << 4;
 }
 
-// The state of the chunk at `i`; *span: how many chunks have it. Harmless: a wrong length is
+// The state of the chunk at `i`; *span: how many chunks have it. A wrong length is
 // clipped to the map, a wrong fill to the cell.
-RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
+static unsigned look(size_t i, size_t end, size_t *span)
 {
     ASSERT(i != 0);
     ASSERT(i < end);
     const struct chunk *entry = page_map_entry(i);
     enum chunk_state state = chunk_state(entry);
     bool has_length = state == CHUNK_FREE || state >= CHUNK_SLAB;
-    *span = has_length ? clamp_size(entry->length, 1, end - i) : 1;
+    *span = has_length ? clamp_size(RELAXED_LOAD(entry->length), 1, end - i) : 1;
     if (state == CHUNK_SLAB) {
         size_t free = slab_free_count(entry);
         size_t all = slab_capacity(entry);
-        unsigned tier =
-            size_class_is_small(entry->sc) ? MYALLOC_LIVE_CHUNK_SMALL : MYALLOC_LIVE_CHUNK_MEDIUM;
-        return tier | fill_of(entry->carved - min_size(free, entry->carved), all);
+        unsigned tier = size_class_is_small(RELAXED_LOAD(entry->sc)) ? MYALLOC_LIVE_CHUNK_SMALL
+                                                                     : MYALLOC_LIVE_CHUNK_MEDIUM;
+        size_t carved = RELAXED_LOAD(entry->carved);
+        return tier | fill_of(carved - min_size(free, carved), all);
     }
     if (state == CHUNK_BODY) { // of a span that is changing right now
         *span = 1;
@@ -75,11 +76,11 @@ RACY_READER static unsigned look(size_t i, size_t end, size_t *span)
                                  : MYALLOC_LIVE_CHUNK_LARGE;
 }
 
-// Harmless: one word, which affects one colour.
-RACY_READER static bool is_dirty(size_t i)
+// One word, which affects one colour.
+static bool is_dirty(size_t i)
 {
     ASSERT(i != 0);
-    return ((g_page_map.dirty[i / 64] >> (i % 64)) & 1) != 0;
+    return ((RELAXED_LOAD(g_page_map.dirty[i / 64]) >> (i % 64)) & 1) != 0;
 }
 
 // Cell 0 is for chunk 1 of the map: index 0 is no memory.
@@ -121,9 +122,8 @@ static void show_chunks(struct myalloc_live_chunks *chunks)
 
 // ---- counts ----
 
-// Harmless: the words are atomic; only sums of several may be inconsistent.
-RACY_READER static void show_slot(struct myalloc_live_slot *row, const struct slot *slot,
-                                  size_t number)
+// The words are atomic; only sums of several may be inconsistent.
+static void show_slot(struct myalloc_live_slot *row, const struct slot *slot, size_t number)
 {
     uint64_t blocks = 0;
     uint64_t bytes = 0;

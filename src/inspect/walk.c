@@ -20,7 +20,7 @@
 #include "hardened/guarded.h"
 #include "sampling/guard.h"
 #include "hardened/harden.h"
-#include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/inherited.h"
 #include "core/slab.h"
 #include "core/slot.h"
@@ -88,17 +88,17 @@ RACY_READER static void mark_list(struct walk *walk, list_word list, bool is_cac
         if (is_cached) {
             mark(seen->cached, index);
         }
-        list = list_link(block);
+        list = *(const list_word *)block; // read here, not in a callee: its user may write it
     }
 }
 
-// Harmless: if the class changes meanwhile, blocks may be marked wrongly; no index exceeds the
+// If the class changes meanwhile, blocks may be marked wrongly; no index exceeds the
 // maximum of a slab.
-RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, struct seen *seen)
+static void see_slab(struct walk *walk, const struct chunk *slab, struct seen *seen)
 {
     size_t page = max_size(os_page_bytes(), CARVE_BYTES);
-    size_t block_bytes = size_class_bytes(slab->sc);
-    uint32_t purged = slab->purged;
+    size_t block_bytes = size_class_bytes(RELAXED_LOAD(slab->sc));
+    uint32_t purged = RELAXED_LOAD(slab->purged);
     seen->blocks = (uint16_t)slab_reached(slab);
     ASSERT(seen->blocks <= SMALL_BLOCKS_MAX);
     for (unsigned block = 0; purged != 0 && block < seen->blocks; block++) {
@@ -112,7 +112,7 @@ RACY_READER static void see_slab(struct walk *walk, const struct chunk *slab, st
             mark(seen->free, block);
         }
     }
-    mark_list(walk, slab->free, false);
+    mark_list(walk, RELAXED_LOAD(slab->free), false);
 }
 
 static void see_hslab(const struct hslab *slab, struct seen *seen)
@@ -130,30 +130,30 @@ static void see_hslab(const struct hslab *slab, struct seen *seen)
 // After a span is allocated and before it is marked, stale entries inside it are visible: the first
 // entry of a former free span. An entry inside a real one is no head. Harmless: a wrong length is
 // compared with the entry at its end.
-RACY_READER static size_t length_of(const struct walk *walk, size_t index)
+static size_t length_of(const struct walk *walk, size_t index)
 {
     ASSERT(index != 0);
     ASSERT(index < walk->chunks);
     const struct chunk *entry = page_map_entry(index);
-    size_t length = max_size(entry->length, 1);
+    size_t length = max_size(RELAXED_LOAD(entry->length), 1);
     if (chunk_state(entry) != CHUNK_FREE) {
         return length;
     }
     size_t last = index + length - 1;
     bool is_true = last < walk->chunks && chunk_state(page_map_entry(last)) == CHUNK_FREE &&
-                   page_map_entry(last)->length == length;
+                   RELAXED_LOAD(page_map_entry(last)->length) == length;
     return is_true ? length : 1;
 }
 
 // Harmless: each entry is read once, and a wrong length still leads to an entry of the map.
-RACY_READER static void see_chunks(struct walk *walk)
+static void see_chunks(struct walk *walk)
 {
     for (size_t i = 1; i < walk->chunks; i++) {
         struct chunk *entry = page_map_entry(i);
         struct seen *seen = &walk->seen[i];
         enum chunk_state state = chunk_state(entry);
         seen->state = (uint8_t)state;
-        seen->sc = entry->sc;
+        seen->sc = RELAXED_LOAD(entry->sc);
         if (state == CHUNK_FREE || (state >= CHUNK_SLAB && state < CHUNK_BODY)) {
             size_t length = length_of(walk, i);
             seen->bytes = length << CHUNK_SHIFT;
@@ -162,7 +162,7 @@ RACY_READER static void see_chunks(struct walk *walk)
             } else if (state == CHUNK_HSLAB) {
                 see_hslab(hslab_of(entry), seen);
             } else if (state == CHUNK_LARGE || state == CHUNK_PLACED || state == CHUNK_GUARDED) {
-                seen->bytes = entry->usable_bytes;
+                seen->bytes = RELAXED_LOAD(entry->usable_bytes);
                 seen->start = state == CHUNK_GUARDED ? guarded_block(entry) : NULL;
             }
             i += length - 1;
@@ -170,8 +170,7 @@ RACY_READER static void see_chunks(struct walk *walk)
     }
 }
 
-// Harmless: see mark_list.
-RACY_READER static void see_magazines(struct walk *walk)
+static void see_magazines(struct walk *walk)
 {
     for (const struct slot *slot = slot_next(NULL); slot != NULL; slot = slot_next(slot)) {
         for (unsigned bin = 1; bin <= CLASSES; bin++) {

@@ -31,7 +31,7 @@ size_t dirty_exchange(size_t index, size_t length, bool dirty)
         uint64_t bit = 1UL << (index % 64);
         uint64_t *word = &g_page_map.dirty[index / 64];
         count = (*word & bit) != 0;
-        *word = dirty ? *word | bit : *word & ~bit;
+        RELAXED_STORE(*word, dirty ? *word | bit : *word & ~bit);
         return count;
     }
     while (length != 0) {
@@ -39,7 +39,7 @@ size_t dirty_exchange(size_t index, size_t length, bool dirty)
         size_t bits = dirty_mask(index, length, &mask);
         uint64_t *word = &g_page_map.dirty[index / 64];
         count += (size_t)__builtin_popcountll(*word & mask);
-        *word = dirty ? *word | mask : *word & ~mask;
+        RELAXED_STORE(*word, dirty ? *word | mask : *word & ~mask);
         index += bits;
         length -= bits;
     }

@@ -13,9 +13,9 @@
 #include "base/config.h"
 
 static struct {
-    _Atomic(size_t) bytes; // [atomic] blocks of this size and more are huge
-    _Atomic(size_t) maps;  // [atomic] most huge blocks at a time
-    bool is_fixed;         // [const] after start, except for mallopt
+    _Atomic(size_t) bytes;  // [atomic] blocks of this size and more are huge
+    _Atomic(size_t) maps;   // [atomic] most huge blocks at a time
+    _Atomic(bool) is_fixed; // [atomic] the program chose it
 } g_limit = {.bytes = HUGE_BYTES_MIN, .maps = MAPS_USUAL};
 
 _Atomic(size_t) g_limit_slab_bytes =
@@ -23,7 +23,7 @@ _Atomic(size_t) g_limit_slab_bytes =
 
 void limit_set(size_t bytes)
 {
-    g_limit.is_fixed = bytes != 0;
+    atomic_store_explicit(&g_limit.is_fixed, bytes != 0, memory_order_relaxed);
     size_t limit =
         bytes != 0 ? clamp_size(bytes, MEDIUM_BYTES_MAX + 1, LIMIT_BYTES_MAX) : HUGE_BYTES_MIN;
     ASSERT(limit > MEDIUM_BYTES_MAX); // what the fast paths serve is never huge
@@ -42,7 +42,8 @@ size_t limit_bytes(void)
 bool limit_raise(size_t bytes)
 {
     ASSERT(bytes != 0);
-    bool may_rise = !g_limit.is_fixed && !backing_is_on() && bytes < LARGE_BYTES_LIMIT;
+    bool is_fixed = atomic_load_explicit(&g_limit.is_fixed, memory_order_relaxed);
+    bool may_rise = !is_fixed && !backing_is_on() && bytes < LARGE_BYTES_LIMIT;
     if (may_rise && bytes >= limit_bytes()) {
         atomic_store_explicit(&g_limit.bytes, bytes + 1, memory_order_relaxed); // LIMIT-1
     }

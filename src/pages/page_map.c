@@ -164,7 +164,7 @@ void page_map_mark_body(struct chunk *head, size_t length)
 {
     ASSERT(length != 0);
     for (size_t i = 1; i < length; i++) {
-        head[i].head_distance = (uint32_t)i;
+        RELAXED_STORE(head[i].head_distance, (uint32_t)i);
         chunk_set_state(head + i, CHUNK_BODY);
     }
 }

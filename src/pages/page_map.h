@@ -181,7 +181,7 @@ void page_map_set_bin(size_t index, size_t length, uint8_t bin);
 // The first entry of the slab or block that `entry` belongs to.
 static inline struct chunk *chunk_head(struct chunk *entry)
 {
-    return chunk_state(entry) == CHUNK_BODY ? entry - entry->head_distance : entry;
+    return chunk_state(entry) == CHUNK_BODY ? entry - RELAXED_LOAD(entry->head_distance) : entry;
 }
 
 // Marks all chunks of a span except the first as its body.

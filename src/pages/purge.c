@@ -41,7 +41,7 @@
 #define FREES_PER_CLOCK    16 // frees per clock read
 
 static struct {
-    struct purge_settings settings; // [const] after start, except for mallopt
+    struct purge_settings settings; // [atomic] each of its fields: mallopt changes them
     _Atomic(size_t) huge_bytes;     // [atomic] of huge blocks in use
     _Atomic(size_t) cached_bytes;   // [atomic] of huge blocks, freed and cached
     _Atomic(size_t) top;            // [atomic] most in use, in the last swing or in this one
@@ -86,12 +86,14 @@ static void set(_Atomic(bool) *flag, bool to)
 void purge_configure(const struct purge_settings *settings)
 {
     ASSERT(settings->top_pad_bytes <= PTRDIFF_MAX);
-    g_purge.settings = *settings;
+    RELAXED_STORE(g_purge.settings.enabled, settings->enabled);
+    RELAXED_STORE(g_purge.settings.trim_bytes, settings->trim_bytes);
+    RELAXED_STORE(g_purge.settings.top_pad_bytes, settings->top_pad_bytes);
 }
 
 bool purge_is_on(void)
 {
-    return g_purge.settings.enabled;
+    return RELAXED_LOAD(g_purge.settings.enabled);
 }
 
 size_t purge_peak_bytes(void)
@@ -114,7 +116,7 @@ static bool is_low(void)
 
 bool purge_is_low(void)
 {
-    return g_purge.settings.enabled && is_low();
+    return purge_is_on() && is_low();
 }
 
 static size_t careful_bytes(void)
@@ -192,14 +194,12 @@ static void learn_from_refaults(void)
 // Lowers the break if enough is free at the end; not while it would rise again at once.
 static void trim_end(bool is_over)
 {
-    const struct purge_settings *settings = &g_purge.settings;
-    if (settings->trim_bytes == 0 && is_set(&g_purge.is_breathing) && !is_over) {
+    size_t trim_bytes = RELAXED_LOAD(g_purge.settings.trim_bytes);
+    if (trim_bytes == 0 && is_set(&g_purge.is_breathing) && !is_over) {
         return;
     }
     size_t share = max_size(TRIM_BYTES_MIN, load(&g_purge.top) >> CAREFUL_TOP_SHIFT);
-    size_t least = settings->trim_bytes != 0 ? settings->trim_bytes
-                   : is_over                 ? TRIM_BYTES_MIN
-                                             : share;
+    size_t least = trim_bytes != 0 ? trim_bytes : is_over ? TRIM_BYTES_MIN : share;
     size_t end = span_end_free_bytes();
     if (end > least) {
         // PURGE-1: releasing dirty memory there takes as long as a purge
@@ -207,15 +207,16 @@ static void trim_end(bool is_over)
         ASSERT(least != 0);
         size_t kept = !is_over && end > most && span_dirty_bytes() > most ? end - most : 0;
         ASSERT(kept < end);
-        span_trim(max_size(max_size(settings->top_pad_bytes, least / 2), kept));
+        span_trim(
+            max_size(max_size(RELAXED_LOAD(g_purge.settings.top_pad_bytes), least / 2), kept));
     }
 }
 
 static void purge_down_to(size_t bytes, bool is_over)
 {
-    const struct purge_settings *settings = &g_purge.settings;
     // What M_TRIM_THRESHOLD and M_TOP_PAD keep should not have to be faulted in again.
-    bytes = max_size(bytes, max_size(settings->trim_bytes, settings->top_pad_bytes));
+    bytes = max_size(bytes, RELAXED_LOAD(g_purge.settings.trim_bytes));
+    bytes = max_size(bytes, RELAXED_LOAD(g_purge.settings.top_pad_bytes));
     bool splits = is_over || span_dirty_bytes() > span_used_bytes() >> SPLIT_SHIFT;
     for (int i = 0; (i < STEPS_MAX || is_over) && span_dirty_bytes() > bytes; i++) { // PURGE-1
         if (span_purge_step(splits) == 0) {
@@ -271,7 +272,7 @@ void purge_consider(size_t given_bytes)
         store(&g_purge.least_dirty, before);
     }
     note_end();
-    if (g_purge.settings.enabled) {
+    if (purge_is_on()) {
         keep_budget(is_low());
         size_t frees = load(&g_purge.frees) + 1;
         store(&g_purge.frees, frees);
@@ -291,7 +292,7 @@ bool purge_tick(void)
     size_t unneeded = began != 0 ? load(&g_purge.least_dirty) : 0;
     atomic_store_explicit(&g_purge.window_ns, now, memory_order_relaxed);
     store(&g_purge.least_dirty, span_dirty_bytes());
-    if (g_purge.settings.enabled) {
+    if (purge_is_on()) {
         size_t dirty = span_dirty_bytes();
         purge_down_to(dirty - min_size(dirty, unneeded), true);
     }

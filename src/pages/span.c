@@ -78,7 +78,7 @@ static void mark(size_t index, size_t length, enum chunk_state state)
 {
     ASSERT(index != 0);
     for (size_t i = index; i < index + length; i++) {
-        page_map_entry(i)->head_distance = 0;
+        RELAXED_STORE(page_map_entry(i)->head_distance, 0);
         chunk_set_state(page_map_entry(i), state);
     }
 }
@@ -105,8 +105,8 @@ static void free_span_insert(size_t index, size_t length)
     struct chunk *first = page_map_entry(index);
     struct chunk *last = first + length - 1;
     mark_ends(index, length, CHUNK_FREE); // SPAN-1
-    first->length = (uint32_t)length;
-    last->length = (uint32_t)length;
+    RELAXED_STORE(first->length, (uint32_t)length);
+    RELAXED_STORE(last->length, (uint32_t)length);
     page_fit_insert(index);
     g_span.free_chunks += length;
     g_span.free_spans++;

@@ -94,7 +94,7 @@ struct pool_chunk *pool_chunk_allocate(size_t unit_bytes, size_t least, size_t w
         return NULL;
     }
     struct chunk *head = page_map_entry(index);
-    head->length = (uint32_t)length;
+    RELAXED_STORE(head->length, (uint32_t)length);
     page_map_mark_body(head, length);
     chunk_set_state(head, CHUNK_POOL);
     struct pool_chunk *chunk = page_map_address(index);
@@ -115,8 +115,8 @@ void pool_chunk_free(struct pool_chunk *chunk)
     size_t index = page_map_find(chunk);
     struct chunk *head = page_map_entry(index);
     size_t length = head->length;
-    head->head_distance = 0;
-    head->usable_bytes = 0;
+    RELAXED_STORE(head->head_distance, 0);
+    RELAXED_STORE(head->usable_bytes, 0);
     chunk_set_state(head, CHUNK_BODY); // without a head, until span.c lists it as free
     page_heap_free(index, length);
 }

@@ -40,9 +40,9 @@ mutant "a slab is taken from and still the empty one" core/depot.c "last blocks 
 mutant "of two empty slabs the kept one leaves" core/depot.c "to its end while it grows" \
     's/page_map_entry\(index < kept \? kept : index\)/page_map_entry(kept)/'
 mutant "a slab is closed when it is given already" core/depot.c "last blocks go home" \
-    's/    slab_close\(slab\);.*\n//; s/( *\(leaving.is_late .*\n)/$1    slab_close(slab);\n/'
+    's/    slab_close\(slab\);.*\n//; s/( *\(retired.is_late .*\n)/$1    slab_close(slab);\n/'
 mutant "younger magazines do not move up" core/depot.c "a sweep beside" \
-    's/magazines_of\(depot\)\[i - count\] = magazines_of\(depot\)\[i\];//'
+    's/RELAXED_STORE\(magazines_of\(depot\)\[i - count\], .*?\n//'
 mutant "the newest magazine grows without end" core/depot.c "single blocks" \
     's/if \(list_count\(\*newest\) >= depot_magazine_blocks\(sc\)\)/if (false)/'
 mutant "a sweep takes no lock" core/depot.c "a sweep beside" \
@@ -52,11 +52,11 @@ mutant "a purge takes no lock" core/depot.c "pages are purged" \
 mutant "a magazine is taken without the lock" core/depot.c "a trim beside" \
     "$(unlocked 'struct depot_fetched depot_fetch' 'depot->lock')"
 mutant "blocks carved anew are not counted" core/slab.c "pages are purged" \
-    's/(slab->purged &= slab->purged - 1;\n).*?\n/$1/'
+    's/(RELAXED_STORE\(slab->purged, slab->purged & .*?\n).*?\n/$1/'
 mutant "purged pages are carved again and again" core/slab.c "pages are purged" \
-    's/slab->purged &= slab->purged - 1;//'
+    's/RELAXED_STORE\(slab->purged, slab->purged & .*?\n//'
 mutant "purged blocks stay counted" core/slab.c "pages are purged" \
-    's/slab->carved = \(uint16_t\)\(slab->carved - dropped\);//'
+    's/RELAXED_STORE\(slab->carved, \(uint16_t\)\(slab->carved - dropped\)\);//'
 mutant "the list of slots without a thread is cut" core/slot.c "as many slots" \
     's/own->next_unused = g_slot.unused;//'
 mutant "a slot is given back as it is" core/slot.c "as many slots" \

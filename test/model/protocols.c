@@ -4,6 +4,7 @@
 #include "base/lock.h"
 #include "core/cpu_cache.h"
 #include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/slab.h"
 #include "core/slot.h"
 #include "model/world.h"

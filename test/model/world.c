@@ -3,6 +3,7 @@
 
 #include "core/cpu_cache.h"
 #include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/magazine.h"
 #include "core/slab.h"
 #include "core/slot.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "front/api.h"
+#include "front/report.h"
 
 #define malloc             api_malloc
 #define calloc             api_calloc
@@ -19,5 +20,7 @@
 #define pvalloc            api_pvalloc
 #define malloc_usable_size api_usable_size
 #define malloc_trim        api_malloc_trim
+#define mallopt            api_mallopt
+#define mallinfo2()        api_mallinfo2()
 
 #endif

@@ -2,6 +2,7 @@
  * that take and give at random. */
 #include "core/cpu_cache.h"
 #include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/magazine.h"
 #include "core/slab.h"
 #include "pages/page_heap.h"

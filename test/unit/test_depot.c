@@ -1,6 +1,7 @@
 /* test_depot.c - magazines that come and go as one word, and what goes home. depot_check() walks
  * all invariants after each step. */
 #include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/magazine.h"
 #include "core/slab.h"
 #include "core/slot.h"

@@ -1,6 +1,7 @@
 /* test_slot.c - which slot a thread uses: its words, its limits, and how everybody is kept out. */
 #include "core/slot.h"
 #include "core/depot.h"
+#include "core/depot_look.h"
 #include "base/lock.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"

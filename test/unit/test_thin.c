@@ -1,6 +1,7 @@
 /* test_thin.c - pages of slabs of which little is left in use go back for fresh memory. */
 #include "core/thin.h"
 #include "core/depot.h"
+#include "core/depot_look.h"
 #include "core/slab.h"
 #include "core/slot.h"
 #include "base/os.h"

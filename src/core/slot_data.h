@@ -37,14 +37,14 @@ static_assert(sizeof(struct slot) <= SLOT_BYTES, "half a page a CPU");
 // Reads a word of a slot, which others may change meanwhile.
 static inline list_word slot_look(const list_word *word)
 {
-    return __atomic_load_n(word, __ATOMIC_RELAXED);
+    return RELAXED_LOAD(*word);
 }
 
 // Writes a word of a slot. Only for its sole user: the thread that owns the slot, or one that keeps
 // all others out.
 static inline void slot_set(list_word *word, list_word list)
 {
-    __atomic_store_n(word, list, __ATOMIC_RELAXED);
+    RELAXED_STORE(*word, list);
 }
 
 #define RSEQ_CPU_ID_OFFSET 4  // in struct rseq; negative: not registered

@@ -174,6 +174,6 @@ void page_map_set_bin(size_t index, size_t length, uint8_t bin)
     ASSERT(index != 0);
     ASSERT(index + length <= page_map_count());
     for (size_t i = index; i < index + length; i++) {
-        __atomic_store_n(&g_page_map.bins[i], bin, __ATOMIC_RELAXED);
+        RELAXED_STORE(g_page_map.bins[i], bin);
     }
 }

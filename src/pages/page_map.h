@@ -172,7 +172,7 @@ static inline void chunk_set_state(struct chunk *entry, enum chunk_state state)
 // The bin of the slab at this index; 0: no slab.
 static inline unsigned page_map_bin(size_t index)
 {
-    return __atomic_load_n(&g_page_map.bins[index], __ATOMIC_RELAXED);
+    return RELAXED_LOAD(g_page_map.bins[index]);
 }
 
 // Stores the bin of `length` chunks; 0: no slab.

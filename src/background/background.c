@@ -15,7 +15,7 @@
 #include "base/options.h"
 #include "base/os.h"
 #include "base/symbol.h"
-#include "pages/purge.h"
+#include "pages/budget.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -33,16 +33,16 @@ static struct {
 
 static void *work(void *unused)
 {
-    size_t seen = purge_changes();
+    size_t seen = budget_changes();
     bool has_changed = false; // since the last trim
     ASSERT(g_background.trim != NULL);
     for (;;) {
         os_sleep_ms((unsigned)g_options.idle_ms);
-        size_t now = purge_changes();
+        size_t now = budget_changes();
         bool is_quiet = now == seen;
         if (is_quiet && has_changed) { // BACKGROUND-1
             g_background.trim(0, NULL);
-            now = purge_changes(); // with its own
+            now = budget_changes(); // with its own
         }
         has_changed = !is_quiet;
         seen = now;

@@ -76,13 +76,16 @@
 // Distance of mappings of the region from the program break: room for other users of sbrk.
 #define GROW_GAP_BYTES (64UL * 1024 * 1024)
 
+#define PAGE_BYTES_MIN  4096UL // of the OS: os_page_bytes() is a multiple
+#define HUGE_PAGE_BYTES (2UL * 1024 * 1024)
 // Growth requests huge pages once this much is in use: one that is half used then costs at most an
 // eighth.
 #define HUGE_PAGE_HEAP_MIN (8UL * 1024 * 1024)
-#define PAGE_BYTES_MIN     4096UL // of the OS: os_page_bytes() is a multiple
-#define HUGE_PAGE_BYTES    (2UL * 1024 * 1024)
+// A block that fills a unit wherever it begins: if no zeros are wanted, it is expected to be
+// written to all over.
+#define HUGE_PAGE_BLOCK_MIN (2 * HUGE_PAGE_BYTES)
 
-// Bounds for the dirty free memory that is kept, a share of the recent peak (purge.c).
+// Bounds for the dirty free memory that is kept, a share of the recent top (budget.c).
 #define RETAIN_BYTES_MIN (CONFIG_TINY ? 0UL : 512UL * 1024)
 #define RETAIN_BYTES_MAX (64UL * 1024 * 1024)
 #define PURGE_STEP_BYTES (1024UL * 1024) // one madvise under the lock: at most about 60 us

@@ -107,8 +107,7 @@ static inline void cpu_relax(void)
 #else
 #define CPU_HAS_UNWIND_ROWS 0 // only the frame pointer, under the same numbers
 #define CPU_LOOK_AT_REGISTERS(registers)                                                           \
-    ((registers)[6] = (uintptr_t)__builtin_frame_address(0),                                       \
-     (registers)[7] = (uintptr_t)(registers)-64, (registers)[16] = 1)
+    ((registers)[6] = (registers)[7] = (uintptr_t)__builtin_frame_address(0), (registers)[16] = 1)
 #endif
 
 #endif

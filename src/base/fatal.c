@@ -86,7 +86,7 @@ void fatal_realloc_freed(const void *ptr, size_t block_bytes, const void *caller
 
 void fatal_overwritten_block(const void *ptr, size_t block_bytes, const void *caller)
 {
-    die("write to a free block behind", ptr, block_bytes, caller);
+    die("corrupted free list at", ptr, block_bytes, caller);
 }
 
 // Hardened mode: detected when the block is reused, or its memory released.
@@ -98,7 +98,7 @@ void fatal_write_after_free(const void *ptr, size_t block_bytes, const void *cal
 // Hardened mode: detected when the block is freed or resized.
 void fatal_overflow(const void *ptr, size_t block_bytes, const void *caller)
 {
-    die("write behind the end of", ptr, block_bytes, caller);
+    die("write past the end of", ptr, block_bytes, caller);
 }
 
 void fatal_underflow(const void *ptr, size_t block_bytes, const void *caller)
@@ -109,29 +109,29 @@ void fatal_underflow(const void *ptr, size_t block_bytes, const void *caller)
 // Hardened mode: free_sized and similar functions.
 void fatal_wrong_size(const void *ptr, size_t block_bytes, const void *caller)
 {
-    die("free with a wrong size or alignment of", ptr, block_bytes, caller);
+    die("free with the wrong size or alignment:", ptr, block_bytes, caller);
 }
 
 // Hardened mode: malloc_usable_size of what is not a block in use; 0 bytes: not our memory.
 void fatal_wrong_look(const void *ptr, size_t block_bytes, const void *caller)
 {
-    die("malloc_usable_size of no block in use:", ptr, block_bytes, caller);
+    die("malloc_usable_size of an invalid pointer:", ptr, block_bytes, caller);
 }
 
 void fatal_excess_free(const void *ptr, size_t block_bytes, const void *caller)
 {
-    die("more frees than blocks in the slab of", ptr, block_bytes, caller);
+    die("too many frees in the slab of", ptr, block_bytes, caller);
 }
 
 // free or realloc of a block that myalloc_pool_alloc returned.
 void fatal_pool_block(const void *ptr, const void *caller)
 {
-    die("free of a block of a pool:", ptr, 0, caller);
+    die("free of a pool block:", ptr, 0, caller);
 }
 
 void fatal_pool_foreign(const void *ptr, const void *caller)
 {
-    die("free into a pool that does not have it:", ptr, 0, caller);
+    die("free into a pool that does not own it:", ptr, 0, caller);
 }
 
 void fatal_pool_dead(const void *pool, const void *caller)
@@ -161,9 +161,9 @@ void fatal_sampled(enum fatal_sampled_kind kind, const struct fatal_story *story
     static const char *const what[] = {
         [FATAL_ACCESS_FREED] = "access to a freed block:",
         [FATAL_ACCESS_BEFORE] = "access before the beginning of",
-        [FATAL_ACCESS_BEHIND] = "access behind the end of",
+        [FATAL_ACCESS_BEHIND] = "access past the end of",
         [FATAL_SAMPLED_DOUBLE] = "double free of",
-        [FATAL_SAMPLED_OVERFLOW] = "write behind the end of",
+        [FATAL_SAMPLED_OVERFLOW] = "write past the end of",
     };
     bool is_access = kind <= FATAL_ACCESS_BEHIND;
     tell(what[kind], story->ptr, story->block_bytes, is_access ? ", at " : ", called from ",

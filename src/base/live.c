@@ -223,7 +223,7 @@ void live_event_on(enum myalloc_live_event_kind kind, const void *start, size_t 
     live_store(&event->address, (uintptr_t)start);
     live_store(&event->bytes, bytes);
     atomic_store_explicit(&event->kind, kind, memory_order_relaxed);
-    atomic_store_explicit(&event->thread_id, os_thread_id(), memory_order_relaxed);
+    atomic_store_explicit(&event->thread_id, os_thread_id_of_libc(), memory_order_relaxed);
     // release: a reader that sees `done` sees the fields
     atomic_store_explicit(&event->done, n, memory_order_release);
     struct myalloc_live_counters *c = &page->counters;

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -29,6 +30,7 @@
 extern int __sigaction(int signal, const struct sigaction *action, struct sigaction *before);
 
 typedef int (*clock_function)(clockid_t clock, struct timespec *now);
+typedef int (*try_function)(pthread_mutex_t *mutex);
 
 static int ask_kernel(clockid_t clock, struct timespec *now)
 {
@@ -221,6 +223,18 @@ void os_exit(int status)
 uint32_t os_thread_id(void)
 {
     return (uint32_t)raw_call(SYS_gettid, 0, 0, 0, 0);
+}
+
+// A recursive mutex names its owner: libc stores the id there without asking the kernel.
+SELDOM uint32_t os_thread_id_of_libc(void)
+{
+    pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+    try_function try_lock = (try_function)symbol_of_libc("pthread_mutex_trylock");
+    if (try_lock != NULL) {
+        try_lock(&mutex);
+    }
+    ASSERT(mutex.__data.__owner >= 0);
+    return mutex.__data.__owner != 0 ? (uint32_t)mutex.__data.__owner : os_thread_id();
 }
 
 uint32_t os_user_id(void)

@@ -67,6 +67,8 @@ uint32_t os_process_id(void);
 // Ends the process at once: exit handlers do not run.
 NORETURN void os_exit(int status);
 uint32_t os_thread_id(void);
+// As libc knows it: no system call. In a child of vfork it is that of its parent.
+uint32_t os_thread_id_of_libc(void);
 uint32_t os_user_id(void); // effective
 
 #endif

@@ -1,6 +1,6 @@
 /* cpu_cache.c - the slow paths of a slot: its loaded magazine is empty or full.
  *
- * Owns:       the limits and early counts of the slots.
+ * Owns:       the limits and early counts of the slots, and which requests may take the fast path.
  * Threads:    any, inside a slow path.
  * Locks:      takes none; slot.c and depot.c below take theirs.
  * Invariants: CACHE-1  a limit is raised only in an open slot, whose words are valid lists.
@@ -33,12 +33,13 @@
 #define HELD_LOOKS    64U    // slots searched for an early free
 #define EARLY_WAITING 2U     // early blocks held back before they are reused
 #define EARLY_LINKS   64U    // of a magazine, followed per check
-#define CHECKED_LINKS 4U     // of each magazine, while the heap is young
+#define CHECKED_LINKS 4U     // of each magazine, while the heap is young; see checked_links
 #define TICK_PERIOD   64     // refills between two clock reads
 #define FREED_BYTES   4096UL // of a magazine that grows by frees alone
 #define LIMIT_FIRST   8U     // blocks; doubled each time a magazine is full or empty
 
 _Atomic(size_t) g_fast_bytes;
+static _Atomic(size_t) g_fast_wanted; // [atomic] g_fast_bytes, but for the time of a watch
 
 static struct {
     _Atomic(unsigned) looks; // [atomic] up to about CONFIG_YOUNG_LOOKS
@@ -110,11 +111,19 @@ static unsigned waiting_max(unsigned sc)
     return (unsigned)min_size(EARLY_WAITING, most);
 }
 
+// Enough to reach the block behind one that was just allocated: see SLAB_SPREAD_LINES.
+static unsigned checked_links(unsigned sc)
+{
+    ASSERT(sc < CLASSES);
+    return CHECKED_LINKS + (size_class_bytes(sc) < CACHE_LINE_BYTES ? SLAB_SPREAD_LINES : 0);
+}
+
 // Dies if one of the first links of a list is not sound.
-static void check_list(list_word list)
+static void check_list(list_word list, unsigned sc)
 {
     ASSERT(list_count(list) <= LIST_BLOCKS_MAX);
-    for (unsigned i = 0; i < CHECKED_LINKS && !list_is_empty(list); i++) {
+    unsigned most = checked_links(sc);
+    for (unsigned i = 0; i < most && !list_is_empty(list); i++) {
         if (!list_is_sound(list)) {
             slab_complain(list_first(list), t_thread.caller);
         }
@@ -163,7 +172,7 @@ static void check_magazine(size_t at, unsigned sc)
 {
     list_word list = list_empty();
     slot_exchange(at, list, &list);
-    check_list(list);
+    check_list(list, sc);
     put_into(at, sc, list);
 }
 
@@ -187,21 +196,118 @@ static void check_young(void)
     }
 }
 
+// ---- all slots ----
+
+// Not used by a slow path since the last call of drain_idle().
+static bool is_idle(const struct slot *slot)
+{
+    ASSERT(slot->is_open);
+    return RELAXED_LOAD(slot->uses) == RELAXED_LOAD(slot->uses_seen);
+}
+
+static bool holds_blocks(const struct slot *slot)
+{
+    bool holds = false;
+    ASSERT(slot->is_open); // else its words are no lists
+    for (size_t bin = 0; bin < SLOT_BINS && !holds; bin++) {
+        holds = !list_is_empty(slot_look(&slot->loaded[bin])) ||
+                !list_is_empty(slot_look(&slot->spare[bin]));
+    }
+    return holds;
+}
+
+// Drains the slots of all CPUs, or the idle ones, if one of them holds blocks, other than that of
+// the CPU where the thread seems to run. False: none does, or the kernel refuses.
+static bool drain_slots(bool of_all)
+{
+    ASSERT(thread_is_inside());
+    bool finds_one = false;
+    const struct slot *own = slot_hint();
+    for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL && !finds_one;
+         slot = slot_next_of_cpu(slot)) {
+        finds_one = slot != own && (of_all || is_idle(slot)) && holds_blocks(slot);
+    }
+    if (!finds_one || !slot_keep_out()) {
+        return false;
+    }
+    for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL; slot = slot_next_of_cpu(slot)) {
+        if (of_all || is_idle(slot)) {
+            ASSERT(slot != slot_hint()); // it is closed
+            depot_drain_slot(slot);
+        }
+    }
+    slot_let_in();
+    return true;
+}
+
+// A thread that migrates, or ends, leaves its blocks in the slot of the CPU. They pin slabs there,
+// perhaps for ever: it may be the last one that ran on it.
+static void drain_idle(void)
+{
+    ASSERT(thread_is_inside());
+    (void)drain_slots(false);
+    for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL; slot = slot_next_of_cpu(slot)) {
+        RELAXED_STORE(slot->uses_seen, RELAXED_LOAD(slot->uses));
+    }
+}
+
 // ---- allocate ----
 
 void cpu_cache_set_fast(size_t bytes)
 {
+    ASSERT(bytes <= SMALL_BYTES_MAX + 1);
+    atomic_store_explicit(&g_fast_wanted, bytes, memory_order_relaxed);
     atomic_store_explicit(&g_fast_bytes, bytes, memory_order_relaxed);
+}
+
+// While the page heap waits, all mallocs take the slow path, so that they are counted.
+static void watch(void)
+{
+    size_t fast =
+        page_heap_watch() ? 0 : atomic_load_explicit(&g_fast_wanted, memory_order_relaxed);
+    ASSERT(fast <= SMALL_BYTES_MAX + 1);
+    if (fast != atomic_load_explicit(&g_fast_bytes, memory_order_relaxed)) {
+        atomic_store_explicit(&g_fast_bytes, fast, memory_order_relaxed);
+    }
+}
+
+static void count_use(struct slot *slot)
+{
+    if (slot != NULL && atomic_load_explicit(&slot->is_open, memory_order_relaxed)) {
+        RELAXED_STORE(slot->uses, RELAXED_LOAD(slot->uses) + 1);
+    }
+}
+
+static NOINLINE void flush_at_end(void)
+{
+    cpu_cache_flush(false);
+    drain_idle();
+    depot_trim(false);
+}
+
+// Flushes the caches if little is left in use.
+static void note_end(void)
+{
+    if (UNLIKELY(page_heap_has_ended())) {
+        flush_at_end();
+    }
+}
+
+static NOINLINE void sweep(void)
+{
+    drain_idle();
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        depot_sweep(sc);
+    }
 }
 
 void cpu_cache_tick(void)
 {
-    if (++t_thread.ticks % TICK_PERIOD == 0) {
-        if (page_heap_tick()) {
-            for (unsigned sc = 0; sc < CLASSES; sc++) {
-                depot_sweep(sc);
-            }
-        }
+    count_use(slot_hint());
+    watch();
+    note_end();
+    if (++t_thread.ticks % TICK_PERIOD == 0 && page_heap_tick()) {
+        sweep();
     }
 }
 
@@ -245,7 +351,7 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
     if (slot != NULL && limit_of(slot, sc) != 0) {
         adapt_limit(slot, sc, magazine_blocks_max(sc));
     }
-    check_list(list);
+    check_list(list, sc);
     list_word fresh = take_from_depot(sc, is_clean);
     if (list_is_empty(fresh)) {
         return list;
@@ -320,7 +426,7 @@ static void give_early(unsigned sc, list_word list, void *block)
     if (list_is_empty(list)) { // hold it back in the spare magazine
         list_word spare = list_empty();
         slot_exchange(slot_spare_at(sc), list_empty(), &spare);
-        check_list(spare);
+        check_list(spare, sc);
         bool is_alone = list_is_empty(spare);
         spare = is_alone ? list_push(spare, block) : list_push_second(spare, block);
         bool waits = list_count(spare) <= waiting_max(sc);
@@ -376,6 +482,7 @@ void cpu_cache_free(unsigned sc, void *block)
     }
     list_word list = list_empty();
     struct slot *slot = is_usable() ? slot_hint() : NULL;
+    count_use(slot);
     bool early = UNLIKELY(slot != NULL && is_early(slot, sc));
     bool has_slot = slot != NULL && !(early && depot_magazine_blocks(sc) == 0) &&
                     slot_exchange(slot_loaded_at(sc), list_empty(), &list);
@@ -390,10 +497,7 @@ void cpu_cache_free(unsigned sc, void *block)
     } else {
         give(slot, sc, list, block);
     }
-    if (UNLIKELY(page_heap_has_ended())) {
-        cpu_cache_flush(false);
-        depot_trim(false);
-    }
+    note_end();
 }
 
 bool cpu_cache_holds(unsigned sc, const void *block)
@@ -418,12 +522,9 @@ static void flush_own(void)
 
 void cpu_cache_flush(bool of_all)
 {
-    if (!of_all || !slot_keep_out()) {
+    ASSERT(thread_is_inside());
+    bool drained = of_all && drain_slots(true);
+    if (!drained || t_thread.own != NULL) { // the slot of a thread is not among those of CPUs
         flush_own();
-        return;
     }
-    for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL; slot = slot_next_of_cpu(slot)) {
-        depot_drain_slot(slot);
-    }
-    slot_let_in();
 }

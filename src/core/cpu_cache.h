@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Requests of fewer bytes may take the fast path: SMALL_BYTES_MAX + 1, or 0 before start-up and in
-// modes that must see every request.
+// Requests of fewer bytes may take the fast path: SMALL_BYTES_MAX + 1, or 0 before start-up, in
+// modes that must see every request, and while the page heap must (page_heap_watch).
 extern HIDDEN _Atomic(size_t) g_fast_bytes;
 void cpu_cache_set_fast(size_t bytes);
 
 // Called for each refill, and for each request that the slot served although the fast path missed:
-// reads the clock now and then.
+// reads the clock now and then, and flushes the caches if little is left in use.
 void cpu_cache_tick(void);
 
 // Allocates a block of the class; NULL if out of memory. *is_clean: the block is zero.
@@ -37,7 +37,7 @@ static inline bool cpu_cache_may_hold(unsigned sc, const void *block)
 }
 
 // Flushes the slot of this CPU; if `of_all`, those of all CPUs where the kernel supports it. For
-// malloc_trim, and when memory is short.
+// malloc_trim, and when memory is short. Called inside a slow path.
 void cpu_cache_flush(bool of_all);
 
 #endif

@@ -33,7 +33,7 @@
 #include "pages/purge.h"
 
 #define KEEP_BYTES (CONFIG_TINY ? 0UL : 256UL * 1024) // see above
-#define KEEP_SLABS 4UL                                // at least: a slot and the depot hold three
+#define KEEP_SLABS 2UL                                // of large blocks, at least
 #define KEEP_SHARE 8
 #define LEAN_LARGE 4U // fetches after which blocks of a large class are kept
 

@@ -6,9 +6,11 @@
  * Invariants: EMERGENCY-1  the 16 bytes before a block hold its size and a word derived from its
  *                          address, which is cleared when the block is freed.
  *             EMERGENCY-2  an area is never unmapped, and points to the one before it.
- *             EMERGENCY-3  the free of the last block of an area resets it, in the same step.
+ *             EMERGENCY-3  the free of the last block of an area resets it, in the same step;
+ *                          or closes it in that step, and resets it once its pages are purged.
  *
- * Each area is twice as long as the one before, so that there are few to search.
+ * Each area is twice as long as the one before, so that there are few to search. Blocks come from
+ * any of them that has room: the older ones are reset while the newest fills up.
  */
 #include "core/emergency.h"
 
@@ -24,6 +26,7 @@
 
 #define AREA_BYTES   (1024UL * 1024) // the first; untouched pages cost nothing
 #define AREAS_DOUBLE 10              // doublings; all further areas have 1 GiB
+#define PURGE_BYTES  (256UL * 1024)  // more than that does not stay resident without a block
 #define USED_BITS    42              // of the state, for bytes: up to EMERGENCY_BYTES_MAX and more
 #define USED_MASK    ((1UL << USED_BITS) - 1)
 #define ONE_BLOCK    (1UL << USED_BITS)
@@ -157,16 +160,35 @@ COLD void *emergency_allocate(size_t bytes, size_t alignment)
         return NULL;
     }
     ASSERT(is_pow2(unit));
-    struct area *area = newest();
-    void *block = area != NULL ? take_from(area, bytes, unit) : NULL;
-    while (block == NULL) {
-        area = make_area(area, bytes + 2 * unit + AREA_HEAD_BYTES);
+    void *block = NULL;
+    for (struct area *area = newest(); block == NULL; area = area->before) {
+        area = area != NULL ? area : make_area(newest(), bytes + 2 * unit + AREA_HEAD_BYTES);
         if (area == NULL) {
             return NULL;
         }
         block = take_from(area, bytes, unit);
     }
     return block;
+}
+
+// Purges the whole pages of a range of more than PURGE_BYTES.
+static COLD bool purge_within(uintptr_t start, uintptr_t end)
+{
+    size_t page = os_page_bytes();
+    uintptr_t from = align_up(start, page);
+    return os_purge((void *)from, align_down(end, page) - from); // NOLINT: a part of the range
+}
+
+// Nobody takes a block of a closed area meanwhile: it has no room.
+static COLD void purge_closed(struct area *area)
+{
+    size_t page = os_page_bytes();
+    ASSERT(area->bytes > page + PURGE_BYTES);
+    if (purge_within((uintptr_t)area + page, (uintptr_t)area + area->bytes)) {
+        atomic_store_explicit(&area->top, page, memory_order_relaxed);
+    }
+    // release: pairs with the acquire in take_from
+    atomic_store_explicit(&area->state, AREA_HEAD_BYTES, memory_order_release);
 }
 
 static COLD void give_back(struct area *area)
@@ -177,12 +199,16 @@ static COLD void give_back(struct area *area)
     do {
         ASSERT(state >= ONE_BLOCK);
         left = state - ONE_BLOCK;
-        if (left < ONE_BLOCK) {
-            left = AREA_HEAD_BYTES; // EMERGENCY-3
+        if (left < ONE_BLOCK) { // EMERGENCY-3
+            size_t top = atomic_load_explicit(&area->top, memory_order_relaxed);
+            left = top > PURGE_BYTES ? area->bytes : AREA_HEAD_BYTES;
         }
         // release: pairs with the acquire in take_from
     } while (!atomic_compare_exchange_weak_explicit(&area->state, &state, left,
                                                     memory_order_acq_rel, memory_order_relaxed));
+    if (left == area->bytes) {
+        purge_closed(area);
+    }
 }
 
 COLD bool emergency_free(void *ptr)
@@ -193,6 +219,9 @@ COLD bool emergency_free(void *ptr)
     if (!atomic_compare_exchange_strong_explicit(&head_of(ptr)->word, &word, 0,
                                                  memory_order_relaxed, memory_order_relaxed)) {
         return false;
+    }
+    if (head_of(ptr)->bytes > PURGE_BYTES) { // the area may keep other blocks for long
+        purge_within((uintptr_t)ptr, (uintptr_t)ptr + head_of(ptr)->bytes);
     }
     give_back(area);
     return true;

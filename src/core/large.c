@@ -51,7 +51,10 @@ static void *make_block(size_t index, size_t length, size_t bytes)
 static void *take_span(size_t bytes, size_t alignment, bool *clean)
 {
     size_t length = chunks_for(bytes);
-    size_t index = page_heap_allocate(length, max_size(alignment >> CHUNK_SHIFT, 1), clean);
+    bool is_dense = bytes >= HUGE_PAGE_BLOCK_MIN && alignment <= CHUNK_BYTES && !*clean;
+    size_t index = is_dense
+                       ? page_heap_allocate_dense(length, clean)
+                       : page_heap_allocate(length, max_size(alignment >> CHUNK_SHIFT, 1), clean);
     return make_block(index, length, bytes);
 }
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 // Allocates at least `bytes` at a multiple of `alignment` (a power of two); NULL if out of memory.
-// *clean: all bytes are zero.
+// *clean: in: zeros are wanted; out: all bytes are zero.
 void *large_allocate(size_t bytes, size_t alignment, bool *clean);
 
 // The same for a block that realloc moves: leaves room after it, to grow further in place.

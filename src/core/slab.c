@@ -57,17 +57,27 @@ void slab_close(struct chunk *slab)
     chunk_set_state(slab, CHUNK_BODY);
 }
 
-// Links the blocks [from, to) into a list in address order.
+// Links the blocks [from, to) into a list in which SLAB_SPREAD_LINES neighbours share no
+// cache line: threads that take turns on a CPU pop them one after the other, and then write to
+// them at the same time. The block behind another one is not far behind it in the list.
 static list_word link_blocks(const struct chunk *slab, unsigned from, unsigned to)
 {
     ASSERT(from <= to);
     ASSERT(to <= slab_capacity(slab));
     list_word list = list_empty();
+    char *block = slab_start(slab);
     size_t bytes = size_class_bytes(slab->sc);
-    char *block = slab_block(slab, to);
-    for (unsigned i = to; i > from; i--) {
-        block -= bytes;
-        list = list_push(list, block);
+    unsigned stride = (unsigned)((CACHE_LINE_BYTES + bytes - 1) / bytes);
+    unsigned group = SLAB_SPREAD_LINES * stride;
+    while (to > from) {
+        unsigned first = from + (to - 1 - from) / group * group;
+        for (unsigned start = stride; start-- > 0;) {
+            unsigned count = (to - first + stride - 1 - start) / stride;
+            while (count-- > 0) {
+                list = list_push(list, block + (first + start + count * stride) * bytes);
+            }
+        }
+        to = first;
     }
     return list;
 }

@@ -65,6 +65,9 @@ static inline char *slab_block(const struct chunk *slab, unsigned index)
     return slab_start(slab) + (size_t)index * size_class_bytes(slab->sc);
 }
 
+// Fresh blocks are linked so that about this many neighbours in a list lie in different lines.
+#define SLAB_SPREAD_LINES 8U
+
 // Any thread: the slab that holds `ptr`, which must lie in a chunk of the page map.
 static inline struct chunk *slab_of(const void *ptr)
 {

@@ -29,6 +29,7 @@
 // Address space only: a slot takes memory once it is opened. Less than 2 MiB, so that the first one
 // does not fault in a huge page.
 #define SLOTS_MAX    1000UL
+#define CLOSED_PLACE 5 // of os_hole_address
 #define LIST_END_MAX (UINT16_MAX - LIST_BLOCKS_MAX)
 
 // glibc 2.35 and later: offset of each thread's area from its thread pointer.
@@ -81,6 +82,24 @@ static enum slot_kind best_kind(enum slot_kind asked)
     return has_cid && asked != SLOT_BY_CPU ? SLOT_BY_CID : SLOT_BY_CPU;
 }
 
+// Slot 0 of a new table; the place before it is for threads that are not registered.
+static char *make_table(void *hint)
+{
+    ASSERT(g_slot.count != 0);
+    char *table = os_map(hint, align_up((g_slot.count + 1) * SLOT_BYTES, os_page_bytes()));
+    return table != NULL ? table + SLOT_BYTES : NULL;
+}
+
+// Maps the closed table if there is none. Far from the other one: two that touch could get a huge
+// page.
+static void make_closed_locked(void)
+{
+    ASSERT(g_slot.first != NULL);
+    if (g_slot.closed == NULL) {
+        g_slot.closed = make_table(os_hole_address(CLOSED_PLACE));
+    }
+}
+
 bool slot_start(enum slot_kind asked)
 {
     g_list_end = (uint16_t)(LIST_END_FIRST + os_random() % (LIST_END_MAX - LIST_END_FIRST));
@@ -90,13 +109,15 @@ bool slot_start(enum slot_kind asked)
         return true;
     }
     g_slot.count = SLOTS_MAX;
-    char *table = os_map(NULL, align_up((g_slot.count + 1) * SLOT_BYTES, os_page_bytes()));
-    if (table == NULL) {
+    g_slot.first = make_table(NULL);
+    if (g_slot.first == NULL) {
         return false;
+    }
+    if (g_slot.kind == SLOT_BY_CPU) { // a thread that migrates need not open another slot
+        make_closed_locked();
     }
     g_slots.id_offset = g_slot.kind == SLOT_BY_CID ? RSEQ_MM_CID_OFFSET : RSEQ_CPU_ID_OFFSET;
     ASSERT(g_slots.id_offset != 0);
-    g_slot.first = table + SLOT_BYTES;
     __atomic_store_n(&g_slots.first, g_slot.first, __ATOMIC_RELEASE);
     return true;
 }
@@ -240,6 +261,9 @@ static void count_opened_locked(const struct slot *slot)
     ASSERT(end <= g_slot.count);
     ASSERT(opened <= g_slot.count);
     atomic_store_explicit(&g_slot.opened, max_size(end, opened), memory_order_relaxed);
+    if (end > 1) {
+        make_closed_locked(); // before memory is short, when it is needed
+    }
     if (g_slot.kind == SLOT_BY_CPU) {
         depot_set_slots(max_size(end, opened));
     }
@@ -316,19 +340,13 @@ void slot_count_handed(struct slot *slot, size_t bin)
     }
 }
 
-static char *make_closed(void)
-{
-    ASSERT(g_slot.count != 0);
-    size_t bytes = align_up((g_slot.count + 1) * SLOT_BYTES, os_page_bytes());
-    char *table = os_map(NULL, bytes);
-    return table != NULL ? table + SLOT_BYTES : NULL;
-}
-
-// True if more than one slot of a CPU is open.
+// True if a slot of a CPU is open, other than that of the CPU where the thread seems to run.
 static bool has_others(void)
 {
+    const struct slot *own = slot_hint();
     const struct slot *first = slot_next_of_cpu(NULL);
-    return first != NULL && slot_next_of_cpu(first) != NULL;
+    ASSERT(first == NULL || is_of_cpu(first));
+    return first != NULL && (first != own || slot_next_of_cpu(first) != NULL);
 }
 
 // True if this is the only thread, as far as libc knows: then no sequence has to be restarted, and
@@ -345,9 +363,7 @@ bool slot_keep_out(void) UNCHECKED_LOCKS
     }
     ASSERT(g_slot.kind != SLOT_BY_THREAD);
     lock_acquire(&g_slot.lock);
-    if (g_slot.closed == NULL) {
-        g_slot.closed = make_closed();
-    }
+    make_closed_locked();
     if (g_slot.closed != NULL) {
         __atomic_store_n(&g_slots.first, g_slot.closed, __ATOMIC_SEQ_CST);
         if (is_alone() || os_restart_sequences()) {

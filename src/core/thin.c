@@ -20,9 +20,9 @@
 #include "core/slab.h"
 #include "pages/purge.h"
 
-#define OUT_MAX 2  // blocks: then more than half of 4 pages are free
+#define OUT_MAX 4  // blocks: then a third of 4 pages are free, if they lie at random
 #define STEPS   32 // entries visited per chunk that was taken
-#define LOOKS   4  // slabs tried per chunk that was taken
+#define LOOKS   8  // slabs tried per chunk that was taken
 #define MOST    8  // chunks counted per call
 
 static struct {

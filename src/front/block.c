@@ -30,6 +30,9 @@
 #include <string.h>
 #include <unistd.h>
 
+// Caches are not flushed for requests that exceed so many times what is in use, as a power of two.
+#define FLUSH_SHIFT 10
+
 extern void __libc_free(void *ptr);
 extern void *__libc_realloc(void *ptr, size_t bytes);
 
@@ -261,15 +264,15 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
     return sc < CLASSES ? cpu_cache_allocate(sc, clean) : allocate_large(bytes, alignment, clean);
 }
 
-// When memory is short: flushing the magazines may free enough.
+// When memory is short: flushing the magazines of all CPUs, and quarantines, may free enough, also
+// for a mapping.
 static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(thread_is_inside());
-    bool is_hardened = mode_is(&g_mode.is_hardened); // its quarantine may hold enough
-    if (bytes > MEDIUM_BYTES_MAX && !is_for_region(bytes) && !is_hardened) {
-        return NULL; // no slab could serve it
+    if (bytes >> FLUSH_SHIFT > span_used_bytes()) {
+        return NULL; // impossible: it must not cost much
     }
-    cpu_cache_flush(false);
+    cpu_cache_flush(true);
     depot_trim(false);
     mode_trim(t_thread.caller);
     return allocate_any(bytes, alignment, clean);
@@ -375,7 +378,7 @@ void *block_allocate_growing(size_t old_bytes, size_t bytes, const void *caller)
     size_t most = bytes <= MEDIUM_BYTES_MAX ? MEDIUM_BYTES_MAX : limit_bytes() - 1;
     size_t roomy = min_size(bytes + bytes / GROWTH_ROOM, most);
     if (mode_is(&g_mode.is_hardened)) {
-        return allocate_growing_hardened(bytes, is_step ? roomy : bytes, caller);
+        return allocate_growing_hardened(bytes, is_step ? max_size(roomy, bytes) : bytes, caller);
     }
     if (is_step && bytes <= roomy && thread_enter(caller)) {
         void *ptr = roomy <= MEDIUM_BYTES_MAX ? cpu_cache_allocate(size_class_of(roomy), &clean)

@@ -117,10 +117,10 @@ static void see_slab(struct walk *walk, const struct chunk *slab, struct seen *s
 
 static void see_hslab(const struct hslab *slab, struct seen *seen)
 {
-    ASSERT(slab->opened <= SMALL_BLOCKS_MAX);
     seen->slab = slab;
-    seen->blocks = slab->opened;
-    for (unsigned slot = 0; slot < slab->opened; slot++) {
+    seen->blocks = RELAXED_LOAD(slab->opened);
+    ASSERT(seen->blocks <= SMALL_BLOCKS_MAX);
+    for (unsigned slot = 0; slot < seen->blocks; slot++) {
         if ((hslab_record(slab, slot) & RECORD_USED) == 0) {
             mark(seen->free, slot);
         }

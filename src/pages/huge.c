@@ -8,6 +8,7 @@
 #include "pages/huge.h"
 
 #include "pages/backing.h"
+#include "pages/budget.h"
 #include "pages/huge_index.h"
 #include "pages/huge_pages.h"
 #include "pages/limit.h"
@@ -26,7 +27,6 @@
 
 #define FREED_RING  32          // freed addresses remembered for exact messages
 #define ADDRESS_MAX (1UL << 47) // no mapping is longer
-#define UNITS_MIN   2UL         // shorter blocks are not worth a huge page
 
 static struct {
     struct lock lock;
@@ -45,11 +45,11 @@ static enum myalloc_live_region_kind kind_of(const struct mapping *mapping)
     return mapping->is_backed ? MYALLOC_LIVE_REGION_BACKED : MYALLOC_LIVE_REGION_HUGE;
 }
 
-// Reports the bytes in blocks and in the cache to purge.c, after either changed.
-static void tell_purge_locked(void)
+// Reports the bytes in blocks and in the cache to budget.c, after either changed.
+static void tell_budget_locked(void)
 {
     g_huge.stats.cached_bytes = map_cache_bytes();
-    purge_follow_huge(g_huge.stats.live_bytes, g_huge.stats.cached_bytes);
+    budget_follow_huge(g_huge.stats.live_bytes, g_huge.stats.cached_bytes);
 }
 
 static void insert_locked(struct huge_block *block)
@@ -60,7 +60,7 @@ static void insert_locked(struct huge_block *block)
     stats->live_blocks++;
     stats->live_bytes += block->mapping.bytes;
     stats->live_bytes_max = max_size(stats->live_bytes_max, stats->live_bytes);
-    tell_purge_locked();
+    tell_budget_locked();
     live_add(kind_of(&block->mapping), block->mapping.start, block->mapping.bytes);
 }
 
@@ -85,7 +85,7 @@ static void unmap(struct mapping mapping)
         backing_return(mapping.start, mapping.bytes);
     }
     os_unmap(mapping.start, mapping.bytes);
-    purge_note_unmapped(mapping.bytes);
+    budget_note_unmapped(mapping.bytes);
     live_event(MYALLOC_LIVE_EVENT_MUNMAP, mapping.start, mapping.bytes);
 }
 
@@ -105,10 +105,10 @@ static void keep(struct mapping mapping, bool is_of_use)
     size_t count = 1;
     lock_acquire(&g_huge.lock);
     if (is_of_use && !mapping.is_backed) {
-        count = map_cache_put(mapping, purge_room_for_huge(), evicted);
+        count = map_cache_put(mapping, budget_bytes_for_huge(), evicted);
     }
     g_huge.stats.unmaps += count;
-    tell_purge_locked();
+    tell_budget_locked();
     lock_release(&g_huge.lock);
     unmap_all(evicted, count);
 }
@@ -120,7 +120,7 @@ size_t huge_release_cache(void)
     lock_acquire(&g_huge.lock);
     size_t count = map_cache_empty(all);
     g_huge.stats.unmaps += count;
-    tell_purge_locked();
+    tell_budget_locked();
     lock_release(&g_huge.lock);
     for (size_t i = 0; i < count; i++) {
         bytes += all[i].bytes;
@@ -162,7 +162,7 @@ static struct mapping fit_cached(struct mapping mapping, size_t bytes)
             keep(mapping, true); // HUGE-1
         } else {
             live_resize(mapping.bytes, bytes);
-            purge_note_mapped(bytes - mapping.bytes);
+            budget_note_mapped(bytes - mapping.bytes);
         }
         mapping = (struct mapping){moved, bytes, false};
     }
@@ -232,7 +232,7 @@ static void ask_huge_pages(const struct mapping *mapping, size_t from)
 {
     ASSERT(from <= mapping->bytes);
     size_t used = span_used_bytes() + mapping->bytes; // a lower bound
-    if (mapping->bytes - from >= UNITS_MIN * HUGE_PAGE_BYTES && huge_pages_are_for(used)) {
+    if (mapping->bytes - from >= HUGE_PAGE_BLOCK_MIN && huge_pages_are_for(used)) {
         huge_pages_ask(mapping->start + from, mapping->bytes - from, false);
     }
 }
@@ -245,7 +245,7 @@ static struct mapping map_new(size_t bytes, size_t alignment, bool is_sparse)
         mapping = map_aligned(bytes, alignment, false);
     }
     if (mapping.start != NULL) {
-        purge_note_mapped(bytes);
+        budget_note_mapped(bytes);
         live_event(MYALLOC_LIVE_EVENT_MMAP, mapping.start, bytes);
         if (!is_sparse) {
             ask_huge_pages(&mapping, 0);
@@ -359,7 +359,7 @@ bool huge_free(void *ptr)
     huge_index_recycle(block);
     g_huge.frees++;
     lock_release(&g_huge.lock);
-    keep(mapping, !was_last); // also reports to purge.c
+    keep(mapping, !was_last); // also reports to budget.c
     purge_consider(0);
     if (purge_is_low() && huge_caches()) {
         huge_release_cache();
@@ -397,7 +397,7 @@ static bool remap(struct huge_block *block, size_t mapped_bytes)
         const char *ptr = atomic_load_explicit(&block->ptr, memory_order_relaxed);
         size_t offset = (size_t)(ptr - old.start);
         live_resize(old.bytes, mapped_bytes);
-        purge_note_mapped(mapped_bytes - min_size(mapped_bytes, old.bytes));
+        budget_note_mapped(mapped_bytes - min_size(mapped_bytes, old.bytes));
         block->mapping = (struct mapping){start, mapped_bytes, old.is_backed};
         atomic_store_explicit(&block->ptr, start + offset, memory_order_relaxed);
         g_huge.stats.remaps++;

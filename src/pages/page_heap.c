@@ -8,6 +8,7 @@
  */
 #include "pages/page_heap.h"
 
+#include "pages/budget.h"
 #include "pages/huge.h"
 #include "pages/purge.h"
 #include "pages/span.h"
@@ -52,6 +53,7 @@ size_t page_heap_allocate(size_t length, size_t alignment, bool *clean)
 
 size_t page_heap_allocate_dense(size_t length, bool *clean)
 {
+    ASSERT(length != 0);
     return allocate(length, 1, true, clean);
 }
 
@@ -70,6 +72,7 @@ void page_heap_free(size_t index, size_t length)
 static bool replace_waiting(unsigned place, uint64_t span)
 {
     ASSERT(place < WAITING);
+    ASSERT(span == 0 || (uint32_t)span != 0); // it has a length
     // acq_rel: whoever takes a span out sees what was written to it before
     uint64_t old =
         atomic_exchange_explicit(&g_page_heap.waiting[place], span, memory_order_acq_rel);
@@ -95,7 +98,7 @@ void page_heap_free_late(size_t index, size_t length)
     ASSERT(index <= UINT32_MAX);
     size_t used = span_used_bytes();
     bool is_short = length << CHUNK_SHIFT <= max_size(WAIT_BYTES_MIN, used / 32) / WAITING;
-    if (is_short && used >= purge_peak_bytes() / 2) { // PAGE_HEAP-2
+    if (is_short && used >= budget_top_bytes() / 2) { // PAGE_HEAP-2
         uint32_t place = atomic_fetch_add_explicit(&g_page_heap.next, 1, memory_order_relaxed);
         replace_waiting(place % WAITING, (uint64_t)index << 32 | length);
     } else { // large, or the heap is shrinking: it may be what holds up the break
@@ -116,9 +119,14 @@ bool page_heap_tick(void)
 
 bool page_heap_has_ended(void)
 {
-    bool has_ended = purge_has_ended();
+    bool has_ended = budget_has_ended();
     if (UNLIKELY(has_ended)) {
         page_heap_free_waiting();
     }
     return has_ended;
+}
+
+bool page_heap_watch(void)
+{
+    return budget_is_waiting() && purge_watch();
 }

@@ -8,13 +8,17 @@
 
 // span_allocate, but releases waiting spans and cached mappings before it fails.
 size_t page_heap_allocate(size_t length, size_t alignment, bool *clean);
-// The same for memory that will be written to all over: blocks of slabs, and blocks that grow.
+// The same for memory that will be written to all over: blocks of slabs, blocks that grow, and very
+// large ones.
 size_t page_heap_allocate_dense(size_t length, bool *clean);
 // Reads the clock, and purges what stayed unused for a second. Called now and then by slow paths.
 // True when such a window has ended.
 bool page_heap_tick(void);
 // True once after most of the memory in use was freed: caches should be flushed as well.
 bool page_heap_has_ended(void);
+// True while much free memory is kept although little is in use: then it should be called for each
+// malloc. It purges if the program is seen to go on with little.
+bool page_heap_watch(void);
 // span_free, then a purge if too much is free.
 void page_heap_free(size_t index, size_t length);
 // As page_heap_free, for a large block, but delayed: frees the span given two calls before instead.

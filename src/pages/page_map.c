@@ -19,6 +19,7 @@
 #define OPEN_CHUNKS_MAX (64UL * 1024)
 #define CHUNKS_MAX      (1UL << 31)    // indices are 32 bits wide
 #define WHOLE_CHUNKS    (256UL * 1024) // 4 GiB of heap, for an area that cannot grow
+#define FORGET_CHUNKS   (16UL * 1024)  // 1 MiB of entries: fewer cost more faults than they hold
 
 enum { AREA_ENTRIES, AREA_BINS, AREA_DIRTY, AREA_UNITS, AREAS };
 
@@ -142,22 +143,29 @@ void page_map_show(void)
     }
 }
 
-static void purge_inside(uintptr_t start, uintptr_t end)
+void page_map_mark(size_t index, size_t length, enum chunk_state state)
 {
-    ASSERT(start <= end);
-    start = align_up(start, os_page_bytes());
-    end = align_down(end, os_page_bytes());
-    if (start < end) {
-        os_purge((void *)start, end - start); // NOLINT: our own tables
+    ASSERT(index != 0);
+    for (size_t i = index; i < index + length; i++) {
+        RELAXED_STORE(page_map_entry(i)->head_distance, 0);
+        chunk_set_state(page_map_entry(i), state);
     }
 }
 
 void page_map_forget(size_t index, size_t length)
 {
     ASSERT(index != 0);
-    ASSERT(index + length <= g_page_map.opened);
-    uintptr_t entries = (uintptr_t)page_map_entry(index);
-    purge_inside(entries, entries + length * sizeof(struct chunk)); // MAP-2
+    size_t end = index + length;
+    ASSERT(end <= g_page_map.opened);
+    size_t in_page = os_page_bytes() / sizeof(struct chunk);
+    size_t first = align_up(index, in_page); // the table begins with a page
+    size_t last = align_down(end, in_page);
+    if (length < FORGET_CHUNKS ||
+        !os_purge(page_map_entry(first), (last - first) * sizeof(struct chunk))) { // MAP-2
+        first = last = end;
+    }
+    page_map_mark(index, first - index, CHUNK_NONE);
+    page_map_mark(last, end - last, CHUNK_NONE);
 }
 
 void page_map_mark_body(struct chunk *head, size_t length)

@@ -85,7 +85,7 @@ bool page_map_is_walled(void);
 // Adds the tables to a new live page.
 void page_map_show(void);
 
-// Purges the entries of chunks that are NONE, as far as they fill whole pages.
+// Makes chunks NONE that are released; the entries of many are purged, not written.
 void page_map_forget(size_t index, size_t length);
 
 static inline size_t page_map_count(void)
@@ -184,6 +184,8 @@ static inline struct chunk *chunk_head(struct chunk *entry)
     return chunk_state(entry) == CHUNK_BODY ? entry - RELAXED_LOAD(entry->head_distance) : entry;
 }
 
+// Marks chunks that have no head: free, released, or of a large block but for its first one.
+void page_map_mark(size_t index, size_t length, enum chunk_state state);
 // Marks all chunks of a span except the first as its body.
 void page_map_mark_body(struct chunk *head, size_t length);
 

@@ -31,10 +31,10 @@ static struct {
     _Atomic(size_t) dirty_chunks; // [atomic] written under LOCK_PAGE_HEAP
     _Atomic(size_t) end_chunks;   // [atomic] written under LOCK_PAGE_HEAP: free span at the end
     size_t used_chunks_max;       // [lock: LOCK_PAGE_HEAP] this and the rest
-    size_t free_chunks;
-    size_t free_spans;
+    size_t free_chunks, free_spans;
     size_t high_index; // chunks from this index on were never handed out
-    size_t purges, purged_chunks, retaken_chunks;
+    size_t purges;
+    struct span_refaults refaults;
     size_t searched; // searched for dirty chunks from the end of the region to here; 0: all of it
     bool has_stuck;  // a purge was refused: clean memory may hold old contents
 } g_span = {.lock = LOCK_INIT(LOCK_PAGE_HEAP)};
@@ -51,8 +51,7 @@ static void add_atomic(_Atomic(size_t) *counter, size_t more)
 static void count_used(size_t length)
 {
     add_atomic(&g_span.used_chunks, length);
-    g_span.used_chunks_max = max_size(
-        g_span.used_chunks_max, atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed));
+    g_span.used_chunks_max = max_size(g_span.used_chunks_max, span_used_bytes() >> CHUNK_SHIFT);
 }
 
 // ---- free spans ----
@@ -74,15 +73,6 @@ static void note_end(void)
     atomic_store_explicit(&g_span.end_chunks, end_span_length(), memory_order_relaxed);
 }
 
-static void mark(size_t index, size_t length, enum chunk_state state)
-{
-    ASSERT(index != 0);
-    for (size_t i = index; i < index + length; i++) {
-        RELAXED_STORE(page_map_entry(i)->head_distance, 0);
-        chunk_set_state(page_map_entry(i), state);
-    }
-}
-
 // Marks the chunks at both ends of a span, a page's worth at each: where a page is larger than a
 // chunk, a purge examines the chunks around its range.
 static void mark_ends(size_t index, size_t length, enum chunk_state state)
@@ -90,10 +80,10 @@ static void mark_ends(size_t index, size_t length, enum chunk_state state)
     ASSERT(length != 0);
     size_t edge = max_size(1, os_page_bytes() >> CHUNK_SHIFT);
     if (length <= 2 * edge) {
-        mark(index, length, state);
+        page_map_mark(index, length, state);
     } else {
-        mark(index, edge, state);
-        mark(index + length - edge, edge, state);
+        page_map_mark(index, edge, state);
+        page_map_mark(index + length - edge, edge, state);
     }
 }
 
@@ -146,6 +136,16 @@ static size_t coalesce(size_t index, size_t length)
 
 // ---- allocate ----
 
+// Counts the chunks that were purged and are allocated again.
+static void count_retaken(size_t index, size_t length, size_t dirty)
+{
+    size_t known = min_size(length, g_span.high_index - min_size(index, g_span.high_index));
+    ASSERT(dirty <= known); // the rest is new
+    bool is_huge = units_is_huge(page_map_unit(index + length / 2));
+    g_span.refaults.retaken += known - dirty;
+    g_span.refaults.on_small_pages += is_huge ? 0 : known - dirty;
+}
+
 // Splits [index, index + length) off a free span and puts it in use; the rest stays free. True: it
 // is all zero.
 static bool cut(size_t span, size_t index, size_t length, bool is_dense)
@@ -166,16 +166,13 @@ static bool cut(size_t span, size_t index, size_t length, bool is_dense)
     }
     size_t dirty = dirty_exchange(index, length, false);
     add_atomic(&g_span.dirty_chunks, -dirty);
-    ASSERT(dirty <= g_span.high_index - min_size(index, g_span.high_index)); // the rest is new
-    if (index < g_span.high_index) {
-        g_span.retaken_chunks += min_size(length, g_span.high_index - index) - dirty;
-    }
+    count_retaken(index, length, dirty);
     g_span.high_index = max_size(g_span.high_index, index + length);
     count_used(length);
     // Must not look free before the caller marks it; where a page is larger than a chunk, a purge
     // may examine any of its chunks.
     if (os_page_bytes() > CHUNK_BYTES) {
-        mark(index, length, CHUNK_BODY);
+        page_map_mark(index, length, CHUNK_BODY);
     } else {
         mark_ends(index, length, CHUNK_BODY);
     }
@@ -190,9 +187,8 @@ static size_t grow_wish(size_t need)
     size_t heap_bytes = page_map_count() << CHUNK_SHIFT;
     size_t step = clamp_size(heap_bytes / 8, GROW_BYTES_MIN, GROW_BYTES_MAX);
     size_t wish = max_size(need + (g_options.top_pad_bytes >> CHUNK_SHIFT), step >> CHUNK_SHIFT);
-    size_t used = atomic_load_explicit(&g_span.used_chunks, memory_order_relaxed);
     ASSERT(wish >= need);
-    if (!huge_pages_are_for(used << CHUNK_SHIFT)) {
+    if (!huge_pages_are_for(span_used_bytes())) {
         return wish;
     }
     // Up to the end of a unit, so that the next growth begins with a whole one.
@@ -382,23 +378,45 @@ static size_t choose_purge(bool splits, size_t *count)
     return index;
 }
 
+static NOINLINE void purge(size_t index, size_t count)
+{
+    ASSERT(dirty_is_all(index, count));
+    if (!purge_range(index, count)) {
+        purge_singly(index, count);
+    }
+    dirty_exchange(index, count, false); // SPAN-3
+    add_atomic(&g_span.dirty_chunks, -count);
+    g_span.purges++;
+    g_span.refaults.purged += count;
+    live_event(MYALLOC_LIVE_EVENT_PURGE, page_map_address(index), count << CHUNK_SHIFT);
+}
+
 size_t span_purge_step(bool splits)
 {
     size_t count = 0;
     lock_acquire(&g_span.lock);
     size_t index = choose_purge(splits, &count);
     if (count != 0) {
-        if (!purge_range(index, count)) {
-            purge_singly(index, count);
-        }
-        dirty_exchange(index, count, false); // SPAN-3
-        add_atomic(&g_span.dirty_chunks, -count);
-        g_span.purges++;
-        g_span.purged_chunks += count;
-        live_event(MYALLOC_LIVE_EVENT_PURGE, page_map_address(index), count << CHUNK_SHIFT);
+        purge(index, count);
     }
     lock_release(&g_span.lock);
     return count << CHUNK_SHIFT;
+}
+
+COLD bool span_purge_unit(size_t *unit)
+{
+    bool found = false;
+    lock_acquire(&g_span.lock);
+    size_t end = units_any() ? page_map_unit(page_map_count()) : 0; // the last one may be a part
+    for (; *unit < end && !found; (*unit)++) {
+        size_t start = page_map_unit_start(*unit);
+        found = units_is_huge(*unit) && dirty_is_all(start, UNIT_CHUNKS);
+        if (found) {
+            purge(start, UNIT_CHUNKS);
+        }
+    }
+    lock_release(&g_span.lock);
+    return found;
 }
 
 // Removes [first, end) from the map, and from the free span that it is the end of.
@@ -409,8 +427,8 @@ static void forget_end(size_t first, size_t end)
     free_span_remove(span);
     size_t dirty = dirty_exchange(first, end - first, false);
     add_atomic(&g_span.dirty_chunks, -dirty);
-    g_span.purged_chunks += dirty; // counts as purged; high_index stays, to notice its return
-    mark(first, end - first, CHUNK_NONE);
+    g_span.refaults.purged += dirty; // counts as purged; high_index stays, to notice its return
+    page_map_forget(first, end - first);
     units_forget(first, end - first);
     if (first > span) {
         free_span_insert(span, first - span);
@@ -451,7 +469,6 @@ static NOINLINE COLD size_t punch(size_t span)
         free_span_insert(end, span_end - end);
     }
     add_atomic(&g_span.dirty_chunks, -dirty_exchange(first, end - first, false));
-    mark(first, end - first, CHUNK_NONE);
     units_forget(first, end - first);
     page_map_forget(first, end - first);
     region_punch(first, end - first);
@@ -462,8 +479,7 @@ COLD size_t span_release_space(void)
 {
     size_t released = span_trim(0); // first the end, which leaves no gap
     lock_acquire(&g_span.lock);
-    for (size_t span = page_fit_find(SPACE_CHUNKS_MIN); span != 0;
-         span = page_fit_find(SPACE_CHUNKS_MIN)) {
+    for (size_t span; (span = page_fit_find(SPACE_CHUNKS_MIN)) != 0;) {
         released += punch(span);
     }
     lock_release(&g_span.lock);
@@ -503,12 +519,12 @@ size_t span_free_bytes(void)
     return bytes;
 }
 
-void span_refaults(size_t *purged, size_t *retaken)
+struct span_refaults span_refaults(void)
 {
     lock_acquire(&g_span.lock);
-    *purged = g_span.purged_chunks;
-    *retaken = g_span.retaken_chunks;
+    struct span_refaults refaults = g_span.refaults;
     lock_release(&g_span.lock);
+    return refaults;
 }
 
 struct span_stats span_stats(void)
@@ -521,7 +537,7 @@ struct span_stats span_stats(void)
         .dirty_chunks = atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed),
         .free_spans = g_span.free_spans,
         .purges = g_span.purges,
-        .purged_bytes = g_span.purged_chunks << CHUNK_SHIFT,
+        .purged_bytes = g_span.refaults.purged << CHUNK_SHIFT,
         .region = region_stats(),
     };
     lock_release(&g_span.lock);

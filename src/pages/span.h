@@ -38,6 +38,9 @@ bool span_extend(size_t index, size_t length, size_t more, bool *clean);
 // Purges dirty free chunks, the highest first: at most PURGE_STEP_BYTES, or a whole huge page.
 // Returns the bytes purged. `splits`: also parts of huge pages, which then become small pages.
 size_t span_purge_step(bool splits);
+// Purges the next unit from *unit on that is a huge page and dirty as a whole; sets *unit to the
+// one behind it. False: there is none.
+bool span_purge_unit(size_t *unit);
 
 // Called before single pages in these chunks are purged: huge pages there become small ones.
 void span_refuse_huge(size_t index, size_t length);
@@ -56,8 +59,12 @@ size_t span_end_free_bytes(void);
 size_t span_dirty_bytes(void);
 size_t span_used_bytes(void);
 size_t span_free_bytes(void);
-// Chunks purged, and of those the chunks allocated again, since the start.
-void span_refaults(size_t *purged, size_t *retaken);
+// Chunks purged, of those the chunks allocated again, and of these the ones on small pages, since
+// the start.
+struct span_refaults {
+    size_t purged, retaken, on_small_pages;
+};
+struct span_refaults span_refaults(void);
 
 struct span_stats span_stats(void);
 // Walks all spans and verifies every invariant; dies if one fails.

@@ -50,6 +50,10 @@ void units_ask(size_t span, size_t end, size_t index, size_t length)
 {
     ASSERT(index >= span);
     ASSERT(index + length <= end);
+    if (length >= HUGE_PAGE_BLOCK_MIN >> CHUNK_SHIFT) { // it may be empty in part
+        span = index;
+        end = index + length;
+    }
     size_t unit = max_size(page_map_unit(index), page_map_unit(span + UNIT_CHUNKS - 1));
     size_t last = min_size(page_map_unit(index + length - 1), UNITS_MAX - 1); // UNITS-2
     while (unit <= last) {

@@ -19,7 +19,8 @@ bool units_is_huge(size_t unit);
 bool units_fill(size_t length, bool is_dense);
 
 // Requests huge pages for the units that are completely free and not resident, and of which
-// [index, index + length) of the free span [span, end) takes a part.
+// [index, index + length) of the free span [span, end) takes a part; if that is a very large block,
+// which may be written to only where it begins, of those inside of it.
 void units_ask(size_t span, size_t end, size_t index, size_t length);
 
 // Called before a part of these chunks is purged: units that they touch become small pages, and

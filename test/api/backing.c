@@ -17,11 +17,8 @@
 #include <unistd.h>
 
 #include "support/blocks.h"
+#include "support/empty_name.h"
 #include "support/harness.h"
-
-/* What mkdtemp fills: six letters. */
-#define PAIR       "XX"
-#define EMPTY_NAME PAIR PAIR PAIR
 
 static const char *g_directory;
 

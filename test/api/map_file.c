@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "support/blocks.h"
+#include "support/empty_name.h"
 #include "support/extensions.h"
 #include "support/harness.h"
 
@@ -20,8 +21,8 @@ static char g_path[100];
 
 static void begin(void)
 {
-    snprintf(g_directory, sizeof g_directory, "/tmp/map_file.%d", getpid());
-    REQUIRE_EQUAL(mkdir(g_directory, 0700), 0);
+    snprintf(g_directory, sizeof g_directory, "/tmp/map_file." EMPTY_NAME);
+    REQUIRE(mkdtemp(g_directory) != NULL);
     snprintf(g_path, sizeof g_path, "%s/file", g_directory);
 }
 

@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "support/affinity.h"
 #include "support/harness.h"
 #include "support/process.h"
 
@@ -28,15 +30,6 @@ static void free_all(size_t count)
     for (size_t i = 0; i < count; i++) {
         free(g_blocks[i]);
     }
-}
-
-/* With cpu_cache:cpu, a block in the slot of a CPU that was left may be the last of the heap. */
-static void stay_on_this_cpu(void)
-{
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    REQUIRE_EQUAL(sched_setaffinity(0, sizeof one, &one), 0);
 }
 
 static size_t grown_since(size_t rss_before)
@@ -62,7 +55,8 @@ TEST(the_kernels_heap_mapping_grows_and_shrinks)
     if (!harness_uses_break()) {
         return;
     }
-    stay_on_this_cpu();
+    // With cpu_cache:cpu, a block in the slot of a CPU that was left may be the last of the heap.
+    REQUIRE(stay_on_this_cpu());
     free(malloc(100));
     size_t heap_before = process_heap_bytes();
     allocate(SMALL_COUNT, SMALL_BYTES);
@@ -114,6 +108,22 @@ TEST(memory_kept_for_the_next_rise_goes_back_when_it_does_not_come)
     REQUIRE(grown_since(rss_before) <= 4 * MIB);
 }
 
+/* Memory that comes back is not taken for memory that will be written to all over. */
+TEST(reserves_that_are_hardly_used_stay_so_when_they_come_back)
+{
+    enum { RESERVES = 1000, RESERVE_BYTES = 256 * 1024, ROUNDS = 4 };
+    size_t rss_before = process_rss_bytes();
+    for (size_t round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < RESERVES; i++) {
+            g_blocks[i] = malloc(RESERVE_BYTES);
+            REQUIRE(g_blocks[i] != NULL);
+            g_blocks[i][0] = 1;
+        }
+        REQUIRE(grown_since(rss_before) <= 32 * MIB);
+        free_all(RESERVES);
+    }
+}
+
 TEST(malloc_trim_gives_back_nine_tenths_of_the_free_pages)
 {
     ONLY_LIBRARY();
@@ -132,20 +142,17 @@ TEST(malloc_trim_gives_back_nine_tenths_of_the_free_pages)
     REQUIRE(process_rss_bytes() <= rss_full - freed_bytes * 9 / 10);
 }
 
-/* One block of each of many slabs is freed first: what is kept to be used again while it is warm
- * must not hold all the slabs. */
-TEST(blocks_at_hand_hold_no_slabs)
+enum { SPARSE_LEAST = 32, SPARSE_MOST = 128, SPARSE_STEP = 16 };
+
+/* Allocates blocks of seven size classes and frees the first one of each slab. Returns how many
+ * g_blocks has room for, some NULL. */
+static size_t allocate_and_free_one_of_each_slab(void)
 {
-    enum { CLASS_BYTES = 200 * 16384, LEAST = 32, MOST = 128, STEP = 16, SLABS_MAX = 1 << 16 };
+    enum { CLASS_BYTES = 200 * 16384, SLABS_MAX = 1 << 16 };
     static bool seen[SLABS_MAX];
-    memset(g_blocks, 0, sizeof g_blocks);
-    for (size_t bytes = LEAST; bytes <= MOST; bytes += STEP) {
-        allocate(100, bytes); // behind the first frees, which are looked at one by one
-        free_all(100);
-    }
-    size_t rss_before = process_rss_bytes();
+    memset(seen, 0, sizeof seen);
     size_t count = 0;
-    for (size_t bytes = LEAST; bytes <= MOST; bytes += STEP) {
+    for (size_t bytes = SPARSE_LEAST; bytes <= SPARSE_MOST; bytes += SPARSE_STEP) {
         for (size_t i = 0; i < CLASS_BYTES / bytes; i++) {
             g_blocks[count] = malloc(bytes);
             REQUIRE(g_blocks[count] != NULL);
@@ -160,6 +167,50 @@ TEST(blocks_at_hand_hold_no_slabs)
             g_blocks[i] = NULL;
         }
     }
-    free_all(count);
+    return count;
+}
+
+/* Behind the first frees of each size class, which are looked at one by one. */
+static void pass_the_early_frees(void)
+{
+    memset(g_blocks, 0, sizeof g_blocks);
+    for (size_t bytes = SPARSE_LEAST; bytes <= SPARSE_MOST; bytes += SPARSE_STEP) {
+        allocate(100, bytes);
+        free_all(100);
+    }
+}
+
+/* What is kept to be used again while it is warm must not hold all the slabs. */
+TEST(blocks_at_hand_hold_no_slabs)
+{
+    REQUIRE(stay_on_this_cpu());
+    pass_the_early_frees();
+    size_t rss_before = process_rss_bytes();
+    free_all(allocate_and_free_one_of_each_slab());
     REQUIRE(grown_since(rss_before) <= 6 * MIB);
+}
+
+/* With cpu_cache:cpu, the blocks of each slab that were freed first stay in the slot of a CPU where
+ * nobody runs any more. */
+TEST(blocks_left_on_another_cpu_hold_no_slabs_for_ever)
+{
+    cpu_set_t allowed;
+    ONLY_LIBRARY();
+    REQUIRE_EQUAL(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    REQUIRE(stay_on_this_cpu());
+    CPU_CLR((size_t)sched_getcpu(), &allowed);
+    pass_the_early_frees();
+    size_t rss_before = process_rss_bytes();
+    size_t count = allocate_and_free_one_of_each_slab();
+    if (CPU_COUNT(&allowed) != 0) {
+        REQUIRE_EQUAL(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+    }
+    free_all(count);
+    // A megabyte at a time: more would be kept, as memory that is needed again and again.
+    time_t give_up = time(NULL) + 30; // for what takes two seconds
+    while (grown_since(rss_before) > 4 * MIB && time(NULL) < give_up) {
+        allocate(SMALL_COUNT / 5, SMALL_BYTES / 4);
+        free_all(SMALL_COUNT / 5);
+    }
+    REQUIRE(grown_since(rss_before) <= 4 * MIB);
 }

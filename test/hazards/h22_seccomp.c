@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "support/blocks.h"
 #include "support/harness.h"
@@ -66,4 +67,16 @@ TEST(the_heap_works_on_behind_the_door)
     use_all_tiers();
     shut_the_door();
     use_all_tiers();
+}
+
+/* What features do at the end of a process, such as removing a file, is behind the door as well. */
+TEST(the_heap_works_on_behind_the_door_until_a_bare_exit)
+{
+    use_all_tiers();
+    shut_the_door();
+    use_all_tiers();
+    for (int i = 0; i < 100; i++) {
+        free(malloc(100)); /* not calloc: guard:N samples only these */
+    }
+    syscall(SYS_exit_group, 0);
 }

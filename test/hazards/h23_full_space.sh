@@ -10,4 +10,8 @@ claim "a huge block after medium ones" fits 10000 20000000
 claim "a medium block after huge ones" fits 5000000 3000
 claim "a large block after smaller large ones" fits 200000 900000
 claim "a small block after large ones" fits 200000 100
+for bytes in 5000 200000 600000 2000000; do
+    claim "blocks of $bytes bytes, after others that are cached" \
+        under "$TEST_PROGRAMS/hazards/programs/cached_space" $bytes
+done
 finish

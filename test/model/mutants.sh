@@ -25,10 +25,38 @@ unlocked() {
     echo "s/($1.*?)lock_acquire\\(&$2\\);(.*?)lock_release\\(&$2\\);/\$1\$2/s"
 }
 
-# mutant NAME SOURCE SCENE PERL
+# noted FILE COMMAND... - runs it; its output goes to FILE.log and its status to FILE.status.
+noted() {
+    "${@:2}" >"$1.log" 2>&1
+    echo $? >"$1.status"
+}
+
+# told FILE - what was noted there.
+told() {
+    cat "$1.log"
+    return "$(cat "$1.status")"
+}
+
+# mutant NAME SOURCE SCENE PERL - two at a time; tell_mutants says what became of them.
+names=()
 mutant() {
-    claim "$1: can be built" built "${1// /_}" "$2" "$4"
-    claim "$1: found" caught "$3" "${1// /_}" "$2"
+    local name=${1// /_}
+    names+=("$1")
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
+        wait -n
+    done
+    {
+        noted "$copies/built.$name" built "$name" "$2" "$4"
+        noted "$copies/caught.$name" caught "$3" "$name" "$2"
+    } &
+}
+
+tell_mutants() {
+    wait
+    for name in "${names[@]}"; do
+        claim "$name: can be built" told "$copies/built.${name// /_}"
+        claim "$name: found" told "$copies/caught.${name// /_}"
+    done
 }
 
 mutant "what slabs give is not counted as out" core/depot.c "last blocks go home" \
@@ -83,4 +111,5 @@ mutant "a fork gives back what it did not take" base/lock.c "taken by a fork" \
     's/if \(lock_is_held_for_fork\(lock\)\)/if (true)/'
 mutant "a lock stays that of the fork" base/lock.c "taken by a fork" \
     's/(void lock_release_after_fork.*?)lock->is_for_fork = false;/$1/s'
+tell_mutants
 finish

@@ -321,6 +321,11 @@ bool page_heap_has_ended(void)
     return false;
 }
 
+bool page_heap_watch(void)
+{
+    return false;
+}
+
 bool purge_is_on(void)
 {
     return false; // the scenes that want it call depot_purge_slab() themselves

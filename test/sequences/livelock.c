@@ -4,10 +4,10 @@
  * the fast path in it, and fewer are stepped through wholly.
  *   CALLS  of malloc, and as many of free, that are stepped through wholly
  */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "support/affinity.h"
 #include "support/harness.h"
 #include "support/rseq_area.h"
 #include "support/tracer.h"
@@ -55,15 +55,6 @@ static void call_in_bulk(void)
     tracer_marker();
 }
 
-/* Two processes that take turns do so fastest on one CPU. */
-static void stay_on_one_cpu(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(sched_getcpu(), &set);
-    REQUIRE_EQUAL(sched_setaffinity(0, sizeof set, &set), 0);
-}
-
 /* One step; true: it came to the marker. */
 static bool step(pid_t pid, unsigned *steps)
 {
@@ -78,7 +69,7 @@ static void step_wholly(void (*body)(void))
     const char *calls = getenv("CALLS");
     g_calls = calls != NULL ? strtoul(calls, NULL, 10) : CALLS_WHOLLY;
     REQUIRE(g_calls <= CALLS_MAX);
-    stay_on_one_cpu();
+    REQUIRE(stay_on_this_cpu()); // two processes that take turns do so fastest on one
     pid_t pid = tracer_begin(body);
     if (pid < 0) {
         return;
@@ -126,7 +117,7 @@ static unsigned step_beginnings(pid_t pid)
 TEST(a_thousand_calls_of_which_the_sequence_is_stepped_come_to_an_end)
 {
     g_calls = CALLS_BEGUN;
-    stay_on_one_cpu();
+    REQUIRE(stay_on_this_cpu()); // two processes that take turns do so fastest on one
     pid_t pid = tracer_begin(call_in_pairs);
     if (pid >= 0) {
         tracer_go_to_marker(pid);

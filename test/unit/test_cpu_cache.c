@@ -7,6 +7,7 @@
 #include "core/slab.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"
+#include "support/affinity.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -27,10 +28,7 @@ static void start_as(enum slot_kind kind)
 
 static void start(void)
 {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    sched_setaffinity(0, sizeof one, &one); // the slot stays the same
+    cr_assert(stay_on_this_cpu()); // the slot stays the same
     start_as(SLOT_AUTO);
     cr_assert(slot_open());
 }

@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"
+#include "support/by_address.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -58,13 +59,6 @@ static void give_blocks(unsigned sc, unsigned from, unsigned to, unsigned size)
         depot_return(sc, magazine(i, (unsigned)min_size(i + size, to)));
         depot_check();
     }
-}
-
-static int by_address(const void *one, const void *other)
-{
-    uintptr_t a = (uintptr_t) * (char *const *)one;
-    uintptr_t b = (uintptr_t) * (char *const *)other;
-    return (a > b) - (a < b);
 }
 
 /* With so many blocks out some magazines may lie here in every build. */

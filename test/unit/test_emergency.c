@@ -4,8 +4,11 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* EMERGENCY-3: A program whose handler allocates and frees for years would fill its memory. */
 Test(emergency, freed_blocks_are_used_again_and_zero)
@@ -65,6 +68,68 @@ Test(emergency, areas_are_few)
     }
     char here;
     cr_assert_not(emergency_is_inside(&here));
+}
+
+static bool is_resident(const char *ptr)
+{
+    unsigned char state = 0;
+    long page = sysconf(_SC_PAGESIZE);
+    cr_assert_eq(mincore((void *)((uintptr_t)ptr & -(uintptr_t)page), 1, &state), 0);
+    return (state & 1) != 0;
+}
+
+/* EMERGENCY-3: What a handler once needed much of does not stay, and is zero when it is used again.
+ */
+Test(emergency, memory_without_blocks_goes_back)
+{
+    enum { COUNT = 800, BYTES = 1000 };
+    static char *blocks[COUNT];
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < COUNT; i++) {
+            blocks[i] = emergency_allocate(BYTES, 16);
+            for (unsigned k = 0; k < BYTES; k++) {
+                cr_assert_eq(blocks[i][k], 0);
+            }
+            memset(blocks[i], 1, BYTES);
+        }
+        for (unsigned i = 0; i < COUNT; i++) {
+            cr_assert(emergency_free(blocks[i]));
+        }
+        cr_assert_not(is_resident(blocks[COUNT / 2]));
+        cr_assert_not(is_resident(blocks[COUNT - 1]));
+    }
+}
+
+/* A long block beside one that stays. */
+Test(emergency, a_long_block_goes_back_at_once)
+{
+    char *kept = emergency_allocate(100, 16);
+    char *longer = emergency_allocate(600000, 16);
+    memset(kept, 1, 100);
+    memset(longer, 2, 600000);
+    cr_assert(emergency_free(longer));
+    cr_assert_not(is_resident(longer + 300000));
+    cr_assert_eq(kept[0] & kept[99], 1);
+}
+
+/* Handlers that always keep some blocks: of 200 MB in all, areas of a few MiB are used in turn. */
+Test(emergency, blocks_that_come_and_go_need_few_areas)
+{
+    enum { KEPT = 64, ROUNDS = 200000, BYTES = 1000 };
+    static char *kept[KEPT];
+    uintptr_t seen[8] = {0}; /* MiB in which blocks were found */
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        char **place = &kept[i % KEPT];
+        cr_assert(*place == NULL || emergency_free(*place));
+        *place = emergency_allocate(BYTES, 16);
+        cr_assert_not_null(*place);
+        unsigned at = 0;
+        while (at < 8 && seen[at] != 0 && seen[at] != (uintptr_t)*place >> 20) {
+            at++;
+        }
+        cr_assert_lt(at, 8);
+        seen[at] = (uintptr_t)*place >> 20;
+    }
 }
 
 static void *churn(void *seed)

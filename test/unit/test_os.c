@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -40,6 +41,32 @@ Test(os, places_of_the_hole_are_free_and_far_from_each_other)
         memset(start, 1, 2 * BYTES);
         os_unmap(start, 2 * BYTES);
         before = start;
+    }
+}
+
+/* True if `bits` of `window` stand somewhere in the bytes that the stack canary comes from. */
+static bool is_of_the_seed(uint64_t window, unsigned bits)
+{
+    uint64_t seed[2];
+    memcpy(seed, (const void *)getauxval(AT_RANDOM), sizeof seed);
+    bool is_there = false;
+    for (unsigned at = 0; at < 2 * (65 - bits); at++) {
+        uint64_t differ = (seed[at % 2] >> at / 2) ^ window;
+        is_there |= differ << (64 - bits) == 0;
+    }
+    return is_there;
+}
+
+/* The canary must not be known to whoever sees where the tables are, or a number. */
+Test(os, numbers_show_nothing_of_their_seed)
+{
+    unsigned shown = 0;
+    for (unsigned place = 0; place < 8; place++) {
+        shown += is_of_the_seed((uintptr_t)os_hole_address(place) >> 21 & 0xfffff, 20);
+    }
+    cr_assert_lt(shown, 5); /* one of them by chance, once in 1,500 runs */
+    for (unsigned i = 0; i < 100; i++) {
+        cr_assert_not(is_of_the_seed(os_random(), 64));
     }
 }
 

@@ -67,6 +67,20 @@ Test(page_fit, best_fit_finds_the_shortest_and_of_these_the_lowest, .init = star
 }
 
 /* It needs no fault; a lower one that was purged does. */
+/* Spans of 33 to 39 chunks share a bin. Whoever followed the broken link would crash. */
+Test(page_fit, best_fit_looks_at_a_few_spans_of_a_bin, .init = start)
+{
+    page_fit_set_policy(PAGE_FIT_BEST);
+    insert(50000, 60);
+    for (size_t i = 1; i <= SPANS; i++) {
+        insert(100 * i, 33);
+    }
+    page_map_entry(100UL * (SPANS - 40))->next = UINT32_MAX;
+    cr_assert_eq(page_fit_find(39), 50000);
+    page_fit_remove(50000);
+    cr_assert_eq(page_fit_find(39), 0);
+}
+
 Test(page_fit, best_fit_prefers_what_is_resident, .init = start)
 {
     page_fit_set_policy(PAGE_FIT_BEST);

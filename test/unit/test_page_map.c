@@ -1,6 +1,8 @@
 /* test_page_map.c - address to entry, before anything is dereferenced. */
 #include "pages/page_map.h"
 
+#include "base/os.h"
+
 #include <criterion/criterion.h>
 
 static const uintptr_t g_base = (uintptr_t)1 << 40;
@@ -96,21 +98,49 @@ Test(page_map, what_is_beyond_the_published_chunks_is_told, .init = start)
     cr_assert(page_map_is_beyond(SIZE_MAX));
 }
 
-/* Entries of addresses that were given back are as if never used, and those beside them stay. */
-Test(page_map, forgotten_entries_become_zero_and_no_others, .init = start)
+/* Forgets [10, 10 + length) of entries that are all in use; returns how many became zero. */
+static size_t forget_and_count_zero(size_t length)
 {
-    cr_assert(page_map_open(1000));
-    for (size_t index = 1; index < 1000; index++) {
+    size_t count = length + 100;
+    cr_assert(page_map_open(count));
+    for (size_t index = 1; index < count; index++) {
         page_map_entry(index)->length = 5;
+        page_map_entry(index)->head_distance = 7;
+        chunk_set_state(page_map_entry(index), CHUNK_BODY);
     }
-    page_map_forget(10, 900);
+    page_map_forget(10, length);
     size_t zero = 0;
-    for (size_t index = 1; index < 1000; index++) {
-        bool is_zero = page_map_entry(index)->length == 0;
-        cr_assert(!is_zero || (index >= 10 && index < 910));
-        zero += is_zero;
+    for (size_t index = 1; index < count; index++) {
+        const struct chunk *entry = page_map_entry(index);
+        bool is_forgotten = index >= 10 && index < 10 + length;
+        cr_assert_eq(chunk_state(entry), is_forgotten ? CHUNK_NONE : CHUNK_BODY);
+        cr_assert_eq(entry->head_distance, is_forgotten ? 0 : 7);
+        cr_assert(is_forgotten || entry->length == 5);
+        zero += entry->length == 0;
     }
-    cr_assert_geq((zero + 2) * sizeof(struct chunk), 900 * sizeof(struct chunk) - 2 * 4096);
+    return zero;
+}
+
+/* Entries of addresses that were given back are NONE, and those beside them stay. */
+Test(page_map, forgotten_entries_are_none_and_no_others, .init = start)
+{
+    cr_assert_eq(forget_and_count_zero(900), 0);
+}
+
+/* The tables of a large heap that has ended are memory too. */
+Test(page_map, the_entries_of_many_chunks_are_purged, .init = start)
+{
+    size_t zero = forget_and_count_zero(20000);
+    cr_assert_geq(zero * sizeof(struct chunk), 20000 * sizeof(struct chunk) - 2 * os_page_bytes());
+}
+
+/* Locked memory, for one, cannot be purged. */
+Test(page_map, the_entries_are_none_although_a_purge_fails, .init = start)
+{
+    cr_assert(page_map_open(20100));
+    os_fail_after(-1);
+    cr_assert_eq(forget_and_count_zero(20000), 0);
+    os_fail_after(0);
 }
 
 /* Links of lists are 32 bits wide. */

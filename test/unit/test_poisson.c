@@ -41,8 +41,8 @@ Test(poisson, gaps_are_exponential)
     cr_assert_lt(poisson_gap(UINT64_MAX, 1), 0); // every block, also of no bytes
 }
 
-/* A stream of blocks of mixed sizes, sampled as malloc does: the estimate is right for each size.
- */
+/* POISSON-1: a stream of blocks of mixed sizes, sampled as malloc does: the estimate is right for
+ * each size. */
 Test(poisson, weighed_samples_stand_for_all_blocks)
 {
     enum { MEAN = 5000, BLOCKS = 3000000 };

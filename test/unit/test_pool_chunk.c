@@ -97,3 +97,24 @@ Test(pool_chunk, its_span_goes_back_whole, .init = start_cells)
     cr_assert_eq(span_stats().used_chunks, used - length);
     span_check();
 }
+
+/* Pieces of one bin, each behind a block that stays; whoever followed the broken link would crash.
+ */
+Test(pool_chunk, the_shortest_of_a_few_pieces_that_fit_is_taken, .init = start_pieces)
+{
+    enum { PIECES = 50 };
+    struct piece *pieces[PIECES];
+    struct pool_chunk *from;
+    for (size_t i = 0; i < PIECES; i++) {
+        size_t units = PIECE_BINS_EXACT + (i == PIECES - 5 ? 1 : i == PIECES - 9 ? 2 : 3);
+        pieces[i] = piece_allocate(&bins, units, 16, &from);
+        cr_assert_not_null(pieces[i]);
+        cr_assert_not_null(piece_allocate(&bins, 1, 16, &from));
+    }
+    size_t bytes = 0;
+    for (size_t i = 0; i < PIECES; i++) {
+        cr_assert_eq(piece_free(&bins, chunk, pieces[i], &bytes), POOL_OK);
+    }
+    pieces[PIECES - 30]->next = (struct piece *)8;
+    cr_assert_eq(piece_allocate(&bins, PIECE_BINS_EXACT + 1, 16, &from), pieces[PIECES - 5]);
+}

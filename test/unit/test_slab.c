@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"
+#include "support/by_address.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -38,7 +39,7 @@ static void close_slab(struct chunk *slab)
     page_heap_free(index, slab->length);
 }
 
-/* Carves all that is left into `blocks`, in the order of the lists; their count. */
+/* Carves all that is left into `blocks`, by address; their count. */
 static unsigned carve_all(struct chunk *slab, char **blocks)
 {
     unsigned count = 0;
@@ -50,6 +51,7 @@ static unsigned carve_all(struct chunk *slab, char **blocks)
             blocks[count++] = list_first(list);
         }
     }
+    qsort(blocks, count, sizeof *blocks, by_address);
     return count;
 }
 
@@ -76,7 +78,7 @@ Test(slab, a_new_slab_is_named_in_all_its_chunks_and_has_nothing_carved, .init =
 }
 
 /* Two blocks of one address are the worst that an allocator can do; one forgotten is a leak. */
-Test(slab, carving_makes_each_block_once_in_address_order, .init = start)
+Test(slab, carving_makes_each_block_once, .init = start)
 {
     static char *blocks[SMALL_BLOCKS_MAX];
     for (unsigned sc = 0; sc < CLASSES; sc++) {
@@ -87,6 +89,33 @@ Test(slab, carving_makes_each_block_once_in_address_order, .init = start)
         }
         cr_assert_not(slab_has_blocks(slab));
         cr_assert_eq(slab_out_count(slab), slab_capacity(slab));
+        close_slab(slab);
+    }
+}
+
+/* Threads that take turns on a CPU pop them one after the other, and write to them at once. */
+Test(slab, seven_neighbours_in_a_list_lie_in_different_cache_lines, .init = start)
+{
+    for (unsigned sc = 0; size_class_bytes(sc) <= CACHE_LINE_BYTES; sc++) {
+        struct chunk *slab = open_slab(sc, false);
+        bool is_clean;
+        uintptr_t blocks[SMALL_BLOCKS_MAX];
+        size_t count = 0;
+        for (list_word list = slab_carve(slab, &is_clean); !list_is_empty(list);
+             list = list_link(list_first(list))) {
+            blocks[count++] = (uintptr_t)list_first(list);
+        }
+        cr_assert_gt(count, 8);
+        size_t stride = (CACHE_LINE_BYTES + size_class_bytes(sc) - 1) / size_class_bytes(sc);
+        count -= count % (SLAB_SPREAD_LINES * stride); // the rest of a page is closer
+        for (size_t i = 0; i < 7 * count; i++) {
+            uintptr_t one = blocks[i / 7];
+            uintptr_t other = blocks[i / 7 + i % 7 < count ? i / 7 + i % 7 : i / 7];
+            uintptr_t lower = one < other ? one : other;
+            uintptr_t upper = one < other ? other : one;
+            cr_assert(one == other || (lower + size_class_bytes(sc) - 1) / CACHE_LINE_BYTES !=
+                                          upper / CACHE_LINE_BYTES);
+        }
         close_slab(slab);
     }
 }

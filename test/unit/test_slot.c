@@ -5,10 +5,10 @@
 #include "base/lock.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"
+#include "support/affinity.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,20 +16,10 @@ enum { BLOCKS = 40, CLASS = 4, TRIES = 1000 };
 
 static _Alignas(16) char g_memory[BLOCKS][16];
 
-/* False: there is no such CPU for us. */
-static bool run_on(int cpu)
-{
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    return sched_setaffinity(0, sizeof one, &one) == 0;
-}
-
 /* A thread that stays where it is: else its slot changes between two lines of a test. */
 static void start_as(enum slot_kind kind)
 {
-    int cpu = sched_getcpu();
-    cr_assert(run_on(cpu));
+    cr_assert(stay_on_this_cpu());
     cr_assert(span_start(true));
     cr_assert(slot_start(kind));
 }
@@ -227,7 +217,7 @@ static bool open_two(void)
     int open = 0;
     start_as(SLOT_BY_CPU);
     for (int cpu = 64; cpu-- > 0;) {
-        open += open < 2 && run_on(cpu) && slot_open() && t_thread.area != NULL;
+        open += open < 2 && run_on_cpu(cpu) && slot_open() && t_thread.area != NULL;
     }
     return open == 2;
 }

@@ -140,11 +140,13 @@ int main(int argc, char **argv)
 {
     const char *call = argc == 2 ? argv[1] : "";
     free(malloc(100));
-    patch("munmap", (void *)on_munmap);
-    patch("madvise", (void *)on_madvise);
-    patch("mremap", (void *)on_mremap);
-    patch("sbrk", (void *)on_sbrk);
     bool is_munmap = strcmp(call, "munmap") == 0;
+    patch("munmap", (void *)on_munmap);
+    if (!is_munmap) { // else a purge before would have announced the page
+        patch("madvise", (void *)on_madvise);
+        patch("mremap", (void *)on_mremap);
+        patch("sbrk", (void *)on_sbrk);
+    }
     bool is_mremap = strcmp(call, "mremap") == 0;
     bool is_told = is_munmap   ? frees_huge()
                    : is_mremap ? moves_huge()

@@ -1,14 +1,15 @@
-/* canary.h - canaries behind blocks in hardened mode, to detect overflows.
+/* canary.h - canaries after blocks in hardened mode, to detect overflows.
  *
  * A canary is a word derived from the address of the block and a secret of the process. Its bytes
  * repeat by address, so that it may begin anywhere. The top bit of each is set: neither text nor a
- * zero written over a byte can match it. But the byte right behind the block is zero: a string
+ * zero written over a byte can match it. But the byte right after the block is zero: a string
  * whose terminator was overwritten ends there and leaks no canary.
  */
 #ifndef HARDENED_CANARY_H
 #define HARDENED_CANARY_H
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/compiler.h"
 
 #include <stdbool.h>
@@ -40,7 +41,7 @@ static inline uint64_t canary_turned(uint64_t word, const char *at)
     return word >> turn | word << ((64 - turn) & 63);
 }
 
-// The word with its first byte in memory set to the zero behind the block.
+// The word with its first byte in memory set to the zero after the block.
 static inline uint64_t canary_ended(uint64_t turned)
 {
     const char zero = 0;
@@ -89,9 +90,11 @@ static inline bool canary_is_whole(uint64_t word, const char *end, size_t bytes,
 // Two words, compared at once.
 typedef uint64_t canary_pair __attribute__((vector_size(16), may_alias));
 
-// Both are multiples of 16.
+// Both are multiples of 16; bytes: not 0.
 static inline bool is_all_zero(const char *at, size_t bytes)
 {
+    ASSERT(bytes != 0);
+    ASSERT(((uintptr_t)at | bytes) % sizeof(canary_pair) == 0);
     const canary_pair *pair = (const canary_pair *)(const void *)at;
     const canary_pair *end = (const canary_pair *)(const void *)(at + bytes);
     canary_pair any = *pair++;

@@ -16,9 +16,11 @@
 #include "pages/backing.h"
 #include "pages/limit.h"
 #include "pages/span.h"
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/fatal.h"
 #include "base/os.h"
+#include "core/thread.h"
 #include "hardened/canary.h"
 #include "hardened/quarantine.h"
 #include "pages/protect.h"
@@ -40,6 +42,7 @@ static size_t shown_bytes(const struct chunk *head)
 // Chunks of a span for `bytes`: up to an eighth more, so that blocks of similar size can reuse it.
 static size_t length_for(size_t bytes)
 {
+    ASSERT(bytes != 0);
     size_t length = (bytes + CHUNK_BYTES - 1) >> CHUNK_SHIFT;
     return align_up(length, length < 8 ? 1 : (size_t)1 << (log2_floor(length) - 3));
 }
@@ -57,6 +60,7 @@ static char *span_start_of(const struct chunk *head)
 // Whole pages, with room for a canary unless the block ends at a page boundary.
 static size_t pages_for(size_t bytes)
 {
+    ASSERT(bytes != 0);
     size_t page = os_page_bytes();
     return bytes % page == 0 ? bytes : align_up(bytes + CANARY_BYTES, page);
 }
@@ -65,6 +69,8 @@ static void write_canary(const struct chunk *head)
 {
     char *block = guarded_block(head);
     size_t slack = shown_bytes(head) - head->usable_bytes;
+    ASSERT(head->usable_bytes <= shown_bytes(head));
+    ASSERT(slack == 0 || slack >= CANARY_BYTES); // GUARDED-1
     if (slack != 0) {
         canary_write(canary_word(block), block + head->usable_bytes, slack, SEEN_MAX);
     }
@@ -75,6 +81,7 @@ static void check_canary(const struct chunk *head, const void *caller)
     const char *block = guarded_block(head);
     size_t bytes = head->usable_bytes;
     size_t slack = shown_bytes(head) - bytes;
+    ASSERT(bytes <= shown_bytes(head));
     if (slack != 0 && !canary_is_whole(canary_word(block), block + bytes, slack, SEEN_MAX)) {
         fatal_overflow(block, bytes, caller);
     }
@@ -83,10 +90,13 @@ static void check_canary(const struct chunk *head, const void *caller)
 // `shown`: the readable bytes of the block.
 static void mark_span(struct chunk *head, size_t length, char *block, size_t bytes, size_t shown)
 {
+    ASSERT(shown % os_page_bytes() == 0);
+    ASSERT(block + shown <= (char *)page_map_address(page_map_index(head) + length));
     RELAXED_STORE(head->length, (uint32_t)length);
     RELAXED_STORE(head->usable_bytes, bytes);
     head->shown_pages = (uint32_t)(shown / os_page_bytes());
-    head->record = block;
+    // release: pairs with the fence in hslab_see
+    __atomic_store_n(&head->record, block, __ATOMIC_RELEASE);
     page_map_mark_body(head, length);
     chunk_set_state(head, CHUNK_GUARDED);
     write_canary(head);
@@ -96,6 +106,8 @@ static void mark_span(struct chunk *head, size_t length, char *block, size_t byt
 static bool open_quarantined(struct quarantined *freed, char *block, size_t pages,
                              const void *caller)
 {
+    ASSERT(!freed->is_huge);
+    ASSERT((size_t)(block - freed->start) + pages + os_page_bytes() <= freed->bytes);
     size_t shown = freed->shown;
     enum protect_guard guard = page_map_entry(page_map_find(freed->start))->guard;
     quarantine_check(freed, caller);
@@ -127,12 +139,15 @@ static char *reuse_span(size_t bytes, size_t length, const void *caller)
         return NULL;
     }
     struct chunk *head = page_map_entry(page_map_find(freed.start));
+    ASSERT(chunk_state(head) == CHUNK_BODY); // a body without a head
     mark_span(head, freed.bytes >> CHUNK_SHIFT, block, bytes, freed.shown);
     return block;
 }
 
 static char *take_span(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
+    ASSERT(room >= bytes);
+    ASSERT(is_pow2(alignment));
     size_t page = os_page_bytes();
     size_t front = alignment > FRONT_MAX ? 0 : max_size(alignment, page);
     size_t pages = pages_for(bytes);
@@ -157,6 +172,7 @@ static char *take_span(size_t bytes, size_t room, size_t alignment, const void *
         protect_guard_more(start, front, head->guard);
         protect_guard_more(block + pages, (length << CHUNK_SHIFT) - front - pages, head->guard);
     }
+    ASSERT((uintptr_t)block % alignment == 0);
     mark_span(head, length, block, bytes, pages);
     live_count();
     return block;
@@ -165,6 +181,7 @@ static char *take_span(size_t bytes, size_t room, size_t alignment, const void *
 // Bytes that stay readable when a short block is freed: hiding them costs more than clearing them.
 static size_t leave_open(const struct chunk *head)
 {
+    ASSERT(head->guard != PROTECT_NONE);
     size_t shown = shown_bytes(head);
     char *block = guarded_block(head);
     if (quarantine_purges() || shown > OPEN_MAX || block != span_start_of(head) + os_page_bytes() ||
@@ -178,6 +195,7 @@ static size_t leave_open(const struct chunk *head)
 static void give_span(struct chunk *head, const void *caller)
 {
     check_canary(head, caller);
+    ASSERT(span_bytes(head) > shown_bytes(head));
     // A body without a head, so that a second free is detected.
     RELAXED_STORE(head->head_distance, 0);
     chunk_set_state(head, CHUNK_BODY);
@@ -188,12 +206,13 @@ static void give_span(struct chunk *head, const void *caller)
     }
 }
 
-// Extends a span by the chunks behind it to hold `bytes`; false: they are not free.
+// Extends a span by the chunks after it to hold `bytes`; false: they are not free.
 static bool extend_span(struct chunk *head, size_t bytes)
 {
     size_t index = page_map_index(head);
     size_t old = head->length;
     size_t length = length_for(bytes);
+    ASSERT(length > old);
     bool clean;
     if (!span_extend(index, old, length - old, &clean)) {
         return false;
@@ -211,6 +230,8 @@ static bool extend_span(struct chunk *head, size_t bytes)
 static bool show_more(struct chunk *head, size_t pages, size_t room)
 {
     size_t shown = shown_bytes(head);
+    ASSERT(pages > shown);
+    ASSERT(pages <= room);
     size_t wanted = min_size(room, align_up(pages + pages / GROWTH_SHARE, os_page_bytes()));
     if (!protect_guard_less(guarded_block(head) + shown, wanted - shown, head->guard)) {
         return false;
@@ -223,6 +244,7 @@ static bool show_more(struct chunk *head, size_t pages, size_t room)
 static void show_less(struct chunk *head, size_t pages)
 {
     size_t shown = shown_bytes(head);
+    ASSERT(pages < shown);
     if (head->guard != PROTECT_NONE &&
         protect_guard_more(guarded_block(head) + pages, shown - pages, head->guard)) {
         head->shown_pages = (uint32_t)(pages / os_page_bytes());
@@ -239,6 +261,7 @@ static void *resize_span(struct chunk *head, size_t bytes, const void *caller)
         (pages + around > span_bytes(head) && !extend_span(head, around + pages))) {
         return NULL;
     }
+    ASSERT(pages + around <= span_bytes(head));
     size_t kept = min_size(bytes, head->usable_bytes);
     size_t shown = shown_bytes(head);
     if (pages > shown && !show_more(head, pages, span_bytes(head) - around)) {
@@ -262,6 +285,8 @@ static void *resize_span(struct chunk *head, size_t bytes, const void *caller)
 static void hide_around(char *start, size_t bytes)
 {
     size_t page = os_page_bytes();
+    ASSERT(bytes != 0);
+    ASSERT(bytes % page == 0);
     protect_hide(start, page);
     protect_hide(start + page + bytes, page);
 }
@@ -272,9 +297,18 @@ static bool has_guards(void)
     return !backing_is_on();
 }
 
+// Bytes between the guard pages of a mapping; 0: only a page is left of it, which the kernel
+// refuses to show (see release_huge in quarantine.c).
+static size_t inner_bytes(size_t mapped_bytes)
+{
+    size_t guards = 2 * os_page_bytes();
+    return mapped_bytes > guards ? mapped_bytes - guards : 0;
+}
+
 static char *take_huge(size_t bytes, size_t alignment, const void *caller)
 {
     size_t page = os_page_bytes();
+    ASSERT(!has_guards() || alignment <= page);
     size_t pages = pages_for(bytes);
     if (!has_guards()) {
         bool clean = false;
@@ -314,7 +348,7 @@ size_t guarded_huge_bytes(const void *ptr, bool *is_freed)
     const char *start = (const char *)ptr - os_page_bytes();
     size_t bytes = huge_usable_bytes(start);
     *is_freed = bytes != 0 && quarantine_has(start);
-    return bytes != 0 ? bytes - 2 * os_page_bytes() : 0;
+    return inner_bytes(bytes);
 }
 
 static bool give_huge(char *ptr, const void *caller)
@@ -324,7 +358,7 @@ static bool give_huge(char *ptr, const void *caller)
         return huge_free(ptr);
     }
     size_t bytes = huge_usable_bytes(ptr - page);
-    if (bytes == 0 || quarantine_has(ptr - page)) {
+    if (inner_bytes(bytes) == 0 || quarantine_has(ptr - page)) {
         return false;
     }
     struct quarantined freed = {ptr - page, bytes, 0, false, true};
@@ -342,6 +376,7 @@ static void *resize_huge(char *ptr, size_t bytes)
     size_t page = os_page_bytes();
     char *start = ptr - page;
     size_t old_bytes = huge_usable_bytes(start);
+    ASSERT(old_bytes > 2 * page);
     if (!protect_show(start, old_bytes)) { // in one piece again, for mremap
         hide_around(start, old_bytes - 2 * page);
         return NULL;
@@ -356,6 +391,8 @@ static void *resize_huge(char *ptr, size_t bytes)
 
 void *guarded_allocate(size_t bytes, size_t room, size_t alignment, const void *caller)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(is_pow2(alignment));
     bytes = max_size(bytes, 1);
     room = max_size(room, bytes);
     char *block = NULL;
@@ -371,6 +408,7 @@ void *guarded_allocate(size_t bytes, size_t room, size_t alignment, const void *
 
 bool guarded_free(struct chunk *head, void *ptr, const void *caller)
 {
+    ASSERT(thread_is_inside());
     if (head == NULL) {
         return give_huge(ptr, caller);
     }
@@ -380,6 +418,8 @@ bool guarded_free(struct chunk *head, void *ptr, const void *caller)
 
 void *guarded_resize(struct chunk *head, void *ptr, size_t bytes, const void *caller)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(bytes != 0);
     bool is_huge = bytes >= limit_bytes();
     if (head == NULL) {
         return is_huge ? resize_huge(ptr, bytes) : NULL;
@@ -389,15 +429,15 @@ void *guarded_resize(struct chunk *head, void *ptr, size_t bytes, const void *ca
 
 void guarded_see_huge(struct huge_view *view)
 {
-    size_t page = os_page_bytes();
     if (!view->is_cached && has_guards()) {
-        view->is_cached = quarantine_has(view->start);
-        view->start = (const char *)view->start + page;
-        view->bytes -= 2 * page;
+        size_t bytes = inner_bytes(view->bytes);
+        view->is_cached = bytes == 0 || quarantine_has(view->start);
+        view->start = (const char *)view->start + os_page_bytes();
+        view->bytes = bytes;
     }
 }
 
 size_t guarded_huge_bytes_of(size_t usable_bytes)
 {
-    return has_guards() && usable_bytes != 0 ? usable_bytes - 2 * os_page_bytes() : usable_bytes;
+    return has_guards() ? inner_bytes(usable_bytes) : usable_bytes;
 }

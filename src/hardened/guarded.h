@@ -24,7 +24,7 @@ static inline char *guarded_block(const struct chunk *head)
 size_t guarded_huge_bytes(const void *ptr, bool *is_freed);
 
 // Frees the block in the span of `head`, or the huge block at `ptr` if `head` is NULL; dies when
-// the canary behind it was overwritten. False: there is no such huge block.
+// the canary after it was overwritten. False: there is no such huge block.
 bool guarded_free(struct chunk *head, void *ptr, const void *caller);
 
 // Resizes without copying; returns the block (a huge one possibly moved), or NULL when a copy is

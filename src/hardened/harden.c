@@ -17,6 +17,7 @@
  */
 #include "hardened/harden.h"
 
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/os.h"
 #include "core/thread.h"
@@ -39,6 +40,8 @@ static const ALIGNED(16) char g_zero[LAST_BYTES];
 
 void harden_start(unsigned level, bool is_quick)
 {
+    ASSERT(!g_harden.is_on);
+    ASSERT(level <= 3);
     if (level == 0) {
         return;
     }
@@ -69,12 +72,14 @@ static unsigned ready_max_for(unsigned sc)
 
 static unsigned quarantine_max_for(unsigned sc)
 {
+    ASSERT(g_harden.quarantine_max >= QUARANTINE_MIN);
     return (unsigned)clamp_size(g_harden.quarantine_bytes / hslab_slot_bytes(sc), QUARANTINE_MIN,
                                 g_harden.quarantine_max);
 }
 
 static struct hcache *create(void)
 {
+    ASSERT(g_harden.is_on);
     size_t words = 0;
     for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
         words += ready_max_for(sc) + quarantine_max_for(sc);
@@ -98,12 +103,14 @@ static struct hcache *create(void)
         bin->quarantine = at + bin->ready_max;
         at += bin->ready_max + bin->quarantine_max;
     }
+    ASSERT(at == cache->words + words);
     return cache;
 }
 
 // Puts the slot into quarantine, and returns the oldest one there.
 static uint64_t quarantine(struct hcache_bin *bin, uint64_t word)
 {
+    ASSERT(bin->quarantine_at < bin->quarantine_max);
     uint64_t displaced = bin->quarantine[bin->quarantine_at];
     hcache_quarantine(bin, word);
     return displaced;
@@ -111,6 +118,7 @@ static uint64_t quarantine(struct hcache_bin *bin, uint64_t word)
 
 static NOINLINE void make_room(struct hcache_bin *bin, unsigned sc, const void *caller)
 {
+    ASSERT(bin->ready_count == bin->ready_max);
     unsigned half = (bin->ready_max + 1U) / 2;
     hslab_free(sc, bin->ready, half, caller);
     bin->ready_count = (uint16_t)(bin->ready_count - half);
@@ -119,6 +127,8 @@ static NOINLINE void make_room(struct hcache_bin *bin, unsigned sc, const void *
 
 static inline void put(struct hcache_bin *bin, unsigned sc, uint64_t word, const void *caller)
 {
+    ASSERT(hslab_of_word(word)->sc == sc);
+    ASSERT(bin->ready_count <= bin->ready_max);
     if (UNLIKELY(bin->ready_count == bin->ready_max)) {
         make_room(bin, sc, caller);
     }
@@ -127,6 +137,8 @@ static inline void put(struct hcache_bin *bin, unsigned sc, uint64_t word, const
 
 static NOINLINE bool refill(struct hcache *cache, struct hcache_bin *bin, unsigned sc)
 {
+    ASSERT(lock_is_mine(&cache->lock));
+    ASSERT(bin->ready_count == 0);
     unsigned wanted = (bin->ready_max + 1U) / 2;
     bin->ready_count = (uint16_t)hslab_allocate(sc, &cache->random, bin->ready, wanted);
     return bin->ready_count != 0;
@@ -134,11 +146,13 @@ static NOINLINE bool refill(struct hcache *cache, struct hcache_bin *bin, unsign
 
 void harden_put(struct hcache *cache, unsigned sc, uint64_t word)
 {
+    ASSERT(lock_is_mine(&cache->lock));
     put(&cache->bins[sc], sc, word, t_thread.caller);
 }
 
 static void flush(struct hcache *cache)
 {
+    ASSERT(lock_is_mine(&cache->lock));
     cache->last = g_zero; // HARDEN-3
     for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
         struct hcache_bin *bin = &cache->bins[sc];
@@ -171,6 +185,7 @@ static NOINLINE COLD NORETURN void complain_of_freed(const char *ptr, const void
 // HARDEN-1: otherwise it was written to after its free.
 static void check_free(const char *ptr, size_t slot_bytes, const void *caller)
 {
+    ASSERT(slot_bytes % sizeof(canary_pair) == 0);
     bool is_good =
         g_harden.checks_all ? is_all_zero(ptr, slot_bytes) : slot_is_zero_at_ends(ptr, slot_bytes);
     if (UNLIKELY(!is_good)) {
@@ -178,9 +193,13 @@ static void check_free(const char *ptr, size_t slot_bytes, const void *caller)
     }
 }
 
-// True when the neighbour is free but its bytes at `at` are not zero.
-static bool is_written(const struct hslab *slab, unsigned slot, const char *at, size_t bytes)
+// True when the neighbour is free but its bytes at `at` are not zero. A thread that allocates it
+// meanwhile may be writing them: its record then differs.
+RACY_READER static bool is_written(const struct hslab *slab, unsigned slot, const char *at,
+                                   size_t bytes)
 {
+    ASSERT(slot < slab->slots);
+    ASSERT(bytes % sizeof(canary_pair) == 0);
     for (unsigned look = 0; look < LOOKS; look++) {
         unsigned record = hslab_record(slab, slot);
         if ((record & RECORD_USED) != 0 || is_all_zero(at, bytes)) {
@@ -194,10 +213,11 @@ static bool is_written(const struct hslab *slab, unsigned slot, const char *at, 
     return true;
 }
 
-// Checks what a write before or far behind the block at `slot` would have hit.
-RACY_READER static NOINLINE void check_neighbours(const struct hslab *slab, unsigned slot,
-                                                  size_t bytes, const void *caller)
+// Checks what a write before or far past the block at `slot` would have hit.
+static NOINLINE void check_neighbours(const struct hslab *slab, unsigned slot, size_t bytes,
+                                      const void *caller)
 {
+    ASSERT(slab->sc != HSLAB_EMPTY_CLASS);
     char *ptr = hslab_slot(slab, slot);
     size_t near = min_size(slab->slot_bytes, NEIGHBOUR_BYTES);
     if (slot != 0 && is_written(slab, slot - 1, ptr - near, near)) {
@@ -208,9 +228,11 @@ RACY_READER static NOINLINE void check_neighbours(const struct hslab *slab, unsi
     }
 }
 
+// The last word of the previous slot may be changing: HARDEN-2 holds for each value.
 RACY_READER static void check_before(const struct hslab *slab, unsigned slot, const char *ptr,
                                      size_t bytes, const void *caller)
 {
+    ASSERT(slab->sc != HSLAB_EMPTY_CLASS);
     if (UNLIKELY(slot == 0)) {
         return; // before it lies another slab, or a hidden page
     }
@@ -232,6 +254,8 @@ static inline void check_canary(const struct hslab *slab, const char *ptr, unsig
                                 const void *caller)
 {
     size_t slack = record & HSLAB_SLACK_MAX;
+    ASSERT(slack >= CANARY_BYTES);
+    ASSERT(slack <= slab->slot_bytes);
     size_t bytes = slab->slot_bytes - slack;
     if (UNLIKELY(!canary_is_whole(canary_word(ptr), ptr + bytes, slack,
                                   canary_most(slab->slot_bytes)))) {
@@ -265,6 +289,7 @@ RACY_READER static bool is_written_behind(const struct hslab *slab, unsigned slo
 // Reports a write next to a block that may never be freed, when the next one takes the long path.
 static void check_newest(struct hcache *cache, const void *caller)
 {
+    ASSERT(lock_is_mine(&cache->lock));
     char *ptr = cache->newest;
     cache->newest = NULL;
     struct hslab *slab = ptr != NULL ? hslab_hold(ptr) : NULL;
@@ -272,8 +297,8 @@ static void check_newest(struct hcache *cache, const void *caller)
         return;
     }
     unsigned slot = hslab_slot_of(slab, ptr);
-    unsigned record = hslab_record(slab, slot);
-    if (hslab_slot(slab, slot) == ptr && (record & RECORD_USED) != 0) {
+    unsigned record = slot < slab->slots ? hslab_record(slab, slot) : 0; // of another class now
+    if ((record & RECORD_USED) != 0 && hslab_slot(slab, slot) == ptr) {
         size_t bytes = hslab_bytes_in(slab, record);
         if (UNLIKELY(is_written_behind(slab, slot))) {
             fatal_overflow(ptr, bytes, caller);
@@ -285,6 +310,7 @@ static void check_newest(struct hcache *cache, const void *caller)
 
 static void check_last(const struct hcache *cache)
 {
+    ASSERT(cache->last != NULL);
     if (UNLIKELY(!is_all_zero(cache->last, LAST_BYTES))) {
         complain_of_freed(cache->last, t_thread.caller);
     }
@@ -292,6 +318,7 @@ static void check_last(const struct hcache *cache)
 
 void harden_check_last(struct hcache *cache)
 {
+    ASSERT(lock_is_mine(&cache->lock));
     check_last(cache);
     check_newest(cache, t_thread.caller);
 }
@@ -300,6 +327,8 @@ void harden_check_last(struct hcache *cache)
 
 static inline unsigned class_for(size_t bytes, size_t alignment)
 {
+    ASSERT(bytes < g_harden.alone_bytes);
+    ASSERT(is_pow2(alignment));
     size_t whole = bytes + CANARY_BYTES;
     if (UNLIKELY(alignment > BLOCK_ALIGN_BYTES)) {
         return size_class_of_aligned(whole, alignment);
@@ -314,15 +343,18 @@ static inline unsigned class_for(size_t bytes, size_t alignment)
 // Writes the record and the canary for a block of `bytes`.
 static inline void begin_block(struct hslab *slab, uint64_t word, size_t slot_bytes, size_t bytes)
 {
+    ASSERT(bytes + CANARY_BYTES <= slot_bytes);
     char *ptr = hslab_ptr_of_word(word);
     unsigned slot = hslab_slot_of_word(word);
     size_t slack = min_size(slot_bytes - bytes, HSLAB_SLACK_MAX);
     hslab_set_used(&slab->records[slot], slack);
     canary_write(canary_word(ptr), ptr + slot_bytes - slack, slack, canary_most(slot_bytes));
+    ASSERT(canary_is_partly(canary_load(ptr + slot_bytes - 8), canary_word(ptr))); // HARDEN-2
 }
 
 void *harden_allocate(struct hcache *cache, size_t bytes, size_t alignment)
 {
+    ASSERT(lock_is_mine(&cache->lock));
     unsigned sc = class_for(bytes, alignment);
     ASSERT(sc < HSLAB_CLASSES);
     struct hcache_bin *bin = &cache->bins[sc];
@@ -345,6 +377,7 @@ void *harden_allocate(struct hcache *cache, size_t bytes, size_t alignment)
         hslab_set_record(slab, slot, hslab_record(slab, slot) | RECORD_USED);
         return ptr;
     }
+    ASSERT((uintptr_t)ptr % max_size(alignment, BLOCK_ALIGN_BYTES) == 0);
     slot_touch(ptr, bin->slot_bytes, hslab_record(slab, hslab_slot_of_word(word)));
     check_free(ptr, bin->slot_bytes, t_thread.caller);
     begin_block(slab, word, bin->slot_bytes, bytes);
@@ -374,6 +407,7 @@ enum harden_finding harden_find(const struct hslab *slab, const void *ptr, size_
 // Clears everything that was written: the block, its canary, the last word.
 static void make_zero(const struct hslab *slab, char *ptr, size_t bytes)
 {
+    ASSERT(bytes <= slab->slot_bytes);
     size_t slot_bytes = slab->slot_bytes;
     if (LIKELY(slot_bytes <= SMALL_BYTES_MAX)) {
         slot_clear_small(ptr, slot_bytes);
@@ -401,6 +435,9 @@ static inline void end_block(struct hslab *slab, unsigned slot, const void *call
 
 void harden_free(struct hcache *cache, struct hslab *slab, unsigned slot, const void *caller)
 {
+    ASSERT(slot >= slab->first);
+    ASSERT(slot < slab->slots);
+    ASSERT(cache == NULL || lock_is_mine(&cache->lock));
     uint64_t word = hslab_word(hslab_slot(slab, slot), slot);
     unsigned sc = slab->sc;
     end_block(slab, slot, caller);
@@ -422,6 +459,8 @@ void harden_free(struct hcache *cache, struct hslab *slab, unsigned slot, const 
 
 bool harden_resize(struct hslab *slab, void *ptr, size_t bytes, const void *caller)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(bytes < g_harden.alone_bytes);
     size_t slot_bytes = slab->slot_bytes;
     unsigned slot = hslab_slot_of(slab, ptr);
     unsigned record = hslab_record(slab, slot);
@@ -441,6 +480,7 @@ bool harden_resize(struct hslab *slab, void *ptr, size_t bytes, const void *call
 
 static struct hcache *get_or_make(size_t index)
 {
+    ASSERT(index < HCACHES);
     struct hcache *cache = hcache_at(index);
     if (LIKELY(cache != NULL)) {
         return cache;
@@ -467,6 +507,8 @@ static struct hcache *any_cache(void)
 
 struct hcache *harden_acquire(void) UNCHECKED_LOCKS
 {
+    ASSERT(g_harden.is_on);
+    ASSERT(thread_is_inside());
     if (UNLIKELY(!t_thread.is_bound)) {
         slot_open(); // requests do not use the slot, but its number selects the cache
     }
@@ -484,6 +526,7 @@ struct hcache *harden_acquire(void) UNCHECKED_LOCKS
 
 void harden_release(struct hcache *cache) UNCHECKED_LOCKS
 {
+    ASSERT(lock_is_mine(&cache->lock));
     lock_release(&cache->lock);
 }
 

@@ -1,5 +1,5 @@
 /* harden.h - hardened mode (harden:1 to 3): blocks up to MEDIUM_BYTES_MAX in slots of hardened
- * slabs, each with a canary behind it; freed ones are zeroed and stay in quarantine before reuse.
+ * slabs, each with a canary after it; freed ones are zeroed and stay in quarantine before reuse.
  *
  * Free slots are cached per CPU, under the lock of the cache. The caller of functions with `cache`
  * holds its lock; the others are for any thread.
@@ -25,7 +25,7 @@ struct harden_policy {
     bool moves_always;       // realloc always moves the block
     uint32_t quarantine_max; // freed slots of a class in the quarantine of a cache
     size_t quarantine_bytes; // and at most this many bytes of them
-    size_t canary_bytes;     // behind a block, besides the last eight of its slot
+    size_t canary_bytes;     // after a block, besides the last eight of its slot
     size_t canary_bytes_medium;
     size_t alone_bytes; // blocks from this size on lie alone between guard pages
 };

@@ -10,6 +10,7 @@
 #include "hardened/canary.h"
 #include "hardened/hcache.h"
 #include "hardened/quarantine.h"
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/os.h"
 #include "core/thread.h"
@@ -44,6 +45,7 @@ struct block hardened_find_huge(const void *ptr)
 // The size of a huge block is known to a page only, that of a slot within the limits of a record.
 bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, size_t alignment)
 {
+    ASSERT(block->fault == BLOCK_OK);
     size_t unknown = block->bytes == 1 ? 2 : 1; // a block of no bytes may have one
     if (block->head == NULL) {
         unknown = 2 * os_page_bytes();
@@ -58,6 +60,8 @@ bool hardened_is_like(const struct block *block, const void *ptr, size_t bytes, 
 
 void *hardened_allocate(size_t bytes, size_t room, size_t alignment)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(is_pow2(alignment));
     bool fits = bytes < g_harden.alone_bytes &&
                 (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
                  size_class_of_aligned(bytes + CANARY_BYTES, alignment) < MEDIUM_END);
@@ -94,6 +98,7 @@ static inline struct hcache *enter(const void *caller) UNCHECKED_LOCKS
 
 static inline void leave(struct hcache *cache) UNCHECKED_LOCKS
 {
+    ASSERT(lock_is_mine(&cache->lock));
     lock_release(&cache->lock);
     thread_leave();
 }
@@ -101,6 +106,7 @@ static inline void leave(struct hcache *cache) UNCHECKED_LOCKS
 // The cases that take_small does not serve: other sizes, an empty bin, a slot that was written to.
 static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *caller)
 {
+    ASSERT(is_pow2(alignment));
     bool fits = bytes < g_harden.alone_bytes &&
                 (LIKELY(alignment <= BLOCK_ALIGN_BYTES) ||
                  size_class_of_aligned(bytes + CANARY_BYTES, alignment) < MEDIUM_END);
@@ -116,6 +122,8 @@ static NOINLINE void *take_other(size_t bytes, size_t alignment, const void *cal
 // `whole`: the least size of the slot; it selects a class whose slots are all aligned (CLASS-3).
 static void *take_small(size_t bytes, size_t whole, size_t alignment, const void *caller)
 {
+    ASSERT(whole >= bytes + CANARY_BYTES);
+    ASSERT(whole <= SMALL_BYTES_MAX);
     struct hcache *cache = enter(caller);
     if (UNLIKELY(cache == NULL)) {
         return NULL;
@@ -123,6 +131,7 @@ static void *take_small(size_t bytes, size_t whole, size_t alignment, const void
     struct hcache_bin *bin = &cache->bins[size_class_of_small(whole)];
     char *ptr = hslab_ptr_of_word(bin->chosen);
     size_t slot_bytes = bin->slot_bytes;
+    ASSERT(slot_bytes >= whole);
     if (UNLIKELY(ptr == NULL) || UNLIKELY(!is_all_zero(cache->last, LAST_BYTES))) {
         leave(cache);
         return take_other(bytes, alignment, caller);
@@ -172,6 +181,7 @@ static NOINLINE bool give_other(struct hslab *slab, unsigned slot, const void *c
 // The bin has no room for the slot that left the quarantine, or none did.
 static NOINLINE bool put_other(struct hcache *cache, unsigned sc, uint64_t displaced)
 {
+    ASSERT(lock_is_mine(&cache->lock));
     if (displaced != 0) {
         harden_put(cache, sc, displaced);
     }
@@ -193,6 +203,8 @@ static inline bool keep(struct hcache *cache, unsigned sc, uint64_t word)
 {
     struct hcache_bin *bin = &cache->bins[sc];
     unsigned at = bin->quarantine_at;
+    ASSERT(at < bin->quarantine_max);
+    ASSERT(hslab_of_word(word)->sc == sc);
     uint64_t displaced = bin->quarantine[at];
     bin->quarantine[at] = word;
     bin->quarantine_at = (uint16_t)(at + 1 == bin->quarantine_max ? 0 : at + 1);
@@ -238,6 +250,8 @@ bool hardened_free_usual(void *ptr, const void *caller)
 
 void hardened_free(const struct block *block, void *ptr, const void *caller)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(block->fault == BLOCK_OK);
     if (block->kind == BLOCK_SLOT) {
         struct hslab *slab = hslab_of(block->head);
         struct hcache *cache = harden_acquire();
@@ -252,13 +266,15 @@ void hardened_free(const struct block *block, void *ptr, const void *caller)
 
 void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const void *caller)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(block->fault == BLOCK_OK);
     if (block->kind == BLOCK_SLOT) {
         bool fits = !g_harden.moves_always && bytes < g_harden.alone_bytes &&
                     harden_resize(hslab_of(block->head), ptr, bytes, caller);
         return fits ? ptr : NULL;
     }
     bool shrinks = bytes < block->bytes && block->bytes <= SHRUNK_MOVES_MAX;
-    if ((g_harden.moves_always || shrinks) && block->head != NULL) { // no use for huge ones
+    if ((g_harden.moves_always || shrinks) && block->head != NULL) { // pointless for huge ones
         return NULL;
     }
     return bytes >= g_harden.alone_bytes ? guarded_resize(block->head, ptr, bytes, caller) : NULL;
@@ -266,6 +282,7 @@ void *hardened_resize(const struct block *block, void *ptr, size_t bytes, const 
 
 size_t hardened_trim(const void *caller)
 {
+    ASSERT(thread_is_inside());
     harden_flush();
     return hslab_trim(caller) + quarantine_trim(caller);
 }

@@ -12,7 +12,7 @@
 
 // Looks up `ptr` in the span of `head`, a HSLAB or GUARDED.
 struct block hardened_find(struct chunk *head, const void *ptr);
-// As huge_usable_bytes, for a block of this mode.
+// Like huge_usable_bytes, for a block of this mode.
 struct block hardened_find_huge(const void *ptr);
 
 // False when the block in use was not allocated with `bytes`, or does not lie at a multiple of

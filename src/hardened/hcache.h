@@ -7,6 +7,7 @@
 #define HARDENED_HCACHE_H
 
 #include "hardened/canary.h"
+#include "base/check.h"
 #include "base/cpu.h"
 #include "base/lock.h"
 #include "core/slot.h"
@@ -53,6 +54,7 @@ static inline size_t hcache_first_index(void)
 // NULL: not created yet.
 static inline struct hcache *hcache_at(size_t index)
 {
+    ASSERT(index < HCACHES);
     // acquire: pairs with the exchange in harden.c
     return atomic_load_explicit(&g_hcaches[index], memory_order_acquire);
 }
@@ -63,6 +65,7 @@ static inline struct hcache *hcache_at(size_t index)
 static inline void hcache_choose(struct hcache *cache, struct hcache_bin *bin)
 {
     unsigned count = bin->ready_count;
+    ASSERT(count <= bin->ready_max);
     if (UNLIKELY(count == 0)) {
         bin->chosen = 0;
         return;
@@ -76,12 +79,14 @@ static inline void hcache_choose(struct hcache *cache, struct hcache_bin *bin)
     __builtin_prefetch(ptr);
     __builtin_prefetch(ptr + bin->slot_bytes - CANARY_BYTES);
     bin->record = &hslab_of_word(bin->chosen)->records[hslab_slot_of_word(bin->chosen)];
+    ASSERT((hslab_record_at(bin->record) & RECORD_USED) == 0); // HARDEN-1
     __builtin_prefetch(bin->record);
 }
 
 // Replaces the oldest slot in quarantine.
 static inline void hcache_quarantine(struct hcache_bin *bin, uint64_t word)
 {
+    ASSERT(bin->quarantine_at < bin->quarantine_max);
     bin->quarantine[bin->quarantine_at] = word;
     bin->quarantine_at =
         bin->quarantine_at + 1 == bin->quarantine_max ? 0 : (uint16_t)(bin->quarantine_at + 1);
@@ -113,6 +118,7 @@ static inline canary_pair slot_end_pairs(const char *at)
 // Checks all of a small slot, ENDS_BYTES at both ends of a longer one.
 static inline bool slot_is_zero_at_ends(const char *ptr, size_t slot_bytes)
 {
+    ASSERT(slot_bytes % sizeof(canary_pair) == 0);
     const char *last = ptr + slot_bytes - 16;
     canary_pair any;
     if (slot_bytes <= ENDS_BYTES) {
@@ -137,6 +143,8 @@ static inline void slot_clear_pair(char *at)
 // Clears a small slot: as above up to 64 bytes, in steps of 64 beyond.
 static inline void slot_clear_small(char *ptr, size_t slot_bytes)
 {
+    ASSERT(slot_bytes % sizeof(canary_pair) == 0);
+    ASSERT(slot_bytes <= SMALL_BYTES_MAX);
     char *last = ptr + slot_bytes - 16;
     if (slot_bytes <= 64) {
         size_t second = slot_bytes > 16 ? 16 : 0;

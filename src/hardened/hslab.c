@@ -55,6 +55,8 @@ static struct {
 
 static void list_put_locked(struct hslab_list *list, struct hslab *slab)
 {
+    ASSERT(lock_is_mine(&list->lock));
+    ASSERT(!slab->is_listed);
     slab->prev = NULL;
     slab->next = list->partial;
     if (list->partial != NULL) {
@@ -66,6 +68,9 @@ static void list_put_locked(struct hslab_list *list, struct hslab *slab)
 
 static void list_remove_locked(struct hslab_list *list, struct hslab *slab)
 {
+    ASSERT(lock_is_mine(&list->lock));
+    ASSERT(slab->is_listed);
+    ASSERT(slab->prev != NULL || list->partial == slab);
     if (slab->prev != NULL) {
         slab->prev->next = slab->next;
     } else {
@@ -79,11 +84,13 @@ static void list_remove_locked(struct hslab_list *list, struct hslab *slab)
 
 static uint64_t *word_of(struct hslab *slab, unsigned slot)
 {
+    ASSERT(slot < HSLAB_SLOTS_MAX);
     return &slab->free[slot / 64];
 }
 
 static bool is_empty(const struct hslab *slab)
 {
+    ASSERT(slab->free_count <= slab->opened - slab->first);
     return slab->free_count == slab->opened - slab->first;
 }
 
@@ -107,12 +114,14 @@ static size_t guard_bytes(const struct hslab *slab)
 
 static char *guard_start(const struct hslab *slab)
 {
+    ASSERT(guard_bytes(slab) % os_page_bytes() == 0 || guard_bytes(slab) == CHUNK_BYTES);
     return slab->start + ((size_t)slab->length << CHUNK_SHIFT) - guard_bytes(slab);
 }
 
 static unsigned slots_for(unsigned sc, size_t bytes)
 {
     size_t page = os_page_bytes();
+    ASSERT(sc == HSLAB_EMPTY_CLASS || page > CHUNK_BYTES || bytes > page);
     bytes -= sc == HSLAB_EMPTY_CLASS || page > CHUNK_BYTES ? 0 : page;
     return (unsigned)min_size(bytes / hslab_slot_bytes(sc), HSLAB_SLOTS_MAX);
 }
@@ -121,6 +130,8 @@ static unsigned slots_for(unsigned sc, size_t bytes)
 static void *take_spare_locked(struct hslab_list *list, size_t bytes)
 {
     bytes = align_up(bytes, CACHE_LINE_BYTES);
+    ASSERT(lock_is_mine(&list->lock));
+    ASSERT(bytes <= CHUNK_BYTES);
     if (list->spare_bytes < bytes) {
         bool clean;
         unsigned length = SPARE_CHUNKS;
@@ -139,32 +150,58 @@ static void *take_spare_locked(struct hslab_list *list, size_t bytes)
         list->spare_bytes = (size_t)length << CHUNK_SHIFT;
         memset(list->spare, 0, clean ? 0 : list->spare_bytes);
     }
+    ASSERT(list->spare_bytes >= bytes);
     void *taken = list->spare;
     list->spare += bytes;
     list->spare_bytes -= bytes;
     return taken;
 }
 
-static struct hslab *structure_take_locked(struct hslab_list *list, unsigned slots)
+// Observers may be reading them.
+static void forget_records(struct hslab *slab)
 {
+    for (unsigned slot = 0; slot < slab->slots; slot++) {
+        atomic_store_explicit(&slab->records[slot], 0, memory_order_relaxed);
+    }
+}
+
+static struct hslab *structure_take_locked(struct hslab_list *list, unsigned sc, unsigned slots)
+{
+    ASSERT(lock_is_mine(&list->lock));
+    ASSERT(slots != 0);
+    ASSERT(slots <= HSLAB_SLOTS_MAX);
     struct hslab *slab = list->unused;
     if (slab != NULL) {
+        ASSERT(slab->sc == sc); // HSLAB-3
         list->unused = slab->next;
-        memset(slab->records, 0, slots * sizeof slab->records[0]);
+        forget_records(slab);
         return slab;
     }
     size_t bytes = sizeof *slab + slots * sizeof slab->records[0];
     slab = meta_alloc(bytes);
-    return LIKELY(slab != NULL) ? slab : take_spare_locked(list, bytes);
+    slab = LIKELY(slab != NULL) ? slab : take_spare_locked(list, bytes);
+    if (slab != NULL) {
+        slab->length = chunks_for(sc);
+        slab->sc = (uint16_t)sc;
+        slab->slot_bytes = (uint32_t)hslab_slot_bytes(sc);
+        slab->reciprocal = sc == HSLAB_EMPTY_CLASS ? (1UL << 40) / BLOCK_ALIGN_BYTES
+                                                   : g_size_classes[sc].reciprocal;
+        slab->slots = (uint16_t)slots;
+        slab->first = slots >= SPARE_SLOTS && sc != HSLAB_EMPTY_CLASS ? 1 : 0;
+    }
+    return slab;
 }
 
 static void mark_span(struct hslab *slab, size_t index)
 {
+    ASSERT(index != 0);
+    ASSERT(page_map_address(index) == slab->start);
     for (uint32_t i = 0; i < slab->length; i++) {
         struct chunk *entry = page_map_entry(index + i);
         RELAXED_STORE(entry->length, slab->length - i);
         RELAXED_STORE(entry->sc, (uint8_t)slab->sc);
-        entry->record = slab;
+        // release: pairs with the fence in hslab_see
+        __atomic_store_n(&entry->record, slab, __ATOMIC_RELEASE);
         chunk_set_state(entry, CHUNK_HSLAB);
     }
 }
@@ -172,6 +209,8 @@ static void mark_span(struct hslab *slab, size_t index)
 // Leaves the span without a head, until span.c lists it as free.
 static void unmark_span(const struct hslab *slab, size_t index)
 {
+    ASSERT(chunk_state(page_map_entry(index)) == CHUNK_HSLAB);
+    ASSERT(hslab_of(page_map_entry(index)) == slab);
     for (uint32_t i = 0; i < slab->length; i++) {
         struct chunk *entry = page_map_entry(index + i);
         RELAXED_STORE(entry->head_distance, 0);
@@ -188,16 +227,18 @@ static struct hslab *reopen_locked(struct hslab_list *list)
         return NULL;
     }
     list->hidden = slab->next;
-    memset(slab->records, 0, slab->slots * sizeof slab->records[0]);
+    ASSERT(!slab->is_listed);
+    forget_records(slab);
     return slab;
 }
 
 static struct hslab *make_locked(struct hslab_list *list, unsigned sc)
 {
+    ASSERT(list == &g_hslab.lists[sc]);
     unsigned length = chunks_for(sc);
     size_t bytes = (size_t)length << CHUNK_SHIFT;
     unsigned slots = slots_for(sc, bytes);
-    struct hslab *slab = structure_take_locked(list, slots);
+    struct hslab *slab = structure_take_locked(list, sc, slots);
     if (slab == NULL) {
         return NULL;
     }
@@ -208,17 +249,11 @@ static struct hslab *make_locked(struct hslab_list *list, unsigned sc)
         list->unused = slab;
         return NULL;
     }
-    slab->start = page_map_address(index);
-    slab->length = length;
-    slab->sc = (uint16_t)sc;
-    slab->slot_bytes = (uint32_t)hslab_slot_bytes(sc);
-    slab->reciprocal =
-        sc == HSLAB_EMPTY_CLASS ? (1UL << 40) / BLOCK_ALIGN_BYTES : g_size_classes[sc].reciprocal;
-    slab->slots = (uint16_t)slots;
-    slab->first = slots >= SPARE_SLOTS && sc != HSLAB_EMPTY_CLASS ? 1 : 0;
+    RELAXED_STORE(slab->start, page_map_address(index));
     if (!clean && sc != HSLAB_EMPTY_CLASS) {
         protect_clear(slab->start, bytes);
     }
+    ASSERT(slab->first < slots);
     slab->guard = (uint8_t)protect_guard(guard_start(slab), guard_bytes(slab));
     mark_span(slab, index);
     live_count();
@@ -227,12 +262,14 @@ static struct hslab *make_locked(struct hslab_list *list, unsigned sc)
 
 static struct hslab *create_locked(struct hslab_list *list, unsigned sc)
 {
+    ASSERT(lock_is_mine(&list->lock));
+    ASSERT(list->partial == NULL);
     struct hslab *slab = reopen_locked(list);
     if (LIKELY(slab == NULL)) {
         slab = make_locked(list, sc);
     }
     if (slab != NULL) {
-        slab->opened = slab->first;
+        RELAXED_STORE(slab->opened, slab->first);
         slab->free_count = 0;
         list_put_locked(list, slab);
         list->empties++;
@@ -255,6 +292,8 @@ static COLD void complain(const struct hslab *slab, const void *caller)
 // Returns the span of an empty slab, all readable, to the page heap.
 static void give_locked(struct hslab_list *list, struct hslab *slab)
 {
+    ASSERT(lock_is_mine(&list->lock));
+    ASSERT(!slab->is_listed);
     size_t index = page_map_find(slab->start);
     unmark_span(slab, index);
     page_heap_free(index, slab->length);
@@ -267,6 +306,8 @@ static void give_locked(struct hslab_list *list, struct hslab *slab)
 static bool close_locked(struct hslab_list *list, struct hslab *slab, const void *caller)
 {
     ASSERT(slab->is_listed);
+    ASSERT(is_empty(slab));
+    ASSERT(list->empties != 0);
     size_t slot_bytes = hslab_slot_bytes(slab->sc);
     if (slab->sc != HSLAB_EMPTY_CLASS && !is_all_zero(slab->start, slab->opened * slot_bytes)) {
         complain(slab, caller);
@@ -285,6 +326,7 @@ static bool close_locked(struct hslab_list *list, struct hslab *slab, const void
 static bool hide_locked(struct hslab_list *list, struct hslab *slab)
 {
     ASSERT(is_empty(slab));
+    ASSERT(slab->is_listed);
     size_t bytes = (size_t)slab->length << CHUNK_SHIFT;
     if (slab->sc == HSLAB_EMPTY_CLASS || slab->guard != PROTECT_HIDDEN ||
         !os_purge(slab->start, bytes) || !protect_hide(slab->start, bytes)) {
@@ -302,8 +344,10 @@ static bool hide_locked(struct hslab_list *list, struct hslab *slab)
 // bytes.
 static size_t show_hidden_locked(struct hslab_list *list)
 {
+    ASSERT(lock_is_mine(&list->lock));
     size_t bytes = 0;
     for (struct hslab *slab = list->hidden; slab != NULL; slab = list->hidden) {
+        ASSERT(slab->guard == PROTECT_HIDDEN); // HSLAB-4
         size_t span_bytes = (size_t)slab->length << CHUNK_SHIFT;
         if (!protect_unguard(slab->start, span_bytes, PROTECT_HIDDEN)) {
             break;
@@ -318,6 +362,7 @@ static size_t show_hidden_locked(struct hslab_list *list)
 // Closes or hides every empty slab; returns the bytes released.
 static size_t trim_locked(struct hslab_list *list, const void *caller)
 {
+    ASSERT(lock_is_mine(&list->lock));
     size_t bytes = 0;
     struct hslab *next = NULL;
     for (struct hslab *slab = list->partial; slab != NULL; slab = next) {
@@ -339,6 +384,8 @@ static size_t trim_locked(struct hslab_list *list, const void *caller)
 
 static void open_slots_locked(struct hslab *slab)
 {
+    ASSERT(slab->opened < slab->slots); // HSLAB-2
+    ASSERT(slab->free_count == 0);
     unsigned some = (unsigned)(OPEN_BYTES / hslab_slot_bytes(slab->sc));
     unsigned end = slab->opened + (some > OPEN_SLOTS_MIN ? some : OPEN_SLOTS_MIN);
     end = end < slab->slots ? end : slab->slots;
@@ -346,7 +393,7 @@ static void open_slots_locked(struct hslab *slab)
         unsigned first = slab->opened % 64;
         unsigned count = end - slab->opened < 64 - first ? end - slab->opened : 64 - first;
         *word_of(slab, slab->opened) |= ~0UL >> (64 - count) << first;
-        slab->opened = (uint16_t)(slab->opened + count);
+        RELAXED_STORE(slab->opened, (uint16_t)(slab->opened + count));
         slab->free_count = (uint16_t)(slab->free_count + count);
     }
 }
@@ -354,6 +401,8 @@ static void open_slots_locked(struct hslab *slab)
 // Takes up to `wanted` slots from the bitmap, a few at a time, from a random position on.
 static unsigned pick_locked(struct hslab *slab, uint64_t *random, uint64_t *words, unsigned wanted)
 {
+    ASSERT(wanted != 0);
+    ASSERT(slab->free_count != 0);
     unsigned count = 0;
     unsigned all = (slab->opened + 63U) / 64;
     while (count < wanted && slab->free_count != 0) {
@@ -369,6 +418,7 @@ static unsigned pick_locked(struct hslab *slab, uint64_t *random, uint64_t *word
         for (unsigned i = 0; i < PICKED_AT_ONCE && turned != 0 && count < wanted; i++) {
             unsigned bit = ((unsigned)__builtin_ctzll(turned) + turn) % 64;
             turned &= turned - 1;
+            ASSERT((hslab_record(slab, at * 64 + bit) & RECORD_USED) == 0); // HSLAB-1
             word &= ~(1UL << bit);
             slab->free_count--;
             words[count++] = hslab_word(start + (size_t)bit * slab->slot_bytes, at * 64 + bit);
@@ -380,6 +430,8 @@ static unsigned pick_locked(struct hslab *slab, uint64_t *random, uint64_t *word
 
 unsigned hslab_allocate(unsigned sc, uint64_t *random, uint64_t *words, unsigned wanted)
 {
+    ASSERT(sc < HSLAB_CLASSES);
+    ASSERT(wanted != 0);
     struct hslab_list *list = &g_hslab.lists[sc];
     unsigned count = 0;
     lock_acquire(&list->lock);
@@ -392,6 +444,7 @@ unsigned hslab_allocate(unsigned sc, uint64_t *random, uint64_t *words, unsigned
             }
         }
         list->empties -= is_empty(slab);
+        ASSERT(slab->free_count != 0 || slab->opened < slab->slots); // HSLAB-2
         if (slab->free_count == 0) {
             open_slots_locked(slab);
         }
@@ -401,14 +454,19 @@ unsigned hslab_allocate(unsigned sc, uint64_t *random, uint64_t *words, unsigned
         }
     }
     lock_release(&list->lock);
+    ASSERT(count <= wanted);
     return count;
 }
 
 // False: the slot was already free.
 static bool put_back_locked(struct hslab_list *list, uint64_t word, const void *caller)
 {
+    ASSERT(lock_is_mine(&list->lock));
     struct hslab *slab = hslab_of_word(word);
     unsigned slot = hslab_slot_of_word(word);
+    ASSERT(list == &g_hslab.lists[slab->sc]);
+    ASSERT(slot >= slab->first);
+    ASSERT(slot < slab->opened);
     uint64_t bit = 1UL << (slot % 64);
     if ((*word_of(slab, slot) & bit) != 0) {
         return false;
@@ -427,6 +485,8 @@ static bool put_back_locked(struct hslab_list *list, uint64_t word, const void *
 
 void hslab_free(unsigned sc, const uint64_t *words, unsigned count, const void *caller)
 {
+    ASSERT(sc < HSLAB_CLASSES);
+    ASSERT(count != 0);
     struct hslab_list *list = &g_hslab.lists[sc];
     bool is_good = true;
     unsigned i = 0;
@@ -443,7 +503,7 @@ void hslab_free(unsigned sc, const uint64_t *words, unsigned count, const void *
 struct hslab *hslab_hold(const char *ptr) UNCHECKED_LOCKS
 {
     struct chunk *entry = page_map_entry(page_map_find(ptr));
-    unsigned sc = entry->sc;
+    unsigned sc = RELAXED_LOAD(entry->sc);
     if (chunk_state(entry) != CHUNK_HSLAB || sc >= HSLAB_CLASSES) {
         return NULL;
     }
@@ -458,6 +518,7 @@ struct hslab *hslab_hold(const char *ptr) UNCHECKED_LOCKS
 
 void hslab_let_go(struct hslab *slab) UNCHECKED_LOCKS
 {
+    ASSERT(lock_is_mine(&g_hslab.lists[slab->sc].lock));
     lock_release(&g_hslab.lists[slab->sc].lock);
 }
 
@@ -473,10 +534,22 @@ size_t hslab_trim(const void *caller)
     return bytes;
 }
 
+// The state is read again after the record, which the next owner of the span may have written.
+struct hslab *hslab_see(const struct chunk *entry)
+{
+    if (chunk_state(entry) != CHUNK_HSLAB) {
+        return NULL;
+    }
+    struct hslab *slab = RELAXED_LOAD(entry->record);
+    atomic_thread_fence(memory_order_acquire);
+    return chunk_state(entry) == CHUNK_HSLAB ? slab : NULL;
+}
+
 size_t hslab_live_count(const struct hslab *slab, size_t *slack_bytes)
 {
     size_t count = 0;
-    for (unsigned slot = slab->first; slot < slab->opened; slot++) {
+    unsigned end = RELAXED_LOAD(slab->opened);
+    for (unsigned slot = slab->first; slot < end; slot++) {
         unsigned record = hslab_record(slab, slot);
         if ((record & RECORD_USED) != 0) {
             *slack_bytes += record & HSLAB_SLACK_MAX;
@@ -490,6 +563,7 @@ size_t hslab_live_count(const struct hslab *slab, size_t *slack_bytes)
 
 void hslab_start(void)
 {
+    ASSERT(g_hslab.lists[0].empties_max == 0); // once
     for (unsigned sc = 0; sc < HSLAB_CLASSES; sc++) {
         lock_init(&g_hslab.lists[sc].lock, LOCK_HSLAB);
         g_hslab.lists[sc].empties_max = EMPTIES_MAX;

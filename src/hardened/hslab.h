@@ -6,6 +6,7 @@
 #ifndef HARDENED_HSLAB_H
 #define HARDENED_HSLAB_H
 
+#include "base/check.h"
 #include "base/lock.h"
 #include "core/size_class.h"
 #include "pages/page_map.h"
@@ -18,24 +19,23 @@
 #define HSLAB_EMPTY_CLASS MEDIUM_END // of blocks of no bytes
 #define HSLAB_CLASSES     (MEDIUM_END + 1)
 #define HSLAB_SLOTS_MAX   1024
-#define HSLAB_SLACK_MAX   8191U // most bytes of a slot behind its block that a record can hold
+#define HSLAB_SLACK_MAX   8191U // most bytes of a slot after its block that a record can hold
 
-// A record: whether a block is in use in the slot, the bytes of the slot behind it, and the number
+// A record: whether a block is in use in the slot, the bytes of the slot after it, and the number
 // of frees modulo four.
 #define RECORD_USED       0x8000U
 #define RECORD_FREES_STEP 0x2000U
 #define RECORD_FREES      0x6000U
 
 struct hslab {
-    char *start;         // [const] while it is a slab, like all fields up to `first`
-    uint64_t reciprocal; // see size_class.h
+    char *start;         // [lock: LOCK_HSLAB] constant while it is a slab
+    uint64_t reciprocal; // [const] like all fields up to `first`; see size_class.h
     uint32_t slot_bytes;
-    uint32_t length; // chunks
-    uint16_t sc;     // or HSLAB_EMPTY_CLASS
-    uint16_t slots;  // those below `first` are not used
-    uint16_t first;  // 1 if the first slot serves as a guard
-    // [atomic] written under LOCK_HSLAB: slots from here on were never used
-    _Atomic(uint16_t) opened;
+    uint32_t length;                     // chunks
+    uint16_t sc;                         // or HSLAB_EMPTY_CLASS
+    uint16_t slots;                      // those below `first` are not used
+    uint16_t first;                      // 1 if the first slot serves as a guard
+    uint16_t opened;                     // [lock: LOCK_HSLAB] slots from here on were never used
     uint16_t free_count;                 // [lock: LOCK_HSLAB] bits set
     bool is_listed;                      // [lock: LOCK_HSLAB]
     uint8_t guard;                       // [const] while it is a slab: enum protect_guard
@@ -44,19 +44,26 @@ struct hslab {
     _Atomic(uint16_t) records[];         // [atomic] one per slot: written by malloc and free
 };
 
-// From any entry of its span, all of which are HSLAB.
+// From any entry of its span, all of which are HSLAB. An observer, which holds nothing that keeps
+// the span as it is, uses hslab_see() instead.
 static inline struct hslab *hslab_of(const struct chunk *entry)
 {
     return entry->record;
 }
 
+// For observers: NULL if the entry is not HSLAB. The slab may be closed meanwhile, and another be
+// made of its structure: then `start`, read relaxed, and the records do not belong together.
+struct hslab *hslab_see(const struct chunk *entry);
+
 static inline size_t hslab_slot_bytes(unsigned sc)
 {
+    ASSERT(sc < HSLAB_CLASSES);
     return sc == HSLAB_EMPTY_CLASS ? BLOCK_ALIGN_BYTES : size_class_bytes(sc);
 }
 
 static inline char *hslab_slot(const struct hslab *slab, unsigned slot)
 {
+    ASSERT(slot < slab->slots);
     return slab->start + (size_t)slot * slab->slot_bytes;
 }
 
@@ -76,6 +83,7 @@ static inline unsigned hslab_record_at(const _Atomic(uint16_t) *record)
 
 static inline unsigned hslab_record(const struct hslab *slab, unsigned slot)
 {
+    ASSERT(slot < slab->slots);
     return hslab_record_at(&slab->records[slot]);
 }
 
@@ -87,13 +95,15 @@ static inline size_t hslab_bytes_in(const struct hslab *slab, unsigned record)
 
 static inline void hslab_set_record(struct hslab *slab, unsigned slot, unsigned record)
 {
+    ASSERT(slot < slab->slots);
     // release: whoever sees the slot free sees it zeroed
     atomic_store_explicit(&slab->records[slot], (uint16_t)record, memory_order_release);
 }
 
-// Marks a free slot used; `slack` of its bytes lie behind the block.
+// Marks a free slot used; `slack` of its bytes lie after the block.
 static inline void hslab_set_used(_Atomic(uint16_t) *record, size_t slack)
 {
+    ASSERT(slack <= HSLAB_SLACK_MAX);
     unsigned frees = atomic_load_explicit(record, memory_order_relaxed) & RECORD_FREES;
     atomic_store_explicit(record, (uint16_t)(RECORD_USED | frees | slack), memory_order_release);
 }
@@ -109,6 +119,8 @@ static inline void hslab_set_free(_Atomic(uint16_t) *at, unsigned record)
 // A slot in one word: its address, and its number above those 48 bits. 0 is none.
 static inline uint64_t hslab_word(const char *ptr, unsigned slot)
 {
+    ASSERT((uintptr_t)ptr >> 48 == 0);
+    ASSERT(slot < HSLAB_SLOTS_MAX);
     return (uint64_t)slot << 48 | (uintptr_t)ptr;
 }
 
@@ -119,12 +131,15 @@ static inline char *hslab_ptr_of_word(uint64_t word)
 
 static inline unsigned hslab_slot_of_word(uint64_t word)
 {
+    ASSERT(word != 0);
     return (unsigned)(word >> 48);
 }
 
 static inline struct hslab *hslab_of_word(uint64_t word)
 {
-    return hslab_of(page_map_entry(page_map_find(hslab_ptr_of_word(word))));
+    struct hslab *slab = hslab_of(page_map_entry(page_map_find(hslab_ptr_of_word(word))));
+    ASSERT(hslab_slot(slab, hslab_slot_of_word(word)) == hslab_ptr_of_word(word));
+    return slab;
 }
 
 // Allocates up to `wanted` free slots of the class, chosen by `random`; returns how many.
@@ -138,7 +153,8 @@ void hslab_let_go(struct hslab *slab);
 // Releases empty slabs; returns their bytes. For malloc_trim.
 size_t hslab_trim(const void *caller);
 
-// Counts blocks in use; *slack_bytes: bytes of their slots that lie behind them.
+// For observers, also without a lock: counts blocks in use; *slack_bytes: bytes of their slots that
+// lie after them.
 size_t hslab_live_count(const struct hslab *slab, size_t *slack_bytes);
 
 void hslab_start(void);                    // once, before all else

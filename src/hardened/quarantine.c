@@ -16,6 +16,7 @@
 #include "hardened/quarantine.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/lock.h"
 #include "base/os.h"
@@ -51,6 +52,7 @@ TABLE(quarantine, .id = MYALLOC_TABLE_QUARANTINE, .address = &g_quarantine.entri
 
 void quarantine_start(bool purges)
 {
+    ASSERT(g_quarantine.count == 0);
     g_quarantine.purges = purges;
     lock_init(&g_quarantine.lock, LOCK_QUARANTINE);
 }
@@ -64,6 +66,9 @@ bool quarantine_purges(void)
 
 void quarantine_check(const struct quarantined *freed, const void *caller)
 {
+    ASSERT(freed->start != NULL);
+    ASSERT(freed->shown < freed->bytes);
+    ASSERT(!freed->is_huge || freed->shown == 0); // QUARANTINE-3
     const char *block = freed->start + os_page_bytes();
     if (freed->shown != 0 && !is_all_zero(block, freed->shown)) { // QUARANTINE-3
         size_t bytes = page_map_entry(page_map_find(freed->start))->usable_bytes;
@@ -78,6 +83,8 @@ static uint32_t first_refused(void)
 
 static void refused_push(size_t index)
 {
+    ASSERT(index != 0);
+    ASSERT(chunk_state(page_map_entry(index)) == CHUNK_BODY); // QUARANTINE-4
     lock_acquire(&g_quarantine.lock);
     page_map_entry(index)->next = first_refused();
     atomic_store_explicit(&g_quarantine.refused, (uint32_t)index, memory_order_relaxed);
@@ -89,6 +96,7 @@ static size_t refused_pop(void)
     lock_acquire(&g_quarantine.lock);
     uint32_t index = first_refused();
     if (index != 0) {
+        ASSERT(chunk_state(page_map_entry(index)) == CHUNK_BODY); // QUARANTINE-4
         uint32_t next = page_map_entry(index)->next;
         atomic_store_explicit(&g_quarantine.refused, next, memory_order_relaxed);
     }
@@ -100,6 +108,8 @@ static size_t refused_pop(void)
 static bool give_span(size_t index)
 {
     struct chunk *head = page_map_entry(index);
+    ASSERT(chunk_state(head) == CHUNK_BODY); // freed
+    ASSERT(head->length != 0);
     size_t bytes = (size_t)head->length << CHUNK_SHIFT;
     if (!protect_guard_less(page_map_address(index), bytes, head->guard)) {
         return false;
@@ -133,6 +143,7 @@ static size_t retry(size_t most)
 // A refused huge block is unmapped except for one page of address space.
 static void release_huge(char *start, size_t bytes)
 {
+    ASSERT(bytes > 2 * os_page_bytes());
     bool is_shown = protect_show(start, bytes);
     if (!is_shown && huge_resize(start, 1) == start) {
         is_shown = protect_show(start, os_page_bytes());
@@ -144,6 +155,8 @@ static void release_huge(char *start, size_t bytes)
 
 void quarantine_release(struct quarantined freed, const void *caller)
 {
+    ASSERT(freed.start != NULL);
+    ASSERT(!quarantine_has(freed.start));
     quarantine_check(&freed, caller);
     if (g_quarantine.purges && !freed.is_purged) {
         os_purge(freed.start, freed.bytes);
@@ -171,7 +184,9 @@ static size_t resident_bytes(const struct quarantined *freed)
 static struct quarantined remove_locked(unsigned at)
 {
     ASSERT(at < g_quarantine.count);
+    ASSERT(lock_is_mine(&g_quarantine.lock));
     struct quarantined freed = g_quarantine.entries[at];
+    ASSERT(g_quarantine.bytes >= resident_bytes(&freed));
     g_quarantine.count--;
     g_quarantine.bytes -= resident_bytes(&freed);
     memmove(&g_quarantine.entries[at], &g_quarantine.entries[at + 1],
@@ -188,6 +203,7 @@ static size_t budget(void)
 // above.
 static bool hide(struct quarantined *freed)
 {
+    ASSERT(freed->shown == 0);
     const struct chunk *head = freed->is_huge ? NULL : page_map_entry(page_map_find(freed->start));
     if (head != NULL && head->guard == PROTECT_MARKED &&
         (g_quarantine.purges || freed->is_purged)) {
@@ -199,6 +215,8 @@ static bool hide(struct quarantined *freed)
 
 bool quarantine_put(struct quarantined freed, const void *caller)
 {
+    ASSERT(freed.start != NULL);
+    ASSERT(freed.bytes != 0);
     struct quarantined evicted[ENTRIES_MAX];
     unsigned count = 0;
     size_t most = budget();
@@ -214,6 +232,7 @@ bool quarantine_put(struct quarantined freed, const void *caller)
            (g_quarantine.count >= NEWEST && g_quarantine.bytes + bytes > most)) { // QUARANTINE-1
         evicted[count++] = remove_locked(0);
     }
+    ASSERT(g_quarantine.count < ENTRIES_MAX);
     g_quarantine.entries[g_quarantine.count++] = freed;
     g_quarantine.bytes += bytes;
     lock_release(&g_quarantine.lock);
@@ -242,6 +261,7 @@ size_t quarantine_trim(const void *caller)
 
 struct quarantined quarantine_take(size_t bytes, bool is_huge)
 {
+    ASSERT(bytes != 0);
     struct quarantined found = {NULL, 0, 0, false, false};
     lock_acquire(&g_quarantine.lock);
     for (unsigned i = 0; i + NEWEST < g_quarantine.count && found.start == NULL; i++) {
@@ -256,6 +276,7 @@ struct quarantined quarantine_take(size_t bytes, bool is_huge)
 
 bool quarantine_has(const char *start)
 {
+    ASSERT(start != NULL);
     bool is_there = false;
     bool was_taken = lock_acquire_to_look(&g_quarantine.lock);
     for (unsigned i = 0; i < g_quarantine.count; i++) {

@@ -11,9 +11,10 @@
 
 static void count_hslab(struct census *census, const struct chunk *entry)
 {
-    const struct hslab *slab = hslab_of(entry);
+    const struct hslab *slab = hslab_see(entry);
     // Each slab once, at its first chunk; not those for blocks of no bytes.
-    if (page_map_find(slab->start) == page_map_index(entry) && slab->sc != HSLAB_EMPTY_CLASS) {
+    if (slab != NULL && slab->sc != HSLAB_EMPTY_CLASS &&
+        page_map_find(RELAXED_LOAD(slab->start)) == page_map_index(entry)) {
         struct census_class *size_class = &census->classes[slab->sc];
         size_class->slabs++;
         size_class->live_blocks += hslab_live_count(slab, &census->slack_bytes);
@@ -23,9 +24,6 @@ static void count_hslab(struct census *census, const struct chunk *entry)
 void hslabs_count(struct census *census)
 {
     for (size_t i = 1; g_harden.is_on && i < page_map_count(); i++) { // CENSUS-1
-        const struct chunk *entry = page_map_entry(i);
-        if (chunk_state(entry) == CHUNK_HSLAB) {
-            count_hslab(census, entry);
-        }
+        count_hslab(census, page_map_entry(i));
     }
 }

@@ -7,7 +7,7 @@
  *             GUARD-2  pages are reused first in, first out.
  *             GUARD-3  a signal that is not about the pool has the effect it would have without us.
  *
- * A block lies at the end of its page, so that the byte behind it is hidden, except for up to 15
+ * A block lies at the end of its page, so that the byte after it is hidden, except for up to 15
  * bytes of padding for its alignment, which hold a pattern. One in four lies at the beginning, to
  * detect writes before it. Stacks come from _Unwind_Backtrace of libgcc_s; if that is not available
  * a stack is only the caller.
@@ -61,7 +61,7 @@ static char *page_of(uint32_t place)
     return (char *)(g_guard.start + page + 2 * page * place); // NOLINT: our own mapping
 }
 
-// The place whose page, or the hidden one behind it, holds the address; the first one for addresses
+// The place whose page, or the hidden one after it, holds the address; the first one for addresses
 // before it.
 static uint32_t place_near(uintptr_t address)
 {
@@ -182,7 +182,7 @@ static void note_stack(struct fatal_stack *stack, const void *caller)
 {
     struct unwinding unwinding = {stack, caller, false};
     stack->count = 0;
-    stack->thread_id = os_thread_id();
+    stack->thread_id = os_thread_id_of_libc();
     if (g_guarded.backtrace != NULL) {
         ((unwind_backtrace *)g_guarded.backtrace)(note_frame, &unwinding);
     }
@@ -204,7 +204,7 @@ static NORETURN void complain(enum fatal_sampled_kind kind, const struct place *
 }
 
 // The place that an access to a hidden page is attributed to: the one before it, unless only the
-// one behind it was ever used, or is nearer.
+// one after it was ever used, or is nearer.
 static const struct place *place_beside(uintptr_t address, bool *is_before)
 {
     uint32_t left = place_near(address);

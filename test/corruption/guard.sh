@@ -83,7 +83,7 @@ costs_no_mappings() {
     [ $(($(mappings guard:1) - $(mappings guard:0))) -lt 20 ]
 }
 
-claim "a write behind a block" in_use behind "access behind the end of" "at touch"
+claim "a write behind a block" in_use behind "access past the end of" "at touch"
 claim "a write before a block" in_use before "access before the beginning of" "at touch"
 claim "a write to a freed block" freed freed "access to a freed block:" "at touch"
 claim "a write to a block that another thread freed" freed freed-by-thread \
@@ -91,7 +91,7 @@ claim "a write to a block that another thread freed" freed freed-by-thread \
 claim "the threads are told" threads_differ
 claim "the callers of both are told" has_callers
 claim "a double free" freed twice "double free of" "called from drop"
-claim "a write between a block and the end of its page" in_use slack "write behind the end of" \
+claim "a write between a block and the end of its page" in_use slack "write past the end of" \
     "called from drop"
 claim "one block in a hundred is enough" every_hundredth
 claim "sampled blocks cost no mappings" costs_no_mappings

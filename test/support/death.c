@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "corruption/messages.h"
+#include "support/affinity.h"
 #include "support/harness.h"
 #include "support/outcome.h"
 
@@ -32,6 +33,9 @@ static void meet_victim(void *context)
     struct death *death = context;
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
+    // Which block is found first depends on the slot: with cpu_cache:cpu, a victim that migrates
+    // would be told of another one.
+    (void)stay_on_this_cpu();
     death->victim(death->misuse);
 }
 

@@ -11,6 +11,8 @@
  */
 #include "profile/cfi.h"
 
+#include "base/check.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -40,6 +42,7 @@ static struct cfi_row g_kept[ROWS_KEPT];
 
 static uint64_t take_fixed(struct reader *reader, size_t bytes)
 {
+    ASSERT(bytes <= sizeof(uint64_t));
     uint64_t value = 0;
     if (reader->at > reader->end || bytes > (size_t)(reader->end - reader->at)) {
         reader->at = reader->end + 1;
@@ -47,11 +50,14 @@ static uint64_t take_fixed(struct reader *reader, size_t bytes)
     }
     memcpy(&value, reader->at, bytes);
     reader->at += bytes;
+    ASSERT(reader->at <= reader->end); // CFI-1
     return value;
 }
 
 static int64_t take_signed(struct reader *reader, size_t bytes)
 {
+    ASSERT(bytes != 0);
+    ASSERT(bytes <= sizeof(uint64_t));
     unsigned unused = 64 - 8 * (unsigned)bytes;
     return (int64_t)(take_fixed(reader, bytes) << unused) >> unused;
 }
@@ -69,6 +75,8 @@ static uint64_t take_leb(struct reader *reader, unsigned *bits)
             *bits += 7;
         }
     } while ((byte & 0x80) != 0);
+    ASSERT(*bits != 0);
+    ASSERT(*bits < 64 + 7);
     return value;
 }
 
@@ -119,6 +127,7 @@ static bool is_whole(const struct reader *reader)
 // The entry of the last function that begins at or before `pc`; NULL: none.
 static const uint8_t *search(const uint8_t *header, uintptr_t pc)
 {
+    ASSERT(header != NULL);
     if (header[0] != 1 || header[2] != COUNT_FORM || header[3] != TABLE_FORM) {
         return NULL;
     }
@@ -133,6 +142,7 @@ static const uint8_t *search(const uint8_t *header, uintptr_t pc)
     size_t low = 0;
     for (size_t high = count; high - low > 1;) {
         size_t middle = low + (high - low) / 2;
+        ASSERT(middle < count);
         int32_t start;
         memcpy(&start, table + 8 * middle, sizeof start);
         start <= wanted ? (void)(low = middle) : (void)(high = middle);
@@ -146,6 +156,7 @@ static const uint8_t *search(const uint8_t *header, uintptr_t pc)
 static bool begin(struct reader *reader, const uint8_t *at)
 {
     uint32_t length;
+    ASSERT(at != NULL);
     memcpy(&length, at, sizeof length);
     *reader = (struct reader){at + 4, at + 4 + length};
     return length != 0 && length != UINT32_MAX;
@@ -201,6 +212,7 @@ static bool read_common(const uint8_t *at, struct entry *entry, uint8_t *form)
     } else if (letters[0] != '\0') {
         return false;
     }
+    ASSERT(is_whole(&reader)); // CFI-1
     entry->common_program = reader;
     return is_whole(&reader);
 }
@@ -225,8 +237,9 @@ static bool read_entry(const uint8_t *at, uintptr_t pc, struct entry *entry)
         return false;
     }
     reader.at += skipped;
+    ASSERT(is_whole(&reader)); // CFI-1
     entry->program = reader;
-    return pc - entry->start < bytes;
+    return pc >= entry->start && pc - entry->start < bytes;
 }
 
 // ---- programs ----
@@ -243,6 +256,7 @@ struct run {
 
 static void set_place(struct run *run, uint64_t number, enum cfi_rule rule, int64_t offset)
 {
+    ASSERT(rule <= CFI_IS_EXPRESSION);
     if (number < CFI_REGISTERS) { // other registers are not needed
         run->row->places[number] = (struct cfi_place){(uint8_t)rule, (int32_t)offset, NULL};
     }
@@ -257,11 +271,13 @@ static const uint8_t *take_expression(struct run *run)
         return NULL;
     }
     run->code.at += bytes;
+    ASSERT(is_whole(&run->code)); // CFI-1
     return expression;
 }
 
 static void restore_place(struct run *run, uint64_t number)
 {
+    ASSERT(run->first != run->row);
     if (run->first == NULL) {
         run->is_bad = true;
     } else if (number < CFI_REGISTERS) {
@@ -271,6 +287,7 @@ static void restore_place(struct run *run, uint64_t number)
 
 static void keep_row(struct run *run, bool keeps)
 {
+    ASSERT(run->kept <= ROWS_KEPT);
     if (keeps && run->kept < ROWS_KEPT) {
         g_kept[run->kept++] = *run->row;
     } else if (!keeps && run->kept > 0) {
@@ -300,6 +317,7 @@ static void put_expression(struct run *run, enum cfi_rule rule)
 // Instructions that say where a register is saved.
 static void do_place(struct run *run, uint8_t code)
 {
+    ASSERT(code < 0x40); // others carry a register in the low bits
     struct reader *reader = &run->code;
     int64_t step = run->entry->data_step;
     uint64_t number = take_unsigned_leb(reader);
@@ -375,6 +393,7 @@ static void do_other(struct run *run, uint8_t code)
 // True while the row is that of `pc`, or one before it.
 static bool advance(struct run *run, uint64_t steps)
 {
+    ASSERT(run->at <= run->pc);
     run->at += steps * run->entry->code_step;
     return run->at <= run->pc;
 }
@@ -382,6 +401,8 @@ static bool advance(struct run *run, uint64_t steps)
 // Computes the row at run->pc; false: the program is invalid.
 static bool run_program(struct run *run)
 {
+    ASSERT(is_whole(&run->code));
+    ASSERT(run->at <= run->pc);
     while (run->code.at < run->code.end && !run->is_bad) {
         uint8_t code = (uint8_t)take_fixed(&run->code, 1);
         uint8_t low = code & 0x3f;
@@ -419,6 +440,7 @@ bool cfi_find(const uint8_t *header, uintptr_t pc, struct cfi_row *row)
     if (at == NULL || !read_entry(at, pc, &entry)) {
         return false;
     }
+    ASSERT(pc >= entry.start);
     memset(row, 0, sizeof *row);
     struct run run = {.entry = &entry, .row = row, .pc = pc, .at = entry.start};
     run.code = entry.common_program;
@@ -444,6 +466,7 @@ struct machine {
 
 static void push(struct machine *machine, uintptr_t value)
 {
+    ASSERT(machine->depth <= STACK_WORDS);
     machine->is_bad |= machine->depth == STACK_WORDS;
     if (!machine->is_bad) {
         machine->stack[machine->depth++] = value;
@@ -452,6 +475,7 @@ static void push(struct machine *machine, uintptr_t value)
 
 static uintptr_t pop(struct machine *machine)
 {
+    ASSERT(machine->depth <= STACK_WORDS);
     machine->is_bad |= machine->depth == 0;
     return machine->is_bad ? 0 : machine->stack[--machine->depth];
 }
@@ -519,6 +543,7 @@ bool cfi_evaluate(const uint8_t *expression, const uintptr_t registers[CFI_REGIS
         return false;
     }
     uint64_t bytes = take_unsigned_leb(&machine.code);
+    ASSERT(machine.code.at > expression);
     machine.code.end = machine.code.at + bytes;
     push(&machine, first);
     while (machine.code.at < machine.code.end && !machine.is_bad) {

@@ -12,12 +12,14 @@
  */
 #include "profile/dump.h"
 
+#include "base/check.h"
 #include "base/fatal.h"
 #include "base/line.h"
 #include "base/os.h"
 #include "base/proc_maps.h"
 #include "profile/profile.h"
 #include "profile/sites.h"
+#include "profile/unwind.h"
 
 #include <stdbool.h>
 
@@ -28,12 +30,15 @@ static int g_dump_error; // errno of a failed write; one thread writes at a time
 
 static void note_error(int error)
 {
+    ASSERT(error >= 0);
     g_dump_error = error != 0 ? error : g_dump_error;
 }
 
 static void put(struct line *line, int fd)
 {
+    ASSERT(fd >= 0);
     note_error(line_write(line, fd));
+    ASSERT(line->used == 0);
 }
 
 static uint64_t rounded(double number)
@@ -44,6 +49,7 @@ static uint64_t rounded(double number)
 static void add_sampled(struct line *line, const struct site_count *live,
                         const struct site_count *total)
 {
+    ASSERT(live->sampled_blocks <= total->sampled_blocks);
     line_add_number(line, live->sampled_blocks);
     line_add(line, ": ");
     line_add_number(line, live->sampled_bytes);
@@ -79,6 +85,7 @@ static void write_fact(struct line *line, const char *name, uint64_t value, int 
 
 static void write_head(struct line *line, int fd, uint64_t before_bytes)
 {
+    ASSERT(line->used == 0);
     struct site site;
     struct site_count peak;
     struct site_count live = {.blocks = 0};
@@ -112,6 +119,9 @@ static void write_head(struct line *line, int fd, uint64_t before_bytes)
 static void write_site(struct line *line, int fd, const struct site *site,
                        const struct site_count *peak)
 {
+    ASSERT(line->used == 0);
+    ASSERT(site->total.sampled_blocks != 0);
+    ASSERT(site->frame_count <= UNWIND_FRAMES_MAX);
     add_sampled(line, &site->live, &site->total);
     for (unsigned i = 0; i < site->frame_count; i++) {
         if (sizeof line->text - line->used < 24) {
@@ -133,6 +143,7 @@ static void write_site(struct line *line, int fd, const struct site *site,
 
 int dump_write(int fd, uint64_t before_bytes)
 {
+    ASSERT(fd >= 0);
     struct line line = {.used = 0};
     struct site site;
     struct site_count peak;
@@ -175,6 +186,8 @@ static bool find_next(double *bytes, uint32_t *number)
 
 static void write_leak(struct line *line, int fd, const struct site *site)
 {
+    ASSERT(line->used == 0);
+    ASSERT(site->frame_count <= UNWIND_FRAMES_MAX);
     line_add(line, "myalloc:   ");
     line_add_number(line, rounded(site->live.bytes));
     line_add(line, " bytes in ");
@@ -194,6 +207,7 @@ static void write_leak(struct line *line, int fd, const struct site *site)
 
 void dump_leaks(int fd)
 {
+    ASSERT(fd >= 0);
     struct line line = {.used = 0};
     struct site site;
     struct site_count peak;
@@ -215,6 +229,7 @@ void dump_leaks(int fd)
     line_add_number(&line, sites);
     line_add(&line, " places");
     line_write(&line, fd);
+    ASSERT(sites <= SITES_MAX);
     double last = bytes + 1;
     uint32_t number = 0;
     for (unsigned n = 0; n < LEAK_SITES && find_next(&last, &number); n++) {

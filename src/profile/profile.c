@@ -17,6 +17,7 @@
 #include "profile/profile.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/os.h"
 #include "base/probe.h"
@@ -35,11 +36,12 @@ static struct {
 
 bool profile_begin(uint64_t mean_bytes)
 {
+    ASSERT(mean_bytes != 0);
     lock_acquire(&g_profiling.lock);
     bool begins = sites_start();
     if (begins) {
         samples_forget();
-        g_profile.mean_bytes = mean_bytes;
+        RELAXED_STORE(g_profile.mean_bytes, mean_bytes);
         g_profiling.lost = 0;
         g_profiling.began = os_seconds();
         atomic_fetch_add_explicit(&g_profile.session, 1, memory_order_relaxed);
@@ -58,9 +60,21 @@ void profile_end(void)
 
 // ---- drawing ----
 
+static uint32_t session_now(void)
+{
+    return atomic_load_explicit(&g_profile.session, memory_order_relaxed);
+}
+
+static uint64_t mean_bytes_now(void)
+{
+    return RELAXED_LOAD(g_profile.mean_bytes);
+}
+
 static int64_t next_gap(void)
 {
-    return poisson_gap(xorshift_next(&t_thread.profile_random), g_profile.mean_bytes);
+    ASSERT(t_thread.profile_random != 0);
+    ASSERT(mean_bytes_now() != 0);
+    return poisson_gap(xorshift_next(&t_thread.profile_random), mean_bytes_now());
 }
 
 bool profile_count(size_t bytes)
@@ -69,7 +83,7 @@ bool profile_count(size_t bytes)
     if (t_thread.profile_left >= 0) {
         return false;
     }
-    uint32_t session = atomic_load_explicit(&g_profile.session, memory_order_relaxed);
+    uint32_t session = session_now();
     if (t_thread.profile_session != session) { // this thread begins to count
         t_thread.profile_session = session;
         t_thread.profile_random = os_random() | 1;
@@ -86,7 +100,9 @@ bool profile_count(size_t bytes)
 
 static void note_locked(const void *ptr, size_t bytes, const void *caller)
 {
+    ASSERT(lock_is_mine(&g_profiling.lock));
     unsigned count = unwind_stack(caller, g_profiling.frames);
+    ASSERT(count <= UNWIND_FRAMES_MAX);
     struct sample sample = {ptr, bytes, poisson_chance(bytes, g_profile.mean_bytes),
                             sites_find(g_profiling.frames, count)};
     if (samples_put(&sample)) {
@@ -99,6 +115,9 @@ static void note_locked(const void *ptr, size_t bytes, const void *caller)
 
 void profile_note(const void *ptr, size_t bytes, const void *caller)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(profile_has_begun());
+    ASSERT(ptr != NULL);
     lock_acquire(&g_profiling.lock);
     note_locked(ptr, bytes, caller);
     lock_release(&g_profiling.lock);
@@ -106,6 +125,7 @@ void profile_note(const void *ptr, size_t bytes, const void *caller)
 
 void profile_lose(void)
 {
+    ASSERT(thread_is_inside());
     lock_acquire(&g_profiling.lock);
     g_profiling.lost++;
     lock_release(&g_profiling.lock);
@@ -113,6 +133,7 @@ void profile_lose(void)
 
 void profile_forget(const void *ptr)
 {
+    ASSERT(thread_is_inside());
     if (!samples_may_hold(ptr)) {
         return;
     }
@@ -128,6 +149,8 @@ void profile_forget(const void *ptr)
 
 void profile_hold(struct profile_hold *hold, const void *ptr)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(ptr != NULL);
     hold->sample.ptr = NULL;
     if (!samples_may_hold(ptr)) {
         return;
@@ -136,20 +159,28 @@ void profile_hold(struct profile_hold *hold, const void *ptr)
     struct sample *sample = samples_find(ptr);
     if (sample != NULL) {
         hold->sample = *sample;
+        hold->session = session_now();
         samples_drop(sample);
     }
     lock_release(&g_profiling.lock);
 }
 
-static void put_back(struct sample sample, const void *ptr, size_t bytes)
+// A session that began meanwhile has forgotten the sample: its site does not count it any more.
+static void put_back(const struct profile_hold *hold, const void *ptr, size_t bytes)
 {
-    struct sample old = sample;
-    double chance = poisson_chance(bytes, g_profile.mean_bytes);
+    ASSERT(ptr != NULL);
+    struct sample old = hold->sample;
+    struct sample sample = old;
+    double chance = poisson_chance(bytes, mean_bytes_now());
     probe_free(old.ptr);
     sample.ptr = ptr;
     sample.bytes = bytes;
     sample.chance = chance > old.chance ? chance : old.chance;
     lock_acquire(&g_profiling.lock);
+    if (hold->session != session_now()) {
+        lock_release(&g_profiling.lock);
+        return;
+    }
     if (samples_put(&sample)) {
         sites_resize(sample.site, old.bytes, old.chance, bytes, sample.chance);
         probe_allocation(ptr, bytes, g_profile.mean_bytes);
@@ -163,8 +194,10 @@ static void put_back(struct sample sample, const void *ptr, size_t bytes)
 void profile_resized(const struct profile_hold *hold, const void *ptr, const void *resized,
                      const struct profile_sizes *sizes, const void *caller)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(hold->sample.ptr == NULL || hold->sample.ptr == ptr);
     if (hold->sample.ptr != NULL) {
-        put_back(hold->sample, resized != NULL ? resized : ptr,
+        put_back(hold, resized != NULL ? resized : ptr,
                  resized != NULL ? sizes->after : hold->sample.bytes);
     } else if (resized != NULL && sizes->after > sizes->before &&
                profile_wants(sizes->after - sizes->before)) {
@@ -176,8 +209,11 @@ void profile_resized(const struct profile_hold *hold, const void *ptr, const voi
 
 struct profile_facts profile_facts(void)
 {
-    return (struct profile_facts){g_profile.mean_bytes, g_profiling.began, g_profiling.lost,
+    bool was_taken = lock_acquire_to_look(&g_profiling.lock);
+    struct profile_facts facts = {g_profile.mean_bytes, g_profiling.began, g_profiling.lost,
                                   profile_is_on()};
+    lock_release_after_look(&g_profiling.lock, was_taken);
+    return facts;
 }
 
 size_t profile_live_bytes(void)
@@ -194,6 +230,7 @@ bool profile_look(uint32_t number, struct site *site, struct site_count *peak)
         return false;
     }
     bool was_taken = lock_acquire_to_look(&g_profiling.lock);
+    ASSERT(sites_at(number)->frame_count <= UNWIND_FRAMES_MAX);
     *site = *sites_at(number);
     *peak = sites_peak(sites_at(number));
     lock_release_after_look(&g_profiling.lock, was_taken);

@@ -19,7 +19,7 @@ struct profile {
     _Atomic(bool) has_begun;   // [atomic] some may have been: frees check
     bool is_in_place;          // [const] every free misses: samples may lie in slabs
     _Atomic(uint32_t) session; // [atomic] how often it was started
-    uint64_t mean_bytes;       // [const] of a session
+    uint64_t mean_bytes;       // [lock: LOCK_PROFILE] of a session; others read it relaxed
 };
 extern HIDDEN struct profile g_profile;
 
@@ -57,6 +57,7 @@ COLD void profile_forget(const void *ptr);
 // the resized block. The growth of a block without a sample is counted like a request.
 struct profile_hold {
     struct sample sample; // ptr NULL: none
+    uint32_t session;     // of the sample
 };
 struct profile_sizes {
     size_t before, after;

@@ -14,6 +14,7 @@
  */
 #include "profile/profiling.h"
 
+#include "base/check.h"
 #include "base/line.h"
 #include "base/live.h"
 #include "base/options.h"
@@ -55,6 +56,8 @@ static size_t live_bytes(void)
 
 static void begin(size_t before_bytes)
 {
+    ASSERT(thread_is_inside());
+    ASSERT(!profile_is_on());
     g_profiler.before_bytes = before_bytes;
     profile_begin(g_options.profile_bytes);
     g_profiler.host.choose_paths();
@@ -63,6 +66,7 @@ static void begin(size_t before_bytes)
 // Estimates what remains of the blocks from before the start: bytes in use minus those of samples.
 static size_t left_from_before(void)
 {
+    ASSERT(g_profiler.before_bytes != 0);
     size_t now = live_bytes();
     size_t seen = profile_live_bytes();
     size_t left = now > seen ? now - seen : 0;
@@ -71,6 +75,7 @@ static size_t left_from_before(void)
 
 static int write_profile(int fd)
 {
+    ASSERT(fd >= 0);
     int error = dump_write(fd, g_profiler.before_bytes != 0 ? left_from_before() : 0);
     os_close(fd);
     return error;
@@ -79,6 +84,7 @@ static int write_profile(int fd)
 // PROFILING-1; next to the live page, under its name, even if there is none.
 static void write_answer(const char *ending)
 {
+    ASSERT(thread_is_inside());
     struct line path;
     size_t name;
     int directory = live_open_place(&path, &name);
@@ -98,6 +104,7 @@ static void write_answer(const char *ending)
 
 static void serve(uint64_t request)
 {
+    ASSERT(thread_is_inside());
     if (request == MYALLOC_LIVE_PROFILE_START && !profile_is_on()) {
         begin(live_bytes());
     } else if (request == MYALLOC_LIVE_PROFILE_STOP) {
@@ -111,6 +118,8 @@ static void serve(uint64_t request)
 
 static void look_at_page(void)
 {
+    ASSERT(live_is_on());
+    ASSERT(thread_is_inside());
     struct myalloc_live_header *header = &g_live_page->header;
     uint64_t request = live_load(&header->profile_request);
     if (request != live_load(&header->profile_answer)) {
@@ -122,6 +131,7 @@ static void look_at_page(void)
 
 void profiling_tick(void)
 {
+    ASSERT(thread_is_inside());
     if (atomic_exchange_explicit(&g_profiler.is_busy, true, memory_order_acquire)) {
         return;
     }
@@ -162,6 +172,8 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 
 void profiling_start(void)
 {
+    ASSERT(!profile_has_begun());
+    ASSERT(profiling_may_begin());
     if (g_options.profile_bytes < DENSE_BYTES) {
         g_profile.is_in_place = true;
         slot_miss_always();
@@ -173,12 +185,16 @@ void profiling_start(void)
 
 static void show_state(void)
 {
+    ASSERT(live_is_on());
     live_store(&g_live_page->header.profile_signal, g_profiler.signal);
     live_store(&g_live_page->header.profile_is_on, profile_is_on());
 }
 
 void profiling_arm(const struct profiling_host *host)
 {
+    ASSERT(host->looks != NULL);
+    ASSERT(host->choose_paths != NULL);
+    ASSERT(host->purge != NULL);
     int signal = (int)g_options.profile_signal;
     g_profiler.host = *host;
     if (signal != 0 && !os_signal_listen(signal, on_signal)) {
@@ -198,6 +214,7 @@ void profiling_arm(const struct profiling_host *host)
 
 void profiling_end(int fd)
 {
+    ASSERT(profiling_ends());
     profile_end();
     if (g_options.profile_leaks != 0 && fd >= 0) {
         dump_leaks(fd);

@@ -27,6 +27,7 @@ static struct {
 
 static size_t place_of(const void *ptr)
 {
+    ASSERT(is_pow2(g_samples.places));
     return (size_t)(((uintptr_t)ptr >> 4) * 0x9e3779b97f4a7c15UL >> 24) & (g_samples.places - 1);
 }
 
@@ -34,6 +35,7 @@ static void filter_add(const void *ptr, int more)
 {
     _Atomic(uint8_t) *count = &g_samples_filter.counts[samples_hash(ptr)];
     int value = atomic_load_explicit(count, memory_order_relaxed);
+    ASSERT(more > 0 || value != 0);
     if (value != UINT8_MAX) {
         atomic_store_explicit(count, (uint8_t)(value + more), memory_order_relaxed);
     }
@@ -46,6 +48,7 @@ static size_t table_bytes(size_t places)
 
 static void insert(const struct sample *sample)
 {
+    ASSERT(sample->ptr != NULL);
     size_t place = place_of(sample->ptr);
     while (g_samples.table[place].ptr != NULL) {
         place = (place + 1) & (g_samples.places - 1);
@@ -55,6 +58,7 @@ static void insert(const struct sample *sample)
 
 static bool grow(void)
 {
+    ASSERT(2 * (g_samples.count + 1) > g_samples.places); // SAMPLES-2
     struct sample *old = g_samples.table;
     size_t old_places = g_samples.places;
     size_t places = old != NULL ? 2 * old_places : PLACES_FIRST;
@@ -77,18 +81,21 @@ static bool grow(void)
 
 bool samples_put(const struct sample *sample)
 {
+    ASSERT(samples_find(sample->ptr) == NULL);
     bool is_full = 2 * (g_samples.count + 1) > g_samples.places; // SAMPLES-2
     if (g_samples.count == SAMPLES_MAX || (is_full && !grow())) {
         return false;
     }
     insert(sample);
     g_samples.count++;
+    ASSERT(2 * g_samples.count <= g_samples.places); // SAMPLES-2
     filter_add(sample->ptr, 1);
     return true;
 }
 
 struct sample *samples_find(const void *ptr)
 {
+    ASSERT(ptr != NULL);
     if (g_samples.count == 0) {
         return NULL;
     }
@@ -103,6 +110,8 @@ void samples_drop(struct sample *sample)
 {
     size_t mask = g_samples.places - 1;
     size_t hole = (size_t)(sample - g_samples.table);
+    ASSERT(hole < g_samples.places);
+    ASSERT(sample->ptr != NULL);
     filter_add(sample->ptr, -1);
     ASSERT(g_samples.count > 0);
     g_samples.count--;
@@ -119,6 +128,7 @@ void samples_drop(struct sample *sample)
 
 void samples_forget(void)
 {
+    ASSERT(g_samples.count <= SAMPLES_MAX);
     if (g_samples.table != NULL) {
         memset(g_samples.table, 0, table_bytes(g_samples.places));
     }

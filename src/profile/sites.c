@@ -14,6 +14,7 @@
 #include "profile/sites.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/meta_alloc.h"
 #include "base/os.h"
@@ -46,11 +47,14 @@ uint32_t sites_count(void)
 
 static struct site *at(uint32_t number)
 {
+    ASSERT(number < SITES_MAX);
+    ASSERT(g_sites.pieces[number / SITES_A_PIECE] != NULL); // SITES-1
     return &g_sites.pieces[number / SITES_A_PIECE][number % SITES_A_PIECE];
 }
 
 const struct site *sites_at(uint32_t number)
 {
+    ASSERT(number < sites_count());
     return at(number);
 }
 
@@ -69,6 +73,7 @@ static uint32_t bucket_of(const void *const *frames, unsigned count)
 static const void **copy_frames(const void *const *frames, unsigned count)
 {
     size_t bytes = count * sizeof *frames;
+    ASSERT(bytes <= FRAMES_BYTES);
     if (g_sites.frames == NULL || g_sites.frames_left < bytes) {
         char *piece = meta_alloc(FRAMES_BYTES);
         if (piece == NULL) {
@@ -87,6 +92,8 @@ static const void **copy_frames(const void *const *frames, unsigned count)
 static uint32_t add_site(const void *const *frames, unsigned count)
 {
     uint32_t number = sites_count();
+    ASSERT(number <= SITES_MAX);
+    ASSERT(count <= UINT16_MAX);
     struct site **piece = &g_sites.pieces[number / SITES_A_PIECE % PIECES];
     if (number == SITES_MAX) {
         return 0;
@@ -135,12 +142,14 @@ bool sites_start(void)
         os_unmap(buckets, align_up(BUCKETS * sizeof *buckets, os_page_bytes()));
         return false;
     }
+    ASSERT(sites_count() == 1);
     g_sites.buckets = buckets;
     return true;
 }
 
 uint32_t sites_find(const void *const *frames, unsigned count)
 {
+    ASSERT(g_sites.buckets != NULL);
     uint32_t *bucket = &g_sites.buckets[bucket_of(frames, count)];
     for (uint32_t number = *bucket; number != 0; number = at(number)->next) {
         const struct site *site = at(number);
@@ -150,6 +159,7 @@ uint32_t sites_find(const void *const *frames, unsigned count)
         }
     }
     uint32_t number = add_site(frames, count);
+    ASSERT(number < sites_count());
     if (number != 0) {
         at(number)->next = *bucket;
         *bucket = number;
@@ -171,7 +181,8 @@ static void settle(struct site *site)
 
 static void sum_up(struct site *site, double change)
 {
-    if (site->live.sampled_blocks == 0) { // SITES-2
+    ASSERT(site->live.sampled_blocks != 0 || site->live.sampled_bytes == 0); // SITES-2
+    if (site->live.sampled_blocks == 0) {                                    // SITES-2
         site->live = (struct site_count){.blocks = 0};
     }
     g_sites.live_bytes += change;
@@ -183,6 +194,10 @@ static void sum_up(struct site *site, double change)
 
 static void add(struct site_count *count, uint64_t bytes, double chance, int sign)
 {
+    ASSERT(sign == 1 || sign == -1);
+    ASSERT(sign > 0 || count->sampled_blocks != 0);
+    ASSERT(chance > 0);
+    ASSERT(chance <= 1);
     count->sampled_blocks += (uint64_t)(int64_t)sign;
     count->sampled_bytes += (uint64_t)sign * bytes;
     count->blocks += sign / chance;
@@ -191,6 +206,7 @@ static void add(struct site_count *count, uint64_t bytes, double chance, int sig
 
 void sites_add(uint32_t number, uint64_t bytes, double chance, int sign)
 {
+    ASSERT(number < sites_count());
     struct site *site = at(number);
     settle(site);
     add(&site->live, bytes, chance, sign);
@@ -203,6 +219,7 @@ void sites_add(uint32_t number, uint64_t bytes, double chance, int sign)
 void sites_resize(uint32_t number, uint64_t old_bytes, double old_chance, uint64_t bytes,
                   double chance)
 {
+    ASSERT(number < sites_count());
     struct site *site = at(number);
     settle(site);
     add(&site->live, old_bytes, old_chance, -1);

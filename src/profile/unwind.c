@@ -16,6 +16,7 @@
 #include "profile/unwind.h"
 
 #include "base/bits.h"
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/cpu.h"
 #include "base/os.h"
@@ -62,12 +63,14 @@ static_assert(ROWS == 1U << (64 - 54), "as many as the hash has");
 // Caches a row if it is simple.
 static void keep_row(uintptr_t pc, const uint8_t *header, const struct cfi_row *row)
 {
+    ASSERT(header != NULL);
     struct simple_row simple = {
         .pc = pc, .header = header, .base = row->base, .base_offset = row->base_offset};
     bool is_simple = (row->base == CFI_RSP || row->base == CFI_RBP) && !row->is_signal;
     for (unsigned i = 0; i < sizeof g_saved_registers; i++) {
         const struct cfi_place *place = &row->places[g_saved_registers[i]];
         int32_t words = place->offset / 8;
+        ASSERT(place->rule <= CFI_IS_EXPRESSION);
         bool is_saved = place->rule == CFI_AT_OFFSET && words < 0 && words >= INT8_MIN;
         is_simple = is_simple && (is_saved || (place->rule == CFI_SAME && i != 6));
         simple.saved[i] = (int8_t)(is_saved ? words : 0);
@@ -91,6 +94,7 @@ static bool is_above(const struct frame *frame, uintptr_t top, size_t most)
 
 static bool step_simple(struct frame *frame, const struct simple_row *row)
 {
+    ASSERT(row->base == CFI_RSP || row->base == CFI_RBP);
     uintptr_t *registers = frame->registers;
     uintptr_t top = registers[row->base] + (uintptr_t)(intptr_t)row->base_offset;
     if (!is_above(frame, top, FRAME_MAX)) {
@@ -102,6 +106,7 @@ static bool step_simple(struct frame *frame, const struct simple_row *row)
                 word_at(top + (uintptr_t)((intptr_t)row->saved[i] * 8));
         }
     }
+    ASSERT(top > registers[CFI_RSP]); // UNWIND-1
     registers[CFI_RSP] = top;
     frame->is_exact = false;
     return true;
@@ -111,6 +116,7 @@ static bool step_simple(struct frame *frame, const struct simple_row *row)
 static bool find_register(const struct frame *frame, const struct cfi_row *row, unsigned number,
                           uintptr_t top, uintptr_t *value)
 {
+    ASSERT(number < CFI_REGISTERS);
     const struct cfi_place *place = &row->places[number];
     uintptr_t at = top + (uintptr_t)(intptr_t)place->offset;
     switch ((enum cfi_rule)place->rule) {
@@ -142,6 +148,7 @@ static bool find_register(const struct frame *frame, const struct cfi_row *row, 
 
 static bool step_by_row(struct frame *frame, const struct cfi_row *row)
 {
+    ASSERT(row->base <= CFI_REGISTERS);
     uintptr_t top;
     if (row->base == CFI_REGISTERS) {
         if (!cfi_evaluate(row->base_expression, frame->registers, 0, &top)) {
@@ -176,6 +183,7 @@ static bool can_read(uintptr_t address)
         }
         g_unwind.readable = page;
     }
+    ASSERT(page == g_unwind.readable); // UNWIND-2
     return true;
 }
 
@@ -202,6 +210,7 @@ static bool step(struct frame *frame)
     // On other architectures registers have other numbers.
     const uint8_t *header = CPU_HAS_UNWIND_ROWS ? symbol_unwind_rows(pc) : NULL;
     const struct simple_row *simple = row_place(pc);
+    ASSERT(simple < g_unwind.rows + ROWS);
     if (header != NULL && simple->pc == pc && simple->header == header) {
         return step_simple(frame, simple);
     }
@@ -214,6 +223,7 @@ static bool step(struct frame *frame)
 
 NOINLINE unsigned unwind_stack(const void *caller, const void **frames)
 {
+    ASSERT(frames != NULL);
     struct frame frame = {.is_exact = true};
     unsigned count = 0;
     unsigned passed = 0; // frames of our own come first
@@ -233,5 +243,6 @@ NOINLINE unsigned unwind_stack(const void *caller, const void **frames)
     if (count == 0 && caller != NULL) {
         frames[count++] = caller;
     }
+    ASSERT(count <= UNWIND_FRAMES_MAX);
     return count;
 }

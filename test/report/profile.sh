@@ -130,6 +130,9 @@ SITE void site_handed(void)
 int main(int argc, char **argv)
 {
     (void)argv;
+    pthread_t first; // libc allocates for its stack, and keeps that for the threads after it
+    pthread_create(&first, NULL, give, NULL);
+    pthread_join(first, NULL);
     site_half();
     site_loop();
     site_cycle();
@@ -188,9 +191,10 @@ less() {
         $1 == site && $column >= bytes { print site, $column, "not below", bytes; exit 1 }' "$1"
 }
 
-# true_figures WHEN FILE PERCENT - all figures of the program.
+# true_figures WHEN FILE PERCENT - all figures of the program. The least of them come from 400
+# samples of 10 kB, which vary by 5 percent.
 true_figures() {
-    local at
+    local at few=$(awk "BEGIN { print 2 * $3 }")
     at=$(figures "$2" | tee "$work/figures" >/dev/null; echo "$work/figures")
     claim "$1: what half went of" near "$at" site_half 2 10000000 "$3"
     claim "$1: all that it asked for" near "$at" site_half 4 20000000 "$3"
@@ -201,8 +205,8 @@ true_figures() {
     claim "$1: large blocks" near "$at" site_large 2 10000000 "$3"
     claim "$1: a huge block" near "$at" site_huge 2 31457280 "$3"
     claim "$1: a block that grew" near "$at" site_growing 2 20000000 "$3"
-    claim "$1: calloc" near "$at" site_zeroed 2 4000000 "$3"
-    claim "$1: aligned blocks" near "$at" site_aligned 2 4096000 "$3"
+    claim "$1: calloc" near "$at" site_zeroed 2 4000000 "$few"
+    claim "$1: aligned blocks" near "$at" site_aligned 2 4096000 "$few"
     claim "$1: what other threads freed" less "$at" site_handed 2 1000
     local part
     part=$(awk "BEGIN { print $3 + 0.01 }")
@@ -222,6 +226,7 @@ true_figures "every block" "$work"/p.* 0.001
 profiled profile_bytes:10000 "$work/sites"
 true_figures "a sample every 10 kB" "$work"/p.* 12
 profiled profile_bytes:140000 "$work/sites"
+# PROFILE-2: a free that does not miss would leave its sample in use.
 claim "spans of their own: what half went of" near <(figures "$work"/p.*) site_half 2 10000000 45
 claim "spans of their own: a loop that refills nothing" \
     near <(figures "$work"/p.*) site_loop 4 100000000 15
@@ -249,7 +254,7 @@ for reader in jeprof google-pprof; do
     [ -n "$(type -p $reader)" ] || { echo "# no $reader" && continue; }
     $reader --text --show_bytes "$work/sites" "$work"/p.* >"$work/read" 2>/dev/null
     claim "$reader reads it" grep -q 'site_huge' "$work/read"
-    claim "$reader scales it" awk '/site_large/ { found = $4 > 7000000 && $4 < 13000000 }
+    claim "$reader scales it" awk '/site_large/ { found = $4 > 5000000 && $4 < 16000000 }
         END { exit !found }' "$work/read"
 done
 

@@ -12,7 +12,7 @@ static struct sample sample_at(size_t block)
     return (struct sample){.ptr = g_memory + 16 * block, .bytes = block, .chance = 0.5, .site = 7};
 }
 
-/* A hole that is not closed hides what stands behind it: its free would go unseen. */
+/* SAMPLES-1: a hole that is not closed hides what stands behind it: its free would go unseen. */
 Test(samples, are_found_while_others_come_and_go)
 {
     enum { BLOCKS = 20000, STEPS = 400000 };

@@ -1,6 +1,8 @@
 /* test_unwind.c - our walk up the stack, against that of libc. */
 #include "profile/unwind.h"
 
+#include "base/cpu.h"
+
 #include <criterion/criterion.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -11,6 +13,11 @@
 #include <ucontext.h>
 
 #define NOINLINE __attribute__((noinline))
+#if CPU_HAS_UNWIND_ROWS
+#define DEEP "omit-frame-pointer"
+#else // only frame pointers are followed
+#define DEEP "no-omit-frame-pointer"
+#endif
 
 static struct {
     const void *own[UNWIND_FRAMES_MAX];
@@ -36,7 +43,7 @@ static void check(unsigned frames_min)
     }
 }
 
-static NOINLINE __attribute__((optimize("O2", "omit-frame-pointer"))) int deep(int depth, int *room)
+static NOINLINE __attribute__((optimize("O2", DEEP))) int deep(int depth, int *room)
 {
     int own[7] = {depth, *room};
     if (depth == 0) {
@@ -47,6 +54,7 @@ static NOINLINE __attribute__((optimize("O2", "omit-frame-pointer"))) int deep(i
     return own[0] + own[1]; // no tail call
 }
 
+#if CPU_HAS_UNWIND_ROWS
 Test(unwind, functions_without_frame_pointers)
 {
     int room = 0;
@@ -55,6 +63,7 @@ Test(unwind, functions_without_frame_pointers)
         check(7);
     }
 }
+#endif
 
 Test(unwind, ends_after_as_many_frames_as_there_is_room_for)
 {
@@ -80,6 +89,7 @@ Test(unwind, frames_of_any_size_and_alignment)
     check(2);
 }
 
+#if CPU_HAS_UNWIND_ROWS
 static void on_signal(int signal)
 {
     (void)signal;
@@ -185,6 +195,7 @@ Test(unwind, takes_only_the_address_of_the_fault_as_it_is)
         check(7);
     }
 }
+#endif
 
 static int compare(const void *a, const void *b)
 {
@@ -234,6 +245,7 @@ Test(unwind, ends_at_the_bottom_of_a_coroutine)
     cr_assert_arr_eq(g_seen.own, &g_seen.libc[1], 5 * sizeof(void *));
 }
 
+#if CPU_HAS_UNWIND_ROWS
 /* Code without tables, as a just-in-time compiler makes it: with a frame pointer the walk passes
  * it; with rubbish in its place it ends, and reads nothing that is not there. */
 static const unsigned char g_with_frame[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
@@ -293,3 +305,4 @@ Test(unwind, reads_nothing_that_is_hidden)
     swapcontext(&g_main, &g_coroutine);
     cr_assert_eq(g_seen.own_count, 1);
 }
+#endif

@@ -342,11 +342,15 @@ allocation when the heap profile has it. ADDRESS is any expression."""
         self.dont_repeat()
         if not argument:
             raise gdb.GdbError("myalloc block: which address?")
-        value = gdb.parse_and_eval(argument)
-        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC):
-            value = value.address
+        try:
+            value = gdb.parse_and_eval(argument)
+            if value.type.strip_typedefs().code in (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC):
+                value = value.address
+            address = int(value) & WORD
+        except (gdb.error, TypeError) as error:  # gdb would call it an exception of Python
+            raise gdb.GdbError(f"myalloc block: {argument} is no address: {error}") from None
         heap = structures.Heap()
-        show(heap, find_block(heap, int(value) & WORD))
+        show(heap, find_block(heap, address))
 
 
 class HeapCommand(gdb.Command):

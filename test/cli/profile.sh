@@ -53,6 +53,34 @@ cp "$tmp/sites" "$tmp/kept" && strip --strip-debug "$tmp/sites" -o "$tmp/strippe
 check symbols-without-debug "$(bytes_of "$tmp/b.folded" ';big_site ')" -eq 3000000
 cat "$tmp/kept" >"$tmp/sites"
 
+# Names of C++ without debug data are told in plain words, and shortened where they are long.
+cat >"$tmp/plain.c" <<'END'
+#include <stdlib.h>
+__attribute__((noinline)) void *inner(size_t bytes)
+    __asm__("_ZN5outerISt6vectorIiSaIiEEE5innerEm");
+void *volatile keep;
+void *inner(size_t bytes)
+{
+    return keep = malloc(bytes);
+}
+int main(void)
+{
+    return inner(3000000) == NULL;
+}
+END
+build -fno-builtin -fno-optimize-sibling-calls -o "$tmp/plain" "$tmp/plain.c"
+MYALLOC_LIB=$library MYALLOC_CONF=profile_bytes:1 "$myalloc" run --profile "$tmp/plain.heap" \
+    "$tmp/plain" 2>"$tmp/err"
+if command -v c++filt >/dev/null; then
+    "$myalloc" profile -o "$tmp/plain.folded" "$tmp/plain.heap"
+    long='outer<std::vector<int, std::allocator<int> > >::inner(unsigned long)'
+    check names-plain "$(grep -cF ";$long 3000000" "$tmp/plain.folded")" -eq 1
+    COLUMNS=80 "$myalloc" profile "$tmp/plain.heap" >"$tmp/out"
+    check names-short "$(grep -cF '  outer<>::inner(unsigned long)' "$tmp/out")" -eq 1
+    COLUMNS=200 "$myalloc" profile "$tmp/plain.heap" >"$tmp/out"
+    check names-wide "$(grep -cF "  $long" "$tmp/out")" -eq 1
+fi
+
 "$myalloc" profile "$tmp/a.heap" >"$tmp/table"
 wide=$(awk 'length($0) > 80 && !/^\// { n++ } END { print n + 0 }' "$tmp/table")
 check table-width "$wide" -eq 0
@@ -189,6 +217,9 @@ code signal-dump 0 "$myalloc" profile -o "$tmp/c.folded" $pid dump
 check signal-dump "$(bytes_of "$tmp/c.folded" ';small_site')" -eq 1000000
 before=$(bytes_of "$tmp/c.folded" 'from before')
 check signal-before "$before" -ge 4000000 -a "$before" -le 4200000
+"$myalloc" profile $pid dump >"$tmp/out"
+check signal-before-told \
+    "$(grep -cE '^In use: .* and [34][.0-9]* MiB from before\.$' "$tmp/out")" -eq 1
 code signal-stop 0 "$myalloc" profile -o "$tmp/d.heap" $pid stop
 more
 code signal-again 0 "$myalloc" profile -o "$tmp/e.folded" $pid dump
@@ -281,6 +312,18 @@ code purge-deaf 1 "$myalloc" purge $$
 says purge-deaf 'cannot be asked'
 code purge-gone 1 "$myalloc" purge 99999999
 code purge-word 2 "$myalloc" purge many
+# Of who has ended, but is not buried, no answer is waited for: its parent looks at no child.
+LD_PRELOAD=$library MYALLOC_CONF=live:1 \
+    sh -c 'sleep 100 & echo $!; exec env -u LD_PRELOAD sleep 100' >"$tmp/out" &
+parent=$!
+until [ -s "$tmp/out" ] && [ -e "$XDG_RUNTIME_DIR/myalloc/$(cat "$tmp/out")" ]; do sleep 0.05; done
+pid=$(cat "$tmp/out")
+kill -9 $pid
+until grep -q '^State:.Z' /proc/$pid/status; do sleep 0.05; done
+code ask-zombie 1 "$myalloc" profile $pid start
+says ask-zombie 'has ended'
+kill $parent
+rm -f "$XDG_RUNTIME_DIR/myalloc"/*
 # A signal is sent to nobody who does not catch it.
 MYALLOC_CONF=profile_signal:10 sleep 100 &
 pid=$!

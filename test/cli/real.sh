@@ -186,6 +186,30 @@ code output 0 "$myalloc" doctor -o "$tmp/doctor"
 check output-file -s "$tmp/doctor"
 code output-full 125 "$myalloc" maps -o /dev/full $$
 
+# A process of ours that may not be read is not called another user's.
+cat >"$tmp/closed.c" <<'END'
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int main(void)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+    printf("%d\n", getpid());
+    fflush(stdout);
+    return pause();
+}
+END
+build -o "$tmp/closed" "$tmp/closed.c"
+as_user=
+[ "$(id -u)" -ne 0 ] || as_user='setpriv --reuid=65534 --regid=65534 --clear-groups'
+cp "$myalloc" "$tmp/myalloc" && chmod 711 "$tmp"
+$as_user "$tmp/closed" >"$tmp/closed.pid" &
+until [ -s "$tmp/closed.pid" ]; do sleep 0.05; done
+closed=$(cat "$tmp/closed.pid")
+code closed 1 $as_user "$tmp/myalloc" maps $closed
+says closed 'may not be read, although it is ours'
+kill $closed
+
 # A page without its process is told from one of another process.
 "$tmp/page_writer" good "$tmp/run/myalloc/$$" $$
 code stale 0 "$myalloc" heap --json $$

@@ -269,6 +269,9 @@ claim "without debug information: what is not known is said" told "$work/strippe
 LIB='' in_gdb stats:0 "file $work/crash" run "source $script" 'myalloc heap' >"$work/without"
 claim "without the library that is said" grep -q '^myalloc: this process has no libmyalloc' \
     "$work/without"
+in_gdb stats:0 "file $work/crash" run "source $script" 'myalloc block no_such' >"$work/unknown"
+claim "what is no address is said" eval "grep -q '^myalloc block: no_such is no address: ' \
+    '$work/unknown' && ! grep -q Exception '$work/unknown'"
 in_gdb stats:0 "file $work/crash" "source $script" 'myalloc block 0' >"$work/nothing"
 claim "without a process that is said" grep -q '^myalloc: no process and no core' "$work/nothing"
 finish

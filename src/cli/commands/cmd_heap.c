@@ -41,11 +41,11 @@ static void put_text(struct text *out, const struct target *target,
                 target->has_ended ? ", killed: this is the page that it left" : "");
     if (target->page != NULL) {
         const struct myalloc_live_counters *const c = &target->page->counters;
-        text_printf(out, ": %s%s live in %s blocks; of that %s in %s large, %s in %s huge\n",
+        text_printf(out, ": %s%s live in %s; of that %s in %s large, %s in %s huge\n",
                     target->look.is_still ? "" : "about ", units_bytes(c->live_bytes).chars,
-                    units_count(c->live_blocks).chars, units_bytes(c->large_bytes).chars,
-                    units_count(c->large_blocks).chars, units_bytes(c->huge_bytes).chars,
-                    units_count(c->huge_blocks).chars);
+                    units_of(c->live_blocks, "block", "blocks").chars,
+                    units_bytes(c->large_bytes).chars, units_count(c->large_blocks).chars,
+                    units_bytes(c->huge_bytes).chars, units_count(c->huge_blocks).chars);
         summary_put_age(out, target);
         text_put_char(out, '\n');
         summary_put_classes(out, target->page, &target->look, coloured);
@@ -69,6 +69,9 @@ static void put_json_reasons(struct json *json, const struct target *target)
         json_number(json, "cached_by_cpus_bytes", reasons.in_slots);
         json_number(json, "cached_in_depots_bytes", reasons.in_depots);
         json_number(json, "kept_mappings_bytes", target->look.kept_mapping);
+        if (reasons.knows_trim) {
+            json_number(json, "trim_bytes", reasons.trim_bytes);
+        }
         json_number(json, "trim_bytes_min", reasons.trim_min);
         json_number(json, "trim_bytes_max", reasons.trim_max);
     }
@@ -147,9 +150,9 @@ static unsigned put_svg_classes(struct text *out, const struct myalloc_live *pag
                     units_bytes(size_class->block_bytes).chars);
         text_printf(out, "<rect class='%s' x='110' y='%u' width='%.1f' height='12' rx='2'/>",
                     size_class->tier == MYALLOC_LIVE_SMALL ? "small" : "medium", y, width);
-        text_printf(out, "<text class='quiet' x='%.1f' y='%u'>%s in %s blocks</text>\n",
-                    118.0 + width, y + 11, units_bytes(bytes).chars,
-                    units_count(size_class->live_blocks).chars);
+        text_printf(out, "<text class='quiet' x='%.1f' y='%u'>%s in %s</text>\n", 118.0 + width,
+                    y + 11, units_bytes(bytes).chars,
+                    units_of(size_class->live_blocks, "block", "blocks").chars);
         y += 17;
     }
     if (idle_slabs != 0) {

@@ -124,6 +124,7 @@ int cmd_run(const struct options *options, char **words)
     name_profile(options->values[OPTION_PROFILE], &profile);
     struct series series;
     series_init(&series);
+    series.is_exact = true;
     const char *const timeline = options->values[OPTION_TIMELINE];
     struct launch launch = {
         .words = words,

@@ -145,12 +145,14 @@ static void put_json(struct text *out, const struct round *round)
     }
 }
 
-/* A value of a label, as the format escapes it. */
+/* A value of a label, as the format escapes it; it is UTF-8, what a name need not be. */
 static void put_label(struct text *out, const char *value)
 {
-    for (; *value != 0; value++) {
+    while (*value != 0) {
+        const size_t bytes = text_character_bytes(value);
         text_put(out, *value == '"' || *value == '\\' ? "\\" : "");
-        text_put_char(out, *value);
+        text_put_bytes(out, bytes != 0 ? value : "?", bytes != 0 ? bytes : 1);
+        value += bytes != 0 ? bytes : 1;
     }
 }
 
@@ -215,6 +217,7 @@ static void put_table(struct text *out, const struct round *round, bool coloured
 {
     struct table table;
     table_init(&table, "rrrrrrrrl");
+    table.spare = "75643";
     static const char *const heads[] = {"PID",      "RSS",      "LIVE",    "BRK", "MMAP",
                                         "RETURNED", "MALLOC/s", "THREADS", "NAME"};
     for (size_t i = 0; i < 9; i++) {

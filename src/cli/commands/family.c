@@ -3,7 +3,8 @@
  * Owns:       the pages of members that ended, which it removes; a member removes none itself.
  * Threads:    one.
  * Invariants: FAMILY-1  a page is taken for a member's only by the id in its header.
- *             FAMILY-2  a process that executes another program stays one member.
+ *             FAMILY-2  a process that executes another program stays one member; its chart is
+ *                       that of the program that it is named after, the last one.
  */
 #include "cli/commands/family.h"
 
@@ -41,6 +42,7 @@ static struct member *member_of(struct family *family, pid_t pid)
     *member = (struct member){.pid = pid};
     if (family->has_series && family->count <= SERIES_MAX) {
         series_init(&member->series);
+        member->series.is_exact = true;
     }
     return member;
 }
@@ -50,6 +52,7 @@ static void take(struct member *member, const struct myalloc_live *page)
     memcpy(member->name, page->header.exe, sizeof(member->name));
     member->started_ns = member->started_ns != 0 ? member->started_ns : page->header.started_ns;
     member->counters = page->counters;
+    member->is_named = page->header.exe[0] != 0;
     if (member->series.samples != NULL) {
         series_take_events(&member->series, page);
     }
@@ -62,6 +65,18 @@ static void sample(struct member *member)
     if (member->series.samples != NULL) {
         series_look(&member->series, &process, &ignored);
     }
+}
+
+/* A program that is executed has a new page; what was seen before is of its parent's copy. */
+static void see_exec(struct member *member, const struct myalloc_live_header *header)
+{
+    if (member->page_ns != 0 && header->started_ns != member->page_ns) {
+        member->is_named = false;
+        if (member->series.samples != NULL) {
+            series_restart(&member->series); // FAMILY-2
+        }
+    }
+    member->page_ns = header->started_ns;
 }
 
 /* One file of the directory. */
@@ -79,9 +94,12 @@ static void look_at_page(struct family *family, int directory, const char *name,
                          header.magic == MYALLOC_LIVE_MAGIC && header.family == family->id &&
                          header.pid == (uint32_t)pid; // FAMILY-1
     struct member *const member = is_ours ? member_of(family, pid) : NULL;
+    if (member != NULL) {
+        see_exec(member, &header);
+    }
     const bool is_gone = member != NULL && kill(pid, 0) != 0 && errno == ESRCH;
     const bool has_ended = is_gone || header.state == MYALLOC_LIVE_ENDED;
-    if (member != NULL && (has_ended || is_last || member->started_ns == 0)) {
+    if (member != NULL && (has_ended || is_last || !member->is_named)) {
         struct myalloc_live *const page = live_page_read(fd, &why);
         if (page != NULL) {
             take(member, page);
@@ -158,8 +176,9 @@ void family_put(struct text *out, const struct family *family, bool coloured)
         live_bytes += order[i]->counters.live_bytes;
     }
     qsort(order, family->count, sizeof(const void *), compare);
-    text_printf(out, "  and %zu processes that it started: about %s malloc, %s live at exit\n\n",
-                family->count, units_count(mallocs).chars, units_bytes(live_bytes).chars);
+    text_printf(out, "  and %s that it started: about %s malloc, %s live at exit\n\n",
+                units_of(family->count, "process", "processes").chars, units_count(mallocs).chars,
+                units_bytes(live_bytes).chars);
     struct table table;
     table_init(&table, "rrrrrrl");
     static const char *const heads[] = {"PID",     "TIME",    "PEAK HEAP", "PEAK LIVE",

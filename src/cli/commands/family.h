@@ -10,7 +10,9 @@ struct member {
     bool has_ended;                        // [owner]
     bool was_killed;                       // [owner] so its counts are as old as its last census
     char name[MYALLOC_LIVE_NAME_BYTES];    // [owner] of the program that it ran last
+    bool is_named;                         // [owner] by its present program
     uint64_t started_ns;                   // [owner]
+    uint64_t page_ns;                      // [owner] when its present page was made; 0: none yet
     uint64_t ended_ns;                     // [owner] 0: it still runs
     struct myalloc_live_counters counters; // [owner] the last ones
     struct series series;                  // [owner] its samples; none where samples is NULL

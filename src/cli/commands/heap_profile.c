@@ -92,6 +92,10 @@ static void add_fact(struct heap_profile *profile, const char *line)
     if (strncmp(line, command, sizeof(command) - 1) == 0) {
         free(profile->command);
         profile->command = strdup(line + sizeof(command) - 1);
+        const size_t bytes = strlen(profile->command);
+        if (bytes != 0 && profile->command[bytes - 1] == ' ') { // behind the last argument
+            profile->command[bytes - 1] = 0;
+        }
         text_make_printable(profile->command);
     }
     for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {

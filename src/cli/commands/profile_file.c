@@ -6,6 +6,7 @@
  */
 #include "cli/commands/profile_file.h"
 
+#include "cli/commands/frame_name.h"
 #include "cli/commands/heap_profile.h"
 #include "cli/commands/symbols.h"
 #include "cli/render/flame.h"
@@ -22,7 +23,10 @@
 
 #define SHOWN_ROWS   20u
 #define SHOWN_FRAMES 8u
-#define NAME_COLUMNS 36 // of 80 with the numbers
+#define NAME_COLUMNS 36u // at least, and at a width of 80
+#define BEFORE_NAME  44u // the numbers
+
+#define BEFORE_PROFILE "[from before the profile began]"
 
 static_assert((int)HEAP_KINDS == (int)FLAME_KINDS, "the same in the same order");
 
@@ -156,8 +160,8 @@ static void make_rows(const struct heap_profile *profile, struct rows *rows)
     }
     if (profile->before_bytes != 0) {
         const uint64_t bytes = profile->before_bytes;
-        rows->array[rows->count++] = (struct flame_row){
-            .path = strdup("[from before the profile began]"), .bytes = {bytes, bytes, bytes}};
+        rows->array[rows->count++] =
+            (struct flame_row){.path = strdup(BEFORE_PROFILE), .bytes = {bytes, bytes, bytes}};
     }
     symbols_close(symbols);
     join_rows(rows);
@@ -193,9 +197,13 @@ static void put_facts(struct text *out, const struct heap_profile *profile)
     put_time(out, profile->began);
     text_put(out, " to ");
     put_time(out, profile->written);
-    text_printf(out, ". In use: %s in %s blocks; ", units_bytes(live.bytes).chars,
-                units_count(live.blocks).chars);
-    text_printf(out, "at the peak %s; allocated in all %s. ", units_bytes(peak.bytes).chars,
+    text_printf(out, ". In use: %s in %s", units_bytes(live.bytes).chars,
+                units_of(live.blocks, "block", "blocks").chars);
+    if (profile->before_bytes != 0) {
+        text_printf(out, ", and %s from before", units_bytes(profile->before_bytes).chars);
+    }
+    text_put(out, profile->before_bytes != 0 ? ". At" : "; at");
+    text_printf(out, " the peak %s; allocated in all %s. ", units_bytes(peak.bytes).chars,
                 units_bytes(total.bytes).chars);
     if (profile->bytes_per_sample > 1) {
         text_printf(out, "About: one block in %s was sampled.",
@@ -212,6 +220,10 @@ static void put_facts(struct text *out, const struct heap_profile *profile)
 static void put_nearest(struct table *table, const char *path)
 {
     const char *end = path + strlen(path);
+    const unsigned width = text_width();
+    const size_t columns = width == 0                           ? SIZE_MAX
+                           : width < BEFORE_NAME + NAME_COLUMNS ? NAME_COLUMNS
+                                                                : width - BEFORE_NAME;
     for (unsigned i = 0; i < SHOWN_FRAMES && end > path; i++) {
         const char *begin = end;
         while (begin > path && begin[-1] != '\n') {
@@ -222,8 +234,10 @@ static void put_nearest(struct table *table, const char *path)
                 table_cell(table, COLOUR_NONE, "%s", "");
             }
         }
-        table_cell(table, i == 0 ? COLOUR_NONE : COLOUR_DIM, "%.*s",
-                   (int)(end - begin < NAME_COLUMNS ? end - begin : NAME_COLUMNS), begin);
+        struct text name = {0};
+        frame_name_put(&name, begin, (size_t)(end - begin), columns);
+        table_cell(table, i == 0 ? COLOUR_NONE : COLOUR_DIM, "%s", text_string(&name));
+        text_free(&name);
         end = begin > path ? begin - 1 : begin;
     }
 }
@@ -245,7 +259,10 @@ static void put_table(struct text *out, const struct flame *flame, bool coloured
     for (size_t i = 0; i < flame->count && i < SHOWN_ROWS; i++) {
         const struct flame_row *const row = &flame->rows[i];
         table_cell(&table, COLOUR_NONE, "%s", units_bytes(row->bytes[FLAME_IN_USE]).chars);
-        table_cell(&table, COLOUR_NONE, "%s", units_count(row->blocks[FLAME_IN_USE]).chars);
+        table_cell(&table, COLOUR_NONE, "%s",
+                   strcmp(row->path, BEFORE_PROFILE) == 0
+                       ? "-"
+                       : units_count(row->blocks[FLAME_IN_USE]).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_bytes(row->bytes[FLAME_AT_PEAK]).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_bytes(row->bytes[FLAME_IN_ALL]).chars);
         put_nearest(&table, row->path);

@@ -127,15 +127,39 @@ static bool find_answer(const struct asking *asking, struct text *path)
     return false;
 }
 
+/* Also of one whose parent has not looked at its end yet. */
+static bool has_ended(const struct target *target)
+{
+    struct process now;
+    return procfs_process(target->process.pid, &now) != 0 || now.state == 'Z' || now.state == 'X' ||
+           now.started_ns != target->process.started_ns;
+}
+
+/* An answer, or why there is none: the process ended, or the time is over. */
 static bool wait_for_answer(const struct asking *asking, struct text *path)
 {
     for (int looks = 0; looks < (int)(ANSWER_SECONDS / LOOK_SECONDS); looks++) {
+        const bool is_last = has_ended(asking->target); // it may have answered before it ended
         if (find_answer(asking, path)) {
             return true;
+        }
+        if (is_last) {
+            return false;
         }
         tool_sleep(LOOK_SECONDS);
     }
     return false;
+}
+
+static void complain(const struct target *target)
+{
+    const pid_t pid = target->process.pid;
+    if (has_ended(target)) {
+        tool_warn("process %d has ended and has not answered", (int)pid);
+    } else {
+        tool_warn("process %d has not answered: it will when it allocates next%s", (int)pid,
+                  signal_of(pid) == 0 ? " (with profile_signal, at once)" : "");
+    }
 }
 
 bool request_make(const struct target *target, unsigned request, struct text *path)
@@ -152,8 +176,7 @@ bool request_make(const struct target *target, unsigned request, struct text *pa
         tool_warn("process %d cannot be asked: %s, and no profile_signal is set", (int)pid,
                   page == NULL ? why : "its page cannot be written to");
     } else if (!(is_answered = wait_for_answer(&asking, path))) {
-        tool_warn("process %d has not answered: it will when it allocates next%s", (int)pid,
-                  signal_of(pid) == 0 ? " (with profile_signal, at once)" : "");
+        complain(target);
     }
     for (size_t i = 0; i < asking.count; i++) {
         text_free(&asking.answers[i]);

@@ -89,8 +89,8 @@ static void put_calls(struct text *out, const struct myalloc_live_counters *c)
     text_printf(out, "\n  brk up %s times, down %s; mmap %s, munmap %s",
                 units_count(c->brk_grows).chars, units_count(c->brk_shrinks).chars,
                 units_count(c->mmaps).chars, units_count(c->munmaps).chars);
-    text_printf(out, "; given back %s in %s purges, %s at the break\n",
-                units_bytes(c->purged_bytes).chars, units_count(c->purges).chars,
+    text_printf(out, "\n  given back %s in %s, %s at the break\n",
+                units_bytes(c->purged_bytes).chars, units_of(c->purges, "purge", "purges").chars,
                 units_bytes(c->trimmed_bytes).chars);
 }
 
@@ -102,9 +102,10 @@ static void put_heap(struct text *out, const struct myalloc_live *page)
         text_put(out, "  no heap: the program asked for no memory\n");
         return;
     }
-    text_printf(out, "  peak heap %s (brk %s, mmap %s)", units_bytes(c->footprint_peak_bytes).chars,
-                units_bytes(c->brk_peak_bytes).chars, units_bytes(c->mmap_peak_bytes).chars);
-    text_printf(out, "   peak live %s", units_bytes(c->live_peak_bytes).chars);
+    text_printf(out, "  peak heap %s (brk %s, mmap %s)\n",
+                units_bytes(c->footprint_peak_bytes).chars, units_bytes(c->brk_peak_bytes).chars,
+                units_bytes(c->mmap_peak_bytes).chars);
+    text_printf(out, "  peak live %s", units_bytes(c->live_peak_bytes).chars);
     const uint64_t touched = touched_at_peak(c);
     text_printf(out, " in %s written to", units_bytes(touched).chars);
     if (touched >= SHARE_BYTES_MIN) {
@@ -112,11 +113,11 @@ static void put_heap(struct text *out, const struct myalloc_live *page)
                     units_share(touched - c->live_peak_bytes, touched).chars);
     }
     text_put_char(out, '\n');
-    text_printf(out, "  end heap %s (%s of peak), of that free but resident %s",
+    text_printf(out, "  end heap %s (%s of peak), of that free but resident %s\n",
                 units_bytes(held).chars, units_share(held, c->footprint_peak_bytes).chars,
                 units_bytes(c->dirty_free_bytes).chars);
-    text_printf(out, "   live at exit %s in %s blocks\n", units_bytes(c->live_bytes).chars,
-                units_count(c->live_blocks).chars);
+    text_printf(out, "  live at exit %s in %s\n", units_bytes(c->live_bytes).chars,
+                units_of(c->live_blocks, "block", "blocks").chars);
     put_calls(out, c);
     put_top_sizes(out, page);
 }
@@ -146,7 +147,6 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, cons
             continue;
         }
         const uint64_t bytes = size_class->live_blocks * size_class->block_bytes;
-        const int bar = (int)((double)bytes / (double)most * 24.0);
         table_cell(&table, COLOUR_NONE, "%s", units_bytes(size_class->block_bytes).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(size_class->slabs).chars);
         table_cell(&table, COLOUR_NONE, "%s", units_count(size_class->live_blocks).chars);
@@ -159,9 +159,8 @@ void summary_put_classes(struct text *out, const struct myalloc_live *page, cons
         if (has_calls) {
             table_cell(&table, COLOUR_NONE, "%s", units_count(size_class->mallocs).chars);
         }
-        table_cell(&table, size_class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
-                   bar != 0 ? "%-10s %.*s" : "%s", units_bytes(bytes).chars, bar,
-                   "########################");
+        table_bar(&table, size_class->tier == MYALLOC_LIVE_SMALL ? COLOUR_BLUE : COLOUR_GREEN,
+                  (double)bytes / (double)most, units_bytes(bytes).chars);
     }
     table_print(&table, out, coloured);
 }
@@ -196,6 +195,8 @@ void summary_find_reasons(struct reasons *reasons, const struct target *target)
     reasons->trim_min = target->page->counters.dirty_free_bytes + target->look.kept_mapping;
     reasons->trim_max =
         reasons->trim_min + reasons->in_slabs + reasons->in_slots + reasons->in_depots;
+    reasons->knows_trim = target->look.is_now && look_trim(&target->process, &reasons->trim_bytes);
+    reasons->trim_bytes += target->look.kept_mapping;
 }
 
 void summary_put_reasons(struct text *out, const struct target *target)
@@ -219,8 +220,9 @@ void summary_put_reasons(struct text *out, const struct target *target)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         text_printf(out, "%10s  %s\n", units_bytes(rows[i].bytes).chars, rows[i].sentence);
     }
-    text_printf(out, "malloc_trim would give back %s", units_bytes(reasons.trim_min).chars);
-    if (reasons.trim_max != reasons.trim_min) {
+    text_printf(out, "malloc_trim would give back %s%s", target->look.is_still ? "" : "about ",
+                units_bytes(reasons.knows_trim ? reasons.trim_bytes : reasons.trim_min).chars);
+    if (!reasons.knows_trim && reasons.trim_max != reasons.trim_min) {
         text_printf(out, ", and of the rest the whole pages, at most %s",
                     units_bytes(reasons.trim_max - reasons.trim_min).chars);
     }

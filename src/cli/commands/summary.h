@@ -21,11 +21,13 @@ void summary_put_json(struct text *out, const char *name, const struct outcome *
 /* Append the table of size classes that were used. */
 /* Bytes that are free, and yet held. */
 struct reasons {
-    uint64_t in_slabs;  // between blocks in use
-    uint64_t in_slots;  // in the magazines of CPUs or threads
-    uint64_t in_depots; // in magazines that wait for them
-    uint64_t trim_min;  // what malloc_trim gives back for certain
-    uint64_t trim_max;  // and with every page between blocks in use, too
+    uint64_t in_slabs;   // between blocks in use
+    uint64_t in_slots;   // in the magazines of CPUs or threads
+    uint64_t in_depots;  // in magazines that wait for them
+    bool knows_trim;     // trim_bytes is there
+    uint64_t trim_bytes; // what malloc_trim gives back
+    uint64_t trim_min;   // of that, for certain
+    uint64_t trim_max;   // and with every page between blocks in use, too
 };
 void summary_find_reasons(struct reasons *reasons, const struct target *target);
 

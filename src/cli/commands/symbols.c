@@ -1,4 +1,5 @@
-/* symbols.c - names by the symbol tables of ELF files, and by addr2line where debug data is there.
+/* symbols.c - names by the symbol tables of ELF files, and by addr2line where debug data is there;
+ *             those of C++ and Rust in plain words, by c++filt.
  *
  * Owns:       mapped files, sorted symbols, the names found so far.
  * Threads:    one.
@@ -22,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_BYTES_MAX (256UL << 20) // of addr2line
+#define OUTPUT_BYTES_MAX (256UL << 20) // of one of the tools
 
 /* What mkstemp fills: six letters. */
 #define PAIR       "XX"
@@ -256,10 +257,10 @@ void symbols_close(struct symbols *symbols)
     free(symbols);
 }
 
-/* ---- addr2line ---- */
+/* ---- binutils ---- */
 
-/* Runs it over addresses of one file, one a line; its output. False: there is none. */
-static bool run_addr2line(const char *path, const struct text *input, struct text *output)
+/* Runs one of them over lines; its output. False: there is none. */
+static bool run_tool(const char *const *words, const struct text *input, struct text *output)
 {
     char in[] = "/tmp/myalloc-addresses-" EMPTY_NAME;
     char out[] = "/tmp/myalloc-names-" EMPTY_NAME;
@@ -269,7 +270,6 @@ static bool run_addr2line(const char *path, const struct text *input, struct tex
     if (in_fd >= 0 && out_fd >= 0 &&
         write(in_fd, text_string(input), input->bytes) == (ssize_t)input->bytes &&
         lseek(in_fd, 0, SEEK_SET) == 0) {
-        const char *const words[] = {"addr2line", "-afiC", "-e", path, NULL};
         posix_spawn_file_actions_t actions;
         pid_t pid;
         int status = -1;
@@ -354,11 +354,44 @@ static void ask_addr2line(struct symbols *symbols, const struct object *object)
             wanted[count++] = &symbols->names[i];
         }
     }
-    if (count != 0 && run_addr2line(object->path, &input, &output)) {
+    const char *const words[] = {"addr2line", "-afiC", "-e", object->path, NULL};
+    if (count != 0 && run_tool(words, &input, &output)) {
         text_put(&output, "");
         take_names(wanted, count, output.data);
     }
     free(wanted);
+    text_free(&input);
+    text_free(&output);
+}
+
+static bool is_mangled(const char *name)
+{
+    return strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0;
+}
+
+/* The names of C++ and Rust, in plain words. */
+static void ask_cxxfilt(struct symbols *symbols)
+{
+    struct text input = {0};
+    struct text output = {0};
+    for (size_t i = 0; i < symbols->name_count; i++) {
+        if (is_mangled(symbols->names[i].name)) {
+            text_printf(&input, "%s\n", symbols->names[i].name);
+        }
+    }
+    const char *const words[] = {"c++filt", NULL};
+    if (input.bytes != 0 && run_tool(words, &input, &output)) {
+        char *rest = NULL;
+        text_put(&output, "");
+        char *line = strtok_r(output.data, "\n", &rest);
+        for (size_t i = 0; i < symbols->name_count && line != NULL; i++) {
+            if (is_mangled(symbols->names[i].name)) {
+                free(symbols->names[i].name);
+                symbols->names[i].name = strdup(line);
+                line = strtok_r(NULL, "\n", &rest);
+            }
+        }
+    }
     text_free(&input);
     text_free(&output);
 }
@@ -407,6 +440,7 @@ void symbols_look_up(struct symbols *symbols, const uint64_t *addresses, size_t 
         }
     }
     symbols->name_count = kept;
+    ask_cxxfilt(symbols);
     for (size_t i = 0; i < symbols->object_count; i++) {
         if (symbols->objects[i].has_debug) {
             ask_addr2line(symbols, &symbols->objects[i]);

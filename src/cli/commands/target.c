@@ -37,8 +37,13 @@ static int look(struct target *target, const char *word)
 static bool answer(struct target *target, int error)
 {
     const pid_t pid = target->process.pid;
-    if (error == EACCES || error == EPERM) {
+    const bool is_refused = error == EACCES || error == EPERM;
+    if (is_refused && target->process.uid != geteuid()) {
         tool_warn("process %d belongs to another user; its memory may not be read", (int)pid);
+    } else if (is_refused) {
+        tool_warn("the memory of process %d may not be read, although it is ours: it is protected, "
+                  "or has rights that we have not",
+                  (int)pid);
     } else if (error != 0) {
         tool_warn("there is no process %d%s%s", (int)pid, error == ESRCH ? "" : ": ",
                   error == ESRCH ? "" : strerror(error));

@@ -8,7 +8,9 @@
  */
 #include "cli/procfs/look.h"
 
+#include "cli/procfs/look_tables.h"
 #include "cli/procfs/memory.h"
+#include "cli/procfs/trim.h"
 #include "cli/tool.h"
 
 #include <stdlib.h>
@@ -17,8 +19,6 @@
 
 #define ENTRIES_AT_ONCE 4096u
 #define CHUNKS_MAX      (1ull << 26) // 1 TiB of heap
-#define THING_BYTES_MAX 65536u
-#define THINGS_MAX      4096u
 #define SLOTS_MAX       4096u
 #define RECORDS_MAX     4096u
 #define RECORD_USED     0x8000u // of a hardened slab, see MYALLOC_HSLAB_RECORDS
@@ -30,6 +30,7 @@ struct job {
     struct myalloc_table tables[MYALLOC_TABLES]; // [const]
     struct myalloc_live *page;                   // [owner]
     struct look *look;                           // [owner]
+    struct trim *trim;                           // [owner] NULL: not asked for
     uint16_t list_end;                           // [const] count of an empty list
     uint64_t base, chunks, entries;              // [const] of the page map
     unsigned char *dirty;                        // [owner] its bits
@@ -43,55 +44,6 @@ struct job {
 static uint64_t address_of(const struct myalloc_table *table)
 {
     return (uint64_t)(uintptr_t)table->address;
-}
-
-static bool is_sound(const struct myalloc_table *table)
-{
-    return table->version == MYALLOC_TABLES_VERSION && table->id < MYALLOC_TABLES &&
-           table->bytes != 0 && table->bytes <= THING_BYTES_MAX && table->count != 0 &&
-           table->count <= THINGS_MAX;
-}
-
-/* From the live page, which may be without, or from the note of the library. */
-static bool find_tables(const struct process *process, struct job *job, uint64_t *from,
-                        uint64_t *to)
-{
-    int32_t distances[2] = {0};
-    uint64_t at = 0;
-    *from = job->page != NULL ? job->page->header.spare_words[0] : 0;
-    *to = job->page != NULL ? job->page->header.spare_words[1] : 0;
-    if (*from == 0 && memory_find_note(job->fd, process->pid, MYALLOC_NOTE_TABLES, distances,
-                                       sizeof(distances), &at)) {
-        *from = at + (uint64_t)(int64_t)distances[0];
-        *to = at + 4 + (uint64_t)(int64_t)distances[1];
-    }
-    return *from < *to && (*to - *from) % sizeof(struct myalloc_table) == 0;
-}
-
-static bool read_tables(const struct process *process, struct job *job)
-{
-    uint64_t from = 0;
-    uint64_t to = 0;
-    if (!find_tables(process, job, &from, &to)) {
-        return false;
-    }
-    const size_t count = (to - from) / sizeof(struct myalloc_table);
-    for (size_t i = 0; i < count && i < 2 * (size_t)MYALLOC_TABLES; i++) {
-        struct myalloc_table table;
-        if (!memory_read(job->fd, from + i * sizeof(table), &table, sizeof(table)) ||
-            !is_sound(&table)) { // LOOK-1
-            return false;
-        }
-        job->tables[table.id] = table;
-    }
-    for (unsigned id = 1; id < MYALLOC_TABLES; id++) {
-        if (job->tables[id].id != id) {
-            return false;
-        }
-    }
-    return job->tables[MYALLOC_TABLE_CLASSES].count <= MYALLOC_LIVE_CLASSES_MAX &&
-           job->tables[MYALLOC_TABLE_DEPOTS].count == job->tables[MYALLOC_TABLE_CLASSES].count &&
-           job->tables[MYALLOC_TABLE_SLOT].count > job->tables[MYALLOC_TABLE_CLASSES].count;
 }
 
 /* A member of a thing that was copied; 0 if it would lie outside. */
@@ -113,6 +65,12 @@ static bool word(const struct job *job, unsigned id, unsigned field, uint64_t *v
 }
 
 // ---- lists ----
+
+static bool read_list_end(struct job *job)
+{
+    return memory_read(job->fd, (uint64_t)(uintptr_t)job->tables[MYALLOC_TABLE_SLOTS].second,
+                       &job->list_end, sizeof(job->list_end));
+}
 
 static uint64_t list_blocks(const struct job *job, uint64_t list)
 {
@@ -147,9 +105,15 @@ static bool read_depots(struct job *job)
     unsigned char *const things = tool_allocate((size_t)table->bytes * table->count);
     const bool is_read =
         memory_read(job->fd, address_of(table), things, (size_t)table->bytes * table->count);
+    const size_t room = table->fields[MYALLOC_DEPOT_ROOM];
     for (uint32_t i = 0; is_read && i < table->count; i++) {
-        job->look->classes[i].in_depots =
-            member(table, things + (size_t)i * table->bytes, MYALLOC_DEPOT_BLOCKS, 8);
+        const unsigned char *const thing = things + (size_t)i * table->bytes;
+        const uint64_t count = member(table, thing, MYALLOC_DEPOT_COUNT, 4);
+        job->look->classes[i].in_depots = member(table, thing, MYALLOC_DEPOT_BLOCKS, 8);
+        for (uint64_t n = 0, list = 0; job->trim != NULL && n < count && n < room; n++) {
+            const uint64_t at = (uint64_t)(uintptr_t)table->second + (i * room + n) * sizeof(list);
+            trim_add_list(job->trim, memory_read(job->fd, at, &list, sizeof(list)) ? list : 0);
+        }
     }
     free(things);
     return is_read;
@@ -184,8 +148,13 @@ static void count_slot(struct job *job, const unsigned char *slot, size_t row, u
     uint64_t handed[MYALLOC_LIVE_CLASSES_MAX + 1];
     read_handed(job, slot, handed, job->page->header.class_count + 1UL);
     for (uint32_t sc = 0; sc < job->page->header.class_count; sc++) {
-        const uint64_t blocks = list_blocks(job, slot_word(job, slot, MYALLOC_SLOT_LOADED, sc)) +
-                                list_blocks(job, slot_word(job, slot, MYALLOC_SLOT_SPARE, sc));
+        const uint64_t loaded = slot_word(job, slot, MYALLOC_SLOT_LOADED, sc);
+        const uint64_t spare = slot_word(job, slot, MYALLOC_SLOT_SPARE, sc);
+        const uint64_t blocks = list_blocks(job, loaded) + list_blocks(job, spare);
+        if (job->trim != NULL) {
+            trim_add_list(job->trim, loaded);
+            trim_add_list(job->trim, spare);
+        }
         job->look->classes[sc].in_slots += blocks;
         job->page->classes[sc].mallocs += handed[sc + 1];
         shown.cached_blocks += blocks;
@@ -290,6 +259,16 @@ static unsigned count_slab(struct job *job, const unsigned char *entry, uint64_t
     size_class->made += made;
     size_class->at_home += home;
     job->page->classes[sc].slabs++;
+    if (job->trim != NULL) {
+        const struct trim_slab slab = {
+            .start = job->base + chunk * job->page->header.chunk_bytes,
+            .bytes = size_class->slab_bytes,
+            .block_bytes = shown->block_bytes,
+            .reached = entry_member(job, entry, MYALLOC_CHUNK_REACHED, 4),
+            .free = entry_member(job, entry, MYALLOC_CHUNK_FREE, 8),
+            .purged = (uint32_t)entry_member(job, entry, MYALLOC_CHUNK_PURGED, 4)};
+        trim_add_slab(job->trim, &slab);
+    }
     return (shown->tier == MYALLOC_LIVE_SMALL ? MYALLOC_LIVE_CHUNK_SMALL
                                               : MYALLOC_LIVE_CHUNK_MEDIUM) |
            fill_of(made - home, size_class->slab_bytes / shown->block_bytes);
@@ -375,6 +354,9 @@ static void show_chunk(struct job *job, uint64_t chunk, unsigned cell)
         cell = MYALLOC_LIVE_CHUNK_DIRTY;
         job->page->counters.dirty_free_bytes += bytes;
         job->free_bytes += bytes;
+        if (job->trim != NULL) {
+            trim_add_free(job->trim, job->base + chunk * bytes, bytes);
+        }
     } else if (cell != MYALLOC_LIVE_CHUNK_CLEAN) {
         job->look->pinned_bytes = job->free_bytes;
     }
@@ -497,9 +479,7 @@ static bool count(struct job *job)
     c->large_blocks = 0;
     c->large_bytes = 0;
     c->dirty_free_bytes = 0;
-    if (!memory_read(job->fd, (uint64_t)(uintptr_t)job->tables[MYALLOC_TABLE_SLOTS].second,
-                     &job->list_end, sizeof(job->list_end)) ||
-        !read_classes(job)) {
+    if (!read_classes(job)) {
         return false;
     }
     for (uint32_t i = 0; i < job->page->header.class_count; i++) {
@@ -528,7 +508,8 @@ static void fill_header(struct myalloc_live *page, const struct process *process
 
 /* The page with the counts of now; NULL: its memory cannot be read. */
 static struct myalloc_live *count_now(const struct process *process,
-                                      const struct myalloc_live *page, struct look *look)
+                                      const struct myalloc_live *page, struct look *look,
+                                      uint64_t *trimmed)
 {
     struct myalloc_live *const now = tool_allocate(sizeof(*now));
     struct job job = {.fd = memory_open(process->pid), .page = now, .look = look};
@@ -539,7 +520,12 @@ static struct myalloc_live *count_now(const struct process *process,
     }
     bool is_counted = false;
     if (job.fd >= 0) {
-        is_counted = read_tables(process, &job) && count(&job);
+        is_counted =
+            look_tables_read(job.fd, process->pid, page, job.tables) && read_list_end(&job);
+        job.trim = is_counted && trimmed != NULL ? trim_open(job.fd, job.list_end) : NULL;
+        is_counted = is_counted && count(&job);
+        is_counted =
+            (job.trim == NULL || trim_close(job.trim, process->pid, trimmed)) && is_counted;
         close(job.fd);
     }
     free(job.dirty);
@@ -554,7 +540,7 @@ struct myalloc_live *look_at(const struct process *process, struct look *look, c
 {
     struct myalloc_live *const page = live_page_of(process, why);
     *look = (struct look){.has_history = page != NULL};
-    struct myalloc_live *const now = count_now(process, page, look);
+    struct myalloc_live *const now = count_now(process, page, look, NULL);
     if (now == NULL) { // LOOK-2
         *look = (struct look){.has_history = page != NULL};
         return page;
@@ -562,6 +548,15 @@ struct myalloc_live *look_at(const struct process *process, struct look *look, c
     look->is_now = true;
     free(page);
     return now;
+}
+
+bool look_trim(const struct process *process, uint64_t *bytes)
+{
+    struct look look = {.is_now = false};
+    struct myalloc_live *const page = count_now(process, NULL, &look, bytes);
+    const bool is_told = page != NULL;
+    free(page);
+    return is_told;
 }
 
 struct myalloc_live *look_twice(const struct process *process, struct look *look, const char **why)

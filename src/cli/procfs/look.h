@@ -26,7 +26,10 @@ struct look {
  * Without a live page one is made of what the memory tells.  NULL and a sentence: neither. */
 struct myalloc_live *look_at(const struct process *process, struct look *look, const char **why);
 
-/* The same, and sees whether anything changed meanwhile: look->is_still. */
+/* Bytes that malloc_trim would give back of slabs and free spans; false: that cannot be told. */
+bool look_trim(const struct process *process, uint64_t *bytes);
+
+/* The same as look_at, and sees whether anything changed meanwhile: look->is_still. */
 struct myalloc_live *look_twice(const struct process *process, struct look *look, const char **why);
 
 #endif

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXACT_BYTES_MAX (8ull << 30) // of a larger heap the library's own counts must do
+
 void series_init(struct series *series)
 {
     *series = (struct series){
@@ -29,6 +31,16 @@ void series_free(struct series *series)
     free(series->samples);
     free(series->events);
     *series = (struct series){0};
+}
+
+void series_restart(struct series *series)
+{
+    *series = (struct series){
+        .samples = series->samples,
+        .events = series->events,
+        .stride = 1,
+        .is_exact = series->is_exact,
+    };
 }
 
 static void keep_event(struct series *series, const struct live_event *event)
@@ -133,13 +145,18 @@ int series_look(struct series *series, const struct process *process, struct sam
     }
     const char *why = NULL;
     struct look look = {.has_history = true};
+    const bool is_exact = series->is_exact && sample->heap_bytes <= EXACT_BYTES_MAX;
     struct myalloc_live *const page =
-        series->is_exact ? look_at(process, &look, &why) : live_page_of(process, &why);
+        is_exact ? look_at(process, &look, &why) : live_page_of(process, &why);
     if (page != NULL) {
         sample->live_bytes = page->counters.live_bytes;
         series->has_live = true;
     }
     if (page != NULL && look.has_history) {
+        if (!series->has_page) {
+            series_restart(series); // until now it was a copy of who started it
+            series->has_live = true;
+        }
         series_take_events(series, page);
     } else if (!series->has_page && series->count != 0) {
         derive_event(series, sample);

@@ -32,6 +32,9 @@ struct series {
 void series_init(struct series *series);
 void series_free(struct series *series);
 
+/* From nothing again: what was seen so far is of another program. */
+void series_restart(struct series *series);
+
 /* Look at the process once; keeps the sample if it is its turn.  Returns 0 or the errno; ESRCH when
  * the process is gone. */
 int series_look(struct series *series, const struct process *process, struct sample *sample);

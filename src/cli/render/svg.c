@@ -65,15 +65,15 @@ void svg_write_path(const struct text *svg, const struct text *notes, const char
                     "<meta name='viewport' content='width=device-width'>\n"
                     "<meta name='color-scheme' content='light dark'>\n<title>");
     text_put_escaped(&page, title);
-    text_put(
-        &page,
-        "</title>\n<style>body{margin:2rem auto;max-width:1000px;padding:0 1rem;"
-        "font:14px/1.5 "
-        "system-ui,sans-serif}pre{white-space:pre-wrap;font:inherit}svg{width:100%;height:auto}"
-        "table{border-collapse:collapse;width:100%}td,th{padding:.15rem .6rem;"
-        "text-align:right;border-bottom:1px solid #8884;"
-        "font-variant-numeric:tabular-nums}td:first-child,th:first-child"
-        "{text-align:left}</style>\n");
+    text_put(&page,
+             "</title>\n<style>body{margin:2rem auto;max-width:1000px;padding:0 1rem;"
+             "font:14px/1.5 "
+             "system-ui,sans-serif}@media(prefers-color-scheme:dark){body{background:#15191e;"
+             "color:#e6e9ee}}pre{white-space:pre-wrap;font:inherit}svg{width:100%;height:auto}"
+             "table{border-collapse:collapse;width:100%}td,th{padding:.15rem .6rem;"
+             "text-align:right;border-bottom:1px solid #8884;"
+             "font-variant-numeric:tabular-nums}td:first-child,th:first-child"
+             "{text-align:left}</style>\n");
     text_put(&page, text_string(svg));
     text_put(&page, text_string(notes));
     text_put(&page, "</html>\n");

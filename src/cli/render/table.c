@@ -4,6 +4,7 @@
  * Threads:    one.
  * Invariants: TABLE-1  widths count terminal columns, not bytes; the last column is never padded.
  *             TABLE-2  colour changes no width: the escapes are put around the padded cell.
+ *             TABLE-3  bars of one table keep their proportions, however little room there is.
  */
 #include "cli/render/table.h"
 
@@ -13,8 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BAR_COLUMNS 24u // at most
+#define BAR_BEFORE  10u // columns at least, from the start of the cell to its bar
+
 struct table_cell {
     char *string;       // [owner] never NULL
+    double share;       // [const] of the longest bar
     enum colour colour; // [const]
     bool is_line;       // [const] stands for a whole row
 };
@@ -27,7 +32,7 @@ static const char *const g_colour_escapes[] = {
 
 void table_init(struct table *table, const char *alignment)
 {
-    *table = (struct table){.alignment = alignment, .column_count = strlen(alignment)};
+    *table = (struct table){.alignment = alignment, .spare = "", .column_count = strlen(alignment)};
 }
 
 static struct table_cell *append(struct table *table)
@@ -51,13 +56,25 @@ void table_cell(struct table *table, enum colour colour, const char *format, ...
     *append(table) = (struct table_cell){.string = string, .colour = colour};
 }
 
-void table_line(struct table *table, enum colour colour, const char *string)
+static char *copy_of(const char *string)
 {
     char *const copy = strdup(string);
     if (copy == NULL) {
         tool_die(TOOL_FAILED, "out of memory");
     }
-    *append(table) = (struct table_cell){.string = copy, .colour = colour, .is_line = true};
+    return copy;
+}
+
+void table_bar(struct table *table, enum colour colour, double share, const char *string)
+{
+    *append(table) =
+        (struct table_cell){.string = copy_of(string), .colour = colour, .share = share};
+}
+
+void table_line(struct table *table, enum colour colour, const char *string)
+{
+    *append(table) =
+        (struct table_cell){.string = copy_of(string), .colour = colour, .is_line = true};
 }
 
 void table_put_coloured(struct text *out, bool coloured, enum colour colour, const char *string)
@@ -89,21 +106,86 @@ static void measure(const struct table *table, size_t *widths)
     }
 }
 
+/* Where the last column begins. */
+static size_t columns_before(const struct table *table, const size_t *widths)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i + 1 < table->column_count; i++) {
+        columns += widths[i] != 0 ? widths[i] + 2 : 0;
+    }
+    return columns;
+}
+
+/* Spare columns go until the rest fits: then their width is 0. */
+static void drop_spare(const struct table *table, size_t *widths)
+{
+    const size_t last = widths[table->column_count - 1];
+    const char *spare = table->spare;
+    while (*spare != 0 && text_width() != 0 &&
+           columns_before(table, widths) + last > text_width()) {
+        widths[*spare++ - '0'] = 0;
+    }
+}
+
+/* TABLE-3: as long as the longest bar may be. */
+static size_t room_for_bars(const struct table *table, const size_t *widths)
+{
+    const size_t last = widths[table->column_count - 1];
+    const size_t used = columns_before(table, widths) + (last > BAR_BEFORE ? last : BAR_BEFORE) + 1;
+    const size_t room = used < text_width() ? text_width() - used : 0;
+    return text_width() == 0 || room > BAR_COLUMNS ? BAR_COLUMNS : room;
+}
+
+static void put_cell(struct text *out, const struct table_cell *cell, bool coloured, size_t room)
+{
+    const size_t bar = (size_t)(cell->share * (double)room);
+    struct text text = {0};
+    text_put(&text, cell->string);
+    if (bar != 0) {
+        const size_t columns = text_columns(cell->string);
+        put_spaces(&text, (columns < BAR_BEFORE ? BAR_BEFORE - columns : 0) + 1);
+    }
+    for (size_t i = 0; i < bar; i++) {
+        text_put_char(&text, '#');
+    }
+    table_put_coloured(out, coloured, cell->colour, text_string(&text));
+    text_free(&text);
+}
+
+struct print {
+    const struct table *table; // [const]
+    const size_t *widths;      // [const] 0: the column is left out
+    size_t room;               // [const] for the longest bar
+    struct text *out;          // [owner]
+    bool coloured;             // [const]
+};
+
+static void put_row_cell(const struct print *print, const struct table_cell *cell, size_t column)
+{
+    const bool is_last = cell->is_line || column + 1 == print->table->column_count;
+    const size_t width = cell->is_line ? text_columns(cell->string) : print->widths[column];
+    if (!is_last && width == 0) {
+        return;
+    }
+    const size_t padding = width - text_columns(cell->string);
+    const bool is_right = !cell->is_line && print->table->alignment[column] == 'r';
+    put_spaces(print->out, is_right ? padding : 0);
+    put_cell(print->out, cell, print->coloured, print->room);
+    put_spaces(print->out, is_right || is_last ? 0 : padding); // TABLE-1
+    text_put(print->out, is_last ? "\n" : "  ");
+}
+
 void table_print(struct table *table, struct text *out, bool coloured)
 {
     size_t *const widths = tool_allocate(table->column_count * sizeof(*widths));
     memset(widths, 0, table->column_count * sizeof(*widths));
     measure(table, widths);
+    drop_spare(table, widths);
+    const struct print print = {table, widths, room_for_bars(table, widths), out, coloured};
     size_t column = 0;
     for (size_t i = 0; i < table->cell_count; i++) {
-        const struct table_cell *const cell = &table->cells[i];
-        const bool is_last = cell->is_line || column + 1 == table->column_count;
-        const size_t padding = cell->is_line ? 0 : widths[column] - text_columns(cell->string);
-        const bool is_right = !cell->is_line && table->alignment[column] == 'r';
-        put_spaces(out, is_right ? padding : 0);
-        table_put_coloured(out, coloured, cell->colour, cell->string);
-        put_spaces(out, is_right || is_last ? 0 : padding); // TABLE-1
-        text_put(out, is_last ? "\n" : "  ");
+        struct table_cell *const cell = &table->cells[i];
+        put_row_cell(&print, cell, column);
         column = cell->is_line ? column : (column + 1) % table->column_count;
         free(cell->string);
     }

@@ -127,6 +127,11 @@ void text_set_width(unsigned columns)
     g_columns = columns;
 }
 
+unsigned text_width(void)
+{
+    return g_columns;
+}
+
 /* One character, or an escape of the terminal, which takes no column; 0 also inside a character. */
 static unsigned character_columns(const char *at, size_t *bytes)
 {
@@ -310,4 +315,21 @@ size_t text_columns(const char *string)
         columns += *c >= 0xe3 && *c <= 0xed ? 2 : 1;
     }
     return columns;
+}
+
+void text_put_cut(struct text *text, const char *bytes, size_t count, size_t columns)
+{
+    for (size_t at = 0; at < count;) {
+        char character[8] = {bytes[at]};
+        size_t length = text_character_bytes(bytes + at);
+        length = length == 0 || length > count - at ? 1 : length;
+        memcpy(character, bytes + at, length);
+        const size_t wide = text_columns(character);
+        if (wide > columns) {
+            return;
+        }
+        columns -= wide;
+        text_put_bytes(text, character, length);
+        at += length;
+    }
 }

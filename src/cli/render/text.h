@@ -30,6 +30,7 @@ const char *text_string(const struct text *text);
 
 /* From now on text_write breaks lines of more than `columns` at blanks; 0: it does not. */
 void text_set_width(unsigned columns);
+unsigned text_width(void);
 
 /* Break the lines of a text, words never; what goes on is indented. */
 void text_fit(struct text *text, unsigned columns);
@@ -50,6 +51,9 @@ void text_free(struct text *text);
 
 /* Replace control characters, which could steer a terminal, by '?'. */
 void text_make_printable(char *string);
+
+/* Append what fits into `columns` of the first `count` bytes, whole characters only. */
+void text_put_cut(struct text *text, const char *bytes, size_t count, size_t columns);
 
 /* Columns that a UTF-8 string takes on a terminal; Korean letters take two. */
 size_t text_columns(const char *string);

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 struct units units_bytes(uint64_t bytes)
@@ -39,6 +40,14 @@ struct units units_count(uint64_t count)
     } else {
         snprintf(result.chars, sizeof(result.chars), "%.1f G", (double)count / 1e9);
     }
+    return result;
+}
+
+struct units units_of(uint64_t count, const char *one, const char *many)
+{
+    struct units result = units_count(count);
+    const size_t bytes = strlen(result.chars);
+    snprintf(result.chars + bytes, sizeof(result.chars) - bytes, " %s", count == 1 ? one : many);
     return result;
 }
 

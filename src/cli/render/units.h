@@ -16,6 +16,9 @@ struct units units_bytes(uint64_t bytes);
 /* "985", "10 214", "8.1 M", "3.0 G". */
 struct units units_count(uint64_t count);
 
+/* "1 block", "985 blocks": a count with what is counted. */
+struct units units_of(uint64_t count, const char *one, const char *many);
+
 /* `part` of `whole` in percent: "4.1%", "63%"; "-" when whole is 0. */
 struct units units_share(uint64_t part, uint64_t whole);
 

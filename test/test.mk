@@ -67,7 +67,7 @@ floor_of   = $(foreach f,$(FLOORS),$(if $(wildcard src/$f/$(1).h),$f))
 upto       = $(firstword $(2)) \
         $(if $(filter $(1),$(firstword $(2))),,$(call upto,$(1),$(wordlist 2,99,$(2))))
 unit_floor = $(call upto,$(call floor_of,$(patsubst test_%,%,$(1))),$(FLOORS))
-$(UNITS): $(B)/unit/%: test/unit/%.c $(FLOOR_AR)
+$(UNITS): $(B)/unit/%: test/unit/%.c $(HEADERS) $(FLOOR_AR)
 	$(CC_TEST) $(VARIANT) -o $@ $< -Wl,--whole-archive \
 	        $(patsubst %,$(B)/lib%.a,$(call unit_floor,$*)) -Wl,--no-whole-archive \
 	        -lcriterion -lm -pthread
@@ -88,9 +88,10 @@ suite-bench:
 	$(call SUITE,LIMIT=600) test/bench/smoke.sh
 suite-compat:
 	$(call SUITE,LIMIT=600) test/compat/everywhere.sh
+# The scripts first: the longest are among them.
 suite-api suite-corruption suite-hazards suite-sequences suite-stress:
-	$(SUITE) $(filter-out $(WITHOUT_$(GROUP)),$(call programs,$(@:suite-%=%)) \
-	        $(call scripts,$(@:suite-%=%)))
+	$(SUITE) $(filter-out $(WITHOUT_$(GROUP)),$(call scripts,$(@:suite-%=%)) \
+	        $(call programs,$(@:suite-%=%)))
 suite-soak:
 	$(call SUITE,TEST_SECONDS=$(or $(TEST_SECONDS),110)) $(SOAK)
 suite-unit:

@@ -21,6 +21,11 @@ claim "suite: a claim that fails is counted" \
 claim "suite: a crash behind good claims is counted" counts_are 'echo "ok - a"; kill -SEGV $$' "1 1"
 claim "suite: what is left out is told" grep -q '^  left out: 2 claims, .*/some.except$' \
     <(TEST_EXCEPT=test/some.except suite_of 'echo "ok - a"; printf "# left out: %s\n" b c')
+claim "suite: a unit test that is skipped is not counted" \
+    counts_are 'echo "ok - a"; echo "ok - s::b  # SKIP no such kernel"' "1 0"
+claim "suite: a unit test that is left out is not run" grep -q '^ok - !(s/b)$' \
+    <(echo "s::b: a reason" >"$broken/except" && TEST_EXCEPT="$broken/except" \
+        suite_of 'echo "ok - $CRITERION_TEST_PATTERN"' && cat "$broken"/results/one.logs/*)
 claim "suite: a program without claims is counted" counts_are 'true' "0 1"
 claim "suite: a program that hangs is counted" counts_are 'sleep 60' "0 1"
 refused "suite: a failed claim fails the suite" suite_of 'echo "not ok - b"; exit 1'

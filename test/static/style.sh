@@ -13,6 +13,7 @@ elsewhere='base/live=report/live.sh trace/record=report/record.sh trace/recorder
     front/statistics=report/statistics.sh front/files=api/map_file.c front/block=api/malloc.c
     base/os_vm=unit/test_os.c base/os_call=unit/test_os.c
     core/slab_list=unit/test_depot.c core/depot_look=unit/test_depot.c pages/dirty=unit/test_span.c
+    profile/cfi=unit/test_unwind.c profile/dump=unit/test_profiling.c
     background/background=api/background.c'
 
 # tested MODULE - a test has the name of the module, or is named above.

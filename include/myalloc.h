@@ -92,7 +92,7 @@ int myalloc_unmap_file(void *start);
 enum myalloc_tier {
     MYALLOC_SMALL = 1,  /* up to 1024 bytes: a block of a slab */
     MYALLOC_MEDIUM = 2, /* up to 32 KiB: a block of a slab */
-    MYALLOC_LARGE = 3,  /* a span of the heap; if free, a free span of no tier yet */
+    MYALLOC_LARGE = 3,  /* up to 256 KiB a block of a slab, or a span; or a free span of no tier */
     MYALLOC_HUGE = 4,   /* a mapping of its own */
     MYALLOC_POOL = 5    /* a pool chunk, as a whole */
 };

@@ -21,6 +21,7 @@
 #include "base/fatal.h"
 #include "core/depot.h"
 #include "core/depot_look.h"
+#include "core/fall.h"
 #include "core/inherited.h"
 #include "core/magazine.h"
 #include "core/slab.h"
@@ -35,7 +36,9 @@
 #define EARLY_LINKS   64U    // of a magazine, followed per check
 #define CHECKED_LINKS 4U     // of each magazine, while the heap is young; see checked_links
 #define TICK_PERIOD   64     // refills between two clock reads
+#define LOOK_PERIOD   64     // slow frees between two looks for a fall
 #define FREED_BYTES   4096UL // of a magazine that grows by frees alone
+#define PASSING       2048U  // frees that are passed on after a fall
 #define LIMIT_FIRST   8U     // blocks; doubled each time a magazine is full or empty
 
 _Atomic(size_t) g_fast_bytes;
@@ -198,13 +201,6 @@ static void check_young(void)
 
 // ---- all slots ----
 
-// Not used by a slow path since the last call of drain_idle().
-static bool is_idle(const struct slot *slot)
-{
-    ASSERT(slot->is_open);
-    return RELAXED_LOAD(slot->uses) == RELAXED_LOAD(slot->uses_seen);
-}
-
 static bool holds_blocks(const struct slot *slot)
 {
     bool holds = false;
@@ -216,38 +212,75 @@ static bool holds_blocks(const struct slot *slot)
     return holds;
 }
 
-// Drains the slots of all CPUs, or the idle ones, if one of them holds blocks, other than that of
-// the CPU where the thread seems to run. False: none does, or the kernel refuses.
-static bool drain_slots(bool of_all)
+// Drains the slots of all CPUs, if one of them holds blocks, other than that of the CPU where the
+// thread seems to run. False: none does, or the kernel refuses.
+static bool drain_slots(void)
 {
     ASSERT(thread_is_inside());
     bool finds_one = false;
     const struct slot *own = slot_hint();
     for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL && !finds_one;
          slot = slot_next_of_cpu(slot)) {
-        finds_one = slot != own && (of_all || is_idle(slot)) && holds_blocks(slot);
+        finds_one = slot != own && holds_blocks(slot);
     }
     if (!finds_one || !slot_keep_out()) {
         return false;
     }
     for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL; slot = slot_next_of_cpu(slot)) {
-        if (of_all || is_idle(slot)) {
-            ASSERT(slot != slot_hint()); // it is closed
-            depot_drain_slot(slot);
-        }
+        ASSERT(slot != slot_hint()); // it is closed
+        depot_drain_slot(slot);
     }
     slot_let_in();
     return true;
 }
 
-// A thread that migrates, or ends, leaves its blocks in the slot of the CPU. They pin slabs there,
-// perhaps for ever: it may be the last one that ran on it.
-static void drain_idle(void)
+static void flush_own(void)
+{
+    for (unsigned i = 0; i < 2 * CLASSES && is_usable(); i++) {
+        unsigned sc = i / 2;
+        put_into(i % 2 == 0 ? slot_loaded_at(sc) : slot_spare_at(sc), sc, list_empty());
+    }
+}
+
+void cpu_cache_flush(bool of_all)
 {
     ASSERT(thread_is_inside());
-    (void)drain_slots(false);
-    for (struct slot *slot = slot_next_of_cpu(NULL); slot != NULL; slot = slot_next_of_cpu(slot)) {
-        RELAXED_STORE(slot->uses_seen, RELAXED_LOAD(slot->uses));
+    bool drained = of_all && drain_slots();
+    if (!drained || t_thread.own != NULL) { // the slot of a thread is not among those of CPUs
+        flush_own();
+    }
+}
+
+// The slots of other CPUs are flushed by the threads that run there: to keep these out takes a
+// system call that a sandbox may not expect. If there is no other thread, it does not.
+static NOINLINE void flush_after_fall(struct slot *slot, size_t falls)
+{
+    RELAXED_STORE(slot->falls, falls);
+    page_heap_free_waiting();
+    depot_trim(false);
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        set_limit(slot, sc, 0);
+    }
+    RELAXED_STORE(slot->passing, PASSING);
+    cpu_cache_flush(slot_is_alone());
+}
+
+// Flushes the caches of this CPU if there was a fall since this was last done.
+static void note_fall(bool is_free)
+{
+    struct slot *slot = slot_hint();
+    if (slot == NULL || !atomic_load_explicit(&slot->is_open, memory_order_relaxed)) {
+        return;
+    }
+    if (is_free) {
+        RELAXED_STORE(slot->frees, RELAXED_LOAD(slot->frees) + 1);
+        if (RELAXED_LOAD(slot->frees) % LOOK_PERIOD == 0) {
+            fall_look();
+        }
+    }
+    size_t falls = fall_count();
+    if (UNLIKELY(falls != RELAXED_LOAD(slot->falls))) {
+        flush_after_fall(slot, falls);
     }
 }
 
@@ -271,31 +304,12 @@ static void watch(void)
     }
 }
 
-static void count_use(struct slot *slot)
-{
-    if (slot != NULL && atomic_load_explicit(&slot->is_open, memory_order_relaxed)) {
-        RELAXED_STORE(slot->uses, RELAXED_LOAD(slot->uses) + 1);
-    }
-}
-
-static NOINLINE void flush_at_end(void)
-{
-    cpu_cache_flush(false);
-    drain_idle();
-    depot_trim(false);
-}
-
-// Flushes the caches if little is left in use.
-static void note_end(void)
-{
-    if (UNLIKELY(page_heap_has_ended())) {
-        flush_at_end();
-    }
-}
-
+// A thread that migrates leaves its blocks in the slot of the CPU; they pin slabs there.
 static NOINLINE void sweep(void)
 {
-    drain_idle();
+    if (slot_is_alone()) {
+        (void)drain_slots(); // without a system call, see flush_after_fall
+    }
     for (unsigned sc = 0; sc < CLASSES; sc++) {
         depot_sweep(sc);
     }
@@ -303,9 +317,8 @@ static NOINLINE void sweep(void)
 
 void cpu_cache_tick(void)
 {
-    count_use(slot_hint());
     watch();
-    note_end();
+    note_fall(false);
     if (++t_thread.ticks % TICK_PERIOD == 0 && page_heap_tick()) {
         sweep();
     }
@@ -348,11 +361,11 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
     if (!list_is_empty(list) && !waits) {
         return list;
     }
-    if (slot != NULL && limit_of(slot, sc) != 0) {
-        adapt_limit(slot, sc, magazine_blocks_max(sc));
-    }
     check_list(list, sc);
     list_word fresh = take_from_depot(sc, is_clean);
+    if (slot != NULL && !is_early(slot, sc)) {
+        adapt_limit(slot, sc, magazine_blocks_max(sc));
+    }
     if (list_is_empty(fresh)) {
         return list;
     }
@@ -455,10 +468,26 @@ static unsigned freed_limit(unsigned sc)
     return (unsigned)max_size(FREED_BYTES / size_class_bytes(sc), LIMIT_FIRST);
 }
 
+// After a fall a slot caches nothing of a class before a malloc of it misses, or many frees did:
+// the thread may be about to end, and nobody may run on this CPU for long.
+static bool passes_on(struct slot *slot, unsigned sc)
+{
+    if (limit_of(slot, sc) != 0 || RELAXED_LOAD(slot->passing) == 0) {
+        return false;
+    }
+    RELAXED_STORE(slot->passing, RELAXED_LOAD(slot->passing) - 1);
+    return true;
+}
+
 static void give(struct slot *slot, unsigned sc, list_word list, void *block)
 {
     ASSERT(slot != NULL);
     ASSERT(block != NULL);
+    if (passes_on(slot, sc)) {
+        depot_return(sc, list);
+        depot_return(sc, list_push(list_empty(), block));
+        return;
+    }
     if (list_count(list) >= limit_of(slot, sc) && adapt_limit(slot, sc, freed_limit(sc))) {
         put_into(slot_spare_at(sc), sc, list);
         list = list_empty();
@@ -482,7 +511,6 @@ void cpu_cache_free(unsigned sc, void *block)
     }
     list_word list = list_empty();
     struct slot *slot = is_usable() ? slot_hint() : NULL;
-    count_use(slot);
     bool early = UNLIKELY(slot != NULL && is_early(slot, sc));
     bool has_slot = slot != NULL && !(early && depot_magazine_blocks(sc) == 0) &&
                     slot_exchange(slot_loaded_at(sc), list_empty(), &list);
@@ -497,7 +525,7 @@ void cpu_cache_free(unsigned sc, void *block)
     } else {
         give(slot, sc, list, block);
     }
-    note_end();
+    note_fall(true);
 }
 
 bool cpu_cache_holds(unsigned sc, const void *block)
@@ -508,23 +536,4 @@ bool cpu_cache_holds(unsigned sc, const void *block)
     return slot != NULL && (is_in_list(slot_look(&slot->loaded[bin]), sc, block, HELD_LINKS) ||
                             (is_early(slot, sc) &&
                              is_in_list(slot_look(&slot->spare[bin]), sc, block, HELD_LINKS)));
-}
-
-// ---- flush ----
-
-static void flush_own(void)
-{
-    for (unsigned sc = 0; sc < CLASSES && is_usable(); sc++) {
-        put_into(slot_loaded_at(sc), sc, list_empty());
-        put_into(slot_spare_at(sc), sc, list_empty());
-    }
-}
-
-void cpu_cache_flush(bool of_all)
-{
-    ASSERT(thread_is_inside());
-    bool drained = of_all && drain_slots(true);
-    if (!drained || t_thread.own != NULL) { // the slot of a thread is not among those of CPUs
-        flush_own();
-    }
 }

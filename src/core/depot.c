@@ -72,6 +72,13 @@ unsigned depot_magazine_blocks(unsigned sc)
 
 // ---- counts ----
 
+// Adds to the blocks out, modulo 2^64; depot_out_bytes() reads them without the lock.
+static void count_out_locked(struct depot *depot, size_t more)
+{
+    RELAXED_STORE(depot->out, depot->out + more);
+    ASSERT((ptrdiff_t)depot->out >= 0);
+}
+
 static size_t slab_bytes(unsigned sc)
 {
     ASSERT(sc < CLASSES);
@@ -193,7 +200,7 @@ static void return_list_locked(struct depot *depot, unsigned sc, list_word list,
                                struct retired *retired)
 {
     ASSERT(depot->out >= list_count(list)); // DEPOT-2
-    depot->out -= list_count(list);
+    count_out_locked(depot, -(size_t)list_count(list));
     while (!list_is_empty(list)) {
         void *block = list_first(list);
         if (UNLIKELY(page_map_find(block) == 0) || UNLIKELY(!list_is_sound(list))) {
@@ -213,7 +220,7 @@ static void drain_oldest_locked(struct depot *depot, unsigned sc, unsigned count
         list_word list = magazines_of(depot)[i];
         ASSERT(depot->blocks >= list_count(list));
         depot->blocks -= list_count(list);
-        depot->out += list_count(list);
+        count_out_locked(depot, list_count(list));
         return_list_locked(depot, sc, list, retired);
     }
     for (unsigned i = count; i < depot->count; i++) {
@@ -258,7 +265,7 @@ static list_word take_magazine_locked(struct depot *depot)
     list_word list = magazines_of(depot)[depot->count];
     ASSERT(depot->blocks >= list_count(list));
     depot->blocks -= list_count(list);
-    depot->out += list_count(list);
+    count_out_locked(depot, list_count(list));
     depot->low = (uint32_t)min_size(depot->low, depot->count);
     return list;
 }
@@ -275,7 +282,7 @@ static list_word take_blocks_locked(struct depot *depot, struct chunk *slab, boo
         slab_list_remove(&depot->partial, slab); // DEPOT-1
     }
     ASSERT(!list_is_empty(list));
-    depot->out += list_count(list);
+    count_out_locked(depot, list_count(list));
     return list;
 }
 
@@ -388,7 +395,7 @@ static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
     ASSERT(depot->out != 0); // DEPOT-2
     RELAXED_STORE(*newest, list_push(*newest, block));
     depot->blocks++;
-    depot->out--;
+    count_out_locked(depot, (size_t)-1);
     return true;
 }
 
@@ -417,7 +424,7 @@ bool depot_return(unsigned sc, list_word list)
         RELAXED_STORE(magazines_of(depot)[depot->count], list);
         RELAXED_STORE(depot->count, depot->count + 1);
         depot->blocks += list_count(list);
-        depot->out -= list_count(list);
+        count_out_locked(depot, -(size_t)list_count(list));
     }
     drain_oldest_locked(depot, sc, too_many_locked(depot, sc), &retired);
     adapt_locked(depot, sc);
@@ -437,7 +444,7 @@ void depot_mark(struct chunk *slab, void *block)
         fatal_double_free(block, size_class_bytes(sc), t_thread.caller);
     }
     ASSERT(depot->out != 0); // DEPOT-2
-    depot->out--;
+    count_out_locked(depot, (size_t)-1);
     if (slab_free_count(slab) + inherited_count(slab) == slab->carved) {
         if (!slab_has_blocks(slab)) {
             slab_list_insert(&depot->partial, slab);
@@ -495,6 +502,8 @@ static size_t trim_class(unsigned sc, bool purges)
     for (uint32_t i = depot->partial; purges && i != 0; i = page_map_entry(i)->next) {
         purged += slab_purge_pages(page_map_entry(i));
     }
+    depot->is_lean = true;
+    depot->fetches = 0;
     adapt_locked(depot, sc);
     lock_release(&depot->lock);
     free_retired(retired);

@@ -27,7 +27,7 @@ struct ALIGNED(64) depot {
     uint32_t count;  // [lock: LOCK_DEPOT] magazines
     uint32_t low;    // [lock: LOCK_DEPOT] fewest magazines since the last sweep
     size_t blocks;   // [lock: LOCK_DEPOT] in magazines
-    size_t out;      // [lock: LOCK_DEPOT] DEPOT-2
+    size_t out;      // [atomic] DEPOT-2; written under the lock
 };
 static_assert(sizeof(struct depot) == CACHE_LINE_BYTES, "one line a size class");
 

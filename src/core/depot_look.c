@@ -43,6 +43,17 @@ struct depot_counts depot_counts(unsigned sc)
     return counts;
 }
 
+size_t depot_out_bytes(void)
+{
+    size_t bytes = 0;
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        size_t out = RELAXED_LOAD(g_depot.of[sc].out);
+        ASSERT((ptrdiff_t)out >= 0);
+        bytes += out * size_class_bytes(sc);
+    }
+    return bytes;
+}
+
 unsigned depot_look(unsigned sc, list_word *lists, unsigned most)
 {
     const struct depot *depot = &g_depot.of[sc];

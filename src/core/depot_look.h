@@ -17,6 +17,8 @@ struct depot_counts {
     size_t magazine_blocks; // in magazines here
 };
 struct depot_counts depot_counts(unsigned sc);
+// Bytes of all blocks in use or in slots. Without the locks: of no single moment.
+size_t depot_out_bytes(void);
 // Copies up to `most` magazines of a class; returns how many. For inspection, without the lock: the
 // result may be torn.
 unsigned depot_look(unsigned sc, list_word *lists, unsigned most);

@@ -349,9 +349,7 @@ static bool has_others(void)
     return first != NULL && (first != own || slot_next_of_cpu(first) != NULL);
 }
 
-// True if this is the only thread, as far as libc knows: then no sequence has to be restarted, and
-// the system call, which a sandbox may forbid, is avoided.
-static bool is_alone(void)
+bool slot_is_alone(void)
 {
     return &__libc_single_threaded != NULL && __libc_single_threaded != 0;
 }
@@ -366,7 +364,7 @@ bool slot_keep_out(void) UNCHECKED_LOCKS
     make_closed_locked();
     if (g_slot.closed != NULL) {
         __atomic_store_n(&g_slots.first, g_slot.closed, __ATOMIC_SEQ_CST);
-        if (is_alone() || os_restart_sequences()) {
+        if (slot_is_alone() || os_restart_sequences()) {
             return true;
         }
         __atomic_store_n(&g_slots.first, g_slot.first, __ATOMIC_SEQ_CST);

@@ -159,6 +159,9 @@ struct slot *slot_next_of_cpu(const struct slot *slot);
 // stores until slot_let_in(). False: no other slot, or refused; nothing changed.
 bool slot_keep_out(void);
 void slot_let_in(void);
+// True if this is the only thread, as far as libc knows: then no sequence has to be restarted, and
+// slot_keep_out() makes no system call, which a sandbox may forbid.
+bool slot_is_alone(void);
 
 // Counts a block of a bin that the slot handed out, for the modes that count them.
 void slot_count_handed(struct slot *slot, size_t bin);

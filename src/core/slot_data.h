@@ -28,8 +28,9 @@ struct ALIGNED(64) slot {
     _Atomic(uint16_t) limit[SLOT_BINS]; // [atomic] a hint: count up to which free may push
     _Atomic(uint8_t) early[SLOT_BINS];  // [atomic] frees that were checked so far
     _Atomic(bool) is_open;              // [atomic] false: the empty slot, or never used yet
-    uint32_t uses;                      // [atomic] a hint: slow paths that used it
-    uint32_t uses_seen;                 // [atomic] of them, when idle slots were last drained
+    uint32_t frees;                     // [atomic] a hint: slow ones
+    size_t falls;                       // [atomic] fall_count() when it was last flushed
+    uint32_t passing;                   // [atomic] a hint: frees that it will pass on to the depot
     _Atomic(slot_count *) handed;       // [atomic] NULL: blocks handed out are not counted
     struct slot *next;                  // [const] links all slots that threads own
     struct slot *next_unused;           // [lock: LOCK_SLOTS] links those without a thread

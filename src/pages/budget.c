@@ -15,7 +15,7 @@
  *   breathing a quarter of what was purged came back: kept and in use <= top
  *   regret    it goes on coming back, on small pages: the free spans do not fit what is requested.
  *             Each time the share that is kept above the top doubles, and so does the epoch
- *   low       in use < 1/8 of the top: an end. Careful at once, and caches are flushed
+ *   low       in use < 1/8 of the top: an end. Careful at once
  *   waiting   unless what earlier lows gave back came back: then a low gives back at once only what
  *             lies on huge pages, for that comes back at a hundredth of the price. The rest waits
  *             until a number of mallocs in a row took no fresh span (budget_watch)
@@ -60,7 +60,6 @@ static struct {
     _Atomic(size_t) small_mark;   // [atomic] the same
     _Atomic(bool) was_low;        // [atomic]
     _Atomic(bool) is_waiting;     // [atomic] BUDGET-1
-    _Atomic(bool) has_ended;      // [atomic] budget_has_ended() has not told so yet
     _Atomic(size_t) vain_lows;    // [atomic] whose memory came back, VAIN_LOWS at most
     _Atomic(size_t) low_mark;     // [atomic] what had come back when it was last low
     _Atomic(size_t) patience;     // [atomic] of the next watch
@@ -249,7 +248,6 @@ static void give_back(void)
     set(&g_budget.is_waiting, false);
     set(&g_budget.is_breathing, false);
     store(&g_budget.regrets, 0);
-    set(&g_budget.has_ended, true);
 }
 
 static void begin_waiting(void)
@@ -259,7 +257,6 @@ static void begin_waiting(void)
     store(&g_budget.all_misses, 0);
     set(&g_budget.is_breathing, true); // BUDGET-1
     set(&g_budget.is_waiting, true);
-    set(&g_budget.has_ended, true);
 }
 
 // Rules "low" and "waiting": a low begins.
@@ -288,7 +285,6 @@ static void note_low(size_t used)
         begin_low();
     } else {
         set(&g_budget.is_waiting, false);
-        set(&g_budget.has_ended, false);
     }
 }
 
@@ -323,12 +319,6 @@ void budget_follow_free(size_t bytes)
     note_low(used + bytes);
     follow(used);
     note_low(used);
-}
-
-bool budget_has_ended(void)
-{
-    return is_set(&g_budget.has_ended) &&
-           atomic_exchange_explicit(&g_budget.has_ended, false, memory_order_relaxed);
 }
 
 // Counts a malloc; true: for long nothing rose, or for so long that it is a slow rise.

@@ -35,9 +35,6 @@ bool budget_is_over(void);
 // As budget_is_low(), but what is free is probably needed again: budget_watch() decides.
 bool budget_is_waiting(void);
 
-// True once each time that it became low, or over: the caller should flush its caches.
-bool budget_has_ended(void);
-
 // Called for each malloc while budget_is_waiting(); false: no more, it is over or not low any more.
 bool budget_watch(void);
 

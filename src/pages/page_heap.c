@@ -117,15 +117,6 @@ bool page_heap_tick(void)
     return is_over;
 }
 
-bool page_heap_has_ended(void)
-{
-    bool has_ended = budget_has_ended();
-    if (UNLIKELY(has_ended)) {
-        page_heap_free_waiting();
-    }
-    return has_ended;
-}
-
 bool page_heap_watch(void)
 {
     return budget_is_waiting() && purge_watch();

@@ -14,8 +14,6 @@ size_t page_heap_allocate_dense(size_t length, bool *clean);
 // Reads the clock, and purges what stayed unused for a second. Called now and then by slow paths.
 // True when such a window has ended.
 bool page_heap_tick(void);
-// True once after most of the memory in use was freed: caches should be flushed as well.
-bool page_heap_has_ended(void);
 // True while much free memory is kept although little is in use: then it should be called for each
 // malloc. It purges if the program is seen to go on with little.
 bool page_heap_watch(void);

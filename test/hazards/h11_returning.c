@@ -1,5 +1,6 @@
 /* h11_returning.c - freed memory goes back to the system, without and with malloc_trim. */
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -211,6 +212,44 @@ TEST(blocks_left_on_another_cpu_hold_no_slabs_for_ever)
     while (grown_since(rss_before) > 4 * MIB && time(NULL) < give_up) {
         allocate(SMALL_COUNT / 5, SMALL_BYTES / 4);
         free_all(SMALL_COUNT / 5);
+    }
+    REQUIRE(grown_since(rss_before) <= 4 * MIB);
+}
+
+enum { PLACES = 4096, STEPS = 150000 };
+
+static void *replace_at_random(void *arg)
+{
+    static _Thread_local void *t_places[PLACES];
+    unsigned seed = *(unsigned *)arg;
+    for (unsigned i = 0; i < STEPS; i++) {
+        void **place = &t_places[(unsigned)rand_r(&seed) % PLACES];
+        free(*place);
+        size_t most = rand_r(&seed) % 8 == 0 ? 30000 : 1000;
+        size_t bytes = 8 + (unsigned)rand_r(&seed) % most;
+        *place = malloc(bytes);
+        REQUIRE(*place != NULL);
+        memset(*place, 1, bytes);
+    }
+    for (unsigned i = 0; i < PLACES; i++) {
+        free(t_places[i]);
+    }
+    return NULL;
+}
+
+/* A few blocks of each of many sizes lie in the cache of each CPU: each may pin a slab. */
+TEST(threads_that_used_all_sizes_leave_nothing)
+{
+    ONLY_LIBRARY();
+    unsigned seeds[] = {1, 2};
+    size_t count = sizeof seeds / sizeof seeds[0];
+    pthread_t threads[sizeof seeds / sizeof seeds[0]];
+    size_t rss_before = process_rss_bytes();
+    for (size_t i = 0; i < count; i++) {
+        REQUIRE_EQUAL(pthread_create(&threads[i], NULL, replace_at_random, &seeds[i]), 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        REQUIRE_EQUAL(pthread_join(threads[i], NULL), 0);
     }
     REQUIRE(grown_since(rss_before) <= 4 * MIB);
 }

@@ -316,7 +316,7 @@ bool page_heap_tick(void)
     return true;
 }
 
-bool page_heap_has_ended(void)
+bool page_heap_free_waiting(void)
 {
     return false;
 }

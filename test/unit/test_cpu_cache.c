@@ -3,6 +3,7 @@
 #include "core/cpu_cache.h"
 #include "core/depot.h"
 #include "core/depot_look.h"
+#include "core/fall.h"
 #include "core/magazine.h"
 #include "core/slab.h"
 #include "pages/page_heap.h"
@@ -308,6 +309,84 @@ Test(cpu_cache, a_flushed_slot_has_nothing_and_holds_no_slab, .init = start)
         cr_assert(list_is_empty(slot_hint()->spare[slot_bin(sc)]));
     }
     check_all_is_home();
+}
+
+static bool slot_has(unsigned sc)
+{
+    return !list_is_empty(slot_hint()->loaded[slot_bin(sc)]) ||
+           !list_is_empty(slot_hint()->spare[slot_bin(sc)]);
+}
+
+// Most of what is in use is freed.
+static void fall(void)
+{
+    size_t falls = fall_count();
+    for (size_t i = 0; i < COUNT; i++) {
+        g_blocks[i] = take(20);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        give(20, g_blocks[i]);
+    }
+    fall_look(); // to the end
+    give(20, take(20));
+    cr_assert_gt(fall_count(), falls);
+}
+
+/* Blocks that lie in it may pin most of what is still in use. */
+Test(cpu_cache, a_fall_flushes_the_slot, .init = start)
+{
+    pass_early_frees(10);
+    cr_assert(slot_has(10));
+    fall();
+    cr_assert_not(slot_has(10));
+}
+
+/* Who frees all it has and ends leaves nothing there; who goes on gets its cache back. */
+Test(cpu_cache, after_a_fall_a_class_is_cached_when_a_malloc_of_it_misses, .init = start)
+{
+    for (size_t i = 0; i < 100; i++) {
+        g_blocks[COUNT - 1 - i] = take(10);
+    }
+    pass_early_frees(10);
+    void *blocks[100];
+    memcpy(blocks, &g_blocks[COUNT - 100], sizeof blocks);
+    fall();
+    depot_return(10, depot_fetch(10).list); // others go on with the class
+    for (size_t i = 0; i < 50; i++) {
+        give(10, blocks[i]);
+        cr_assert_not(slot_has(10));
+    }
+    take(10);
+    for (size_t i = 50; i < 100; i++) {
+        give(10, blocks[i]);
+    }
+    cr_assert(slot_has(10));
+}
+
+static void *see_a_fall_of_others(void *unused)
+{
+    (void)unused;
+    cr_assert(slot_open());
+    pass_early_frees(10);
+    cr_assert(slot_has(10));
+    fall();
+    cr_assert_not(slot_has(10));
+    return NULL;
+}
+
+/* A slot is flushed by those it serves, so that nobody has to be kept out of it. */
+Test(cpu_cache, a_fall_flushes_no_slot_of_others)
+{
+    pthread_t thread;
+    start_as(SLOT_BY_THREAD);
+    cr_assert(slot_open());
+    pass_early_frees(10);
+    void *block = take(11);
+    cr_assert_eq(pthread_create(&thread, NULL, see_a_fall_of_others, NULL), 0);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    cr_assert(slot_has(10));
+    give(11, block);
+    cr_assert_not(slot_has(10));
 }
 
 /* ---- threads ---- */

@@ -184,8 +184,7 @@ static size_t leave_open(const struct chunk *head)
     ASSERT(head->guard != PROTECT_NONE);
     size_t shown = shown_bytes(head);
     char *block = guarded_block(head);
-    if (quarantine_purges() || shown > OPEN_MAX || block != span_start_of(head) + os_page_bytes() ||
-        !protect_is_written(block, shown)) {
+    if (quarantine_purges() || shown > OPEN_MAX || block != span_start_of(head) + os_page_bytes()) {
         return 0;
     }
     memset(block, 0, shown);

@@ -282,6 +282,7 @@ bool slot_open(void)
     struct slot *slot = rseq_slot(area);
     if (!is_of_cpu(slot)) { // the program has unregistered its area
         lock_release(&g_slot.lock);
+        t_thread.area = NULL; // THREAD-1
         t_thread.is_bound = false;
         return false;
     }

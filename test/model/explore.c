@@ -93,7 +93,7 @@ _Noreturn void explore_fail(const char *what)
             printf("%#lx\n", (unsigned long)g_x->path[i + 1].threads[thread].place);
         }
     }
-    printf("not ok - %s\n", g_x->scene->claim);
+    printf("\nnot ok - %s\n", g_x->scene->claim); // another process may have begun the line
     fflush(stdout);
     _exit(1);
 }

@@ -158,6 +158,17 @@ TEST(threads_without_registration_come_and_go)
     REQUIRE(blocks_in_use() <= before + 2);
 }
 
+/* Only while it is alone: in other threads' way it would need to be restarted. */
+TEST(a_thread_that_has_allocated_gives_up_its_registration)
+{
+    operate(OPERATIONS, 1);
+    give_up_registration();
+    operate(OPERATIONS, 2);
+    for (size_t i = 0; i < MAILBOXES; i++) {
+        stamp_free(atomic_exchange(&g_mailboxes[i], NULL));
+    }
+}
+
 TEST(threads_come_and_go_where_registration_is_refused)
 {
     refuse_rseq();

@@ -312,6 +312,6 @@ bool os_mark_hidden(void *start, size_t bytes, bool is_hidden)
 
 void os_huge_pages(void *start, size_t bytes, bool wants)
 {
-    ASSERT(bytes % HUGE_PAGE_BYTES == 0);
+    ASSERT(bytes % os_page_bytes() == 0);
     raw_advise(start, bytes, wants ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 }

@@ -227,13 +227,13 @@ static NOINLINE COLD bool can_be_freed_for(size_t bytes)
     return probe != NULL;
 }
 
-// Requests huge pages for a block from byte `from` on.
+// Requests huge pages for a block that will be written to from byte `from` on.
 static void ask_huge_pages(const struct mapping *mapping, size_t from)
 {
     ASSERT(from <= mapping->bytes);
     size_t used = span_used_bytes() + mapping->bytes; // a lower bound
     if (mapping->bytes - from >= HUGE_PAGE_BLOCK_MIN && huge_pages_are_for(used)) {
-        huge_pages_ask(mapping->start + from, mapping->bytes - from, false);
+        huge_pages_ask_mapping(mapping->start, mapping->bytes);
     }
 }
 

@@ -90,7 +90,7 @@ static bool is_quick(char *unit)
     return took != 0 && all + took <= TRIALS * small + TICKS_NS; // UNIT-1
 }
 
-static void ask(char *from, char *to, bool is_next)
+static void ask(char *from, char *to)
 {
     ASSERT(from < to);
     ASSERT((size_t)(to - from) % HUGE_PAGE_BYTES == 0);
@@ -98,13 +98,13 @@ static void ask(char *from, char *to, bool is_next)
     // 6.14 it is freed when the whole unit is purged.
     os_purge(from, (size_t)(to - from));
     os_huge_pages(from, (size_t)(to - from), true);
-    if (is_next && mode() == HUGE_PAGES_AUTO && !is_quick(from)) {
+    if (mode() == HUGE_PAGES_AUTO && !is_quick(from)) {
         os_huge_pages(from, (size_t)(to - from), false);
         atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);
     }
 }
 
-void huge_pages_ask(void *start, size_t bytes, bool is_next)
+void huge_pages_ask(void *start, size_t bytes)
 {
     size_t before = align_up((uintptr_t)start, HUGE_PAGE_BYTES) - (uintptr_t)start;
     if (before > bytes || mode() == HUGE_PAGES_NEVER) {
@@ -112,11 +112,19 @@ void huge_pages_ask(void *start, size_t bytes, bool is_next)
     }
     char *from = (char *)start + before;
     char *to = from + align_down(bytes - before, HUGE_PAGE_BYTES);
-    if (is_next && from < to && mode() == HUGE_PAGES_AUTO && !is_sampled(from)) {
+    if (from < to && mode() == HUGE_PAGES_AUTO && !is_sampled(from)) {
         from += HUGE_PAGE_BYTES;
     }
     if (from < to) {
-        ask(from, to, is_next);
+        ask(from, to);
+    }
+}
+
+void huge_pages_ask_mapping(void *start, size_t bytes)
+{
+    ASSERT(((uintptr_t)start | bytes) % PAGE_BYTES_MIN == 0);
+    if (mode() != HUGE_PAGES_NEVER) {
+        os_huge_pages(start, bytes, true);
     }
 }
 

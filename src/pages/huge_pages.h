@@ -17,9 +17,13 @@ void huge_pages_set(enum huge_pages_mode mode);
 // True if a program with so many bytes in use may have huge pages.
 bool huge_pages_are_for(size_t used_bytes);
 
-// Asks for huge pages in all units that are completely inside this fresh memory. `is_next`: it is
-// used next, from its start on, so the first units may be touched and timed.
-void huge_pages_ask(void *start, size_t bytes, bool is_next);
+// Asks for huge pages in all units that are completely inside this fresh memory. It is used next,
+// from its start on: the first units are touched and timed.
+void huge_pages_ask(void *start, size_t bytes);
+
+// Asks for them in a whole mapping, also where no unit lies inside: if its parts differ, the kernel
+// splits it, and no longer moves it by mremap.
+void huge_pages_ask_mapping(void *start, size_t bytes);
 
 // The opposite, for units that are about to be purged in part.
 void huge_pages_refuse(void *start, size_t bytes);

@@ -67,7 +67,7 @@ void units_ask(size_t span, size_t end, size_t index, size_t length)
         }
         if (run != 0) {
             g_units.has_any = true;
-            huge_pages_ask(page_map_address(start), run * HUGE_PAGE_BYTES, true);
+            huge_pages_ask(page_map_address(start), run * HUGE_PAGE_BYTES);
         }
         unit += run == 0;
     }

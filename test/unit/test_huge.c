@@ -1,5 +1,6 @@
 /* test_huge.c - blocks with a mapping of their own: registry, cache, mremap. */
 #include "pages/huge.h"
+#include "base/bits.h"
 #include "base/config.h"
 #include "base/os.h"
 #include "pages/huge_pages.h"
@@ -66,6 +67,36 @@ Test(huge, resizing_keeps_the_contents)
     block = huge_resize(block, 2 * MIB);
     cr_assert_not_null(block);
     cr_assert_eq(block[2 * MIB - 1], 7);
+    cr_assert(huge_free(block));
+}
+
+// Resident bytes of whole pages.
+static size_t resident(char *start, size_t bytes)
+{
+    static unsigned char pages[64 * MIB / 4096];
+    size_t page = os_page_bytes();
+    size_t count = 0;
+    cr_assert_leq(bytes / page, sizeof pages);
+    cr_assert_eq(mincore(start, bytes, pages), 0);
+    for (size_t i = 0; i < bytes / page; i++) {
+        count += pages[i] & 1;
+    }
+    return count * page;
+}
+
+/* What a vector reserves, and never touches, is neither copied nor resident. */
+Test(huge, a_block_on_huge_pages_grows_by_mremap)
+{
+    bool clean = false;
+    huge_pages_set(HUGE_PAGES_ALWAYS);
+    char *block = huge_allocate(5 * MIB, 16, &clean);
+    cr_assert_not_null(block);
+    for (size_t mib = 8; mib <= 40; mib += 4) {
+        block = huge_resize(block, mib * MIB);
+        cr_assert_not_null(block);
+        char *start = (char *)align_down((uintptr_t)block, os_page_bytes());
+        cr_assert_leq(resident(start, mib * MIB), 2 * MIB); // the page of its size
+    }
     cr_assert(huge_free(block));
 }
 

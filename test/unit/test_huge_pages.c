@@ -39,7 +39,7 @@ Test(huge_pages, what_lies_in_no_whole_unit_is_left_alone)
     huge_pages_set(HUGE_PAGES_ALWAYS);
     memset(start, 7, HUGE_PAGE_BYTES / 2);
     memset(start + bytes - HUGE_PAGE_BYTES / 2, 7, HUGE_PAGE_BYTES / 2);
-    huge_pages_ask(start, bytes, false);
+    huge_pages_ask(start, bytes);
     for (size_t i = 0; i < HUGE_PAGE_BYTES / 2; i++) {
         cr_assert_eq(start[i], 7);
         cr_assert_eq(start[bytes - 1 - i], 7);
@@ -53,7 +53,7 @@ Test(huge_pages, trials_leave_zeros)
     huge_pages_set(HUGE_PAGES_AUTO);
     for (unsigned i = 0; i < UNITS - 1; i++) {
         char *unit = start + HUGE_PAGE_BYTES / 2 + i * HUGE_PAGE_BYTES;
-        huge_pages_ask(unit, HUGE_PAGE_BYTES, true);
+        huge_pages_ask(unit, HUGE_PAGE_BYTES);
         for (size_t at = 0; at < HUGE_PAGE_BYTES; at += 512) {
             cr_assert_eq(unit[at], 0);
         }

@@ -31,6 +31,7 @@ if [ ! -e "$tree/etc/debian_version" ]; then
         complain "debootstrap failed: $(tail -n 1 "$tree.log")"
     rm -f "$tree.log"
 fi
+chmod 755 "$tree" # it is / for users other than root, too
 mount -t proc proc "$tree/proc" || complain "cannot mount /proc in $tree"
 rm -rf "$tree/checkout" && mkdir "$tree/checkout"
 tar -c --exclude=./.git --exclude='./build*' --exclude=./libmyalloc.so --exclude=./myalloc . |

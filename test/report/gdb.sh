@@ -21,7 +21,7 @@ cat >"$work/crash.c" <<'END_C'
 #include <sys/wait.h>
 #include <unistd.h>
 #define KEPT   800
-#define SHRUNK 4000
+#define SHRUNK 1500
 struct chunk { int state; } g_page_map; // the program's own: names are no trouble
 char *used, *freed, *medium, *medium_freed, *large, *large_freed, *span, *span_freed;
 char *huge, *huge_freed, *kept[KEPT], *shrunk[SHRUNK], *below;
@@ -101,8 +101,8 @@ freed freed freed
 depot kept[100] kept[100]+1
 magazine kept[798] kept[798]
 kept_one kept[799] kept[799]
-home shrunk[3998] shrunk[3998]
-shrunk_one shrunk[3999] shrunk[3999]
+home shrunk[1498] shrunk[1498]
+shrunk_one shrunk[1499] shrunk[1499]
 medium medium medium+4999
 medium_freed medium_freed medium_freed
 large large large+99999

@@ -90,7 +90,7 @@ static bool adapt_limit(struct slot *slot, unsigned sc, unsigned grown)
 
 // Installs a list as the loaded or spare magazine of the slot. The previous list, or this one if
 // there is no slot, goes to the depot.
-static void put_into(size_t at, unsigned sc, list_word list)
+static NOINLINE void put_into(size_t at, unsigned sc, list_word list)
 {
     ASSERT(at == slot_loaded_at(sc) || at == slot_spare_at(sc));
     list_word old = list;
@@ -472,10 +472,11 @@ static unsigned freed_limit(unsigned sc)
 // the thread may be about to end, and nobody may run on this CPU for long.
 static bool passes_on(struct slot *slot, unsigned sc)
 {
-    if (limit_of(slot, sc) != 0 || RELAXED_LOAD(slot->passing) == 0) {
+    uint32_t passing = RELAXED_LOAD(slot->passing);
+    if (limit_of(slot, sc) != 0 || passing == 0) {
         return false;
     }
-    RELAXED_STORE(slot->passing, RELAXED_LOAD(slot->passing) - 1);
+    RELAXED_STORE(slot->passing, passing - 1);
     return true;
 }
 
@@ -516,11 +517,11 @@ void cpu_cache_free(unsigned sc, void *block)
                     slot_exchange(slot_loaded_at(sc), list_empty(), &list);
     if (early) {
         look_early(sc, list, block);
+        count_early(slot, sc);
     }
     if (!has_slot) {
         depot_return(sc, list_push(list_empty(), block));
     } else if (early) {
-        count_early(slot, sc);
         give_early(sc, list, block);
     } else {
         give(slot, sc, list, block);

@@ -8,35 +8,44 @@
  * In random order the blocks in the cache of one CPU pin a slab each, so that a heap that has
  * fallen by half may hold all its slabs still. So blocks are counted, not spans. Each time that
  * a quarter of them was freed is a fall. While it goes on, the next one may follow at once; what
- * rises again falls anew after RISE_LOOKS looks, for a flush takes as long as some of them.
+ * rises again falls anew after some looks, twice as many each time, for a flush takes as long as
+ * some of them, and what it gives back is faulted in again.
  */
 #include "core/fall.h"
 
+#include "base/bits.h"
 #include "base/check.h"
 #include "core/depot_look.h"
 
 #define FALL_SHARE     4               // of the mark
 #define FALL_BYTES_MIN (1024UL * 1024) // less is not worth a flush
-#define RISE_LOOKS     256U
+#define REST_FIRST     16U             // looks before the mark rises again after a fall
+#define REST_MOST      2048U           // doubled up to this: the program swings
 
 static struct {
-    size_t count;  // [atomic] of falls
-    size_t mark;   // [atomic] bytes out; FALL-1
-    unsigned rest; // [atomic] looks before the mark rises again
-} g_fall;
+    size_t count;      // [atomic] of falls
+    size_t mark;       // [atomic] bytes out; FALL-1
+    unsigned rest;     // [atomic] looks before the mark rises again
+    unsigned patience; // [atomic] what `rest` will be after the next fall
+} g_fall = {.patience = REST_FIRST};
 
 void fall_look(void)
 {
     size_t out = depot_out_bytes();
     size_t mark = RELAXED_LOAD(g_fall.mark);
     unsigned rest = RELAXED_LOAD(g_fall.rest);
-    ASSERT(rest <= RISE_LOOKS);
+    unsigned patience = RELAXED_LOAD(g_fall.patience);
+    ASSERT(rest <= REST_MOST);
+    ASSERT(patience <= REST_MOST);
     rest -= rest != 0;
     mark = rest == 0 && out > mark ? out : mark;
     if (out < mark - mark / FALL_SHARE) {
         if (mark >= FALL_BYTES_MIN) {
             RELAXED_STORE(g_fall.count, RELAXED_LOAD(g_fall.count) + 1);
-            rest = RISE_LOOKS;
+            if (rest == 0) {
+                rest = patience;
+                RELAXED_STORE(g_fall.patience, (unsigned)min_size(patience * 2UL, REST_MOST));
+            }
         }
         mark = out;
     }

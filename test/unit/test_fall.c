@@ -7,7 +7,7 @@
 
 #include <criterion/criterion.h>
 
-enum { MAGAZINES = 40000, RISE_LOOKS = 256 };
+enum { MAGAZINES = 40000, REST_FIRST = 16, REST_MOST = 2048 };
 
 static const unsigned g_class = 30;
 static list_word g_lists[MAGAZINES];
@@ -61,21 +61,32 @@ Test(fall, each_quarter_freed_is_one, .init = start)
 /* There a flush costs more than the caches hold. */
 Test(fall, a_small_heap_does_not_fall, .init = start)
 {
-    for (unsigned i = 0; i < RISE_LOOKS + 10; i++) {
+    for (unsigned i = 0; i < REST_MOST + 10; i++) {
         cr_assert_eq(look_at(MIB * 7 / 8), 0);
         cr_assert_eq(look_at(0), 0);
     }
 }
 
+// Falls while it swings between 16 and 8 MiB, `looks` times.
+static size_t swing(unsigned looks)
+{
+    size_t falls = 0;
+    for (unsigned i = 0; i < looks; i++) {
+        falls += look_at(i % 2 == 0 ? 16 * MIB : 8 * MIB);
+    }
+    return falls;
+}
+
 /* A flush in each swing would cost more than it brings. */
-Test(fall, what_rises_again_falls_anew_after_many_looks, .init = start)
+Test(fall, what_rises_again_falls_anew_ever_more_rarely, .init = start)
 {
     look_at(16 * MIB);
     cr_assert_eq(look_at(8 * MIB), 1);
-    size_t falls = 0;
-    for (unsigned i = 0; i < RISE_LOOKS + 2; i++) {
-        falls += look_at(i % 2 == 0 ? 16 * MIB : 8 * MIB);
-    }
-    cr_assert_eq(falls, 1);
+    cr_assert_eq(swing(REST_FIRST - 2), 0);
+    cr_assert_eq(swing(4), 1);
+    cr_assert_eq(swing(2 * REST_FIRST - 4), 0);
+    cr_assert_eq(swing(6), 1);
+    cr_assert_leq(swing(REST_MOST), 7);
     cr_assert_eq(look_at(5 * MIB), 1); // it falls on
+    cr_assert_leq(swing(2 * REST_MOST), 3);
 }

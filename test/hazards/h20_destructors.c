@@ -1,12 +1,13 @@
 /* h20_destructors.c - destructors that allocate, in every thread that ends, must leave nothing. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "support/harness.h"
 #include "support/process.h"
 
-enum { WARM_UP_THREADS = 2000, THREADS = 5500 };
+enum { WARM_UP_THREADS = 2000, THREADS = 5500, ROUNDS = 3 };
 
 static pthread_key_t g_key;
 
@@ -40,7 +41,11 @@ TEST(destructors_that_allocate_leave_nothing_behind)
 {
     REQUIRE_EQUAL(pthread_key_create(&g_key, allocate_in_destructor), 0);
     run_threads(WARM_UP_THREADS);
-    size_t rss_before = process_rss_bytes();
-    run_threads(THREADS);
-    REQUIRE(process_rss_bytes() <= rss_before + 256 * KIB);
+    bool grows = true; // a leak in each round; the cache of a CPU that had not been used in one
+    for (int round = 0; round < ROUNDS && grows; round++) {
+        size_t rss_before = process_rss_bytes();
+        run_threads(THREADS);
+        grows = process_rss_bytes() > rss_before + 256 * KIB;
+    }
+    REQUIRE(!grows);
 }

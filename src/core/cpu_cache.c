@@ -273,8 +273,9 @@ static void note_fall(bool is_free)
         return;
     }
     if (is_free) {
-        RELAXED_STORE(slot->frees, RELAXED_LOAD(slot->frees) + 1);
-        if (RELAXED_LOAD(slot->frees) % LOOK_PERIOD == 0) {
+        uint32_t frees = RELAXED_LOAD(slot->frees) + 1;
+        RELAXED_STORE(slot->frees, frees);
+        if (frees % LOOK_PERIOD == 0) {
             fall_look();
         }
     }

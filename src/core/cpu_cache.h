@@ -14,7 +14,7 @@ extern HIDDEN _Atomic(size_t) g_fast_bytes;
 void cpu_cache_set_fast(size_t bytes);
 
 // Called for each refill, and for each request that the slot served although the fast path missed:
-// reads the clock now and then, and flushes the caches if little is left in use.
+// reads the clock now and then, and flushes the slot of this CPU after a fall (core/fall.h).
 void cpu_cache_tick(void);
 
 // Allocates a block of the class; NULL if out of memory. *is_clean: the block is zero.

@@ -43,8 +43,9 @@ void depot_set_slots(size_t slots);
 // Takes all magazines from a slot that nobody uses.
 void depot_drain_slot(struct slot *slot);
 
-// Drains all magazines to their slabs; if `purges`, also purges single free pages of slabs. Returns
-// the bytes purged so. For malloc_trim, and when memory is short.
+// Drains all magazines to their slabs; a class of few slabs then keeps nothing until it grows. If
+// `purges`, also purges single free pages of slabs. Returns the bytes purged so. For malloc_trim,
+// after a fall, and when memory is short.
 size_t depot_trim(bool purges);
 
 // Purges single free pages of a slab of class `sc` that has at most `out_max` blocks out, and fewer

@@ -259,6 +259,21 @@ Test(cpu_cache, an_early_free_meets_a_block_written_to_and_dies, .init = start, 
     give(3, g_blocks[1]);
 }
 
+/* Each one searches the slab and the magazines: for the first ones of a class only, also where it
+ * has shrunk and nothing is cached. */
+Test(cpu_cache, early_frees_end_where_a_class_has_shrunk, .init = start)
+{
+    for (size_t i = 0; i < EARLY + 2; i++) {
+        g_blocks[i] = take(10);
+    }
+    depot_trim(false);
+    cr_assert_eq(depot_magazine_blocks(10), 0);
+    for (size_t i = 0; i < EARLY + 2; i++) {
+        cr_assert_eq(slot_hint()->early[slot_bin(10)], min_size(i, EARLY));
+        give(10, g_blocks[i]);
+    }
+}
+
 /* Later, it dies when the block comes for the second time: before it has two owners. In another
  * magazine it may stand at the same count, where nothing can be told. */
 Test(cpu_cache, a_late_double_free_in_one_magazine_dies_when_the_block_comes_again, .init = start,

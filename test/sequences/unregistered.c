@@ -162,11 +162,13 @@ TEST(threads_without_registration_come_and_go)
 TEST(a_thread_that_has_allocated_gives_up_its_registration)
 {
     operate(OPERATIONS, 1);
+    size_t before = blocks_in_use();
     give_up_registration();
     operate(OPERATIONS, 2);
     for (size_t i = 0; i < MAILBOXES; i++) {
         stamp_free(atomic_exchange(&g_mailboxes[i], NULL));
     }
+    REQUIRE(blocks_in_use() <= before); // all that it caches is found
 }
 
 TEST(threads_come_and_go_where_registration_is_refused)

@@ -42,6 +42,15 @@ static bool is_thin(const struct chunk *slab, unsigned *sc)
     return out != 0 && out <= OUT_MAX && (looked_at == 0 || out < looked_at);
 }
 
+// The last entry of a large block that begins at `at`, in which there are no slabs; else `at`. A
+// guess: if the block was freed just now, slabs may be passed over until the walk comes by again.
+static uint32_t last_of(uint32_t at, const struct chunk *entry)
+{
+    bool is_large = chunk_state(entry) == CHUNK_LARGE;
+    ASSERT(at != 0);
+    return is_large ? at + (uint32_t)max_size(RELAXED_LOAD(entry->length), 1) - 1 : at;
+}
+
 // Sweeps the depot of the next class, which may keep magazines that it does not need.
 static void sweep_next(void)
 {
@@ -70,6 +79,7 @@ void thin_out(size_t bytes)
             purged += depot_purge_slab(slab, sc, OUT_MAX);
             looks++;
         }
+        at = last_of(at, slab);
     }
     atomic_store_explicit(&g_thin.next, at, memory_order_relaxed);
     ASSERT(purged % os_page_bytes() == 0);

@@ -568,6 +568,7 @@ void span_check(void)
         free_spans++;
         i += length - 1;
     }
+    VERIFY(dirty_end() >= end || dirty_is_none(dirty_end(), end - dirty_end())); // DIRTY-1
     VERIFY(free_chunks == g_span.free_chunks);
     VERIFY(free_spans == g_span.free_spans);
     VERIFY(dirty == atomic_load_explicit(&g_span.dirty_chunks, memory_order_relaxed)); // SPAN-3

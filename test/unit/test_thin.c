@@ -2,6 +2,7 @@
 #include "core/thin.h"
 #include "core/depot.h"
 #include "core/depot_look.h"
+#include "core/large.h"
 #include "core/slab.h"
 #include "core/slot.h"
 #include "base/os.h"
@@ -17,11 +18,15 @@ enum { CLASS = SMALL_CLASSES - 1, PER_SLAB = 16, SLABS = 24 }; // blocks of 1 Ki
 
 static char *g_blocks[SLABS * PER_SLAB];
 
-/* Slabs in which the first `left` blocks stay in use, full of sevens. */
-static void start_with(unsigned left)
+static void start(void)
 {
     cr_assert(span_start(true));
     cr_assert(slot_start(SLOT_AUTO));
+}
+
+/* Slabs in which the first `left` blocks stay in use, full of sevens. */
+static void fill_with(unsigned left)
+{
     for (unsigned count = 0; count < SLABS * PER_SLAB;) {
         list_word list = depot_fetch(CLASS).list;
         for (; !list_is_empty(list); list = list_link(list_first(list))) {
@@ -41,6 +46,12 @@ static void start_with(unsigned left)
     depot_sweep(CLASS);
     depot_check();
     cr_assert_eq(depot_counts(CLASS).slabs, SLABS);
+}
+
+static void start_with(unsigned left)
+{
+    start();
+    fill_with(left);
 }
 
 static unsigned purged_slabs(void)
@@ -104,6 +115,17 @@ Test(thin, one_call_looks_at_a_few_slabs_only)
     thin_out(CHUNK_BYTES); // goes on where the first one stopped
     cr_assert(purged_slabs() > first || !has_small_pages());
     cr_assert_leq(purged_slabs(), 16);
+}
+
+/* A heap of a few slabs among large blocks would be walked through chunk by chunk, for nothing. */
+Test(thin, a_large_block_is_passed_in_one_step)
+{
+    bool clean = false;
+    start();
+    cr_assert_not_null(large_allocate(1000 * CHUNK_BYTES, CHUNK_BYTES, &clean));
+    fill_with(1);
+    thin_out(CHUNK_BYTES);
+    cr_assert(purged_slabs() > 0 || !has_small_pages());
 }
 
 /* What was looked at in vain would be looked at for ever. */

@@ -55,6 +55,7 @@ says run-timeline-png 'written as .svg or .html'
 code run-timeline-nowhere 125 "$myalloc" run --timeline /nonexistent/t.svg touch "$tmp/was_run"
 check run-timeline-before ! -e "$tmp/was_run"
 code signals 0 "$tmp/signals" "$myalloc"
+grep "^# skipped" "$tmp/out"
 check signals-many "$(grep -c 'passed on once' "$tmp/out")" -gt 25
 code run-timeline 0 "$myalloc" run --timeline "$tmp/t.html" sh -c 'sleep 0.1'
 check run-timeline-page "$(grep -c '</svg>' "$tmp/t.html")" -eq 1

@@ -77,6 +77,9 @@ static pid_t start(int *out, char *word, char *argument)
         execl(g_myalloc, g_myalloc, "run", g_self, word, argument, (char *)NULL);
         _exit(9);
     }
+    if (pid < 0) { // kill() would take it for all processes
+        exit(9);
+    }
     close(ends[1]);
     *out = ends[0];
     return pid;
@@ -156,6 +159,11 @@ static void test_terminal(char key, int number)
     if (pid == 0) {
         execl(g_myalloc, g_myalloc, "run", g_self, "victim", (char *)NULL);
         _exit(9);
+    }
+    if (pid < 0) { // kill() would take it for all processes
+        printf("# skipped: signal %d of a terminal: none can be made here (/dev/pts is missing?)\n",
+               number);
+        return;
     }
     read_line(terminal, line, sizeof(line));
     kill(pid, SIGSTOP);

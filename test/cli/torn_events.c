@@ -43,6 +43,9 @@ int main(int argc, char **argv)
     if (writer == 0) {
         write_for_ever(page);
     }
+    if (writer < 0) { // kill() would take it for all processes
+        return 1;
+    }
     static struct live_event events[MYALLOC_LIVE_EVENTS_MAX];
     unsigned long whole = 0;
     unsigned long torn = 0;

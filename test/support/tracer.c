@@ -185,6 +185,7 @@ pid_t tracer_begin(void (*body)(void))
         _exit(0);
     }
     int status;
+    REQUIRE(pid > 0); // kill() would take -1 for all processes
     REQUIRE_EQUAL(waitpid(pid, &status, __WALL), pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
         dprintf(STDOUT_FILENO, "# skipped: ptrace is refused here\n");

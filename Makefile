@@ -32,9 +32,11 @@ NEEDED := -std=c11 -fPIC -fvisibility=hidden -fsemantic-interposition -ftls-mode
 CFLAGS_LIB = -D_GNU_SOURCE -gdwarf-4 $(DENSE) -Isrc -Iinclude $(WARN) $(OPTIMIZED) $(NEEDED) \
         $(OWN_FLAGS)
 CFLAGS_CLI = -D_GNU_SOURCE -g -Isrc -Iinclude $(WARN) $(OPTIMIZED) -std=c11
-# One code and one data segment, and no relro: each would cost every process a system call.
+# One code and one data segment, and no relro: each would cost every process a system call. In units
+# of 64 KiB, which the kernel maps at once, whatever a page is: see src/front/libmyalloc.ld.
 LDFLAGS_LIB := $(LDFLAGS) -shared -Wl,-soname,$(SONAME) \
         -Wl,-z,defs,-z,norelro,-z,now,-z,nodelete,-z,noseparate-code \
+        -Wl,-z,max-page-size=0x10000 \
         -Wl,--hash-style=gnu,--as-needed,--gc-sections \
         -Wl,--version-script=src/front/libmyalloc.map \
         -Wl,-T,src/front/libmyalloc.ld $(LDFLAGS_EXTRA)

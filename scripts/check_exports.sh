@@ -6,8 +6,8 @@ library=${1:-./libmyalloc.so}
 golden=${2:-test/golden/exports.txt}
 # What every process maps, and with what few run: see libmyalloc.ld.
 case $(readelf -h "$library") in
-*AArch64*) text_bytes_max=62720 code_bytes_max=134144 ;;
-*) text_bytes_max=51712 code_bytes_max=116736 ;;
+*AArch64*) text_bytes_max=62720 code_bytes_max=134144 constants_end_max=81920 ;;
+*) text_bytes_max=51712 code_bytes_max=116736 constants_end_max=65536 ;;
 esac
 failed=0
 
@@ -46,4 +46,8 @@ text_bytes=$(code_bytes '.text|fork_text')
 all_bytes=$(code_bytes '.text|fork_text|seldom_text')
 [ "$all_bytes" -le $code_bytes_max ] ||
     fail "has $all_bytes bytes of code, more than $code_bytes_max"
+constants_end=$(($(readelf -SW "$library" | sed 's/^ *\[ *[0-9]*\]//' |
+    awk '$1 == ".rodata" { print "0x" $3 " + 0x" $5 }')))
+[ "$constants_end" -gt "$text_bytes" ] && [ "$constants_end" -le $constants_end_max ] ||
+    fail "has what every process reads up to byte $constants_end, behind $constants_end_max"
 exit $failed

@@ -1,7 +1,8 @@
 #!/bin/bash
 # check_seldom.sh [LIBRARY] - that ordinary processes run nothing of seldom_text, whose pages would
 # come with it (src/front/libmyalloc.ld): in a copy of the library all code there becomes a trap,
-# and programs that allocate, fork, thread and die run under the copy.
+# and programs that allocate, fork, thread and die run under the copy. And that what they read of
+# the library is in its first 64 KiB.
 set -u
 library=${1:-./libmyalloc.so}
 work=$(mktemp -d)
@@ -58,6 +59,27 @@ int main(void)
 }
 END
 ordinary threads "$work/threads"
+
+# Resident KiB of the code segment in a process that maps it where it asks to be, if it is so.
+resident() {
+    "$@" | awk -v name="${library##*/}" '/^[0-9a-f]+-/ {
+            is_ours = index($0, name) && /r-xp/ && substr($1, index($1, "-") - 4, 4) == "0000"
+        }
+        is_ours && $1 == "Rss:" { print $2 }'
+}
+read -r start bytes < <(readelf -SW "$library" | sed 's/^ *\[ *[0-9]*\]//' |
+    awk '$1 == ".rodata" { print $3, $5 }')
+fits=$((0x$start + 0x$bytes <= 65536)) # not with the flags of every packager
+kib=$(LD_PRELOAD=$library resident cat /proc/self/smaps)
+if [ $fits -eq 1 ] && [ "${kib:-0}" -gt 64 ]; then
+    echo "$library: cat maps $kib KiB of its code: constants that all processes read lie behind?"
+    failed=1
+fi
+kib=$(MYALLOC_CONF=harden:1 LD_PRELOAD=$library resident cat /proc/self/smaps)
+if [ $fits -eq 1 ] && [ "${kib:-128}" -le 64 ]; then
+    echo "$library: with harden:1, cat maps no more of its code: how does this count?"
+    failed=1
+fi
 
 # And that the trap works: an option which needs that code.
 if sh -c 'MYALLOC_CONF=harden:1 LD_PRELOAD=$0 /bin/true' "$copy" 2>/dev/null; then

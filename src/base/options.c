@@ -244,7 +244,8 @@ void options_parse(const char *text, struct options *options)
 
 void options_read(void)
 {
-    const char *text = os_env("MYALLOC_CONF");
+    static const char name[] = "MYALLOC_CONF"; // not with the strings that few processes read
+    const char *text = os_env(name);
     if (text != NULL) {
         options_parse(text, &g_options);
     }

@@ -64,7 +64,12 @@ wait $rester 2>/dev/null
     at_rest sqlite3 live:0 sqlite3
 input='for ((i = 0; i < 9000; i++)); do a[i]="value $i"; done; unset "a[17]"' \
     at_rest bash live:0 bash --norc
-! command -v git >/dev/null || input=HEAD at_rest git live:0 git cat-file --batch-check
+if command -v git >/dev/null; then # in a checkout of its own: these sources may be none
+    git init -q "$tmp/repository" &&
+        git -C "$tmp/repository" -c user.name=Test -c user.email=test@example.org \
+            commit -q --allow-empty -m first
+    input=HEAD at_rest git live:0 git -C "$tmp/repository" cat-file --batch-check
+fi
 ! command -v awk >/dev/null || input='1 2 3' \
     at_rest awk live:0 awk '{ for (i = 0; i < 9000; i++) a[i] = i }'
 

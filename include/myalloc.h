@@ -152,7 +152,8 @@ struct myalloc_pool *myalloc_pool_create(size_t block_bytes, unsigned flags);
 
 /* Allocates at least `bytes` (also 0); the contents are undefined. NULL and EINVAL if `bytes` is
  * more than the fixed size, NULL and ENOMEM when out of memory. In a pool of any size a block above
- * 64 KiB has its own chunk; others are cut from the shortest of the first pieces that fit. */
+ * 64 KiB has its own chunk; others are cut from the shortest of the first few free
+ * pieces that fit. */
 void *myalloc_pool_alloc(struct myalloc_pool *pool, size_t bytes);
 
 /* The same, at a multiple of `alignment`, a power of two. NULL and EINVAL if it is none, or exceeds

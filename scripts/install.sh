@@ -2,23 +2,27 @@
 # install.sh list | install | uninstall - the files of an installation, from one table; VERSION, as
 # they were built in B, to PREFIX and LIBDIR, below DESTDIR. `make install` runs it.
 #
-# The directories that install had to make are noted in one of them, so that uninstall takes away
-# what install brought, and nothing else.
+# What install brought, and the directories that it had to make, are noted beside the texts, so that
+# uninstall takes away all of it, older versions too, and nothing else.
 set -eu
-prefix=${PREFIX:-/usr/local} libdir=${LIBDIR:-${PREFIX:-/usr/local}/lib}
-stage=${DESTDIR-} build=${B:-build} version=${VERSION:?}
+# path PATH - without slashes that mean nothing: what mkdir makes must be what is noted.
+path() {
+    printf '%s/' "$1" | tr -s / | sed '$s|/$||'
+}
+prefix=$(path "${PREFIX:-/usr/local}") libdir=$(path "${LIBDIR:-${PREFIX:-/usr/local}/lib}")
+stage=$(path "${DESTDIR-}") build=${B:-build} version=${VERSION:?}
 major=${version%%.*} share=$prefix/share tab=$(printf '\t')
 cmake=$libdir/cmake/myalloc
 # Where gdb looks for what belongs to a library, and the way from there to $share.
 auto=$share/gdb/auto-load$libdir
-up=$(printf '%s' "${libdir%/}" | tr -s / | sed 's|[^/]*||g; s|/|../|g')../..
-made=$share/doc/libmyalloc/directories
+up=$(printf '%s' "$libdir" | sed 's|[^/]*||g; s|/|../|g')../..
+made=$share/doc/libmyalloc/directories brought=$share/doc/libmyalloc/files
 
-for path in "$prefix" "$libdir" "${stage:-/}"; do
-    case $path in
+for place in "${prefix:-/}" "${libdir:-/}" "${stage:-/}"; do
+    case $place in
     /*) ;;
     *)
-        echo "install.sh: $path does not begin with /" >&2
+        echo "install.sh: $place does not begin with /" >&2
         exit 2
         ;;
     esac
@@ -51,6 +55,9 @@ src/man/completion/myalloc.zsh 644 $share/zsh/site-functions/_myalloc
 src/man/completion/myalloc.fish 644 $share/fish/vendor_completions.d/myalloc.fish
 $(for page in src/man/*.[1-9]; do
         echo "$page 644 $share/man/man${page##*.}/${page##*/}"
+    done)
+$(sed -n 's/^\.Nm \(myalloc_[a-z_]*\).*/\1/p' src/man/libmyalloc.3 | while read -r name; do
+        echo "->libmyalloc.3 link $share/man/man3/$name.3"
     done)
 END
 }
@@ -109,10 +116,14 @@ note_directories() {
 
 install_all() {
     new=
+    old=$([ ! -f "$stage$brought" ] || echo yes)
     [ -z "$stage" ] || mkdir -p "$stage"
     make_directory "${made%/*}"
     : >>"$stage$made"
     trap note_directories EXIT
+    table | cut -f 3 | sort -u - ${old:+"$stage$brought"} >"$stage$brought.new"
+    mv -f "$stage$brought.new" "$stage$brought"
+    chmod 644 "$stage$brought"
     while IFS=$tab read -r source mode place; do
         put "$source" "$mode" "$place"
     done <<END
@@ -121,9 +132,10 @@ END
 }
 
 uninstall_all() {
-    table | cut -f 3 | while read -r place; do
+    { table | cut -f 3 && cat "$stage$brought" 2>/dev/null; } | while read -r place; do
         rm -f "$stage$place"
     done
+    rm -f "$stage$brought"
     [ -f "$stage$made" ] || return 0
     directories=$(sed '1!G;h;$!d' "$stage$made") # the innermost first
     rm -f "$stage$made"

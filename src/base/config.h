@@ -1,4 +1,4 @@
-/* config.h - every compile-time constant, with its unit and its reason. */
+/* config.h - the constants that several modules share, each with its unit and its reason. */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
 
@@ -45,8 +45,8 @@
 
 #define BLOCK_ALIGN_BYTES 16 // max_align_t, and what SSE code expects of malloc
 
-// A chunk is the unit of the region: four pages of 4 KiB. Smaller slabs waste less memory between
-// threads (threads x classes x slab / 2), larger ones are opened less often.
+// A chunk is the unit of the region: four pages of 4 KiB. Smaller slabs waste less memory
+// (half a slab for each size class), larger ones are opened less often.
 #define CHUNK_SHIFT 14
 #define CHUNK_BYTES (1UL << CHUNK_SHIFT)
 

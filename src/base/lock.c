@@ -12,7 +12,7 @@
 #include "base/cpu.h"
 #include "base/os.h"
 
-// Some 200 ns: longer than our critical sections, shorter than a futex sleep.
+// Some 200 ns: longer than most of our critical sections, shorter than a futex sleep.
 #define SPINS    (CONFIG_TINY ? 1 : 100)
 #define SLEEPERS 1UL
 

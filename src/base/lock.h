@@ -28,7 +28,7 @@ enum lock_rank {
     LOCK_POOL,       // one per such pool that threads share
     LOCK_FILES,      // the files of myalloc_map_file
     LOCK_QUARANTINE, // the quarantine of large blocks, in hardened mode
-    LOCK_HUGE,       // registry and cache of mappings
+    LOCK_HUGE,       // index and cache of mappings
     LOCK_BACKING,    // the file of backing:DIR
     LOCK_PAGE_HEAP,  // the region, its free spans and the break
     LOCK_META,       // memory for our own structures

@@ -59,7 +59,8 @@
     WORD(foreign, 0, "ignore|forward|abort",                                                       \
          "free of a pointer that is not ours: leak it with one warning, hand it to libc, or die")  \
     WORD(deepbind, 0, "strip|keep|warn", "what dlopen does with RTLD_DEEPBIND")                    \
-    NUMBER(live, 0, 0, 4194304, "1: keep a live page for `myalloc top` and its kin")               \
+    NUMBER(live, 0, 0, 4194304,                                                                    \
+           "1: keep a live page for `myalloc top`; more: `myalloc run` removes it")                \
     TEXT(stats,                                                                                    \
          "1: numbers on stderr at exit; or the name of a file: %p pid, %e program, %t time")       \
     WORD(stats_format, 0, "text|json", "form of these numbers")                                    \
@@ -85,7 +86,7 @@ struct options {
 // while others read; reading one is a plain load.
 extern HIDDEN struct options g_options;
 
-// Reads MYALLOC_CONF. Each error writes one line to stderr and leaves the default.
+// Reads MYALLOC_CONF. Each error writes one line to stderr and changes nothing.
 void options_read(void);
 // Parses one text in the form of MYALLOC_CONF into *options. For tests and fuzzing.
 void options_parse(const char *text, struct options *options);

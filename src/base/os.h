@@ -1,5 +1,6 @@
-/* os.h - all our system calls (except the write in line.c, the reads in proc_maps.c and the abort
- * in check.c): memory is in os_vm.h, files in os_file.h, the rest here.
+/* os.h - our system calls: memory is in os_vm.h, files in os_file.h, what reports need in
+ * os_report.h, the rest here. Others: the write in quiet.c, the reads in proc_maps.c, the abort in
+ * check.c.
  *
  * Nothing here changes errno. A failure is reported as NULL or false.
  */

@@ -40,7 +40,7 @@ static const struct {
     [OPTION_TIMELINE] = {"timeline", 't', "FILE",
                          "write memory against time to FILE (.html, .svg)"},
     [OPTION_PROFILE] = {"profile", 'p', "FILE",
-                        "write a heap profile to FILE (.html, .folded, .pb.gz, .heap)"},
+                        "write a heap profile to FILE (.html, .folded, .txt, .pb.gz, .heap)"},
     [OPTION_LIMIT] = {"limit", 'l', "SIZE", "give CMD at most SIZE of data (RLIMIT_DATA)"},
     [OPTION_COMPARE] = {"compare", 'c', NULL, "run CMD without the library, too, and compare"},
     [OPTION_BATCH] = {"batch", 'b', NULL, "plain lines, no screen control"},
@@ -59,8 +59,8 @@ static bool is_accepted(const struct command *command, int id)
 
 void options_put_help(struct text *out, const struct command *command)
 {
-    text_printf(out, "Usage: myalloc %s [OPTION...] %s\n%s\n\nOptions:\n", command->name,
-                command->arguments, command->summary);
+    text_printf(out, "Usage: myalloc %s [OPTION...]%s%s\n%s\n\nOptions:\n", command->name,
+                command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
     for (int id = 0; id < OPTION_COUNT; id++) {
         if (!is_accepted(command, id)) {
             continue;

@@ -399,18 +399,18 @@ static bool add_to_newest_locked(struct depot *depot, unsigned sc, void *block)
     return true;
 }
 
-bool depot_return(unsigned sc, list_word list)
+void depot_return(unsigned sc, list_word list)
 {
     struct depot *depot = &g_depot.of[sc];
     struct retired retired = {0};
     if (list_is_empty(list)) {
-        return false;
+        return;
     }
     lock_acquire(&depot->lock);
     if (list_count(list) == 1 && !depot->is_lean &&
         add_to_newest_locked(depot, sc, list_first(list))) {
         lock_release(&depot->lock);
-        return false;
+        return;
     }
     retired.is_late = sc >= MEDIUM_END && depot->is_lean && !is_large_locked(depot, sc);
     if (is_surplus_locked(depot, sc, list)) {
@@ -431,7 +431,6 @@ bool depot_return(unsigned sc, list_word list)
     retire_empty_locked(depot, sc, &retired);
     lock_release(&depot->lock);
     free_retired(retired);
-    return retired.first != 0;
 }
 
 void depot_mark(struct chunk *slab, void *block)

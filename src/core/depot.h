@@ -23,8 +23,7 @@ struct depot_fetched {
 struct depot_fetched depot_fetch(unsigned sc);
 
 // Returns a list, which may be empty, to the depot. Dies if a link found on the way is not sound.
-// True: slabs were freed to the page heap.
-bool depot_return(unsigned sc, list_word list);
+void depot_return(unsigned sc, list_word list);
 
 // Frees a block of a slab that existed before a fork; see inherited.h.
 void depot_mark(struct chunk *slab, void *block);

@@ -9,8 +9,8 @@
  *             EMERGENCY-3  the free of the last block of an area resets it, in the same step;
  *                          or closes it in that step, and resets it once its pages are purged.
  *
- * Each area is twice as long as the one before, so that there are few to search. Blocks come from
- * any of them that has room: the older ones are reset while the newest fills up.
+ * Each area is twice as long as the one before, up to 1 GiB, so that there are few to search.
+ * Blocks come from any of them that has room: the older ones are reset while the newest fills up.
  */
 #include "core/emergency.h"
 
@@ -78,7 +78,7 @@ static bool holds(const struct area *area, const void *ptr)
 static struct area *area_of(const void *ptr)
 {
     struct area *area = newest();
-    while (area != NULL && !holds(area, ptr)) { // AREAS_DOUBLE steps at most, and one per GiB
+    while (area != NULL && !holds(area, ptr)) { // AREAS_DOUBLE + 1 steps, and one per further GiB
         area = area->before;
     }
     return area;

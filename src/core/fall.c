@@ -3,7 +3,7 @@
  * Owns:       the mark below which a fall begins.
  * Threads:    any; the numbers are hints, a lost update costs a flush too many or too few.
  * Locks:      takes none.
- * Invariants: FALL-1  what is out is no less than a quarter below the mark, when last looked at.
+ * Invariants: FALL-1  what is out is at most a quarter below the mark, when last looked at.
  *
  * In random order the blocks in the cache of one CPU pin a slab each, so that a heap that has
  * fallen by half may hold all its slabs still. So blocks are counted, not spans. Each time that

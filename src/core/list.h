@@ -63,7 +63,7 @@ static inline void list_set_link(void *block, list_word link)
 
 static inline list_word list_push(list_word list, void *block)
 {
-    ASSERT(((uintptr_t)block >> 47) == 0);
+    ASSERT(((uintptr_t)block >> CPU_ADDRESS_BITS) == 0);
     ASSERT(list_count(list) < LIST_BLOCKS_MAX);
     list_set_link(block, list);
     return (list_word)(uintptr_t)block << LIST_COUNT_BITS | (uint16_t)((uint16_t)list + 1);

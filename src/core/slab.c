@@ -2,7 +2,7 @@
  *
  * Owns:       free, carved, reached, purged, is_clean of the map entries of slabs.
  * Threads:    the holder of the lock of the class.
- * Locks:      takes none.
+ * Locks:      takes none; span_refuse_huge() takes LOCK_PAGE_HEAP.
  * Invariants: SLAB-1  at most `carved` blocks are on `free`.
  *             SLAB-2  carved = reached - blocks that begin in purged pages; reached <= capacity.
  *             SLAB-3  while is_clean, blocks from `reached` on are zero.

@@ -1,6 +1,6 @@
 /* thread.c - the per-thread state, and the mark of a slow path.
  *
- * Owns:       all thread-locals of the library except the window and ranks of base/lock.c.
+ * Owns:       all thread-locals of the library except those of base/lock.c.
  * Threads:    each its own.
  * Locks:      takes none.
  * Invariants: THREAD-1  `area` is set only while the kernel restarts the sequences of this thread.

@@ -147,8 +147,8 @@ static void *map_part(const char *path, struct part part, size_t *bytes, unsigne
     void *start = NULL;
     bool is_inside = enter(caller);
     if (bytes != NULL && (flags & ~MYALLOC_MAP_WRITE) == 0) {
-        part.bytes = *bytes;
         part.writes = flags != 0;
+        part.bytes = part.is_all && !part.writes ? 0 : *bytes; // else it says nothing yet
         struct file_map *map = take_locked();
         int fd = map != NULL ? os_open_file(path, part.writes) : -ENOMEM;
         error = fd < 0 ? -fd : map_locked(map, fd, part);

@@ -1,6 +1,7 @@
 /* interpose.c - the public names.
  *
- * Owns:       every exported symbol; libmyalloc.map lists them.
+ * Owns:       the public names of the malloc family, dlopen and _exit. libmyalloc.map lists all:
+ *             those of include/myalloc.h are in extensions/ and files.c, vfork in vfork_*.S.
  * Threads:    any.
  * Locks:      none.
  * Invariants: INTERPOSE-1  when the program brings its own malloc, our other exports must not hand

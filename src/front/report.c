@@ -133,6 +133,7 @@ struct mallinfo api_mallinfo(void)
     };
 }
 
+// As in glibc, total and count are of free memory: here, of blocks that wait in caches.
 static void print_class(FILE *stream, const struct census_class *size_class, size_t bytes)
 {
     if (size_class->slabs == 0 && size_class->handed == 0) {
@@ -141,7 +142,7 @@ static void print_class(FILE *stream, const struct census_class *size_class, siz
     fprintf(stream,
             "  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\" live=\"%zu\" "
             "cached=\"%zu\" slabs=\"%zu\"/>\n",
-            bytes, bytes, size_class->live_blocks * bytes, size_class->live_blocks,
+            bytes, bytes, size_class->cached_blocks * bytes, size_class->cached_blocks,
             size_class->live_blocks, size_class->cached_blocks, size_class->slabs);
 }
 
@@ -185,7 +186,7 @@ static void print_stats(void)
     fprintf(stderr, "Total (incl. mmap):\nsystem bytes     = %10zu\nin use bytes     = %10zu\n",
             snapshot.system_bytes + huge_bytes, snapshot.live_bytes + huge_bytes);
     fprintf(stderr, "max mmap regions = %10zu\nmax mmap bytes   = %10zu\n",
-            snapshot.huge.live_blocks, snapshot.huge.live_bytes_max);
+            snapshot.huge.live_blocks_max, snapshot.huge.live_bytes_max);
 }
 
 // stdio's write is a cancellation point; malloc_stats must not be one.

@@ -58,6 +58,7 @@ static void insert_locked(struct huge_block *block)
     struct huge_stats *stats = &g_huge.stats;
     huge_index_insert(block);
     stats->live_blocks++;
+    stats->live_blocks_max = max_size(stats->live_blocks_max, stats->live_blocks);
     stats->live_bytes += block->mapping.bytes;
     stats->live_bytes_max = max_size(stats->live_bytes_max, stats->live_bytes);
     tell_budget_locked();

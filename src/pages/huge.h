@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 struct huge_stats {
-    size_t live_blocks, live_bytes, live_bytes_max; // bytes of mappings
+    size_t live_blocks, live_blocks_max;
+    size_t live_bytes, live_bytes_max; // bytes of mappings
     size_t cached_bytes;
     size_t maps, unmaps, reuses, remaps; // times
 };

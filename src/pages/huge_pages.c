@@ -3,7 +3,8 @@
  * Owns:       the time that the first ones took.
  * Threads:    any.
  * Locks:      none.
- * Invariants: UNIT-1  without a clock nothing is requested, except by huge_pages:always.
+ * Invariants: HUGE_PAGES-1  units of the heap stay huge only if a clock told that they are quick,
+ *                           or with huge_pages:always.
  *
  * The only clock that no sandbox forbids is the coarse one, which advances in ticks. Differences of
  * its time are right on average: so several trials are summed, and compared with as many units of
@@ -86,8 +87,8 @@ static bool is_quick(char *unit)
     uint64_t took = touch(unit, 1);
     uint64_t all = atomic_fetch_add_explicit(&g_huge_pages.huge_ns, took, memory_order_relaxed);
     atomic_fetch_add_explicit(&g_huge_pages.trials, 1, memory_order_relaxed);
-    ASSERT(took == 0 || small != 0); // UNIT-1: the same clock timed small pages before
-    return took != 0 && all + took <= TRIALS * small + TICKS_NS; // UNIT-1
+    ASSERT(took == 0 || small != 0); // HUGE_PAGES-1: the same clock timed small pages before
+    return took != 0 && all + took <= TRIALS * small + TICKS_NS; // HUGE_PAGES-1
 }
 
 static void ask(char *from, char *to)

@@ -3,7 +3,7 @@
  * Owns:       the settings of mallopt, and the window of a second.
  * Threads:    any; the numbers are hints, a lost update costs a purge too many or too few.
  * Locks:      takes none; span_purge_step() and span_trim() take LOCK_PAGE_HEAP for one step each.
- * Invariants: PURGE-1  a call purges at most STEPS_MAX steps, but at the end of a fall or window.
+ * Invariants: PURGE-1  a call purges at most STEPS_MAX steps, except at a low, or as a window ends.
  *
  * budget.c has the rules, which need no clock. The clock only refines them: what was not needed for
  * WINDOW_NS is purged at the next call.

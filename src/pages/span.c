@@ -552,10 +552,11 @@ void span_check(void)
     lock_acquire(&g_span.lock);
     size_t end = page_map_count();
     for (size_t i = 1; i < end; i++) {
-        dirty += page_map_is_dirty(i);
         if (!is_free(i)) {
+            VERIFY(!page_map_is_dirty(i)); // SPAN-3
             continue;
         }
+        dirty += page_map_is_dirty(i);
         size_t length = page_map_entry(i)->length;
         VERIFY(i + length <= end);
         VERIFY(page_map_entry(i + length - 1)->length == length); // SPAN-1

@@ -79,6 +79,41 @@ TEST(malloc_info_writes_well_formed_xml)
     }
 }
 
+/* The sum of an attribute of all sizes. */
+static size_t sum_of_sizes(const char *xml, const char *attribute)
+{
+    size_t sum = 0;
+    for (const char *at = strstr(xml, "<size "); at != NULL; at = strstr(at + 1, "<size ")) {
+        const char *value = strstr(at, attribute);
+        REQUIRE(value != NULL);
+        sum += strtoul(value + strlen(attribute), NULL, 10);
+    }
+    return sum;
+}
+
+/* Programs that read glibc's form add up what is free there. */
+TEST(malloc_info_counts_free_memory_by_size)
+{
+    enum { BLOCKS = 2000, BYTES = 1000 };
+    ONLY_LIBRARY();
+    static char xml[XML_BYTES_MAX];
+    static void *blocks[BLOCKS];
+    for (size_t i = 0; i < BLOCKS; i++) {
+        REQUIRE((blocks[i] = malloc(BYTES)) != NULL);
+    }
+    FILE *file = fmemopen(xml, sizeof xml, "w");
+    REQUIRE(file != NULL);
+    REQUIRE_EQUAL(malloc_info(0, file), 0);
+    fclose(file);
+    REQUIRE(sum_of_sizes(xml, "live=\"") >= BLOCKS);
+    REQUIRE(sum_of_sizes(xml, "count=\"") < BLOCKS);
+    REQUIRE(sum_of_sizes(xml, "total=\"") < BLOCKS * BYTES);
+    REQUIRE_EQUAL(sum_of_sizes(xml, "count=\""), sum_of_sizes(xml, "cached=\""));
+    for (size_t i = 0; i < BLOCKS; i++) {
+        free(blocks[i]);
+    }
+}
+
 TEST(malloc_info_refuses_options)
 {
     REQUIRE_EQUAL(malloc_info(1, stdout), EINVAL);

@@ -44,6 +44,11 @@ claim "fish offers the commands" equal "$(by_fish 'myalloc ')" "$(sort <<<"$comm
 claim "fish offers experiments" grep -qx brk <(by_fish 'myalloc lab ')
 claim "fish leaves a program its own options" not grep -qx -e --compare \
     <(by_fish 'myalloc run ls --')
+claim "fish offers options behind one that has a value" equal "$(by_fish 'myalloc watch -n 5 --')" \
+    "$(options watch)"
+claim "fish offers files to write" equal "$(by_fish 'myalloc run -o Makefil')" Makefile
+claim "fish offers what follows --color" grep -qx never <(by_fish 'myalloc maps --color ')
+claim "fish offers what profile does" grep -qx start <(by_fish 'myalloc profile 1 st')
 claim "fish offers files to diff" grep -qx src/ <(by_fish 'myalloc diff sr')
 
 if ! script -qc true /dev/null >/dev/null 2>&1; then
@@ -57,6 +62,7 @@ else
         "$(by_zsh 'myalloc ' | sed -n 's/^\([a-z]\+\)  *-- .*/\1/p' | sort)" \
         "$(sort <<<"$commands")"
     claim "zsh offers experiments" grep -qw brk <(by_zsh 'myalloc lab ')
+    claim "zsh offers what profile does" grep -qw dump <(by_zsh 'myalloc profile 1 ')
     claim "zsh completes the program of run" grep -q -e '^--all ' \
         <(by_zsh 'myalloc run ls --')
     claim "and leaves it its own options" not grep -q -e '^--compare ' \

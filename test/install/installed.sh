@@ -27,6 +27,15 @@ comes_and_goes() {
 claim "uninstall takes away what install made" comes_and_goes "$prefix" PREFIX="$prefix"
 claim "in a folder with blanks too" comes_and_goes "$blank" PREFIX="$blank"
 claim "below DESTDIR too" comes_and_goes "$work/stage 2/opt/x" DESTDIR="$work/stage 2" PREFIX=/opt/x
+claim "with slashes that mean nothing" comes_and_goes "$work/j" PREFIX="$work/j//a//b/" \
+    LIBDIR="$work/j//a/lib/"
+older_too() {
+    local folder=$work/older before
+    mkdir "$folder" && before=$(tree "$folder")
+    built install PREFIX="$folder" VERSION=0.1.9 && built install PREFIX="$folder" &&
+        built uninstall PREFIX="$folder" && equal "$(tree "$folder")" "$before"
+}
+claim "uninstall takes away older versions, too" older_too
 claim "an installation that was never made goes away" built uninstall PREFIX="$work/none"
 refused "a folder that is not absolute is refused" built install PREFIX=relative
 of_root() {
@@ -129,6 +138,16 @@ compiled_by_pkg_config() {
 claim "a program is built by pkg-config" compiled_by_pkg_config "$prefix"
 claim "pkg-config tells the version" equal \
     "$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --modversion myalloc)" "$version"
+# Of the family it calls nothing itself, so that only the flag brings the library in.
+static_by_pkg_config() {
+    local flags
+    printf '#include <%s>\n' stdio.h string.h >"$work/copies.c"
+    echo 'int main(void) { return puts(strdup("x")) < 0; }' >>"$work/copies.c"
+    flags=$(PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config --static --libs myalloc) || return
+    eval "${CC:-gcc} '$work/copies.c' -o '$work/copies' -static $flags" &&
+        MYALLOC_CONF=stats:1 "$work/copies" 2>&1 | grep -q myalloc
+}
+claim "a static program is built by pkg-config" static_by_pkg_config
 claim "pkg-config knows a folder with blanks" compiled_by_pkg_config "$blank"
 for how in -static -static-pie; do
     claim "a program that is linked with $how is served" compiled_by_pkg_config "$prefix" $how

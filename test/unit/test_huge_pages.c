@@ -46,7 +46,7 @@ Test(huge_pages, what_lies_in_no_whole_unit_is_left_alone)
     }
 }
 
-/* UNIT-1: the trials write to fresh memory, which stays zero. */
+/* HUGE_PAGES-1: the trials write to fresh memory, which stays zero. */
 Test(huge_pages, trials_leave_zeros)
 {
     char *start = map();

@@ -2,7 +2,7 @@
  *
  * Owns:       nothing.
  * Threads:    one.
- * Invariants: MAPS-1  the totals are those of smaps_rollup: every mapping is counted once.
+ * Invariants: CMD_MAPS-1  the totals are those of smaps_rollup: every mapping is counted once.
  *             MAPS-2  a process that ends meanwhile gives one sentence and TOOL_NO, no half table.
  *             MAPS-3  --explain says each sentence once, where it first applies.
  */

@@ -3,8 +3,8 @@
  *
  * Owns:       nothing.
  * Threads:    one.
- * Invariants: PROFILE-1  what -o asks for is known to be possible before a process is asked, or a
- *                        file touched.
+ * Invariants: CMD_PROFILE-1  what -o asks for is known to be possible before a process is asked, or
+ *                            a file touched.
  */
 #include "cli/commands/commands.h"
 #include "cli/commands/profile_file.h"
@@ -62,7 +62,7 @@ void cmd_profile_check(const struct options *options, char **words)
         request_of(words[1]);
     }
     const char *const to = options->values[OPTION_OUTPUT];
-    if (option_is_given(options, OPTION_OUTPUT)) { // PROFILE-1
+    if (option_is_given(options, OPTION_OUTPUT)) { // CMD_PROFILE-1
         compares ? profile_file_check_comparison(to) : profile_file_check_name(to);
     }
 }

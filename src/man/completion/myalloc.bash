@@ -51,7 +51,14 @@ _myalloc()
 _myalloc_word()
 {
     case $1 in
-    maps | watch | heap | profile | purge)
+    profile)
+        mapfile -t COMPREPLY < <(
+            compgen -W 'start stop dump' -- "$2"
+            compgen -f -- "$2"
+            cd /proc && compgen -G "$2*" | grep -x '[0-9]*'
+        )
+        ;;
+    maps | watch | heap | purge)
         mapfile -t COMPREPLY < <(cd /proc && compgen -G "$2*" | grep -x '[0-9]*')
         ;;
     diff) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;

@@ -16,10 +16,30 @@ function __myalloc_options
         string replace -rf '^  (?:-., |    )(--[a-z]+)(?: [A-Z]+)? +(.*)$' '$1\t$2'
 end
 
-# True until the first word behind the command that is no option: a program has its own.
+# True behind an option that takes a value, or one of those named.
+function __myalloc_after
+    set -q argv[1]; or set argv -o --output -t --timeline -p --profile --svg -l --limit -n --count \
+        -d --delay --color --lang
+    contains -- (commandline -opc)[-1] $argv
+end
+
+# True until the first word behind the command that is neither an option nor the value of one: a
+# program has its own options.
 function __myalloc_at_options
     set -l words (commandline -opc)
-    test (count $words) -gt 1; and not string match -qv -- '-*' $words[3..-1]
+    test (count $words) -gt 1; or return 1
+    set -l is_value 0
+    for word in $words[3..-1]
+        if test $is_value = 1
+            set is_value 0
+        else if not string match -q -- '-*' $word
+            return 1
+        else
+            string match -qr -- '^(-[otplnd]|--(output|timeline|profile|svg|limit|count|delay|color|lang))$' $word
+            and set is_value 1
+        end
+    end
+    test $is_value = 0
 end
 
 function __myalloc_is
@@ -30,8 +50,13 @@ complete -c myalloc -f
 complete -c myalloc -n 'not __myalloc_command >/dev/null' -a '(__myalloc_commands)'
 complete -c myalloc -n '__myalloc_at_options; and string match -q -- "-*" (commandline -ct)' \
     -a '(__myalloc_options)'
-complete -c myalloc -n '__myalloc_is maps watch heap profile purge' -a '(__fish_complete_pids)'
-complete -c myalloc -n '__myalloc_is lab' -a 'layout brk mmap pool heap fit'
-complete -c myalloc -n '__myalloc_is diff' -F
-complete -c myalloc -n "__myalloc_is run record check" \
+complete -c myalloc -n '__myalloc_is maps watch heap profile purge; and not __myalloc_after' \
+    -a '(__fish_complete_pids)'
+complete -c myalloc -n '__myalloc_is profile; and not __myalloc_at_options' -a 'start stop dump'
+complete -c myalloc -n '__myalloc_is lab; and not __myalloc_after' -a 'layout brk mmap pool heap fit'
+complete -c myalloc -n '__myalloc_is diff profile; and not __myalloc_after' -F
+complete -c myalloc -n '__myalloc_is run record check; and not __myalloc_after' \
     -a "(__fish_complete_subcommand --fcs-skip=2)"
+complete -c myalloc -n '__myalloc_after -o --output -t --timeline -p --profile --svg' -F
+complete -c myalloc -n '__myalloc_after --color' -a 'auto always never'
+complete -c myalloc -n '__myalloc_after --lang' -a 'en ko'

@@ -13,6 +13,10 @@ _myalloc_options() {
         -e "s/\] ([A-Z]+) _files/]:\1:_files/g; /^[(]?-/p"
 }
 
+_myalloc_profiled() {
+    _alternative 'pids:process:_pids' 'files:file:_files'
+}
+
 _myalloc() {
     local -a commands options
     if ((CURRENT == 2)); then
@@ -27,7 +31,9 @@ _myalloc() {
     ((CURRENT--))
     case $command in
     run | record | check) _arguments -S $options '(-)*:: :_normal' ;;
-    maps | watch | heap | profile | purge) _arguments $options '*:process:_pids' ;;
+    profile) _arguments $options '1:process or file:_myalloc_profiled' \
+        '2:what to do:(start stop dump)' ;;
+    maps | watch | heap | purge) _arguments $options '*:process:_pids' ;;
     diff) _arguments $options '*:file:_files' ;;
     lab) _arguments $options '1:experiment:(layout brk mmap pool heap fit)' ;;
     *) _arguments $options ;;

@@ -42,7 +42,7 @@ TABLE(inherited, .id = MYALLOC_TABLE_MARKS, .address = &g_inherited, .bytes = si
 static bool make_table(size_t chunks)
 {
     ASSERT(chunks != 0);
-    ASSERT(chunks >= g_inherited.chunks);
+    chunks = max_size(chunks, g_inherited.chunks); // the heap may have shrunk since the last fork
     size_t bytes = align_up(chunks * sizeof(struct marks), os_page_bytes());
     void *table = g_inherited.marks;
     if (bytes > g_inherited.mapped_bytes) {

@@ -332,10 +332,12 @@ static char *take_huge(size_t bytes, size_t alignment, const void *caller)
     if (start == NULL) {
         return NULL;
     }
+    size_t mapped = huge_usable_bytes(start); // a cached mapping may be longer than requested
+    ASSERT(mapped >= pages + 2 * page);
     if (!clean) {
-        protect_clear(start, pages + 2 * page);
+        protect_clear(start, mapped);
     }
-    hide_around(start, pages);
+    hide_around(start, mapped - 2 * page);
     return start + page;
 }
 

@@ -17,8 +17,9 @@
  *             Each time the share that is kept above the top doubles, and so does the epoch
  *   low       in use < 1/8 of the top: an end. Careful at once
  *   waiting   unless what earlier lows gave back came back: then a low gives back at once only what
- *             lies on huge pages, for that comes back at a hundredth of the price. The rest waits
- *             until a number of mallocs in a row took no fresh span (budget_watch)
+ *             lies on huge pages, for that comes back at a hundredth of the price, and what is more
+ *             than 64 MiB. The rest waits until a number of mallocs in a row took no fresh span
+ *             (budget_watch)
  */
 #include "pages/budget.h"
 
@@ -203,7 +204,7 @@ static size_t kept_max(void)
     size_t above = top >> (CAREFUL_TOP_SHIFT - load(&g_budget.regrets));
     size_t kept = careful + above + top - min_size(used_bytes(), top);
     ASSERT(kept >= careful);
-    return kept;
+    return is_set(&g_budget.is_waiting) ? min_size(kept, RETAIN_BYTES_MAX) : kept;
 }
 
 size_t budget_bytes(void)

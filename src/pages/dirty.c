@@ -34,7 +34,11 @@ size_t dirty_exchange(size_t index, size_t length, bool dirty)
     ASSERT(index != 0);
     ASSERT(index + length <= g_page_map.opened);
     size_t count = 0;
-    g_end = dirty ? max_size(g_end, index + length) : g_end;
+    if (dirty) {
+        g_end = max_size(g_end, index + length);
+    } else if (index + length >= g_end) {
+        g_end = min_size(g_end, index);
+    }
     if (length == 1) { // a small slab
         uint64_t bit = 1UL << (index % 64);
         uint64_t *word = &g_page_map.dirty[index / 64];

@@ -331,6 +331,33 @@ TEST(the_first_blocks_of_a_size_do_not_fill_a_row)
     REQUIRE(rows <= COUNT_OF(sizes) / 2);
 }
 
+/* Its mapping may have been that of a longer block, which has left the quarantine. */
+TEST(a_huge_block_ends_before_its_guard_page)
+{
+    ONLY_LIBRARY();
+    enum { LONG = 42000000, SHORT = 40000000, OTHER = 60000000, OTHERS = 128 };
+    extern size_t malloc_usable_size(void *block);
+    static char *others[OTHERS];
+    char *block = malloc(LONG);
+    for (size_t i = 0; i < OTHERS; i++) {
+        REQUIRE((others[i] = malloc(OTHER)) != NULL);
+    }
+    free(block);
+    for (size_t i = 0; i < OTHERS; i++) {
+        free(others[i]);
+    }
+    block = malloc(SHORT);
+    REQUIRE(block != NULL);
+    size_t usable = malloc_usable_size(block);
+    REQUIRE(usable >= SHORT);
+    for (size_t i = 0; i < usable; i += 4096) {
+        REQUIRE_EQUAL(block[i], 0);
+        block[i] = 1;
+    }
+    block[usable - 1] = 1;
+    free(block);
+}
+
 TEST(usable_size_is_what_was_asked_for)
 {
     ONLY_LIBRARY();

@@ -65,6 +65,25 @@ Test(budget, a_low_after_vain_ones_waits, .init = spans_start)
     cr_assert_leq(span_refaults().purged - purged, TOP >> CHUNK_SHIFT >> 3);
 }
 
+/* A program that stops calling at such a low keeps what waits: never more than a busy one does. */
+Test(budget, what_waits_is_bounded, .init = spans_start)
+{
+    enum { SPANS = 2048, BYTES = 4 * RETAIN_BYTES_MAX / SPANS };
+    static size_t spans[SPANS];
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_not(budget_is_waiting());
+        for (unsigned k = 0; k < SPANS; k++) {
+            spans[k] = spans_take(BYTES);
+        }
+        for (unsigned k = 0; k < SPANS; k++) {
+            give(spans[k], BYTES);
+        }
+    }
+    cr_assert(budget_is_waiting());
+    cr_assert_leq(span_dirty_bytes(), RETAIN_BYTES_MAX);
+    cr_assert_geq(span_dirty_bytes(), RETAIN_BYTES_MAX / 2);
+}
+
 /* A low of which little came back was an end, however many there are. */
 Test(budget, lows_whose_memory_stays_away_are_not_vain, .init = spans_start)
 {

@@ -67,16 +67,29 @@ Test(dirty, bits_and_searches_follow_any_change, .init = start)
     }
 }
 
+/* The heap has become shorter: else no search would begin at the end any more, and learn. */
+Test(dirty, an_end_that_is_cleared_is_the_end_no_more, .init = start)
+{
+    dirty_exchange(100, 1, true);
+    dirty_exchange(2000, 50, true);
+    dirty_exchange(1000, 3, false);
+    cr_assert_eq(dirty_end(), 2050);
+    dirty_exchange(1900, CHUNKS - 1900, false);
+    cr_assert_eq(dirty_end(), 1900);
+}
+
 /* A heap of gigabytes would be searched from its end by each purge. */
 Test(dirty, a_search_learns_where_the_next_one_may_begin, .init = start)
 {
     size_t count;
-    dirty_exchange(CHUNKS - 1, 1, true);
+    dirty_exchange(2000, 50, true);
     dirty_exchange(100, 1, true);
-    cr_assert_eq(dirty_end(), CHUNKS);
-    dirty_exchange(CHUNKS - 1, 1, false);
+    dirty_exchange(2000, 49, false);
+    cr_assert_eq(dirty_end(), 2050);
+    dirty_exchange(2049, 1, false);
+    cr_assert_eq(dirty_end(), 2049);
     cr_assert_eq(dirty_highest_below(50, &count), 0);
-    cr_assert_eq(dirty_end(), CHUNKS); // that one knew nothing of what lies above
+    cr_assert_eq(dirty_end(), 2049); // that one knew nothing of what lies above
     cr_assert_eq(dirty_highest_below(CHUNKS, &count), 100);
     cr_assert_eq(dirty_end(), 101);
     dirty_exchange(100, 1, false);

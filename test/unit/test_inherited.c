@@ -44,6 +44,24 @@ Test(inherited, frees_of_older_slabs_miss_in_the_child, .init = start_as_child)
     cr_assert_not(inherited_is_slab(page_map_find(list_first(list)))); // made afterwards
 }
 
+/* A heap that is shorter at the next fork was an assertion that failed. */
+Test(inherited, a_child_that_gave_back_the_end_of_its_heap_forks_again, .init = start)
+{
+    bool clean = false;
+    size_t length = 4096;
+    size_t index = span_allocate(length, 1, false, &clean);
+    cr_assert_neq(index, 0);
+    inherited_postfork_child();
+    size_t before = page_map_count();
+    span_free(index, length);
+    span_trim(0);
+    cr_assert_lt(page_map_count(), before);
+    inherited_postfork_child();
+    cr_assert(inherited_is_slab(page_map_index(slab)));
+    cr_assert(inherited_mark(slab, 5));
+    cr_assert_eq(inherited_find(SC), slab);
+}
+
 /* INHERITED-1 */
 Test(inherited, a_slab_is_found_while_it_has_marks, .init = start_as_child)
 {

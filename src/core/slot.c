@@ -4,8 +4,8 @@
  * Threads:    any; slot_start by start_once().
  * Locks:      LOCK_SLOTS to open a slot, for the list of owned slots, and while all are kept out.
  * Invariants: SLOT-1  an open slot holds valid list words of this process; before, limits are 0.
- *             SLOT-2  an owned slot is used by one thread, or is unused; then it is empty, except
- * in the child of a fork.
+ *             SLOT-2  an owned slot is used by one thread, or unused: then it is empty, but for
+ *                     the child of a fork.
  *
  * The empty slot is at index -1, the id in a dummy area. To keep all threads out, g_slots.first
  * points for a while to a table in which all slots are like the empty one, and the kernel restarts

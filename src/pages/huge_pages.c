@@ -8,7 +8,7 @@
  *
  * The only clock that no sandbox forbids is the coarse one, which advances in ticks. Differences of
  * its time are right on average: so several trials are summed, and compared with as many units of
- * small pages.
+ * small pages. Later ones are summed, too: the host may run out of memory that it has at hand.
  */
 #include "pages/huge_pages.h"
 
@@ -21,15 +21,19 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define TRIALS       4U       // units that are timed
-#define TICKS_NS     8000000U // error of the clock: it counts in ticks of up to 4 ms
-#define SAMPLE_PAGES 512U     // small pages timed for comparison: one unit
+#define TRIALS           4U       // units that are compared with small pages
+#define WINDOW           64U      // units; older ones count half
+#define SLOW_UNIT_NS     1500000U // clearing takes 0.2 ms, where the host must find memory 2 to 4
+#define MAPPINGS_A_TIMED 8        // one of them is timed
+#define TICKS_NS         8000000U // error of the clock: it counts in ticks of up to 4 ms
+#define SAMPLE_PAGES     512U     // small pages timed for comparison: one unit
 
 static struct {
     _Atomic(unsigned) mode;     // [atomic] enum huge_pages_mode; NEVER also once they were slow
-    _Atomic(unsigned) trials;   // [atomic] so far
+    _Atomic(unsigned) units;    // [atomic] timed so far
     _Atomic(uint64_t) small_ns; // [atomic] time for a unit of small pages; 0: not sampled yet
-    _Atomic(uint64_t) huge_ns;  // [atomic] time for all trials
+    _Atomic(uint64_t) huge_ns;  // [atomic] time for these units
+    _Atomic(unsigned) mappings; // [atomic] with a whole unit, so far
 } g_huge_pages = {.mode = HUGE_PAGES_NEVER};
 
 static unsigned mode(void)
@@ -76,19 +80,29 @@ static bool is_sampled(char *unit)
     return false;
 }
 
-// Times the first write to each of the first units; false: slower than their small pages would be.
+bool huge_pages_note(uint64_t took_ns)
+{
+    uint64_t all =
+        took_ns + atomic_fetch_add_explicit(&g_huge_pages.huge_ns, took_ns, memory_order_relaxed);
+    unsigned units = 1 + atomic_fetch_add_explicit(&g_huge_pages.units, 1, memory_order_relaxed);
+    if (units >= WINDOW) {
+        atomic_store_explicit(&g_huge_pages.huge_ns, all / 2, memory_order_relaxed);
+        atomic_store_explicit(&g_huge_pages.units, units / 2, memory_order_relaxed);
+    }
+    uint64_t small = atomic_load_explicit(&g_huge_pages.small_ns, memory_order_relaxed);
+    bool is_trial = units <= TRIALS;
+    return took_ns != 0 && (!is_trial || all <= TRIALS * small + TICKS_NS) && // HUGE_PAGES-1
+           all <= units * (uint64_t)SLOW_UNIT_NS + TICKS_NS;
+}
+
+// Times the first write to a unit; false: slower than its small pages would be.
 static bool is_quick(char *unit)
 {
     ASSERT((uintptr_t)unit % HUGE_PAGE_BYTES == 0);
-    if (atomic_load_explicit(&g_huge_pages.trials, memory_order_relaxed) >= TRIALS) {
-        return true;
-    }
-    uint64_t small = atomic_load_explicit(&g_huge_pages.small_ns, memory_order_relaxed);
     uint64_t took = touch(unit, 1);
-    uint64_t all = atomic_fetch_add_explicit(&g_huge_pages.huge_ns, took, memory_order_relaxed);
-    atomic_fetch_add_explicit(&g_huge_pages.trials, 1, memory_order_relaxed);
-    ASSERT(took == 0 || small != 0); // HUGE_PAGES-1: the same clock timed small pages before
-    return took != 0 && all + took <= TRIALS * small + TICKS_NS; // HUGE_PAGES-1
+    // HUGE_PAGES-1: the same clock timed small pages before
+    ASSERT(took == 0 || atomic_load(&g_huge_pages.small_ns) != 0);
+    return huge_pages_note(took);
 }
 
 static void ask(char *from, char *to)
@@ -121,11 +135,30 @@ void huge_pages_ask(void *start, size_t bytes)
     }
 }
 
-void huge_pages_ask_mapping(void *start, size_t bytes)
+// Some mappings are written to in few places only: just the first ones are timed, and few others.
+static bool is_next_timed(void)
+{
+    unsigned before = atomic_fetch_add_explicit(&g_huge_pages.mappings, 1, memory_order_relaxed);
+    return mode() == HUGE_PAGES_AUTO && (before < 2 * TRIALS || before % MAPPINGS_A_TIMED == 0);
+}
+
+void huge_pages_ask_mapping(void *start, size_t bytes, size_t fresh)
 {
     ASSERT(((uintptr_t)start | bytes) % PAGE_BYTES_MIN == 0);
-    if (mode() != HUGE_PAGES_NEVER) {
-        os_huge_pages(start, bytes, true);
+    ASSERT(fresh <= bytes);
+    if (mode() == HUGE_PAGES_NEVER) {
+        return;
+    }
+    os_huge_pages(start, bytes, true);
+    char *end = (char *)start + bytes;
+    char *unit =
+        (char *)start + (align_up((uintptr_t)start + fresh, HUGE_PAGE_BYTES) - (uintptr_t)start);
+    if (unit < end && (size_t)(end - unit) >= HUGE_PAGE_BYTES && is_next_timed()) {
+        uint64_t took = touch(unit, 1);
+        if (took != 0 && !huge_pages_note(took)) {
+            os_huge_pages(start, bytes, false);
+            atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);
+        }
     }
 }
 

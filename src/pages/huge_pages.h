@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum huge_pages_mode { HUGE_PAGES_NEVER, HUGE_PAGES_AUTO, HUGE_PAGES_ALWAYS };
 void huge_pages_set(enum huge_pages_mode mode);
@@ -18,12 +19,16 @@ void huge_pages_set(enum huge_pages_mode mode);
 bool huge_pages_are_for(size_t used_bytes);
 
 // Asks for huge pages in all units that are completely inside this fresh memory. It is used next,
-// from its start on: the first units are touched and timed.
+// from its start on: the first unit is touched and timed.
 void huge_pages_ask(void *start, size_t bytes);
 
+// Counts a unit whose first write took so many nanoseconds, 0: no clock. False: they are slow.
+bool huge_pages_note(uint64_t took_ns);
+
 // Asks for them in a whole mapping, also where no unit lies inside: if its parts differ, the kernel
-// splits it, and no longer moves it by mremap.
-void huge_pages_ask_mapping(void *start, size_t bytes);
+// splits it, and no longer moves it by mremap. From byte `fresh` on nothing was written to yet: the
+// first unit there may be touched and timed.
+void huge_pages_ask_mapping(void *start, size_t bytes, size_t fresh);
 
 // The opposite, for units that are about to be purged in part.
 void huge_pages_refuse(void *start, size_t bytes);

@@ -46,6 +46,59 @@ Test(huge_pages, what_lies_in_no_whole_unit_is_left_alone)
     }
 }
 
+/* Units until they are known to be slow, at most `most`. */
+static unsigned noted(uint64_t took_ns, unsigned most)
+{
+    unsigned units = 1;
+    while (units < most && huge_pages_note(took_ns)) {
+        units++;
+    }
+    return units;
+}
+
+Test(huge_pages, slow_units_are_known_after_a_few)
+{
+    cr_assert_leq(noted(3500000, 1000), 4);
+}
+
+/* The host had memory at hand, and then no more: twice the time of small pages, for ever. */
+Test(huge_pages, units_that_become_slow_are_known_too)
+{
+    cr_assert_eq(noted(200000, 10000), 10000);
+    unsigned units = noted(3500000, 1000);
+    cr_assert_gt(units, 4);
+    cr_assert_leq(units, 64);
+}
+
+/* The clock counts in ticks of 4 ms: one in 20 seems to be slow. */
+Test(huge_pages, a_tick_is_no_slow_unit)
+{
+    for (unsigned i = 0; i < 10000; i++) {
+        cr_assert(huge_pages_note(i % 20 == 0 ? 4000001 : 1));
+    }
+}
+
+/* What a block holds that grows stays; the rest stays zero. */
+Test(huge_pages, to_time_a_mapping_writes_to_fresh_memory_only)
+{
+    char *start = map();
+    size_t bytes = UNITS * HUGE_PAGE_BYTES;
+    huge_pages_set(HUGE_PAGES_AUTO);
+    for (size_t fresh = 0; fresh <= bytes; fresh += HUGE_PAGE_BYTES / 2) {
+        memset(start, 7, fresh);
+        huge_pages_ask_mapping(start, bytes, fresh);
+        for (size_t i = 0; i < bytes; i += 512) {
+            cr_assert_eq(start[i], i < fresh ? 7 : 0);
+        }
+    }
+}
+
+/* HUGE_PAGES-1 */
+Test(huge_pages, without_a_clock_they_count_as_slow)
+{
+    cr_assert_not(huge_pages_note(0));
+}
+
 /* HUGE_PAGES-1: the trials write to fresh memory, which stays zero. */
 Test(huge_pages, trials_leave_zeros)
 {

@@ -234,7 +234,7 @@ static void ask_huge_pages(const struct mapping *mapping, size_t from)
     ASSERT(from <= mapping->bytes);
     size_t used = span_used_bytes() + mapping->bytes; // a lower bound
     if (mapping->bytes - from >= HUGE_PAGE_BLOCK_MIN && huge_pages_are_for(used)) {
-        huge_pages_ask_mapping(mapping->start, mapping->bytes, from);
+        huge_pages_ask_mapping(mapping->start, mapping->bytes, from == 0);
     }
 }
 

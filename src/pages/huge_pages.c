@@ -85,6 +85,8 @@ bool huge_pages_note(uint64_t took_ns)
     uint64_t all =
         took_ns + atomic_fetch_add_explicit(&g_huge_pages.huge_ns, took_ns, memory_order_relaxed);
     unsigned units = 1 + atomic_fetch_add_explicit(&g_huge_pages.units, 1, memory_order_relaxed);
+    ASSERT(units != 0);
+    ASSERT(all >= took_ns);
     if (units >= WINDOW) {
         atomic_store_explicit(&g_huge_pages.huge_ns, all / 2, memory_order_relaxed);
         atomic_store_explicit(&g_huge_pages.units, units / 2, memory_order_relaxed);
@@ -142,19 +144,16 @@ static bool is_next_timed(void)
     return mode() == HUGE_PAGES_AUTO && (before < 2 * TRIALS || before % MAPPINGS_A_TIMED == 0);
 }
 
-void huge_pages_ask_mapping(void *start, size_t bytes, size_t fresh)
+void huge_pages_ask_mapping(void *start, size_t bytes, bool is_new)
 {
     ASSERT(((uintptr_t)start | bytes) % PAGE_BYTES_MIN == 0);
-    ASSERT(fresh <= bytes);
     if (mode() == HUGE_PAGES_NEVER) {
         return;
     }
     os_huge_pages(start, bytes, true);
-    char *end = (char *)start + bytes;
-    char *unit =
-        (char *)start + (align_up((uintptr_t)start + fresh, HUGE_PAGE_BYTES) - (uintptr_t)start);
-    if (unit < end && (size_t)(end - unit) >= HUGE_PAGE_BYTES && is_next_timed()) {
-        uint64_t took = touch(unit, 1);
+    size_t before = align_up((uintptr_t)start, HUGE_PAGE_BYTES) - (uintptr_t)start;
+    if (is_new && before + HUGE_PAGE_BYTES <= bytes && is_next_timed()) {
+        uint64_t took = touch((char *)start + before, 1);
         if (took != 0 && !huge_pages_note(took)) {
             os_huge_pages(start, bytes, false);
             atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);

@@ -26,9 +26,9 @@ void huge_pages_ask(void *start, size_t bytes);
 bool huge_pages_note(uint64_t took_ns);
 
 // Asks for them in a whole mapping, also where no unit lies inside: if its parts differ, the kernel
-// splits it, and no longer moves it by mremap. From byte `fresh` on nothing was written to yet: the
-// first unit there may be touched and timed.
-void huge_pages_ask_mapping(void *start, size_t bytes, size_t fresh);
+// splits it, and no longer moves it by mremap. Of one that is new the first unit may be touched and
+// timed.
+void huge_pages_ask_mapping(void *start, size_t bytes, bool is_new);
 
 // The opposite, for units that are about to be purged in part.
 void huge_pages_refuse(void *start, size_t bytes);

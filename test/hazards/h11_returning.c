@@ -251,8 +251,26 @@ static void run_at_once(void)
     }
 }
 
+/* Frees a little on each CPU, one after the other, as a program that goes on does. */
+static void visit_all_cpus(void)
+{
+    cpu_set_t allowed;
+    REQUIRE_EQUAL(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        if (CPU_ISSET(cpu, &allowed) && sched_setaffinity(0, sizeof one, &one) == 0) {
+            allocate(SMALL_COUNT / 5, SMALL_BYTES / 4);
+            free_all(SMALL_COUNT / 5);
+        }
+    }
+    REQUIRE_EQUAL(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+}
+
 /* A few blocks of each of many sizes lie in the cache of each CPU: each may pin a slab. A thread
- * that leaves its CPU to nobody shortly before its end leaves some there: that is rare. */
+ * that leaves its CPU to nobody shortly before its end leaves some there, until somebody frees
+ * there: that is rare, but on a busy machine it may happen each time. */
 TEST(threads_that_used_all_sizes_leave_nothing)
 {
     ONLY_LIBRARY();
@@ -262,5 +280,8 @@ TEST(threads_that_used_all_sizes_leave_nothing)
         run_at_once();
         attempts++;
     } while (grown_since(rss_before) > 4 * MIB && attempts < ATTEMPTS);
+    if (grown_since(rss_before) > 4 * MIB) {
+        visit_all_cpus();
+    }
     REQUIRE(grown_since(rss_before) <= 4 * MIB);
 }

@@ -46,8 +46,7 @@ text_bytes=$(code_bytes '.text|fork_text')
 all_bytes=$(code_bytes '.text|fork_text|seldom_text')
 [ "$all_bytes" -le $code_bytes_max ] ||
     fail "has $all_bytes bytes of code, more than $code_bytes_max"
-constants_end=$(($(readelf -SW "$library" | sed 's/^ *\[ *[0-9]*\]//' |
-    awk '$1 == ".rodata" { print "0x" $3 " + 0x" $5 }')))
+constants_end=$(size -A "$library" | awk '$1 == ".rodata" { print $2 + $3 }')
 [ "$constants_end" -gt "$text_bytes" ] && [ "$constants_end" -le $constants_end_max ] ||
     fail "has what every process reads up to byte $constants_end, behind $constants_end_max"
 exit $failed

@@ -62,6 +62,12 @@ $(sed -n 's/^\.Nm \(myalloc_[a-z_]*\).*/\1/p' src/man/libmyalloc.3 | while read 
 END
 }
 
+# Where this version has its files, and earlier ones that were installed there.
+places() {
+    table | cut -f 3
+    [ ! -f "$stage$brought" ] || cat "$stage$brought"
+}
+
 # A path for the right side of sed's s, with | between.
 escaped() {
     printf '%s' "$1" | sed 's/[&|\\]/\\&/g'
@@ -116,12 +122,11 @@ note_directories() {
 
 install_all() {
     new=
-    old=$([ ! -f "$stage$brought" ] || echo yes)
     [ -z "$stage" ] || mkdir -p "$stage"
     make_directory "${made%/*}"
     : >>"$stage$made"
     trap note_directories EXIT
-    table | cut -f 3 | sort -u - ${old:+"$stage$brought"} >"$stage$brought.new"
+    places | sort -u >"$stage$brought.new"
     mv -f "$stage$brought.new" "$stage$brought"
     chmod 644 "$stage$brought"
     while IFS=$tab read -r source mode place; do
@@ -132,7 +137,7 @@ END
 }
 
 uninstall_all() {
-    { table | cut -f 3 && cat "$stage$brought" 2>/dev/null; } | while read -r place; do
+    places | while read -r place; do
         rm -f "$stage$place"
     done
     rm -f "$stage$brought"

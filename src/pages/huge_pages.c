@@ -1,6 +1,6 @@
 /* huge_pages.c - asks the kernel for huge pages, as long as faulting them in is fast.
  *
- * Owns:       the time that the first ones took.
+ * Owns:       the time that units took.
  * Threads:    any.
  * Locks:      none.
  * Invariants: HUGE_PAGES-1  units of the heap stay huge only if a clock told that they are quick,
@@ -107,6 +107,20 @@ static bool is_quick(char *unit)
     return huge_pages_note(took);
 }
 
+// Makes a range small pages again, and asks for no more huge ones.
+static void give_up(void *start, size_t bytes)
+{
+    ASSERT(bytes != 0);
+    os_huge_pages(start, bytes, false);
+    atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);
+}
+
+// Bytes from here to the next unit.
+static size_t before_unit(const void *start)
+{
+    return align_up((uintptr_t)start, HUGE_PAGE_BYTES) - (uintptr_t)start;
+}
+
 static void ask(char *from, char *to)
 {
     ASSERT(from < to);
@@ -116,14 +130,13 @@ static void ask(char *from, char *to)
     os_purge(from, (size_t)(to - from));
     os_huge_pages(from, (size_t)(to - from), true);
     if (mode() == HUGE_PAGES_AUTO && !is_quick(from)) {
-        os_huge_pages(from, (size_t)(to - from), false);
-        atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);
+        give_up(from, (size_t)(to - from));
     }
 }
 
 void huge_pages_ask(void *start, size_t bytes)
 {
-    size_t before = align_up((uintptr_t)start, HUGE_PAGE_BYTES) - (uintptr_t)start;
+    size_t before = before_unit(start);
     if (before > bytes || mode() == HUGE_PAGES_NEVER) {
         return;
     }
@@ -151,12 +164,11 @@ void huge_pages_ask_mapping(void *start, size_t bytes, bool is_new)
         return;
     }
     os_huge_pages(start, bytes, true);
-    size_t before = align_up((uintptr_t)start, HUGE_PAGE_BYTES) - (uintptr_t)start;
+    size_t before = before_unit(start);
     if (is_new && before + HUGE_PAGE_BYTES <= bytes && is_next_timed()) {
         uint64_t took = touch((char *)start + before, 1);
         if (took != 0 && !huge_pages_note(took)) {
-            os_huge_pages(start, bytes, false);
-            atomic_store_explicit(&g_huge_pages.mode, HUGE_PAGES_NEVER, memory_order_relaxed);
+            give_up(start, bytes);
         }
     }
 }

@@ -1,5 +1,6 @@
 /* hardened.c - harden:1: what is written behind, before and into freed blocks, and what cannot be
  * read at all. The program starts itself anew with the option, unless it has it. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,7 +337,6 @@ TEST(a_huge_block_ends_before_its_guard_page)
 {
     ONLY_LIBRARY();
     enum { LONG = 42000000, SHORT = 40000000, OTHER = 60000000, OTHERS = 128 };
-    extern size_t malloc_usable_size(void *block);
     static char *others[OTHERS];
     char *block = malloc(LONG);
     for (size_t i = 0; i < OTHERS; i++) {
@@ -361,7 +361,6 @@ TEST(a_huge_block_ends_before_its_guard_page)
 TEST(usable_size_is_what_was_asked_for)
 {
     ONLY_LIBRARY();
-    extern size_t malloc_usable_size(void *block);
     for (size_t bytes = 0; bytes < 200 * KIB; bytes = bytes * 2 + 1) {
         void *block = malloc(bytes);
         REQUIRE_EQUAL(malloc_usable_size(block), bytes);

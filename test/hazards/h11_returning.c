@@ -256,11 +256,8 @@ static void visit_all_cpus(void)
 {
     cpu_set_t allowed;
     REQUIRE_EQUAL(sched_getaffinity(0, sizeof allowed, &allowed), 0);
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(cpu, &one);
-        if (CPU_ISSET(cpu, &allowed) && sched_setaffinity(0, sizeof one, &one) == 0) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET((size_t)cpu, &allowed) && run_on_cpu(cpu)) {
             allocate(SMALL_COUNT / 5, SMALL_BYTES / 4);
             free_all(SMALL_COUNT / 5);
         }

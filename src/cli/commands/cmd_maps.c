@@ -3,8 +3,9 @@
  * Owns:       nothing.
  * Threads:    one.
  * Invariants: CMD_MAPS-1  the totals are those of smaps_rollup: every mapping is counted once.
- *             MAPS-2  a process that ends meanwhile gives one sentence and TOOL_NO, no half table.
- *             MAPS-3  --explain says each sentence once, where it first applies.
+ *             CMD_MAPS-2  a process that ends meanwhile gives one sentence and TOOL_NO, and no
+ *                         half table.
+ *             CMD_MAPS-3  --explain says each sentence once, where it first applies.
  */
 #include "cli/commands/commands.h"
 
@@ -61,7 +62,7 @@ static bool is_of_group(const struct region *regions, size_t i)
                       regions[i].kind == REGION_BSS);
 }
 
-/* MAPS-3: a sentence that an earlier region had. */
+/* CMD_MAPS-3: a sentence that an earlier region had. */
 static bool is_told(const struct region *regions, size_t i)
 {
     for (size_t earlier = 0; earlier < i; earlier++) {

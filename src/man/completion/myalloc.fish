@@ -16,10 +16,12 @@ function __myalloc_options
         string replace -rf '^  (?:-., |    )(--[a-z]+)(?: [A-Z]+)? +(.*)$' '$1\t$2'
 end
 
-# True behind an option that takes a value, or one of those named.
+# The options that take a value: of a file, or another one.
+set -g __myalloc_of_files -o --output -t --timeline -p --profile --svg
+set -g __myalloc_of_values $__myalloc_of_files -l --limit -n --count -d --delay --color --lang
+
+# True behind one of these options.
 function __myalloc_after
-    set -q argv[1]; or set argv -o --output -t --timeline -p --profile --svg -l --limit -n --count \
-        -d --delay --color --lang
     contains -- (commandline -opc)[-1] $argv
 end
 
@@ -35,8 +37,7 @@ function __myalloc_at_options
         else if not string match -q -- '-*' $word
             return 1
         else
-            string match -qr -- '^(-[otplnd]|--(output|timeline|profile|svg|limit|count|delay|color|lang))$' $word
-            and set is_value 1
+            contains -- $word $__myalloc_of_values; and set is_value 1
         end
     end
     test $is_value = 0
@@ -46,17 +47,21 @@ function __myalloc_is
     contains -- (__myalloc_command) $argv
 end
 
+# True where a word of one of these commands stands, and no value of an option.
+function __myalloc_at_word_of
+    __myalloc_is $argv; and not __myalloc_after $__myalloc_of_values
+end
+
 complete -c myalloc -f
 complete -c myalloc -n 'not __myalloc_command >/dev/null' -a '(__myalloc_commands)'
 complete -c myalloc -n '__myalloc_at_options; and string match -q -- "-*" (commandline -ct)' \
     -a '(__myalloc_options)'
-complete -c myalloc -n '__myalloc_is maps watch heap profile purge; and not __myalloc_after' \
-    -a '(__fish_complete_pids)'
+complete -c myalloc -n '__myalloc_at_word_of maps watch heap profile purge' -a '(__fish_complete_pids)'
 complete -c myalloc -n '__myalloc_is profile; and not __myalloc_at_options' -a 'start stop dump'
-complete -c myalloc -n '__myalloc_is lab; and not __myalloc_after' -a 'layout brk mmap pool heap fit'
-complete -c myalloc -n '__myalloc_is diff profile; and not __myalloc_after' -F
-complete -c myalloc -n '__myalloc_is run record check; and not __myalloc_after' \
+complete -c myalloc -n '__myalloc_at_word_of lab' -a 'layout brk mmap pool heap fit'
+complete -c myalloc -n '__myalloc_at_word_of diff profile' -F
+complete -c myalloc -n '__myalloc_at_word_of run record check' \
     -a "(__fish_complete_subcommand --fcs-skip=2)"
-complete -c myalloc -n '__myalloc_after -o --output -t --timeline -p --profile --svg' -F
+complete -c myalloc -n '__myalloc_after $__myalloc_of_files' -F
 complete -c myalloc -n '__myalloc_after --color' -a 'auto always never'
 complete -c myalloc -n '__myalloc_after --lang' -a 'en ko'

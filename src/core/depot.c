@@ -358,16 +358,15 @@ struct depot_fetched depot_fetch(unsigned sc)
 // the CPU's caches.
 static bool is_surplus_locked(const struct depot *depot, unsigned sc, list_word list)
 {
-    if (!depot->is_lean) {
-        return false;
-    }
     unsigned count = list_count(list);
     ASSERT(count != 0);
     bool is_short = count < depot_magazine_blocks(sc) / 2; // not worth an entry
-    return is_short || depot->blocks + count > blocks_max_locked(depot, sc);
+    return depot->count == DEPOT_MAGAZINES || (depot->is_lean && is_short) ||
+           depot->blocks + count > blocks_max_locked(depot, sc);
 }
 
-// How many of the oldest magazines to drain: none until they hold twice as much as they may.
+// How many of the oldest magazines to drain, since the blocks out became fewer: none until they
+// hold twice as much as they may.
 static unsigned too_many_locked(const struct depot *depot, unsigned sc)
 {
     size_t most = blocks_max_locked(depot, sc);
@@ -416,9 +415,6 @@ void depot_return(unsigned sc, list_word list)
     if (is_surplus_locked(depot, sc, list)) {
         return_list_locked(depot, sc, list, &retired);
     } else {
-        if (depot->count == DEPOT_MAGAZINES) {
-            drain_oldest_locked(depot, sc, DEPOT_MAGAZINES / 2, &retired);
-        }
         ASSERT(depot->count < DEPOT_MAGAZINES);
         ASSERT(depot->out >= list_count(list)); // DEPOT-2
         RELAXED_STORE(magazines_of(depot)[depot->count], list);

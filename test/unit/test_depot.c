@@ -92,21 +92,39 @@ Test(depot, an_empty_magazine_is_nothing, .init = start)
     depot_check();
 }
 
-/* Its blocks are the oldest of all, and a program that only frees would fill it for ever. */
-Test(depot, a_full_depot_sends_the_oldest_half_home, .init = start)
+/* Its blocks are in some cache: each is read on its way home. What lay here first stays. */
+Test(depot, what_comes_to_a_full_depot_goes_home, .init = start)
 {
-    list_word given[DEPOT_MAGAZINES + 1];
+    list_word given[DEPOT_MAGAZINES + 2];
     list_word there[DEPOT_MAGAZINES];
     take_many(0);
-    for (unsigned i = 0; i <= DEPOT_MAGAZINES; i++) {
+    for (unsigned i = 0; i < DEPOT_MAGAZINES + 2; i++) {
         given[i] = magazine(2 * i, 2 * i + 2);
         depot_return(0, given[i]);
         depot_check();
     }
-    unsigned left = DEPOT_MAGAZINES / 2 + 1;
-    cr_assert_eq(depot_look(0, there, DEPOT_MAGAZINES), left);
-    cr_assert_eq(depot_counts(0).magazine_blocks, 2 * left);
-    cr_assert_arr_eq(there, given + DEPOT_MAGAZINES / 2, left * sizeof(list_word));
+    cr_assert_eq(depot_look(0, there, DEPOT_MAGAZINES), DEPOT_MAGAZINES);
+    cr_assert_eq(depot_counts(0).magazine_blocks, 2 * DEPOT_MAGAZINES);
+    cr_assert_arr_eq(there, given, sizeof there);
+}
+
+/* The same where an eighth of what is out lies here. */
+Test(depot, what_comes_to_a_large_class_goes_home_beyond_its_eighth, .init = start)
+{
+    const unsigned sc = SMALL_CLASSES - 1;
+    list_word there[DEPOT_MAGAZINES];
+    list_word first = list_empty();
+    take_blocks(sc, 1600); // 100 slabs
+    for (unsigned i = 0; i < 20; i++) {
+        list_word given = magazine(16 * i, 16 * i + 16);
+        first = i == 0 ? given : first;
+        depot_return(sc, given);
+        depot_check();
+        cr_assert_leq(depot_counts(sc).magazine_blocks, 1600 / 8);
+        cr_assert_geq(depot_look(sc, there, DEPOT_MAGAZINES), 1);
+        cr_assert_eq(there[0], first);
+    }
+    cr_assert_gt(depot_counts(sc).magazine_blocks, 1600 / 16);
 }
 
 /* Else the slabs of a class that went out of use would stay for ever. */

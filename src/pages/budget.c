@@ -14,7 +14,8 @@
  *   careful   kept <= 1/32 of the top and 1/8 of what is in use (512 KiB at least, 64 MiB at most)
  *   breathing a quarter of what was purged came back: kept and in use <= top
  *   regret    it goes on coming back, on small pages: the free spans do not fit what is requested.
- *             Each time the share that is kept above the top doubles, and so does the epoch
+ *             Each time the share that is kept above the top doubles, and so does the epoch: three
+ *             times, and six
  *   low       in use < 1/8 of the top: an end. Careful at once
  *   waiting   unless what earlier lows gave back came back: then a low gives back at once only what
  *             lies on huge pages, for that comes back at a hundredth of the price, and what is more
@@ -38,8 +39,9 @@
 #define LOW_SHIFT          3 // of the top: below is an end, not a bottom,
 #define LOW_TOP_MIN        (4UL * 1024 * 1024) // unless the top was too low to matter
 #define CAME_BACK_SHARE    4                   // of what was purged, or of the top
-#define REGRETS_MAX        3      // then 1/4 of the top stays above it, an epoch is 8 tops long
-#define VAIN_LOWS          2      // lows whose memory came back, before one waits
+#define REGRETS_MAX        6                   // then an epoch is 64 tops long,
+#define REGRETS_ABOVE      3                   // but no more than 1/4 of the top stays above it
+#define VAIN_LOWS          2                   // lows whose memory came back, before one waits
 #define PATIENCE_FIRST     1500UL // mallocs: the blocks of a slab and of a magazine are fewer
 #define PATIENCE_LAST      (16 * PATIENCE_FIRST)
 #define WATCH_SHARE        64 // patiences that a watch lasts at most: then it is a slow rise
@@ -201,7 +203,7 @@ static size_t kept_max(void)
     }
     ASSERT(load(&g_budget.regrets) <= REGRETS_MAX);
     size_t top = budget_top_bytes();
-    size_t above = top >> (CAREFUL_TOP_SHIFT - load(&g_budget.regrets));
+    size_t above = top >> (CAREFUL_TOP_SHIFT - min_size(load(&g_budget.regrets), REGRETS_ABOVE));
     size_t kept = careful + above + top - min_size(used_bytes(), top);
     ASSERT(kept >= careful);
     return is_set(&g_budget.is_waiting) ? min_size(kept, RETAIN_BYTES_MAX) : kept;

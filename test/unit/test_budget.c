@@ -198,6 +198,11 @@ Test(budget, regret_keeps_more_than_the_top, .init = spans_start)
         budget_learn();
     }
     cr_assert_geq(budget_bytes(), before + TOP / 4);
+    size_t top = budget_top_bytes(); // remembered for long by now
+    for (size_t freed = 0; freed < 32 * TOP; freed += MIB) {
+        give(spans_take(MIB), MIB);
+    }
+    cr_assert_eq(budget_top_bytes(), top);
     give(base, TOP);
 }
 

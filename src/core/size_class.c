@@ -1,6 +1,6 @@
 /* size_class.c - the tables of the size classes, all computed by the compiler.
  *
- * Owns:       g_small_class_of, g_size_classes; constant.
+ * Owns:       g_small_class_of, g_medium_class_of, g_size_classes; constant.
  * Threads:    any.
  * Locks:      none.
  * Invariants: CLASS-1  block bytes rise with the class and are multiples of 16.
@@ -27,6 +27,17 @@
 const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
     [0] = 0, // malloc(0): a block of its own
     SMALL_TABLE(CLASS_OF_RANGE)
+};
+
+// Up to 2 KiB a unit a class, up to 4 KiB two; then whole pages.
+const uint8_t g_medium_class_of[MEDIUM_BYTES_MAX >> MEDIUM_UNIT_SHIFT] = {
+    [8] = 32,  [9] = 33,  [10] = 34, [11] = 35, [12] = 36, [13] = 37, [14] = 38, [15] = 39,
+    [16 ... 17] = 40,   [18 ... 19] = 41,   [20 ... 21] = 42,   [22 ... 23] = 43,
+    [24 ... 25] = 44,   [26 ... 27] = 45,   [28 ... 29] = 46,   [30 ... 31] = 47,
+    [32 ... 35] = 48,   [36 ... 39] = 49,   [40 ... 47] = 50,   [48 ... 55] = 51,
+    [56 ... 63] = 52,   [64 ... 79] = 53,   [80 ... 95] = 54,   [96 ... 111] = 55,
+    [112 ... 127] = 56, [128 ... 159] = 57, [160 ... 191] = 58, [192 ... 223] = 59,
+    [224 ... 255] = 60,
 };
 
 #define RECIPROCAL(bytes) (((1ULL << 40) + (bytes) - 1) / (bytes))

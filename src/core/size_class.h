@@ -27,6 +27,9 @@ struct size_class {
 
 // Indexed by request bytes; 1025 bytes so that the fast path needs neither shift nor round-up.
 extern HIDDEN const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1];
+// Indexed by (request bytes - 1) / 128: every medium class is a multiple of that.
+#define MEDIUM_UNIT_SHIFT 7
+extern HIDDEN const uint8_t g_medium_class_of[MEDIUM_BYTES_MAX >> MEDIUM_UNIT_SHIFT];
 extern HIDDEN const struct size_class g_size_classes[CLASSES];
 
 static inline unsigned size_class_of_small(size_t bytes)
@@ -40,13 +43,7 @@ static inline unsigned size_class_of_medium(size_t bytes)
 {
     ASSERT(bytes > SMALL_BYTES_MAX);
     ASSERT(bytes <= MEDIUM_BYTES_MAX);
-    unsigned shift = log2_floor(bytes - 1); // 10 to 14
-    if (shift < 12) {
-        unsigned eighth = (unsigned)((bytes - 1) >> (shift - 3)) - 8;
-        return SMALL_CLASSES + (shift - 10) * 8 + eighth;
-    }
-    unsigned quarter = (unsigned)((bytes - 1) >> (shift - 2)) - 4;
-    return SMALL_CLASSES + 17 + (shift - 12) * 4 + quarter - (bytes <= PAGE_AND_HEADER_BYTES);
+    return g_medium_class_of[(bytes - 1) >> MEDIUM_UNIT_SHIFT];
 }
 
 // MEDIUM_BYTES_MAX < bytes <= SLAB_BYTES_MAX.

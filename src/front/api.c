@@ -117,15 +117,29 @@ static SELDOM void *malloc_profiled(size_t bytes, const void *caller)
     return malloc_counted(bytes, caller);
 }
 
-void *api_malloc_slow(size_t bytes)
+static NOINLINE void *malloc_missed(size_t bytes, const void *caller)
 {
     if (UNLIKELY(!mode_is_plain())) {
-        return mode_is(&g_mode.profiles_alone) ? malloc_profiled(bytes, CALLER())
-               : mode_is(&g_mode.is_quick)     ? malloc_hardened(bytes, CALLER())
-                                               : malloc_long(bytes, CALLER());
+        return mode_is(&g_mode.profiles_alone) ? malloc_profiled(bytes, caller)
+               : mode_is(&g_mode.is_quick)     ? malloc_hardened(bytes, caller)
+                                               : malloc_long(bytes, caller);
     }
-    void *usual = block_allocate_usual(bytes, CALLER());
-    return LIKELY(usual != NULL) ? usual : malloc_long(bytes, CALLER());
+    void *usual = block_allocate_usual(bytes, caller);
+    return LIKELY(usual != NULL) ? usual : malloc_long(bytes, caller);
+}
+
+// A hit of a medium or large class needs no frame either.
+void *api_malloc_slow(size_t bytes)
+{
+    void *block;
+    if (!CONFIG_RSEQ || bytes <= SMALL_BYTES_MAX || UNLIKELY(bytes > limit_slab_bytes()) ||
+        UNLIKELY(!mode_is_plain())) {
+        goto miss;
+    }
+    RSEQ_POP_OR_MISS(t_thread.fast_area, size_class_of(bytes), block);
+    return block;
+miss:
+    return malloc_missed(bytes, CALLER());
 }
 
 static NOINLINE void free_long(void *ptr, const void *caller)

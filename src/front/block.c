@@ -229,7 +229,7 @@ static bool is_for_region(size_t bytes)
 static unsigned class_for(size_t bytes, size_t alignment)
 {
     ASSERT(is_pow2(alignment));
-    if (bytes > MEDIUM_BYTES_MAX && bytes > limit_slab_bytes()) {
+    if (bytes > limit_slab_bytes()) {
         return CLASSES;
     }
     return alignment > BLOCK_ALIGN_BYTES ? size_class_of_aligned(bytes, alignment)

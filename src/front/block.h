@@ -45,7 +45,7 @@ static inline void block_leave(const void *caller)
 // The usual case of malloc after a miss: a block of a size class. NULL: take the long path.
 static inline void *block_allocate_usual(size_t bytes, const void *caller)
 {
-    if (UNLIKELY(bytes > MEDIUM_BYTES_MAX) && bytes > limit_slab_bytes()) {
+    if (UNLIKELY(bytes > limit_slab_bytes())) {
         return NULL;
     }
     unsigned sc = size_class_of(bytes);

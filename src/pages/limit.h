@@ -26,10 +26,12 @@ size_t limit_bytes(void);
 void limit_set_maps(size_t count);
 size_t limit_maps(void);
 extern HIDDEN _Atomic(size_t) g_limit_slab_bytes;
-// Blocks up to this size may be in slabs: SLAB_BYTES_MAX, or less where larger ones are huge.
+// Blocks up to this size may be in slabs: SLAB_BYTES_MAX, or MEDIUM_BYTES_MAX at least where larger
+// ones are huge.
 static inline size_t limit_slab_bytes(void)
 {
     size_t bytes = atomic_load_explicit(&g_limit_slab_bytes, memory_order_relaxed);
+    ASSERT(bytes >= MEDIUM_BYTES_MAX);
     ASSERT(bytes <= SLAB_BYTES_MAX);
     return bytes;
 }

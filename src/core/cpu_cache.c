@@ -41,11 +41,17 @@
 #define PASSING       2048U  // frees that are passed on after a fall
 #define LIMIT_FIRST   8U     // blocks; doubled each time a magazine is full or empty
 
+#define SHARING_CLASSES 48U    // to blocks of a page
+#define SHARING_GROUP   4U     // classes: 48 bytes more at most, or half as much again
+#define SHARED_BYTES    4096UL // of requests per class
+#define SHARED_MOST     32U    // requests per class
+
 _Atomic(size_t) g_fast_bytes;
 static _Atomic(size_t) g_fast_wanted; // [atomic] g_fast_bytes, but for the time of a watch
 
 static struct {
-    _Atomic(unsigned) looks; // [atomic] up to about CONFIG_YOUNG_LOOKS
+    _Atomic(unsigned) looks;                  // [atomic] up to about CONFIG_YOUNG_LOOKS
+    _Atomic(uint8_t) shared[SHARING_CLASSES]; // [atomic] requests served by the group's last class
 } g_cpu_cache;
 
 // Opens the slot if necessary; false: only the depot can serve.
@@ -372,6 +378,21 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
     }
     put_into(slot_spare_at(sc), sc, list);
     return fresh;
+}
+
+unsigned cpu_cache_class_at_first(unsigned sc)
+{
+    ASSERT(sc < CLASSES);
+    if (sc >= SHARING_CLASSES || CONFIG_TINY) {
+        return sc;
+    }
+    _Atomic(uint8_t) *shared = &g_cpu_cache.shared[sc];
+    unsigned count = atomic_load_explicit(shared, memory_order_relaxed);
+    if (LIKELY(count >= SHARED_MOST) || count * size_class_bytes(sc) >= SHARED_BYTES) {
+        return sc;
+    }
+    atomic_store_explicit(shared, (uint8_t)(count + 1), memory_order_relaxed);
+    return sc | (SHARING_GROUP - 1);
 }
 
 void *cpu_cache_allocate(unsigned sc, bool *is_clean)

@@ -17,6 +17,11 @@ void cpu_cache_set_fast(size_t bytes);
 // reads the clock now and then, and flushes the slot of this CPU after a fall (core/fall.h).
 void cpu_cache_tick(void);
 
+// The class to allocate from for a request of class `sc` that needs no alignment: the first
+// requests of four classes share the slabs of the largest one, so that a small process touches
+// fewer pages.
+unsigned cpu_cache_class_at_first(unsigned sc);
+
 // Allocates a block of the class; NULL if out of memory. *is_clean: the block is zero.
 void *cpu_cache_allocate(unsigned sc, bool *is_clean);
 

@@ -261,7 +261,11 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
         return mode_allocate(bytes, bytes, alignment);
     }
     unsigned sc = class_for(bytes, alignment);
-    return sc < CLASSES ? cpu_cache_allocate(sc, clean) : allocate_large(bytes, alignment, clean);
+    if (sc == CLASSES) {
+        return allocate_large(bytes, alignment, clean);
+    }
+    return cpu_cache_allocate(alignment > BLOCK_ALIGN_BYTES ? sc : cpu_cache_class_at_first(sc),
+                              clean);
 }
 
 // When memory is short: flushing the magazines of all CPUs, and quarantines, may free enough, also

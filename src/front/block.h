@@ -58,7 +58,8 @@ static inline void *block_allocate_usual(size_t bytes, const void *caller)
         if (ptr == NULL) {
             ptr = slot_pop_own(sc);
         }
-        ptr != NULL ? cpu_cache_tick() : (void)(ptr = cpu_cache_allocate(sc, &clean));
+        ptr != NULL ? cpu_cache_tick()
+                    : (void)(ptr = cpu_cache_allocate(cpu_cache_class_at_first(sc), &clean));
         block_leave(caller);
     }
     return ptr;

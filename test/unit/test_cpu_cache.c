@@ -90,6 +90,24 @@ static void check_all_is_home(void)
     span_check();
 }
 
+/* A page for each class that a small process touches would be most of its heap. */
+Test(cpu_cache, first_requests_of_four_classes_share_the_largest_one)
+{
+    const size_t page = 4096;
+    for (unsigned sc = 0; sc < CLASSES; sc++) {
+        size_t bytes = size_class_bytes(sc);
+        unsigned largest = CONFIG_TINY || bytes > page ? sc : sc / 4 * 4 + 3;
+        cr_assert_leq(size_class_bytes(largest), bytes + (bytes > 96 ? bytes / 2 : 48));
+        unsigned first = 0;
+        while (first < 100 && cpu_cache_class_at_first(sc) == largest) {
+            first++;
+        }
+        cr_assert_geq(first, 2);
+        cr_assert(sc == largest || first * bytes <= 2 * page);
+        cr_assert_eq(cpu_cache_class_at_first(sc), sc);
+    }
+}
+
 /* Two blocks of one address are the worst that an allocator can do. */
 Test(cpu_cache, blocks_of_every_class_are_apart, .init = start)
 {

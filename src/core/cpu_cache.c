@@ -1,6 +1,7 @@
 /* cpu_cache.c - the slow paths of a slot: its loaded magazine is empty or full.
  *
- * Owns:       the limits and early counts of the slots, and which requests may take the fast path.
+ * Owns:       the limits and early counts of the slots, the counts of shared requests, and which
+ *             requests may take the fast path.
  * Threads:    any, inside a slow path.
  * Locks:      takes none; slot.c and depot.c below take theirs.
  * Invariants: CACHE-1  a limit is raised only in an open slot, whose words are valid lists.
@@ -41,10 +42,11 @@
 #define PASSING       2048U  // frees that are passed on after a fall
 #define LIMIT_FIRST   8U     // blocks; doubled each time a magazine is full or empty
 
+#define SHARING_FIRST   4U     // of 80 bytes: smaller ones fill their pages in any program
 #define SHARING_CLASSES 48U    // to blocks of a page
-#define SHARING_GROUP   4U     // classes: 48 bytes more at most, or half as much again
-#define SHARED_BYTES    4096UL // of requests per class
-#define SHARED_MOST     32U    // requests per class
+#define SHARING_GROUP   4U     // classes: 48 bytes more at most, or a third
+#define SHARED_BYTES    4096UL // of requests per class, or
+#define SHARED_MOST     32U    // requests
 
 _Atomic(size_t) g_fast_bytes;
 static _Atomic(size_t) g_fast_wanted; // [atomic] g_fast_bytes, but for the time of a watch
@@ -383,7 +385,7 @@ static list_word find_magazine(unsigned sc, bool *is_clean)
 unsigned cpu_cache_class_at_first(unsigned sc)
 {
     ASSERT(sc < CLASSES);
-    if (sc >= SHARING_CLASSES || CONFIG_TINY) {
+    if (sc < SHARING_FIRST || sc >= SHARING_CLASSES || CONFIG_TINY) {
         return sc;
     }
     _Atomic(uint8_t) *shared = &g_cpu_cache.shared[sc];

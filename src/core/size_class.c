@@ -1,4 +1,4 @@
-/* size_class.c - the tables of the size classes, all computed by the compiler.
+/* size_class.c - the tables of the size classes. The compiler computes two of the three.
  *
  * Owns:       g_small_class_of, g_medium_class_of, g_size_classes; constant.
  * Threads:    any.
@@ -29,7 +29,7 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
     SMALL_TABLE(CLASS_OF_RANGE)
 };
 
-// Up to 2 KiB a unit a class, up to 4 KiB two; then whole pages.
+// Up to 2 KiB a unit a class, up to 4 KiB two; then 4608 bytes, and quarters of a doubling.
 const uint8_t g_medium_class_of[MEDIUM_BYTES_MAX >> MEDIUM_UNIT_SHIFT] = {
     [8] = 32,  [9] = 33,  [10] = 34, [11] = 35, [12] = 36, [13] = 37, [14] = 38, [15] = 39,
     [16 ... 17] = 40,   [18 ... 19] = 41,   [20 ... 21] = 42,   [22 ... 23] = 43,

@@ -243,8 +243,8 @@ static void *allocate_for_move(size_t old_bytes, size_t bytes, const void *calle
 static void *realloc_by_copy(void *ptr, const struct block *block, size_t bytes, const void *caller)
 {
     void *copy = allocate_for_move(block->bytes, bytes, caller);
-    if (copy == NULL) {
-        return fail_with(ENOMEM);
+    if (copy == NULL) { // a block that shrinks may stay, if need be
+        return bytes <= block->bytes ? ptr : fail_with(ENOMEM);
     }
     memcpy(copy, ptr, min_size(block->bytes, bytes));
     if (LIKELY(mode_frees_plainly()) && block->kind == BLOCK_SLAB) {

@@ -282,12 +282,21 @@ static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, b
     return allocate_any(bytes, alignment, clean);
 }
 
-// The region has no room. If only its tables cannot grow because of other mappings, and there still
-// is memory, each block gets a mapping of its own.
+// The region has no room. The class itself may have blocks (cpu_cache_class_at_first). If only the
+// tables of the region cannot grow because of other mappings, and there still is memory, each block
+// gets a mapping of its own.
 static NOINLINE COLD void *allocate_elsewhere(size_t bytes, size_t alignment, bool *clean)
 {
+    ASSERT(thread_is_inside());
     void *ptr = NULL;
-    if (page_map_is_walled() && !mode_is(&g_mode.is_hardened) && bytes <= SLAB_BYTES_MAX) {
+    bool is_plain_block = !mode_is(&g_mode.is_hardened) && bytes <= SLAB_BYTES_MAX;
+    unsigned sc = is_plain_block ? class_for(bytes, alignment) : CLASSES;
+    bool wants_zeros = *clean;
+    if (sc < CLASSES) {
+        ptr = cpu_cache_allocate(sc, clean);
+    }
+    *clean = ptr != NULL ? *clean : wants_zeros;
+    if (ptr == NULL && is_plain_block && page_map_is_walled()) {
         ptr = huge_allocate(max_size(bytes, 1), alignment, clean);
     }
     return ptr != NULL ? ptr : allocate_after_trim(bytes, alignment, clean);
@@ -522,9 +531,8 @@ void *block_resize(void *ptr, const struct block *block, size_t bytes, const voi
 {
     ASSERT(block->fault == BLOCK_OK);
     bool is_hardened = block->kind == BLOCK_SLOT || block->kind == BLOCK_GUARDED;
-    bool fits = bytes <= block->bytes && !is_hardened;
     bool is_span = block->kind == BLOCK_LARGE || block->kind == BLOCK_HUGE;
-    if (fits && !is_span && bytes >= block->bytes / 2) {
+    if (!is_span && !is_hardened && block_suits(block->bytes, bytes)) {
         return ptr;
     }
     if (!(is_span || is_hardened) || !thread_enter(caller)) {

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define SUITS_ALWAYS 64U // bytes of a block that realloc never moves because it is too large
+
 // Looks up what is at `ptr`, without dereferencing it.
 struct block block_find(const void *ptr);
 
@@ -87,9 +89,17 @@ static inline bool block_free_usual(void *ptr, const void *caller)
 // Frees `ptr` (not NULL); a pointer that is not a block in use is reported, see block_complain.
 void block_free(void *ptr, const void *caller);
 
-// True when realloc can keep the block, the usual case: a block of a size class that is large
-// enough but less than twice too large, or a large one whose last page holds the new end. False:
-// undecided.
+// True if a block of a size class may stay as it is where realloc asks for so many bytes: it is
+// large enough, and less than twice too large, or too small to matter.
+static inline bool block_suits(size_t block_bytes, size_t bytes)
+{
+    ASSERT(block_bytes != 0);
+    return bytes != 0 && bytes <= block_bytes &&
+           (bytes >= block_bytes / 2 || block_bytes <= SUITS_ALWAYS);
+}
+
+// True when realloc can keep the block, the usual case: a block of a size class that suits, or a
+// large one whose last page holds the new end. False: undecided.
 static inline bool block_stays(const void *ptr, size_t bytes)
 {
     ASSERT(ptr != NULL);
@@ -100,7 +110,7 @@ static inline bool block_stays(const void *ptr, size_t bytes)
     unsigned bin = page_map_bin(index);
     if (bin != 0) {
         size_t block_bytes = size_class_bytes(bin - 1);
-        return bytes <= block_bytes && bytes >= block_bytes / 2 &&
+        return block_suits(block_bytes, bytes) &&
                slab_block_index(slab_of(ptr), ptr) != SLAB_NO_BLOCK &&
                !cpu_cache_may_hold(bin - 1, ptr);
     }

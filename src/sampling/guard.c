@@ -313,7 +313,7 @@ void *guard_allocate(size_t bytes, uint64_t random, const void *caller)
     place->ptr = start + behind;
     place->bytes = bytes;
     size_t slack = slack_behind(place);
-    ASSERT(slack < BLOCK_ALIGN_BYTES);
+    ASSERT(slack <= BLOCK_ALIGN_BYTES); // all of a block of 0 bytes
     memset(place->ptr + bytes, (int)SLACK_BYTE, slack);
     note_stack(&place->taken, caller);
     place->is_used = true;

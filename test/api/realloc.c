@@ -82,6 +82,16 @@ TEST(realloc_appends_4_kib_at_a_time_to_32_mib)
     free(block);
 }
 
+TEST(realloc_to_the_size_asked_for_moves_nothing)
+{
+    for (size_t size = 1; size <= 5000; size += 1 + size / 40) {
+        char *block = malloc(size);
+        REQUIRE(block != NULL);
+        REQUIRE(realloc(block, size) == block);
+        free(block);
+    }
+}
+
 /* A block that grows by steps gets room for more of them. */
 TEST(realloc_by_small_steps_moves_seldom)
 {

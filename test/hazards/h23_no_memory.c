@@ -114,13 +114,15 @@ static void grow_some(void)
     }
 }
 
+/* A block that is large enough may stay, if there is none to move it to. */
 static void shrink_some(void)
 {
     for (size_t i = 0; i < g_count; i += g_count / 50 + 1) {
-        size_t bytes = g_blocks[i].bytes / 2 + EDGE_BYTES;
+        size_t bytes = i % 3 == 0 ? g_blocks[i].bytes : g_blocks[i].bytes / (i % 3 * 10) + 1;
         void *moved = realloc(g_blocks[i].at, bytes);
-        g_blocks[i].at = moved != NULL ? moved : g_blocks[i].at;
-        g_blocks[i].bytes = moved != NULL ? bytes : g_blocks[i].bytes;
+        REQUIRE(moved != NULL);
+        g_blocks[i].at = moved;
+        g_blocks[i].bytes = bytes;
     }
 }
 
@@ -131,6 +133,30 @@ static void free_all(void)
         errno = 77;
         free(g_blocks[g_count].at);
         REQUIRE_EQUAL(errno, 77);
+    }
+}
+
+/* The first requests of a size may be served by blocks of another one (core/cpu_cache.c). */
+TEST(without_memory_free_blocks_of_a_size_serve_its_first_requests)
+{
+    enum { BYTES = 96, ALIGNMENT = 32, TAKEN = 8192, WANTED = 200 };
+    const struct rlimit limit = {LIMIT_BYTES, RLIM_INFINITY};
+    static void *taken[TAKEN];
+    for (size_t i = 0; i < TAKEN; i++) {
+        taken[i] = memalign(ALIGNMENT, BYTES);
+        REQUIRE(taken[i] != NULL);
+    }
+    REQUIRE_EQUAL(setrlimit(RLIMIT_AS, &limit), 0);
+    for (size_t bytes = MIB; bytes > BYTES; bytes /= 2) {
+        take_all(take_malloc, bytes);
+    }
+    for (size_t i = 0; i < TAKEN; i++) {
+        if (i % 3 != 0) {
+            free(taken[i]);
+        }
+    }
+    for (size_t i = 0; i < WANTED; i++) {
+        REQUIRE(malloc(BYTES) != NULL);
     }
 }
 

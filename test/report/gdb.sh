@@ -16,6 +16,7 @@ if ! gdb -nx -batch -ex 'python print(6 * 7)' 2>&1 | grep -qx 42 ||
 fi
 
 cat >"$work/crash.c" <<'END_C'
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -54,8 +55,12 @@ static void crash(void)
 int main(int argc, char **argv)
 {
     (void)argv;
-    used = get_sampled(100);
-    freed = malloc(200);
+    do { // the first ones may be of a larger class
+        used = get_sampled(100);
+    } while (malloc_usable_size(used) == 128);
+    do {
+        freed = malloc(200);
+    } while (malloc_usable_size(freed) == 256);
     free(freed);
     for (int i = 0; i < KEPT; i++) {
         kept[i] = malloc(300);

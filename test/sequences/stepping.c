@@ -207,12 +207,11 @@ static void run_subject(void)
 {
     const struct sigaction action = {.sa_handler = handle};
     REQUIRE_EQUAL(sigaction(SIGUSR1, &action, NULL), 0);
-    void *block = malloc(BYTES);
-    g_usable = malloc_usable_size(block);
-    free(block);
-    g_others = blocks_in_use();
     take_many(&g_subject, WARM_UP);
-    give_down_to(&g_subject, HELD_USUAL);
+    g_usable = malloc_usable_size(g_subject.block[WARM_UP - 1]);
+    give_down_to(&g_subject, 0); // the first ones are of another class
+    g_others = blocks_in_use();
+    take_many(&g_subject, HELD_USUAL);
     pthread_t rival;
     REQUIRE_EQUAL(pthread_create(&rival, NULL, run_rival, NULL), 0);
     for (;;) {

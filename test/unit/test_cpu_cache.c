@@ -96,8 +96,8 @@ Test(cpu_cache, first_requests_of_four_classes_share_the_largest_one)
     const size_t page = 4096;
     for (unsigned sc = 0; sc < CLASSES; sc++) {
         size_t bytes = size_class_bytes(sc);
-        unsigned largest = CONFIG_TINY || bytes > page ? sc : sc / 4 * 4 + 3;
-        cr_assert_leq(size_class_bytes(largest), bytes + (bytes > 96 ? bytes / 2 : 48));
+        unsigned largest = CONFIG_TINY || bytes <= 64 || bytes > page ? sc : sc / 4 * 4 + 3;
+        cr_assert_leq(size_class_bytes(largest), bytes + (bytes > 144 ? bytes / 3 : 48));
         unsigned first = 0;
         while (first < 100 && cpu_cache_class_at_first(sc) == largest) {
             first++;

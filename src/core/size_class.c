@@ -1,4 +1,4 @@
-/* size_class.c - the tables of the size classes. The compiler computes two of the three.
+/* size_class.c - the tables of the size classes, all computed by the compiler.
  *
  * Owns:       g_small_class_of, g_medium_class_of, g_size_classes; constant.
  * Threads:    any.
@@ -29,15 +29,25 @@ const uint8_t g_small_class_of[SMALL_BYTES_MAX + 1] = {
     SMALL_TABLE(CLASS_OF_RANGE)
 };
 
-// Up to 2 KiB a unit a class, up to 4 KiB two; then 4608 bytes, and quarters of a doubling.
+// The same for every medium class, with the chunks of a slab: of 56 to 4 blocks.
+#define MEDIUM_TABLE(UP_TO)                                                                        \
+    UP_TO(32, 1024, 1152, 4)   UP_TO(33, 1152, 1280, 4)   UP_TO(34, 1280, 1408, 4)                 \
+    UP_TO(35, 1408, 1536, 4)   UP_TO(36, 1536, 1664, 4)   UP_TO(37, 1664, 1792, 4)                 \
+    UP_TO(38, 1792, 1920, 4)   UP_TO(39, 1920, 2048, 4)   UP_TO(40, 2048, 2304, 4)                 \
+    UP_TO(41, 2304, 2560, 4)   UP_TO(42, 2560, 2816, 4)   UP_TO(43, 2816, 3072, 4)                 \
+    UP_TO(44, 3072, 3328, 4)   UP_TO(45, 3328, 3584, 4)   UP_TO(46, 3584, 3840, 4)                 \
+    UP_TO(47, 3840, 4096, 4)   UP_TO(48, 4096, PAGE_AND_HEADER_BYTES, 4)                           \
+    UP_TO(49, PAGE_AND_HEADER_BYTES, 5120, 4)             UP_TO(50, 5120, 6144, 4)                 \
+    UP_TO(51, 6144, 7168, 4)   UP_TO(52, 7168, 8192, 4)   UP_TO(53, 8192, 10240, 4)                \
+    UP_TO(54, 10240, 12288, 4) UP_TO(55, 12288, 14336, 4) UP_TO(56, 14336, 16384, 4)               \
+    UP_TO(57, 16384, 20480, 8) UP_TO(58, 20480, 24576, 8) UP_TO(59, 24576, 28672, 8)               \
+    UP_TO(60, 28672, 32768, 8)
+
+#define CLASS_OF_UNITS(sc, below, bytes, chunks)                                                   \
+    [(below) >> MEDIUM_UNIT_SHIFT ... ((bytes) >> MEDIUM_UNIT_SHIFT) - 1] = (sc),
+
 const uint8_t g_medium_class_of[MEDIUM_BYTES_MAX >> MEDIUM_UNIT_SHIFT] = {
-    [8] = 32,  [9] = 33,  [10] = 34, [11] = 35, [12] = 36, [13] = 37, [14] = 38, [15] = 39,
-    [16 ... 17] = 40,   [18 ... 19] = 41,   [20 ... 21] = 42,   [22 ... 23] = 43,
-    [24 ... 25] = 44,   [26 ... 27] = 45,   [28 ... 29] = 46,   [30 ... 31] = 47,
-    [32 ... 35] = 48,   [36 ... 39] = 49,   [40 ... 47] = 50,   [48 ... 55] = 51,
-    [56 ... 63] = 52,   [64 ... 79] = 53,   [80 ... 95] = 54,   [96 ... 111] = 55,
-    [112 ... 127] = 56, [128 ... 159] = 57, [160 ... 191] = 58, [192 ... 223] = 59,
-    [224 ... 255] = 60,
+    MEDIUM_TABLE(CLASS_OF_UNITS)
 };
 
 #define RECIPROCAL(bytes) (((1ULL << 40) + (bytes) - 1) / (bytes))
@@ -48,23 +58,11 @@ const uint8_t g_medium_class_of[MEDIUM_BYTES_MAX >> MEDIUM_UNIT_SHIFT] = {
 #define PAIR_CLASS(chunks)               SIZE_CLASS((chunks) * CHUNK_BYTES / 2, chunks)
 #define SMALL_CLASS(sc, below, bytes) [sc] = SIZE_CLASS(bytes, 1),
 
-// Medium classes between 2^shift and twice that: eight, or four where a block is whole pages.
-#define MEDIUM_CLASS(shift, eighths, chunks) SIZE_CLASS((eighths##U << ((shift) - 3)), chunks)
-#define MEDIUM_QUARTERS(shift, chunks)                                                           \
-    MEDIUM_CLASS(shift, 10, chunks), MEDIUM_CLASS(shift, 12, chunks),                          \
-    MEDIUM_CLASS(shift, 14, chunks), MEDIUM_CLASS(shift, 16, chunks)
-#define MEDIUM_EIGHTHS(shift, chunks)                                                            \
-    MEDIUM_CLASS(shift, 9, chunks),  MEDIUM_CLASS(shift, 10, chunks),                          \
-    MEDIUM_CLASS(shift, 11, chunks), MEDIUM_CLASS(shift, 12, chunks),                          \
-    MEDIUM_CLASS(shift, 13, chunks), MEDIUM_CLASS(shift, 14, chunks),                          \
-    MEDIUM_CLASS(shift, 15, chunks), MEDIUM_CLASS(shift, 16, chunks)
+#define MEDIUM_CLASS(sc, below, bytes, chunks) [sc] = SIZE_CLASS(bytes, chunks),
 
 const struct size_class g_size_classes[CLASSES] = {
     SMALL_TABLE(SMALL_CLASS)                         // 1 chunk: tail waste below 4 %
-    MEDIUM_EIGHTHS(10, 4), MEDIUM_EIGHTHS(11, 4),    // 56 to 16 blocks
-    SIZE_CLASS(PAGE_AND_HEADER_BYTES, 4),            // 14
-    MEDIUM_QUARTERS(12, 4), MEDIUM_QUARTERS(13, 4),  // 12 to 4
-    MEDIUM_QUARTERS(14, 8),                          // 6 to 4
+    MEDIUM_TABLE(MEDIUM_CLASS)
     PAIR_CLASS(5),    SINGLE_CLASS(3),  PAIR_CLASS(7),    SINGLE_CLASS(4),  SINGLE_CLASS(5),
     SINGLE_CLASS(6),  SINGLE_CLASS(7),  SINGLE_CLASS(8),  SINGLE_CLASS(9),  SINGLE_CLASS(10),
     SINGLE_CLASS(11), SINGLE_CLASS(12), SINGLE_CLASS(13), SINGLE_CLASS(14), SINGLE_CLASS(15),

@@ -261,7 +261,7 @@ void cpu_cache_flush(bool of_all)
 
 // The slots of other CPUs are flushed by the threads that run there: to keep these out takes a
 // system call that a sandbox may not expect. If there is no other thread, it does not.
-static NOINLINE void flush_after_fall(struct slot *slot, size_t falls)
+static NOINLINE void flush_after_fall(struct slot *slot, unsigned falls)
 {
     RELAXED_STORE(slot->falls, falls);
     page_heap_free_waiting();
@@ -284,10 +284,10 @@ static void note_fall(bool is_free)
         uint32_t frees = RELAXED_LOAD(slot->frees) + 1;
         RELAXED_STORE(slot->frees, frees);
         if (frees % LOOK_PERIOD == 0) {
-            fall_look();
+            fall_look(false);
         }
     }
-    size_t falls = fall_count();
+    unsigned falls = fall_count();
     if (UNLIKELY(falls != RELAXED_LOAD(slot->falls))) {
         flush_after_fall(slot, falls);
     }
@@ -319,6 +319,7 @@ static NOINLINE void sweep(void)
     if (slot_is_alone()) {
         (void)drain_slots(); // without a system call, see flush_after_fall
     }
+    fall_look(true);
     for (unsigned sc = 0; sc < CLASSES; sc++) {
         depot_sweep(sc);
     }

@@ -9,7 +9,8 @@
  * fallen by half may hold all its slabs still. So blocks are counted, not spans. Each time that
  * a quarter of them was freed is a fall. While it goes on, the next one may follow at once; what
  * rises again falls anew after some looks, twice as many each time, for a flush takes as long as
- * some of them, and what it gives back is faulted in again.
+ * some of them, and what it gives back is faulted in again. A fall that was missed in that time is
+ * told at its end: the program may have ended its work. A second is long enough.
  */
 #include "core/fall.h"
 
@@ -23,13 +24,14 @@
 #define REST_MOST      2048U           // doubled up to this: the program swings
 
 static struct {
-    size_t count;      // [atomic] of falls
+    unsigned count;    // [atomic] of falls, modulo 2^32
     size_t mark;       // [atomic] bytes out; FALL-1
+    size_t most;       // [atomic] bytes out since the last fall: the mark, once it may rise
     unsigned rest;     // [atomic] looks before the mark rises again
     unsigned patience; // [atomic] what `rest` will be after the next fall
 } g_fall = {.patience = REST_FIRST};
 
-void fall_look(void)
+void fall_look(bool is_late)
 {
     size_t out = depot_out_bytes();
     size_t mark = RELAXED_LOAD(g_fall.mark);
@@ -37,8 +39,10 @@ void fall_look(void)
     unsigned patience = RELAXED_LOAD(g_fall.patience);
     ASSERT(rest <= REST_MOST);
     ASSERT(patience <= REST_MOST);
-    rest -= rest != 0;
-    mark = rest == 0 && out > mark ? out : mark;
+    size_t most = max_size(RELAXED_LOAD(g_fall.most), out);
+    rest = is_late ? 0 : rest - (rest != 0);
+    mark = rest == 0 ? most : mark;
+    ASSERT(mark <= most);
     if (out < mark - mark / FALL_SHARE) {
         if (mark >= FALL_BYTES_MIN) {
             RELAXED_STORE(g_fall.count, RELAXED_LOAD(g_fall.count) + 1);
@@ -48,13 +52,15 @@ void fall_look(void)
             }
         }
         mark = out;
+        most = out;
     }
     ASSERT(out >= mark - mark / FALL_SHARE); // FALL-1
     RELAXED_STORE(g_fall.mark, mark);
+    RELAXED_STORE(g_fall.most, most);
     RELAXED_STORE(g_fall.rest, rest);
 }
 
-size_t fall_count(void)
+unsigned fall_count(void)
 {
     return RELAXED_LOAD(g_fall.count);
 }

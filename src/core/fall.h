@@ -2,13 +2,14 @@
 #ifndef CORE_FALL_H
 #define CORE_FALL_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 // Called now and then by slow paths that free: notices when much less is in use than before.
-void fall_look(void);
+// is_late: a while has passed, however few looks there were.
+void fall_look(bool is_late);
 
 // Counts falls. A cache that has seen another count should be flushed: its blocks may pin most of
 // the slabs that are left.
-size_t fall_count(void);
+unsigned fall_count(void);
 
 #endif

@@ -30,11 +30,8 @@ void slab_list_remove(uint32_t *first, struct chunk *slab)
     if (slab->next != 0) {
         page_map_entry(slab->next)->prev = slab->prev;
     }
-    if (slab->prev != 0) {
-        page_map_entry(slab->prev)->next = slab->next;
-    } else {
-        *first = slab->next;
-    }
+    uint32_t *link = slab->prev != 0 ? &page_map_entry(slab->prev)->next : first;
+    *link = slab->next;
     slab->prev = 0;
     slab->next = 0;
 }

@@ -29,7 +29,7 @@ struct ALIGNED(64) slot {
     _Atomic(uint8_t) early[SLOT_BINS];  // [atomic] frees that were checked so far
     _Atomic(bool) is_open;              // [atomic] false: the empty slot, or never used yet
     uint32_t frees;                     // [atomic] a hint: slow ones
-    size_t falls;                       // [atomic] fall_count() when it was last flushed
+    unsigned falls;                     // [atomic] fall_count() when it was last flushed
     uint32_t passing;                   // [atomic] a hint: frees that it will pass on to the depot
     _Atomic(slot_count *) handed;       // [atomic] NULL: blocks handed out are not counted
     struct slot *next;                  // [const] links all slots that threads own

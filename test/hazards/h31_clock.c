@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/affinity.h"
 #include "support/harness.h"
 #include "support/tracer.h"
 
@@ -115,7 +116,7 @@ TEST(the_heap_works_on_without_the_time_stamp_counter)
     REQUIRE_EQUAL(status_of(work_without_counter), 0);
 }
 
-/* Within what the heap has at hand: no call for memory is allowed there. */
+/* Within what the cache of one CPU has at hand: no call for memory is allowed there. */
 static void use_small_blocks(size_t rounds)
 {
     static void *blocks[300];
@@ -132,6 +133,7 @@ static void use_small_blocks(size_t rounds)
 
 static void work_in_strict_mode(void)
 {
+    REQUIRE(stay_on_this_cpu());
     use_small_blocks(500);
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0) {
         use_small_blocks(500);

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { COUNT = 20000, THREADS = 4, STEPS = 100000, PLACES = 3000, EARLY = 32 };
 
@@ -360,7 +361,7 @@ static void fall(void)
     for (size_t i = 0; i < COUNT; i++) {
         give(20, g_blocks[i]);
     }
-    fall_look(); // to the end
+    fall_look(false); // to the end
     give(20, take(20));
     cr_assert_gt(fall_count(), falls);
 }
@@ -394,6 +395,37 @@ Test(cpu_cache, after_a_fall_a_class_is_cached_when_a_malloc_of_it_misses, .init
         give(10, blocks[i]);
     }
     cr_assert(slot_has(10));
+}
+
+// Ticks for more than a second, and often enough for a look at the clock in each tenth of it.
+static void let_a_second_pass(void)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        cr_assert(thread_enter(NULL));
+        for (unsigned k = 0; k < 64; k++) {
+            cpu_cache_tick();
+        }
+        thread_leave();
+        usleep(100 * 1000);
+    }
+}
+
+/* A swing is no fall soon after another one, but it may have been the last. */
+Test(cpu_cache, a_fall_is_missed_for_a_second_at_most, .init = start)
+{
+    unsigned sc = size_class_of(16 * 1024);
+    fall();
+    size_t falls = fall_count();
+    for (size_t i = 0; i < 200; i++) {
+        g_blocks[i] = take(sc);
+    }
+    for (size_t i = 0; i < 200; i++) {
+        give(sc, g_blocks[i]);
+    }
+    fall_look(false);
+    cr_assert_eq(fall_count(), falls);
+    let_a_second_pass();
+    cr_assert_eq(fall_count(), falls + 1);
 }
 
 static void *see_a_fall_of_others(void *unused)

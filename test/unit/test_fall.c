@@ -40,7 +40,7 @@ static size_t look_at(size_t bytes)
 {
     size_t before = fall_count();
     change_to(bytes);
-    fall_look();
+    fall_look(false);
     return fall_count() - before;
 }
 
@@ -56,6 +56,35 @@ Test(fall, each_quarter_freed_is_one, .init = start)
     cr_assert_eq(look_at(9 * MIB), 0);
     cr_assert_eq(look_at(8 * MIB), 1);
     cr_assert_eq(look_at(3 * MIB), 1);
+}
+
+/* Swings, and ends low while it rests. */
+static void end_in_rest(void)
+{
+    look_at(16 * MIB);
+    cr_assert_eq(look_at(8 * MIB), 1);
+    cr_assert_eq(look_at(16 * MIB), 0);
+    cr_assert_eq(look_at(8 * MIB + MIB), 0);
+}
+
+Test(fall, the_last_of_a_swing_is_told_late, .init = start)
+{
+    end_in_rest();
+    size_t falls = 0;
+    for (unsigned i = 0; i < REST_FIRST - 2; i++) {
+        cr_assert_eq(falls, 0);
+        falls += look_at(8 * MIB + MIB);
+    }
+    cr_assert_eq(falls, 1);
+    cr_assert_eq(look_at(8 * MIB + MIB), 0);
+}
+
+Test(fall, or_as_the_rest_ends, .init = start)
+{
+    end_in_rest();
+    size_t falls = fall_count();
+    fall_look(true);
+    cr_assert_eq(fall_count(), falls + 1);
 }
 
 /* There a flush costs more than the caches hold. */

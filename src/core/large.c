@@ -8,6 +8,7 @@
  */
 #include "core/large.h"
 
+#include "pages/limit.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"
 #include "base/check.h"
@@ -44,6 +45,7 @@ static void *make_block(size_t index, size_t length, size_t bytes)
         return NULL;
     }
     large_mark(page_map_entry(index), length, bytes);
+    limit_count(0, length << CHUNK_SHIFT);
     live_count();
     return page_map_address(index);
 }
@@ -88,6 +90,7 @@ void large_free(struct chunk *head)
 {
     ASSERT(chunk_state(head) == CHUNK_LARGE || chunk_state(head) == CHUNK_PLACED);
     size_t length = head->length;
+    limit_count(length << CHUNK_SHIFT, 0);
     // Until span.c marks it free it is a body without a head, so that a double free is detected.
     RELAXED_STORE(head->head_distance, 0);
     chunk_set_state(head, CHUNK_BODY);
@@ -110,6 +113,7 @@ bool large_resize(struct chunk *head, size_t bytes)
                       usable_for(bytes)); // LARGE-1; the rest is kept to grow into
         return true;
     }
+    limit_count(old_length << CHUNK_SHIFT, length << CHUNK_SHIFT);
     large_mark(head, length, bytes);
     if (length < old_length) {
         page_heap_free(index + length, old_length - length);

@@ -61,6 +61,7 @@ static void insert_locked(struct huge_block *block)
     stats->live_blocks_max = max_size(stats->live_blocks_max, stats->live_blocks);
     stats->live_bytes += block->mapping.bytes;
     stats->live_bytes_max = max_size(stats->live_bytes_max, stats->live_bytes);
+    limit_count(0, block->mapping.bytes);
     tell_budget_locked();
     live_add(kind_of(&block->mapping), block->mapping.start, block->mapping.bytes);
 }
@@ -71,6 +72,7 @@ static void remove_locked(struct huge_block *block)
     huge_index_remove(block);
     ASSERT(stats->live_blocks != 0);
     ASSERT(stats->live_bytes >= block->mapping.bytes);
+    limit_count(block->mapping.bytes, 0);
     stats->live_blocks--;
     stats->live_bytes -= block->mapping.bytes;
     live_cut(kind_of(&block->mapping), block->mapping.start, block->mapping.bytes);

@@ -3,7 +3,8 @@
  * Either fixed (M_MMAP_THRESHOLD, huge_bytes), or HUGE_BYTES_MIN at first; then it rises above each
  * huge block that is freed, to LARGE_BYTES_LIMIT at most: a program that frees such blocks will
  * allocate more of them, and memory of the region is reused without a fault. [glibc: dynamic mmap
- * threshold]
+ * threshold] While hundreds of them are in use it is HUGE_BYTES_MIN again: in the region each takes
+ * a page of the page map, and its tables are cold whenever one is freed.
  */
 #ifndef PAGES_LIMIT_H
 #define PAGES_LIMIT_H
@@ -35,6 +36,9 @@ static inline size_t limit_slab_bytes(void)
     ASSERT(bytes <= SLAB_BYTES_MAX);
     return bytes;
 }
+
+// Called when the span or mapping of a block changes its length; 0: it is not in use.
+void limit_count(size_t old_bytes, size_t bytes);
 
 // Called when a huge block of `bytes` is freed; true if blocks of that size are no longer huge.
 bool limit_raise(size_t bytes);

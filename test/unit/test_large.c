@@ -1,6 +1,7 @@
 /* test_large.c - blocks that are spans of their own. */
 #include "core/large.h"
 #include "base/os.h"
+#include "pages/limit.h"
 #include "pages/page_heap.h"
 #include "pages/span.h"
 
@@ -165,6 +166,23 @@ Test(large, a_block_with_room_grows_in_place, .init = start)
     cr_assert(large_resize(head_of(block), 80 * KIB));
     cr_assert_eq(head_of(block)->usable_bytes, 80 * KIB);
     span_check();
+}
+
+/* A count that drifts would end the region's part of a program that runs for long; see limit.h. */
+Test(large, long_blocks_are_counted_until_they_are_short_or_freed, .init = start)
+{
+    cr_assert(limit_raise(4096 * KIB));
+    size_t raised = limit_bytes();
+    bool clean = false;
+    for (unsigned i = 0; i < 2000; i++) {
+        struct chunk *head =
+            head_of(large_allocate(i % 2 == 0 ? 600 * KIB : 3000 * KIB, 16, &clean));
+        cr_assert(i % 2 != 0 || large_resize(head, 3000 * KIB));
+        cr_assert(large_resize(head, 2900 * KIB));
+        cr_assert(i % 3 == 0 || large_resize(head, 600 * KIB));
+        large_free(head);
+        cr_assert_eq(limit_bytes(), raised);
+    }
 }
 
 Test(large, without_memory_there_is_no_block, .init = start)

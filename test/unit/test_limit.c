@@ -30,6 +30,33 @@ Test(limit, the_longest_blocks_never_raise_it)
     cr_assert_leq(limit_bytes(), LARGE_BYTES_LIMIT);
 }
 
+/* In the region, each of them would take a page of the page map. */
+Test(limit, many_long_blocks_are_huge_again)
+{
+    cr_assert(limit_raise(2 << 20));
+    size_t raised = limit_bytes();
+    unsigned count = 0;
+    for (; limit_bytes() == raised; count++) {
+        cr_assert_lt(count, 10000);
+        limit_count(0, 2 << 20);
+        limit_count(0, HUGE_BYTES_MIN - 1); // not long
+    }
+    cr_assert_gt(count, CONFIG_TINY ? 1 : 100);
+    cr_assert_eq(limit_bytes(), HUGE_BYTES_MIN);
+    cr_assert_not(limit_raise(2 << 20)); // so the next one does not come from the region
+    limit_count(2 << 20, 0);
+    cr_assert_eq(limit_bytes(), raised);
+}
+
+Test(limit, many_long_blocks_leave_a_fixed_limit)
+{
+    limit_set(4 << 20);
+    for (unsigned i = 0; i < 10000; i++) {
+        limit_count(0, 2 << 20);
+    }
+    cr_assert_eq(limit_bytes(), 4 << 20);
+}
+
 /* A slab of blocks that should be mappings would break the same promise. */
 Test(limit, no_slab_has_blocks_that_are_huge)
 {

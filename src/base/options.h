@@ -27,7 +27,7 @@
         "they come quickly")                                                                       \
     NUMBER(huge_bytes, 0, 0, LIMIT_BYTES_MAX,                                                      \
            "requests from this size on get a mapping of their own (M_MMAP_THRESHOLD); 0: above "   \
-           "1 MiB, later above the largest that was freed")                                        \
+           "1 MiB, later above the largest that was freed while few are in use")                   \
     NUMBER(                                                                                        \
         huge_max, 65536, 0, 65536,                                                                 \
         "most such mappings at a time (M_MMAP_MAX), the heap takes the rest; 65536: any number")   \

@@ -10,7 +10,8 @@
  * a quarter of them was freed is a fall. While it goes on, the next one may follow at once; what
  * rises again falls anew after some looks, twice as many each time, for a flush takes as long as
  * some of them, and what it gives back is faulted in again. A fall that was missed in that time is
- * told at its end: the program may have ended its work. A second is long enough.
+ * told at its end: the program may have ended its work. The end comes after a second at the latest,
+ * if there are ticks that see it (cpu_cache_tick).
  */
 #include "core/fall.h"
 
@@ -26,7 +27,7 @@
 static struct {
     unsigned count;    // [atomic] of falls, modulo 2^32
     size_t mark;       // [atomic] bytes out; FALL-1
-    size_t most;       // [atomic] bytes out since the last fall: the mark, once it may rise
+    size_t most;       // [atomic] most bytes out since `mark` was lowered: the next mark
     unsigned rest;     // [atomic] looks before the mark rises again
     unsigned patience; // [atomic] what `rest` will be after the next fall
 } g_fall = {.patience = REST_FIRST};
@@ -42,7 +43,6 @@ void fall_look(bool is_late)
     size_t most = max_size(RELAXED_LOAD(g_fall.most), out);
     rest = is_late ? 0 : rest - (rest != 0);
     mark = rest == 0 ? most : mark;
-    ASSERT(mark <= most);
     if (out < mark - mark / FALL_SHARE) {
         if (mark >= FALL_BYTES_MIN) {
             RELAXED_STORE(g_fall.count, RELAXED_LOAD(g_fall.count) + 1);

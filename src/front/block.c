@@ -222,7 +222,7 @@ static NOINLINE COLD bool has_maps_left(size_t maps)
 static bool is_for_region(size_t bytes)
 {
     size_t maps = limit_maps();
-    return bytes < limit_bytes() ||
+    return (bytes < limit_bytes() && (bytes < HUGE_BYTES_MIN || !limit_has_many())) ||
            (UNLIKELY(maps < MAPS_USUAL) && bytes < LIMIT_BYTES_MAX && !has_maps_left(maps));
 }
 
@@ -268,6 +268,19 @@ static void *allocate_any(size_t bytes, size_t alignment, bool *clean)
                               clean);
 }
 
+// A large block may find room once free memory is unmapped. NULL: *clean is as before.
+static NOINLINE COLD void *allocate_or_make_room(size_t bytes, size_t alignment, bool *clean)
+{
+    bool wants_zeros = *clean;
+    void *ptr = allocate_any(bytes, alignment, clean);
+    if (ptr == NULL && bytes > limit_slab_bytes() && huge_make_room(bytes)) {
+        *clean = wants_zeros;
+        ptr = allocate_any(bytes, alignment, clean);
+    }
+    *clean = ptr != NULL ? *clean : wants_zeros;
+    return ptr;
+}
+
 // When memory is short: flushing the magazines of all CPUs, and quarantines, may free enough, also
 // for a mapping.
 static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, bool *clean)
@@ -279,26 +292,31 @@ static NOINLINE COLD void *allocate_after_trim(size_t bytes, size_t alignment, b
     cpu_cache_flush(true);
     depot_trim(false);
     mode_trim(t_thread.caller);
-    return allocate_any(bytes, alignment, clean);
+    return allocate_or_make_room(bytes, alignment, clean);
 }
 
-// The region has no room. The class itself may have blocks (cpu_cache_class_at_first). If only the
-// tables of the region cannot grow because of other mappings, and there still is memory, each block
-// gets a mapping of its own.
+// There is no room. The class itself may have blocks (cpu_cache_class_at_first). If only the tables
+// of the region cannot grow because of other mappings, and there still is memory, each block gets a
+// mapping of its own. If the kernel has no mapping left, the region may have a span.
 static NOINLINE COLD void *allocate_elsewhere(size_t bytes, size_t alignment, bool *clean)
 {
     ASSERT(thread_is_inside());
     void *ptr = NULL;
-    bool is_plain_block = !mode_is(&g_mode.is_hardened) && bytes <= SLAB_BYTES_MAX;
-    unsigned sc = is_plain_block ? class_for(bytes, alignment) : CLASSES;
+    unsigned sc = class_for(bytes, alignment);
     bool wants_zeros = *clean;
-    if (sc < CLASSES) {
-        ptr = cpu_cache_allocate(sc, clean);
+    if (!mode_is(&g_mode.is_hardened)) {
+        if (sc < CLASSES) {
+            ptr = cpu_cache_allocate(sc, clean);
+        } else if (bytes < LARGE_BYTES_LIMIT && alignment < HUGE_BYTES_MIN) {
+            ptr = large_allocate(max_size(bytes, 1), alignment, clean);
+        }
+        *clean = ptr != NULL ? *clean : wants_zeros;
+        if (ptr == NULL && bytes <= SLAB_BYTES_MAX && page_map_is_walled()) {
+            ptr = huge_allocate(max_size(bytes, 1), alignment, clean);
+        }
     }
     *clean = ptr != NULL ? *clean : wants_zeros;
-    if (ptr == NULL && is_plain_block && page_map_is_walled()) {
-        ptr = huge_allocate(max_size(bytes, 1), alignment, clean);
-    }
+    ptr = ptr != NULL ? ptr : allocate_or_make_room(bytes, alignment, clean);
     return ptr != NULL ? ptr : allocate_after_trim(bytes, alignment, clean);
 }
 
@@ -511,7 +529,8 @@ static void *resize_in(void *ptr, const struct block *block, size_t bytes, const
     case BLOCK_EMERGENCY:
         return NULL;
     case BLOCK_LARGE: {
-        bool stays_large = bytes > MEDIUM_BYTES_MAX && is_for_region(bytes);
+        bool stays_large =
+            bytes > MEDIUM_BYTES_MAX && (bytes < limit_bytes() || is_for_region(bytes));
         return stays_large && large_resize(block->head, bytes) ? ptr : NULL;
     }
     case BLOCK_HUGE:

@@ -3,7 +3,7 @@
  * Owns:       every mapping that holds a huge block; freed ones go to map_cache.c.
  * Threads:    any.
  * Locks:      LOCK_HUGE for the index and the cache; system calls are made without it.
- * Invariants: HUGE-1  a request that fails does not release memory in vain: see can_be_freed_for.
+ * Invariants: HUGE-1  a request that fails does not release memory in vain: see huge_make_room.
  */
 #include "pages/huge.h"
 
@@ -230,6 +230,13 @@ static NOINLINE COLD bool can_be_freed_for(size_t bytes)
     return probe != NULL;
 }
 
+COLD bool huge_make_room(size_t bytes)
+{
+    ASSERT(bytes != 0);
+    return bytes < ADDRESS_MAX && can_be_freed_for(align_up(bytes, os_page_bytes())) && // HUGE-1
+           huge_release_cache() + span_release_space() != 0;
+}
+
 // Requests huge pages for a block that will be written to from byte `from` on.
 static void ask_huge_pages(const struct mapping *mapping, size_t from)
 {
@@ -243,10 +250,6 @@ static void ask_huge_pages(const struct mapping *mapping, size_t from)
 static struct mapping map_new(size_t bytes, size_t alignment, bool is_sparse)
 {
     struct mapping mapping = map_aligned(bytes, alignment, false);
-    if (mapping.start == NULL && can_be_freed_for(bytes) && // HUGE-1
-        huge_release_cache() + span_release_space() != 0) {
-        mapping = map_aligned(bytes, alignment, false);
-    }
     if (mapping.start != NULL) {
         budget_note_mapped(bytes);
         live_event(MYALLOC_LIVE_EVENT_MMAP, mapping.start, bytes);

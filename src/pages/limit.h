@@ -3,8 +3,8 @@
  * Either fixed (M_MMAP_THRESHOLD, huge_bytes), or HUGE_BYTES_MIN at first; then it rises above each
  * huge block that is freed, to LARGE_BYTES_LIMIT at most: a program that frees such blocks will
  * allocate more of them, and memory of the region is reused without a fault. [glibc: dynamic mmap
- * threshold] While hundreds of them are in use it is HUGE_BYTES_MIN again: in the region each takes
- * a page of the page map, and its tables are cold whenever one is freed.
+ * threshold] But while thousands of blocks of HUGE_BYTES_MIN and more are in use, further ones get
+ * mappings after all: in the region each takes a page of the page map.
  */
 #ifndef PAGES_LIMIT_H
 #define PAGES_LIMIT_H
@@ -37,8 +37,16 @@ static inline size_t limit_slab_bytes(void)
     return bytes;
 }
 
-// Called when the span or mapping of a block changes its length; 0: it is not in use.
+// Called when a mapping, or the span of a large block, comes into use or changes its length; 0: not
+// in use.
 void limit_count(size_t old_bytes, size_t bytes);
+
+extern HIDDEN _Atomic(bool) g_limit_has_many;
+// True while new blocks of HUGE_BYTES_MIN and more get mappings although the limit has risen.
+static inline bool limit_has_many(void)
+{
+    return atomic_load_explicit(&g_limit_has_many, memory_order_relaxed);
+}
 
 // Called when a huge block of `bytes` is freed; true if blocks of that size are no longer huge.
 bool limit_raise(size_t bytes);

@@ -67,3 +67,32 @@ TEST(without_mappings_left_nothing_is_lost)
     }
     free(malloc(5 * MIB));
 }
+
+/* Where large blocks usually have mappings of their own, memory that is there still serves them. */
+TEST(without_mappings_left_free_memory_serves_large_blocks)
+{
+    enum { HELD = 100, WANTED = 10 };
+    void *held[HELD];
+    void *wanted[WANTED];
+    for (unsigned i = 0; i < HELD; i++) {
+        held[i] = malloc(1000000);
+        REQUIRE(held[i] != NULL);
+    }
+    if (!exhaust_mappings()) {
+        return;
+    }
+    for (unsigned i = 0; i < HELD - 1; i++) { // the last one keeps the break where it is
+        free(held[i]);
+    }
+    for (unsigned i = 0; i < WANTED; i++) {
+        wanted[i] = malloc(5 * MIB);
+        REQUIRE(wanted[i] != NULL);
+        block_fill(wanted[i], 5 * MIB, i);
+    }
+    munmap(g_pages, (size_t)PAGES_MAX * 4096);
+    for (unsigned i = 0; i < WANTED; i++) {
+        REQUIRE(block_holds(wanted[i], 5 * MIB, i));
+        free(wanted[i]);
+    }
+    free(held[HELD - 1]);
+}

@@ -79,7 +79,7 @@ Test(fall, the_last_of_a_swing_is_told_late, .init = start)
     cr_assert_eq(look_at(8 * MIB + MIB), 0);
 }
 
-Test(fall, or_as_the_rest_ends, .init = start)
+Test(fall, or_after_a_while, .init = start)
 {
     end_in_rest();
     size_t falls = fall_count();

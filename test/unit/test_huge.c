@@ -105,6 +105,23 @@ Test(huge, a_block_on_huge_pages_grows_by_mremap)
     cr_assert(huge_free(block));
 }
 
+/* See limit.h: a count that drifts changes how all others are allocated. */
+Test(huge, long_blocks_are_counted_until_they_are_freed)
+{
+    bool clean = false;
+    for (unsigned i = 0; i < 10000; i++) {
+        char *block = huge_allocate(2 * MIB, 16, &clean);
+        cr_assert_not_null(block);
+        if (i % 8 == 0) {
+            block = huge_resize(block, 3 * MIB);
+            cr_assert_not_null(block);
+            cr_assert_null(huge_resize(block, SIZE_MAX / 4)); // it stays
+        }
+        cr_assert(huge_free(block));
+        cr_assert_not(limit_has_many());
+    }
+}
+
 /* HUGE-1: What a request that cannot be served takes from others, they lose for nothing. */
 Test(huge, a_refusal_leaves_the_cache_alone)
 {
@@ -117,7 +134,11 @@ Test(huge, a_refusal_leaves_the_cache_alone)
     cr_assert_eq(huge_stats().cached_bytes, 4 * MIB);
     cr_assert_null(huge_allocate((size_t)1 << 46, 16, &clean));
     cr_assert_null(huge_allocate((size_t)1 << 60, 16, &clean));
+    cr_assert_not(huge_make_room((size_t)1 << 46));
+    cr_assert_not(huge_make_room((size_t)1 << 60));
     cr_assert_eq(huge_stats().cached_bytes, 4 * MIB);
+    cr_assert(huge_make_room(3 * MIB));
+    cr_assert_eq(huge_stats().cached_bytes, 0);
     cr_assert(huge_free(other));
 }
 

@@ -24,7 +24,8 @@ struct huge_stats {
 // *clean: on entry, zeros are wanted; on return, all bytes are zero.
 void *huge_allocate(size_t bytes, size_t alignment, bool *clean);
 
-// Unmaps all free memory, if a request of `bytes` that failed may then be served.
+// Unmaps the cache and all free spans if a request of `bytes` that failed may then be served. True:
+// something was unmapped, so that it should be tried again.
 bool huge_make_room(size_t bytes);
 
 // Usable bytes of the block that begins at `ptr`; 0: there is none. Lock-free on a hit.
